@@ -1,0 +1,48 @@
+"""Examples on their way into the network: gathered by index, prepared, on the device."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from app.learning.preprocessing import Affine
+
+Part = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The examples and how they are prepared: inputs (N, …), targets (N,), and each part's indices (n,) int64."""
+
+    inputs: Tensor
+    targets: Tensor
+    parts: dict[Part, Tensor]
+    prepare_inputs: Affine
+    prepare_targets: Affine
+
+    def batch(self, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The prepared examples at `indices`, on `device`."""
+        inputs = self.inputs.index_select(0, indices).to(device)
+        targets = self.targets.index_select(0, indices).to(device)
+        if targets.is_floating_point():
+            targets = self.prepare_targets.apply(targets)
+        return self.prepare_inputs.apply(inputs), targets
+
+    def on(self, device: torch.device) -> "Data":
+        """The same data, lying on the device where it fits in half its free memory; else it stays where it is."""
+        needed = self.inputs.nbytes + self.targets.nbytes
+        if needed > free_memory(device) // 2:
+            return self
+        inputs, targets = (tensor.to(device, copy=True) for tensor in (self.inputs, self.targets))
+        parts = {name: indices.to(device) for name, indices in self.parts.items()}
+        return Data(inputs, targets, parts, self.prepare_inputs, self.prepare_targets)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on the device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))

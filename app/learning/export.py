@@ -1,0 +1,99 @@
+"""A trained network as one safetensors file: the tensors of its `state_dict`, and what they mean as metadata.
+
+The metadata is all that serving needs (layers, input shape, classes, preprocessing), so that a prediction prepares its
+input exactly as the training did. No pickle.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from app.learning.architecture import build
+from app.learning.layers import LAYERS, Layer, Shape
+from app.learning.losses import Task
+from app.learning.preprocessing import Affine
+from app.learning.training import Checkpoint
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that can predict: inputs (N, *input_shape) go through `prepare_inputs`, then through `model`."""
+
+    model: nn.Module
+    layers: list[Layer]
+    input_shape: Shape
+    task: Task
+    classes: list[str]
+    prepare_inputs: Affine
+    prepare_targets: Affine
+    step: int
+
+    @torch.no_grad()
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """Logits (N, classes), or values (N,) in the target's own units, for raw inputs (N, *input_shape)."""
+        self.model.eval()
+        found: Tensor = self.model(self.prepare_inputs.apply(inputs))
+        return found if self.task == "classification" else self.prepare_targets.invert(found.squeeze(1))
+
+
+def layers_to_json(layers: list[Layer]) -> list[dict[str, object]]:
+    """Each layer as its type and its fields."""
+    return [{"type": layer.type} | asdict(layer) for layer in layers]  # type: ignore[call-overload]
+
+
+def layers_from_json(stored: list[dict[str, object]]) -> list[Layer]:
+    """The way back."""
+    return [LAYERS[str(item["type"])](**{k: v for k, v in item.items() if k != "type"}) for item in stored]
+
+
+def to_safetensors(trained: Trained) -> bytes:
+    """The file's bytes."""
+    metadata = {
+        "layers": layers_to_json(trained.layers),
+        "input_shape": trained.input_shape,
+        "task": trained.task,
+        "classes": trained.classes,
+        "prepare_inputs": trained.prepare_inputs.to_json(),
+        "prepare_targets": trained.prepare_targets.to_json(),
+        "step": trained.step,
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.model.state_dict().items()}
+    return save(tensors, {key: json.dumps(value) for key, value in metadata.items()})
+
+
+def from_safetensors(data: bytes) -> Trained:
+    """The network, ready to predict on the CPU."""
+    metadata = _metadata(data)
+    layers, input_shape = layers_from_json(metadata["layers"]), tuple(metadata["input_shape"])
+    with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
+        model = build(layers, input_shape)
+    model.load_state_dict(load(data), assign=True)
+    return Trained(
+        model,
+        layers,
+        input_shape,
+        metadata["task"],
+        metadata["classes"],
+        Affine.from_json(metadata["prepare_inputs"]),
+        Affine.from_json(metadata["prepare_targets"]),
+        metadata["step"],
+    )
+
+
+def checkpoint_to_safetensors(checkpoint: Checkpoint) -> bytes:
+    """A checkpoint as a file's bytes."""
+    return save(checkpoint.tensors, {"position": json.dumps(checkpoint.position)})
+
+
+def checkpoint_from_safetensors(data: bytes) -> Checkpoint:
+    """The way back."""
+    return Checkpoint(load(data), _metadata(data)["position"])
+
+
+def _metadata(data: bytes) -> dict:  # type: ignore[type-arg]
+    """The file's header begins with its length in 8 bytes; the metadata lies in it as strings of JSON."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return {key: json.loads(value) for key, value in header["__metadata__"].items()}

@@ -1,0 +1,157 @@
+"""The training loop: a generator of steps that knows nothing of who is listening.
+
+Cancelling is leaving the loop. `checkpoint()` and `restore()` are exact: a restored training yields, bit for bit on a
+CPU with the same number of threads, the steps that the first would have yielded.
+"""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from app.learning.architecture import build
+from app.learning.data import Data, Part
+from app.learning.evaluation import Metrics, measure
+from app.learning.layers import Layer, Shape
+from app.learning.losses import Loss
+from app.learning.optimizers import Optimizer
+from app.learning.stopping import Seen, Stop
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides how a network learns, but the data."""
+
+    layers: list[Layer]
+    input_shape: Shape
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int | None  # None: all the training data in each step
+    stop: Stop
+    seed: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimizer step that was taken. `metrics` stands only on the last step of an epoch."""
+
+    number: int
+    epoch: int
+    loss: float
+    metrics: dict[Part, Metrics] | None = None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that the rest of the training depends on: tensors by name, and plain JSON."""
+
+    tensors: dict[str, Tensor]
+    position: dict[str, Any]
+
+
+class Training:
+    """A network being trained. Iterate `steps()`; afterwards `stop_reason` says why it ended."""
+
+    def __init__(self, recipe: Recipe, data: Data, device: torch.device) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.data, self.device = recipe, data.on(device), device
+        self.model = build(recipe.layers, recipe.input_shape).to(device)
+        self.optimizer = recipe.optimizer.build(self.model.parameters())
+        self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU, so that every device sees one order
+        self.epoch_started_at = self.order.get_state()
+        self.step, self.epoch, self.position = 0, 0, 0
+        train_targets = data.targets.index_select(0, data.parts["train"])
+        if train_targets.is_floating_point():
+            train_targets = data.prepare_targets.apply(train_targets)
+        self.criteria = recipe.stop.criteria(recipe.loss.of_best_constant(train_targets))
+        self.stop_reason: str | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        examples = len(self.data.parts["train"])
+        return -(-examples // (self.recipe.batch_size or examples))
+
+    def steps(self) -> Iterator[Step]:
+        """Train until a criterion is reached, yielding after each step."""
+        while True:
+            for indices in self._rest_of_epoch():
+                loss = self._learn(*self.data.batch(indices, self.device))
+                self.step += 1
+                self.position += len(indices)
+                epoch_over = self.position == len(self.data.parts["train"])
+                self.epoch += epoch_over
+                seen = Seen(self.step, self.epoch, loss)
+                reached = [criterion.reason for criterion in self.criteria if criterion.reached(seen)]
+                self.stop_reason = reached[0] if reached else None
+                metrics = self.measure("train", "validation") if epoch_over or reached else None
+                yield Step(self.step, self.epoch, loss, metrics)
+                if reached:
+                    return
+
+    def _rest_of_epoch(self) -> Iterator[Tensor]:
+        """The indices of each batch that the epoch still has; a restored training goes on in the middle."""
+        train = self.data.parts["train"]
+        if self.position == len(train):
+            self.position = 0
+            self.epoch_started_at = self.order.get_state()
+        else:
+            self.order.set_state(self.epoch_started_at)
+        shuffled = train[torch.randperm(len(train), generator=self.order).to(train.device)]
+        return iter(shuffled[self.position :].split(self.recipe.batch_size or len(train)))
+
+    def _learn(self, inputs: Tensor, targets: Tensor) -> float:
+        self.model.train()
+        self.optimizer.zero_grad()
+        loss = self.recipe.loss.function(self.model(inputs), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss.item()  # waits for a GPU: the criteria want each step's loss
+
+    def measure(self, *parts: Part) -> dict[Part, Metrics]:
+        """The metrics of each part that has examples, in eval mode."""
+        return {
+            part: measure(self.model, self.data, part, self.recipe.loss, self.device)
+            for part in parts
+            if len(self.data.parts[part])
+        }
+
+    def checkpoint(self) -> Checkpoint:
+        """A copy of the whole state, on the CPU."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items() if value is not None}
+        tensors["random.order"] = self.epoch_started_at
+        tensors["random.torch"] = torch.get_rng_state()
+        position = {
+            "step": self.step,
+            "epoch": self.epoch,
+            "position": self.position,
+            "criteria": {criterion.reason: criterion.state() for criterion in self.criteria},
+        }
+        return Checkpoint({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, position)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to a checkpoint of the same recipe (its `stop` may differ)."""
+        tensors, position = checkpoint.tensors, checkpoint.position
+        self.model.load_state_dict(_under("model.", tensors))
+        optimizer = copy.copy(self.optimizer.state_dict())
+        optimizer["state"] = {}
+        for name, tensor in _under("optimizer.", tensors).items():
+            index, key = name.split(".", 1)
+            optimizer["state"].setdefault(int(index), {})[key] = tensor
+        self.optimizer.load_state_dict(optimizer)
+        self.epoch_started_at = tensors["random.order"]
+        self.order.set_state(self.epoch_started_at)
+        torch.set_rng_state(tensors["random.torch"])
+        self.step, self.epoch, self.position = (position[key] for key in ("step", "epoch", "position"))
+        if self.position == len(self.data.parts["train"]):  # the epoch is over: its permutation has been drawn
+            torch.randperm(self.position, generator=self.order)
+        for criterion in self.criteria:
+            criterion.restore(position["criteria"].get(criterion.reason, {}))
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,26 @@
+"""What can be set, from the environment (`ANTIGRAD_*`) or a `.env` file; everything has a default."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of one process."""
+
+    model_config = SettingsConfigDict(env_prefix="ANTIGRAD_", env_file=".env", extra="ignore")
+
+    home: Path = Field(Path("data"), description="where the SQLite database and the files lie")
+    database_url: str = Field("", description="postgresql+psycopg://… for Postgres; SQLite under home when empty")
+    api_key: SecretStr | None = Field(None, description="when set, every route but /healthz asks for it")
+    lease_seconds: float = Field(30, gt=0, description="how long a worker may be silent before its runs are taken over")
+    heartbeat_seconds: float = Field(5, gt=0, description="how often a worker renews its leases")
+    poll_seconds: float = Field(0.03, gt=0, description="how often an idle worker looks for work")
+    checkpoint_seconds: float = Field(5, ge=0, description="how often a running training is checkpointed")
+    flush_seconds: float = Field(0.5, gt=0, description="how often losses are written to the database")
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{(self.home / 'antigrad.db').resolve()}"
