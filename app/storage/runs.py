@@ -1,0 +1,154 @@
+"""Runs as their users see them: created, found, listed, and asked to stop, go on or disappear."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict, Invalid, NotFound
+from app.storage.database import database_now
+from app.storage.ids import new_id
+from app.storage.leases import Now
+from app.storage.tables import ENDED, OPEN, CheckpointRow, IdempotencyKey, Run
+
+
+def create(db: Session, *, request: dict[str, Any], task: str, environment: dict[str, Any]) -> Run:
+    """Queue a run for the request as resolved. From the commit on it is not lost."""
+    run = Run(
+        id=new_id("run"),
+        name=request["name"],
+        status="queued",
+        task=task,
+        dataset=request["dataset"],
+        request=request,
+        tags=request["tags"],
+        priority=request["priority"],
+        environment=environment,
+        progress={},
+        metrics={},
+        attempt=0,
+        deaths=0,
+        created_at=db.execute(select(database_now())).scalar_one(),
+    )
+    db.add(run)
+    db.flush()
+    return run
+
+
+def made_by(db: Session, key: str, body_sha256: str) -> Run | None:
+    """The run that this Idempotency-Key made; raises Invalid if its body was another one."""
+    found = db.get(IdempotencyKey, key)
+    if found is None:
+        return None
+    if found.body_sha256 != body_sha256:
+        raise Invalid("this Idempotency-Key was used with another body; send a new key for a new request")
+    return get(db, found.run)
+
+
+def remember_key(db: Session, key: str, body_sha256: str, run: Run) -> None:
+    """Bind the key to the run, in the transaction that creates it."""
+    db.add(IdempotencyKey(key=key, body_sha256=body_sha256, run=run.id))
+
+
+def get(db: Session, id: str) -> Run:
+    """Raises NotFound."""
+    run = db.get(Run, id)
+    if run is None:
+        raise NotFound(f"no run has the id {id!r}; GET /runs lists them")
+    return run
+
+
+def matching(status: str | None, dataset: str | None, tag: str | None) -> ColumnElement[bool]:
+    """The filter of a list; `tag` is `key:value`. Raises Invalid."""
+    conditions: list[ColumnElement[bool]] = []
+    if status is not None:
+        if status not in (*OPEN, *ENDED):
+            raise Invalid(f"no status is called {status!r}; there are {', '.join((*OPEN, *ENDED))}")
+        conditions.append(Run.status == status)
+    if dataset is not None:
+        conditions.append(Run.dataset == dataset)
+    if tag is not None:
+        key, colon, value = tag.partition(":")
+        if not colon:
+            raise Invalid("a tag is written key:value")
+        conditions.append(Run.tags[key].as_string() == value)
+    return and_(True, *conditions)
+
+
+def page(db: Session, where: ColumnElement[bool], limit: int, before: str | None) -> list[Run]:
+    """Up to `limit` runs older than the id `before`, newest first."""
+    query = select(Run).where(where).order_by(Run.id.desc()).limit(limit)
+    return list(db.scalars(query if before is None else query.where(Run.id < before)))
+
+
+def queue_position(db: Session, run: Run) -> int:
+    """1 for the run that is taken next."""
+    ahead = or_(Run.priority > run.priority, and_(Run.priority == run.priority, Run.id < run.id))
+    return 1 + db.execute(select(func.count()).where(Run.status == "queued", ahead)).scalar_one()
+
+
+def seconds_per_run(db: Session) -> float | None:
+    """How long the last twenty runs took, on average; None before the first has ended."""
+    last = (
+        select((Run.finished_at - Run.started_at).label("took"))
+        .where(Run.status == "succeeded")
+        .order_by(Run.id.desc())
+        .limit(20)
+        .subquery()
+    )
+    return db.execute(select(func.avg(last.c.took))).scalar_one()
+
+
+def cancel(db: Session, where: ColumnElement[bool], now: Now) -> int:
+    """Cancel: what waits at once, what runs between two steps; what has ended stays. Answers how many were open."""
+    waiting = update(Run).where(where, Run.status.in_(("queued", "paused")))
+    running = update(Run).where(where, Run.status == "running")
+    return _rows(db, waiting.values(status="cancelled", stop_reason="cancelled", finished_at=now, wanted=None)) + _rows(
+        db, running.values(wanted="cancel")
+    )
+
+
+def pause(db: Session, id: str) -> None:
+    """Pause: checkpoints and gives the worker back. Raises Conflict for a run that has ended."""
+    run = get(db, id)
+    if run.status in ENDED:
+        raise Conflict(f"the run has {run.status}; only a queued or running one can be paused")
+    _rows(db, update(Run).where(Run.id == id, Run.status == "queued").values(status="paused"))
+    _rows(db, update(Run).where(Run.id == id, Run.status == "running", Run.wanted.is_(None)).values(wanted="pause"))
+
+
+def resume(db: Session, id: str, request: dict[str, Any]) -> None:
+    """Queue a paused or ended run again, with `request`; it goes on from its checkpoint."""
+    values = {"status": "queued", "wanted": None, "stop_reason": None, "error": None, "finished_at": None, "deaths": 0}
+    _rows(
+        db,
+        update(Run)
+        .where(Run.id == id, Run.status.in_(("paused", "succeeded", "cancelled")))
+        .values(request=request, **values),
+    )
+
+
+def delete(db: Session, id: str) -> None:
+    """Delete the run with its curve; raises Conflict while it runs. Its files are the caller's to delete, after the commit."""
+    run = get(db, id)
+    if run.status == "running":
+        raise Conflict(f"the run is running; POST /runs/{id}/cancel first")
+    db.delete(run)
+
+
+def checkpoints(db: Session, id: str) -> list[CheckpointRow]:
+    """The run's checkpoints, oldest first."""
+    return list(db.scalars(select(CheckpointRow).where(CheckpointRow.run == id).order_by(CheckpointRow.step)))
+
+
+def newest_succeeded(db: Session) -> Run | None:
+    """What /predict uses when nothing else is asked for."""
+    query = select(Run).where(Run.status == "succeeded").order_by(Run.finished_at.desc()).limit(1)
+    return db.scalars(query).one_or_none()
+
+
+def _rows(db: Session, statement: Any) -> int:
+    result = db.execute(statement.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return result.rowcount

@@ -1,0 +1,106 @@
+"""From a run's request to a training that is ready to step."""
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from app.datasets.arrays import Arrays
+from app.datasets.split import split
+from app.learning.data import Data
+from app.learning.export import Trained, layers_from_json
+from app.learning.layers import Layer
+from app.learning.losses import LOSSES
+from app.learning.optimizers import OPTIMIZERS
+from app.learning.preprocessing import fit_columns, fit_pictures
+from app.learning.stopping import DivergenceLimits, Stop
+from app.learning.training import Recipe, Training
+from app.storage.files import Files
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the weights file will say beside the weights."""
+
+    layers: list[Layer]
+    arrays: Arrays
+    data: Data
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.arrays.classes)
+
+    def trained(self, model: nn.Module) -> Trained:
+        return Trained(
+            model=model,
+            layers=self.layers,
+            input_shape=self.arrays.shape,
+            task=self.arrays.task,
+            classes=self.classes,
+            prepare_inputs=self.data.prepare_inputs,
+            prepare_targets=self.data.prepare_targets,
+            step=0,
+        )
+
+
+def device(wanted: str) -> torch.device:
+    """`auto` is the GPU where there is one. Raises RuntimeError when `cuda` is asked for and there is none."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError('this worker has no CUDA device; use "device": "auto" or "cpu"')
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def versions(device: torch.device) -> dict[str, Any]:
+    """What the numbers depend on beside the request."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return {"torch": torch.__version__, "python": platform.python_version(), "hardware": name}
+
+
+def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tuple[Training, Prepared]:
+    """Load and split the data, fit the preprocessing on the training part, and build the training."""
+    arrays = Arrays.load(files.path(f"datasets/{request['dataset']}"))
+    wanted = request["split"]
+    parts = split(
+        arrays.targets,
+        validation=wanted["validation"],
+        test=wanted["test"],
+        seed=wanted["seed"],
+        stratify=wanted["stratify"] and arrays.task == "classification",
+    )
+    inputs, targets = torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets)
+    train = torch.from_numpy(parts.train)
+    classification = arrays.task == "classification"
+    scaling = request["scaling"] or {}
+    data = Data(
+        inputs=inputs,
+        targets=targets,
+        parts={"train": train, "validation": torch.from_numpy(parts.validation), "test": torch.from_numpy(parts.test)},
+        prepare_inputs=(
+            fit_pictures(request["normalise"], inputs[train])
+            if len(arrays.shape) == 3
+            else fit_columns(scaling["inputs"], inputs[train])
+        ),
+        prepare_targets=fit_columns("none" if classification else scaling["target"], targets[train]),
+    )
+    layers = layers_from_json(request["model"]["layers"])
+    optimizer = {key: value for key, value in request["optimizer"].items() if key != "name"}
+    if "betas" in optimizer:
+        optimizer["betas"] = tuple(optimizer["betas"])
+    limits = request["stop"]["divergence"]
+    stop = Stop(
+        max_epochs=request["stop"]["max_epochs"],
+        max_steps=request["stop"]["max_steps"],
+        divergence=None if limits is None else DivergenceLimits(**limits),
+    )
+    recipe = Recipe(
+        layers=layers,
+        input_shape=arrays.shape,
+        loss=LOSSES[request["loss"]],
+        optimizer=OPTIMIZERS[request["optimizer"]["name"]](**optimizer),
+        batch_size=None if request["batch_size"] == "full" else request["batch_size"],
+        stop=stop,
+        seed=request["seed"],
+    )
+    return Training(recipe, data, device), Prepared(layers, arrays, data)

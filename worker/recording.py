@@ -1,0 +1,87 @@
+"""From the steps of a training to rows: points are buffered here and written in one transaction with the progress."""
+
+import math
+import time
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.learning.training import Step, Training
+from app.storage import curves, leases
+
+
+def jsonable(value: Any) -> Any:
+    """The value with NaN and ±∞ as strings: JSON has no numbers for them, and Postgres refuses them."""
+    match value:
+        case float() if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        case dict():
+            return {key: jsonable(item) for key, item in value.items()}
+        case list():
+            return [jsonable(item) for item in value]
+    return value
+
+
+class Recorder:
+    """The points that are not yet written. Steps that an earlier attempt has recorded are not recorded again: a
+    repeated step has the same bits, and a curve that clients have seen never shrinks."""
+
+    def __init__(self, training: Training, recorded: dict[str, int]) -> None:
+        self.training = training
+        self.recorded = recorded
+        self.first = True
+        self.last_loss = math.nan
+        self.started, self.first_step = time.monotonic(), training.step
+        self.metrics: dict[str, Any] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self.steps: list[int] = []
+        self.losses: list[float] = []
+        self.epochs: dict[str, list[tuple[int, float]]] = {}
+
+    def add(self, step: Step) -> None:
+        """Take note of a step."""
+        self.last_loss = step.loss
+        if step.number > self.recorded.get("train.loss", 0):
+            self.steps.append(step.number)
+            self.losses.append(step.loss)
+        if step.metrics is not None:
+            self.metrics = dict(step.metrics)
+            for part, metrics in step.metrics.items():
+                for name, value in metrics.items():
+                    series = f"{part}.{name}"
+                    if series != "train.loss" and step.number > self.recorded.get(series, 0):
+                        self.epochs.setdefault(series, []).append((step.number, value))
+
+    def flush(self, db: Session, run: str, attempt: int) -> None:
+        """Write points and progress under the fence; call `flushed` once the transaction is committed."""
+        if self.steps:
+            curves.append(db, run, "train.loss", self.steps, self.losses)
+        for series, points in self.epochs.items():
+            steps, values = zip(*points, strict=True)
+            curves.append(db, run, series, steps, values)
+        changes: dict[str, Any] = {"progress": self._progress()}
+        if self.metrics:
+            changes["metrics"] = jsonable(self.metrics)
+        leases.write(db, run, attempt, **changes)
+
+    def flushed(self) -> None:
+        """What was flushed is committed."""
+        self.first = False
+        self._clear()
+
+    def _progress(self) -> dict[str, Any]:
+        training, stop = self.training, self.training.recipe.stop
+        by_epochs = None if stop.max_epochs is None else stop.max_epochs * training.steps_per_epoch
+        max_steps = min(limit for limit in (stop.max_steps, by_epochs) if limit is not None)
+        took = time.monotonic() - self.started
+        speed = (training.step - self.first_step) / took if took > 0 else 0.0
+        return {
+            "step": training.step,
+            "epoch": training.epoch,
+            "max_steps": max_steps,
+            "fraction": min(1.0, training.step / max_steps),
+            "steps_per_second": round(speed, 1),
+            "eta_seconds": round((max_steps - training.step) / speed, 1) if speed else None,
+        }

@@ -1,0 +1,160 @@
+"""What runs in the child process: the learning core on one side, the storage on the other."""
+
+import os
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from app.learning import export
+from app.learning.evaluation import evaluate
+from app.learning.training import Training
+from app.storage import leases, runs
+from app.storage.curves import last_steps
+from app.storage.database import Database, database_now
+from app.storage.files import Files
+from app.storage.leases import LeaseLost
+from app.storage.tables import CheckpointRow
+from worker import preparation
+from worker.orders import CANCEL, HAND_BACK, PAUSE, Orders
+from worker.recording import Recorder, jsonable
+
+
+def main(job: dict[str, Any], orders_descriptor: int) -> None:
+    """Train one attempt of a run to its end, or until it is told to leave."""
+    orders = Orders(orders_descriptor, job["lease_seconds"])
+    attempt = Attempt(job)
+    try:
+        attempt.train(orders)
+    except LeaseLost:
+        return
+    except Exception as error:
+        attempt.fail(error)
+
+
+class Attempt:
+    """One attempt of one run: every write goes through its fence."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.run, self.attempt = job["run"], job["attempt"]
+        self.database = Database(job["database"])
+        self.files = Files(Path(job["files"]))
+        self.flush_seconds, self.checkpoint_seconds = job["flush_seconds"], job["checkpoint_seconds"]
+        self.threads = job["threads"]
+
+    def write(self, change: Callable[[Session], None]) -> None:
+        """Make a change in one transaction, waiting for a database that is away (or full) to come back.
+
+        While it waits the worker cannot renew the lease either; it ends this process when the lease is over.
+        """
+        while True:
+            try:
+                with self.database.write() as db:
+                    change(db)
+                return
+            except OperationalError:
+                traceback.print_exc()
+                time.sleep(0.2)
+
+    def train(self, orders: Orders) -> None:
+        with self.database.read() as db:
+            run = runs.get(db, self.run)
+            request, environment, checkpoint = run.request, run.environment, run.checkpoint
+            recorded = last_steps(db, self.run)
+        threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
+        torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
+        device = preparation.device(request["device"])
+        training, prepared = preparation.prepare(request, self.files, device)
+        if checkpoint is not None:
+            training.restore(export.checkpoint_from_safetensors(self.files.read(checkpoint)))
+        environment = environment | preparation.versions(device) | {"threads": threads}
+        self.write(lambda db: leases.write(db, self.run, self.attempt, device=str(device), environment=environment))
+
+        recorder = Recorder(training, recorded)
+        checkpointed = flushed = time.monotonic()
+        for step in training.steps():
+            recorder.add(step)
+            now = time.monotonic()
+            if recorder.first or now - flushed >= self.flush_seconds:
+                self.write(lambda db: recorder.flush(db, self.run, self.attempt))
+                recorder.flushed()
+                flushed = now
+            if orders.wanted is not None:
+                self._leave(orders.wanted, training, recorder)
+                return
+            if now - checkpointed >= self.checkpoint_seconds:
+                self._checkpoint(training, recorder)
+                checkpointed = flushed = time.monotonic()
+        self._finish(training, recorder, prepared)
+
+    def _checkpoint(self, training: Training, recorder: Recorder, **values: Any) -> None:
+        """Save the training's state, and name it in the row together with all that was recorded up to it."""
+        file = f"runs/{self.run}/{self.attempt}/checkpoint-{training.step}.safetensors"
+        self.files.write(file, export.checkpoint_to_safetensors(training.checkpoint()))
+
+        def name_it(db: Session) -> None:
+            recorder.flush(db, self.run, self.attempt)
+            db.merge(
+                CheckpointRow(
+                    run=self.run,
+                    step=training.step,
+                    epoch=training.epoch,
+                    file=file,
+                    created_at=db.scalar(database_now()),
+                )
+            )
+            leases.write(db, self.run, self.attempt, **{"checkpoint": file, "deaths": 0} | values)
+
+        self.write(name_it)
+        recorder.flushed()
+
+    def _leave(self, order: bytes, training: Training, recorder: Recorder) -> None:
+        """Checkpoint, and leave the run cancelled, paused or to another worker."""
+        if order == CANCEL:
+            over = {"status": "cancelled", "stop_reason": "cancelled", "finished_at": database_now()}
+        else:
+            over = {"status": {PAUSE: "paused", HAND_BACK: "queued"}[order]}
+        self._checkpoint(training, recorder, worker=None, lease_expires_at=None, wanted=None, **over)
+
+    def _finish(self, training: Training, recorder: Recorder, prepared: preparation.Prepared) -> None:
+        """The result and the status land in one transaction."""
+        trained = replace(prepared.trained(training.model), step=training.step)
+        weights = f"runs/{self.run}/{self.attempt}/weights-{training.step}.safetensors"
+        self.files.write(weights, export.to_safetensors(trained))
+        arguments = training.model, training.data
+        evaluation = {
+            part: jsonable(evaluate(*arguments, part, training.recipe.loss, prepared.classes, training.device))
+            for part, indices in training.data.parts.items()
+            if len(indices)
+        }
+        result: dict[str, Any] = {
+            "weights": weights,
+            "evaluation": evaluation,
+            "metrics": jsonable(training.measure("train", "validation", "test")),
+            "stop_reason": training.stop_reason,
+            "status": "succeeded",
+            "finished_at": database_now(),
+            "lease_expires_at": None,
+            "wanted": None,
+        }
+        if training.stop_reason == "diverged":
+            message = f"the loss was {recorder.last_loss} at step {training.step}; try a smaller learning rate"
+            result |= {"status": "failed", "error": {"type": "Diverged", "message": message, "trace": []}}
+        self._checkpoint(training, recorder, **result)
+
+    def fail(self, error: Exception) -> None:
+        """End the run with the reason: the same request would raise again."""
+        trace = traceback.format_exception(error)[-12:]
+        reason = {"type": type(error).__name__, "message": str(error), "trace": "".join(trace).splitlines()[-20:]}
+        try:
+            self.write(
+                lambda db: leases.end(db, self.run, self.attempt, "failed", database_now(), error=reason, weights=None)
+            )
+        except LeaseLost:
+            os._exit(0)
