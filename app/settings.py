@@ -24,3 +24,8 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL."""
         return self.database_url or f"sqlite:///{(self.home / 'antigrad.db').resolve()}"
+
+    @property
+    def files(self) -> Path:
+        """The folder of datasets, checkpoints and weights."""
+        return self.home / "files"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -80,6 +81,8 @@ class Attempt:
         checkpointed = flushed = time.monotonic()
         for step in training.steps():
             recorder.add(step)
+            if training.stop_reason is not None:
+                break  # to the result at once: a checkpoint of the last step would be trained beyond it
             now = time.monotonic()
             if recorder.first or now - flushed >= self.flush_seconds:
                 self.write(lambda db: recorder.flush(db, self.run, self.attempt))
@@ -106,7 +109,7 @@ class Attempt:
                     step=training.step,
                     epoch=training.epoch,
                     file=file,
-                    created_at=db.scalar(database_now()),
+                    created_at=db.execute(select(database_now())).scalar_one(),
                 )
             )
             leases.write(db, self.run, self.attempt, **{"checkpoint": file, "deaths": 0} | values)

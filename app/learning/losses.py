@@ -49,7 +49,9 @@ def variance(targets: Tensor) -> float:
 LOSSES: dict[str, Loss] = {
     loss.name: loss
     for loss in (
-        Loss("cross_entropy", "classification", "L = −Σ y_c log p_c,  p = softmax(logits)", cross_entropy, class_entropy),
+        Loss(
+            "cross_entropy", "classification", "L = −Σ y_c log p_c,  p = softmax(logits)", cross_entropy, class_entropy
+        ),
         Loss("mse", "regression", "L = 1/N Σ (ŷ − y)²", mse, variance),
     )
 }

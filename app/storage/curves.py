@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ def thin(series: Series, points: int) -> Series:
         return series
     edges = np.linspace(0, total, max(1, points // 2) + 1).astype(np.int64)
     kept: list[int] = []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         bucket = series.values[start:stop]
         finite = np.where(np.isnan(bucket), np.inf, bucket)
         pair = {int(start + finite.argmin()), int(start + finite.argmax())}

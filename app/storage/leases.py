@@ -21,12 +21,22 @@ class LeaseLost(Exception):
     """Another worker holds the run by now, or it has been cancelled: leave it."""
 
 
+def _free(now: Now) -> ColumnElement[bool]:
+    """Queued, or held by a worker that let its lease run out."""
+    expired = and_(Run.status == "running", Run.lease_expires_at < now)
+    return and_(Run.status.in_(("queued", "running")), or_(Run.status == "queued", expired))
+
+
+def any_free(db: Session, now: Now) -> bool:
+    """Whether a claim would find something: a look that takes no lock."""
+    return db.execute(select(Run.id).where(_free(now)).limit(1)).first() is not None
+
+
 def claim(db: Session, worker: str, now: Now, lease_seconds: float) -> Run | None:
-    """Take the first run that is queued, or whose worker let its lease run out."""
-    free = or_(Run.status == "queued", and_(Run.status == "running", Run.lease_expires_at < now))
+    """Take the first run that is free, for `lease_seconds`; None when there is none."""
     first = (
         select(Run.id)
-        .where(Run.status.in_(("queued", "running")), free)
+        .where(_free(now))
         .order_by(Run.priority.desc(), Run.id)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -130,7 +130,10 @@ def resume(db: Session, id: str, request: dict[str, Any]) -> None:
 
 
 def delete(db: Session, id: str) -> None:
-    """Delete the run with its curve; raises Conflict while it runs. Its files are the caller's to delete, after the commit."""
+    """Delete the run with its curve; raises Conflict while it runs.
+
+    Its files are the caller's to delete, after the commit.
+    """
     run = get(db, id)
     if run.status == "running":
         raise Conflict(f"the run is running; POST /runs/{id}/cancel first")

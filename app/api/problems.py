@@ -1,0 +1,120 @@
+"""Every error as an RFC 9457 problem, made in one place; nothing of a request is ever echoed unescaped."""
+
+import difflib
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from app.datasets.errors import SplitImpossible
+from app.errors import AppError, FieldError, Invalid, Malformed, NotFound, NotReady
+from app.learning.errors import InvalidChoice
+
+log = logging.getLogger("antigrad.api")
+
+
+class FieldProblem(BaseModel):
+    pointer: str = Field(description="JSON pointer to the wrong field", examples=["/optimizer/lr"])
+    detail: str = Field(description="what would be right", examples=["input should be greater than 0"])
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 says (application/problem+json)."""
+
+    type: str = Field(examples=["/problems/Invalid"])
+    title: str = Field(examples=["Invalid request"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["/optimizer/lr: input should be greater than 0"])
+    instance: str = Field(examples=["/runs"])
+    errors: list[FieldProblem] = []
+
+
+def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: what it can refuse, from the error classes themselves."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {error.status: {"description": error.__doc__ or error.title, "content": content} for error in errors}
+
+
+def as_response(request: Request, error: AppError, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem that an error is. ASCII only: a lone surrogate of the request cannot break it."""
+    body = {
+        "type": f"/problems/{type(error).__name__}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": request.url.path,
+        "errors": [{"pointer": field.pointer, "detail": field.detail} for field in error.errors],
+    }
+    return Response(json.dumps(body), error.status, headers, media_type="application/problem+json")
+
+
+def register(app: FastAPI) -> None:
+    """Translate all errors of the app."""
+
+    @app.exception_handler(AppError)
+    def app_error(request: Request, error: AppError) -> Response:
+        return as_response(request, error)
+
+    @app.exception_handler(InvalidChoice)
+    def invalid_choice(request: Request, error: InvalidChoice) -> Response:
+        return as_response(request, Invalid(error.detail, [FieldError(error.pointer, error.detail)]))
+
+    @app.exception_handler(SplitImpossible)
+    def split_impossible(request: Request, error: SplitImpossible) -> Response:
+        return as_response(request, Invalid(str(error), [FieldError("/split", str(error))]))
+
+    @app.exception_handler(RequestValidationError)
+    def validation(request: Request, error: RequestValidationError) -> Response:
+        found = [_field_error(item) for item in error.errors()]
+        detail = "; ".join(f"{item.pointer}: {item.detail}" for item in found[:5])
+        broken_json = any(item["type"] == "json_invalid" for item in error.errors())
+        return as_response(request, (Malformed if broken_json else Invalid)(detail, found))
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> Response:
+        known: AppError = NotFound("there is nothing here; /docs lists what there is")
+        if error.status_code != 404:
+            known = Malformed(str(error.detail))
+            known.status, known.title = error.status_code, str(error.detail)
+        return as_response(request, known, error.headers)
+
+    @app.exception_handler(OperationalError)
+    def database_away(request: Request, error: OperationalError) -> Response:
+        log.error("the database does not answer: %s", error.orig)
+        away = NotReady("the database does not answer; nothing was changed, try again in a moment")
+        return as_response(request, away, {"Retry-After": "2"})
+
+
+def _field_error(item: dict[str, Any]) -> FieldError:
+    """Pydantic's error as a pointer and a sentence that says what would be right."""
+    where = [str(part) for part in item["loc"]]
+    if where and where[0] in ("body", "query", "path", "header"):
+        where = where[1:]
+    # A tagged union puts the tag between the field and its own field; the pointer is into what was sent.
+    pointer = "/" + "/".join(part for part in where if part not in item.get("tags", ()))
+    detail = str(item["msg"])
+    context = item.get("ctx", {})
+    match item["type"]:
+        case "extra_forbidden":
+            detail = "there is no such field; /docs shows those that there are"
+        case "union_tag_invalid":
+            detail = f"{context['tag']!r} is none of {context['expected_tags']}"
+            expected = [name.strip("' ") for name in context["expected_tags"].split(",")]
+            detail += _nearest(str(context["tag"]), expected)
+        case "literal_error":
+            expected = [name.strip("' ") for name in context["expected"].replace(" or ", ",").split(",")]
+            detail += _nearest(str(item["input"])[:100], expected)
+        case "json_invalid":
+            detail = f"the body is not JSON: {context.get('error', 'it cannot be parsed')}"
+    return FieldError(pointer, detail)
+
+
+def _nearest(given: str, choices: list[str]) -> str:
+    near = difflib.get_close_matches(given, choices, 1, 0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

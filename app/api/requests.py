@@ -1,0 +1,127 @@
+"""What clients send. Layers, optimizers and criteria come from the learning core's entries: fields, bounds, defaults."""
+
+import dataclasses
+import typing
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from app.learning.layers import LAYERS
+from app.learning.losses import LOSSES
+from app.learning.optimizers import OPTIMIZERS
+from app.learning.stopping import DivergenceLimits, Stop
+
+
+class Strict(BaseModel):
+    """Unknown fields are refused, types are not guessed, and NaN and ∞ are no numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
+    bounds = entry.metadata.get("bounds", {})
+    default = ... if entry.default is dataclasses.MISSING else entry.default
+    doc = entry.metadata.get("doc")
+    if typing.get_origin(annotation) is tuple:  # JSON has lists only, and the bounds are those of the items
+        items = tuple(Annotated[item, Field(**bounds)] for item in typing.get_args(annotation))
+        return (tuple[items], Field(default, description=doc, strict=False))  # type: ignore[valid-type]
+    return (annotation, Field(default, description=doc, **bounds))
+
+
+def _model(entry: type, tag: str | None = None) -> type[BaseModel]:
+    """The request model of an entry: its dataclass fields, and `tag` as the field that tells it from the others."""
+    hints = typing.get_type_hints(entry)
+    fields = {item.name: _field(item, hints[item.name]) for item in dataclasses.fields(entry)}
+    if tag is not None:
+        fields[tag] = (Literal[getattr(entry, tag)], ...)
+    return create_model(f"{entry.__name__}Request", __base__=Strict, __doc__=entry.__doc__, **fields)
+
+
+LayerRequest = Annotated[
+    Union[tuple(_model(entry, "type") for entry in LAYERS.values())],  # noqa: UP007
+    Field(discriminator="type"),
+]
+OptimizerRequest = Annotated[
+    Union[tuple(_model(entry, "name") for entry in OPTIMIZERS.values())],  # noqa: UP007
+    Field(discriminator="name"),
+]
+DivergenceRequest = _model(DivergenceLimits)
+
+
+class ModelRequest(Strict):
+    """The network. The input shape follows from the dataset; the output layer is appended unless it is given."""
+
+    layers: list[LayerRequest] = Field(  # type: ignore[valid-type]
+        [{"type": "linear", "units": 256}, {"type": "relu"}], max_length=1000, validate_default=True
+    )
+
+
+class SplitRequest(Strict):
+    """Fractions of the whole."""
+
+    validation: float = Field(0.16, ge=0, lt=1)
+    test: float = Field(0.2, ge=0, lt=1)
+    seed: int = Field(0, ge=0, lt=2**63)
+    stratify: bool = Field(True, description="each part has the classes in the same shares")
+
+
+class ScalingRequest(Strict):
+    """For tables: fitted on the training part, kept with the weights."""
+
+    inputs: Literal["standard", "none"] = "standard"
+    target: Literal["standard", "none"] = "standard"
+
+
+_stop = {item.name: item for item in dataclasses.fields(Stop)}
+
+
+class StopRequest(Strict):
+    """Merged field by field with the defaults; null turns a criterion off."""
+
+    max_epochs: int | None = Field(20, **_stop["max_epochs"].metadata["bounds"])
+    max_steps: int | None = Field(None, **_stop["max_steps"].metadata["bounds"])
+    divergence: DivergenceRequest | None = Field(  # type: ignore[valid-type]
+        default_factory=DivergenceRequest,
+        description="NaN or ∞ at once, or the loss over factor × the larger of the first step's and the best constant "
+        "prediction's, window steps running; the run then fails",
+    )
+
+
+class RunRequest(Strict):
+    """One training run. Only `dataset` is required; everything else has a default that trains well."""
+
+    name: str | None = Field(None, max_length=200)
+    dataset: str = Field(max_length=200, examples=["notmnist"])
+    split: SplitRequest = Field(default_factory=SplitRequest)
+    normalise: Literal["unit", "standard", "none"] | None = Field(None, description="pictures; `unit` divides by 255")
+    scaling: ScalingRequest | None = Field(None, description="tables; `standard` for both unless given")
+    model: ModelRequest = Field(default_factory=ModelRequest)
+    loss: Literal[tuple(LOSSES)] | None = None  # type: ignore[valid-type]
+    optimizer: OptimizerRequest = Field({"name": "adam"}, validate_default=True)  # type: ignore[valid-type]
+    batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] = Field(
+        128, description='examples a step; "full" is gradient descent on all the training data'
+    )
+    stop: StopRequest = Field(default_factory=StopRequest)
+    seed: int = Field(0, ge=0, lt=2**63)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    tags: dict[str, Annotated[str, Field(max_length=200)]] = Field(default={}, max_length=50)
+    priority: int = Field(0, ge=-1000, le=1000, description="higher first")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "dataset": "notmnist",
+                    "model": {"layers": [{"type": "linear", "units": 256}, {"type": "relu"}]},
+                    "optimizer": {"name": "adam", "lr": 0.001},
+                    "stop": {"max_epochs": 20},
+                }
+            ]
+        }
+    )
+
+
+class ResumeRequest(Strict):
+    """How much further to train; counted from the run's start, merged with the run's own."""
+
+    stop: dict[str, Any] = {}

@@ -1,0 +1,74 @@
+"""From what a client sent to what will be trained: defaults filled in, and all refused that can be known now."""
+
+import importlib.metadata
+from typing import Any
+
+import torch
+
+from app.api.requests import RunRequest
+from app.datasets.arrays import Arrays
+from app.datasets.split import split
+from app.errors import Conflict, FieldError, Invalid
+from app.learning.architecture import count_parameters, with_output_layer
+from app.learning.export import layers_from_json, layers_to_json
+from app.learning.losses import DEFAULT_LOSS, LOSSES, Task
+from app.storage.files import Files
+from app.storage.tables import Dataset
+
+
+def resolve(request: RunRequest, dataset: Dataset, files: Files) -> dict[str, Any]:
+    """The request as it will be trained, as JSON. Raises Invalid, InvalidChoice, SplitImpossible or Conflict."""
+    if dataset.status != "ready":
+        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; it can be trained on when it is ready")
+    arrays = Arrays.load(files.path(f"datasets/{dataset.id}"))
+    resolved: dict[str, Any] = request.model_dump(mode="json")
+    resolved["dataset"] = dataset.id
+
+    layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), arrays.outputs)
+    count_parameters(layers, arrays.shape)
+    resolved["model"] = {"layers": layers_to_json(layers)}
+
+    resolved["loss"] = request.loss or DEFAULT_LOSS[arrays.task]
+    _loss_serves(resolved["loss"], arrays.task)
+    pictures = len(arrays.shape) == 3
+    _only_for("normalise", request.normalise, pictures, "pictures")
+    _only_for("scaling", request.scaling, not pictures, "tables")
+    resolved["normalise"] = (request.normalise or "unit") if pictures else None
+    resolved["scaling"] = None if pictures else resolved["scaling"] or {"inputs": "standard", "target": "standard"}
+
+    wanted = resolved["split"]
+    wanted["stratify"] = wanted["stratify"] and arrays.task == "classification"
+    if wanted["validation"] + wanted["test"] >= 1:
+        detail = "validation + test must be below 1, so that something is left to train on"
+        raise Invalid(detail, [FieldError("/split", detail)])
+    split(arrays.targets, **wanted)  # raises what is wrong with it
+    must_end(resolved["stop"])
+    return resolved
+
+
+def must_end(stop: dict[str, Any]) -> None:
+    """Raises Invalid when no criterion is left that ends every run."""
+    if stop["max_epochs"] is None and stop["max_steps"] is None:
+        detail = "nothing is left that must end the run; give max_epochs or max_steps"
+        raise Invalid(detail, [FieldError("/stop", detail)])
+
+
+def environment(dataset: Dataset) -> dict[str, Any]:
+    """What a repetition needs beside the request; the worker adds its own part."""
+    return {
+        "antigrad": importlib.metadata.version("antigrad"),
+        "torch": torch.__version__,
+        "dataset_checksum": dataset.about["checksum"],
+    }
+
+
+def _loss_serves(loss: str, task: Task) -> None:
+    if LOSSES[loss].task != task:
+        detail = f"{loss} is for {LOSSES[loss].task}, this dataset is for {task}; use {DEFAULT_LOSS[task]}"
+        raise Invalid(detail, [FieldError("/loss", detail)])
+
+
+def _only_for(field: str, value: object, fits: bool, what: str) -> None:
+    if value is not None and not fits:
+        detail = f"{field} is for {what}; leave it out for this dataset"
+        raise Invalid(detail, [FieldError(f"/{field}", detail)])

@@ -1,0 +1,44 @@
+"""Who is alive on this machine: each worker holds a lock on a file, which the kernel lets go the moment it dies."""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import socket
+from pathlib import Path
+
+
+class WorkerLock:
+    """A new worker's identity, and the lock that proves it alive. Close-on-exec: no child keeps it."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        # Locked under another name first: nobody may see the file before it is locked.
+        beside = folder / f".{self.worker}"
+        self.descriptor = os.open(beside, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        beside.rename(folder / self.worker)
+
+    def release(self) -> None:
+        """Leave in good order."""
+        (self.folder / self.worker).unlink(missing_ok=True)
+        os.close(self.descriptor)
+
+
+def dead_workers(own: WorkerLock) -> list[str]:
+    """The workers of this folder whose lock is free; their files are gone after this, so each is told once."""
+    dead = []
+    for file in own.folder.glob("[!.]*"):
+        if file.name == own.worker:
+            continue
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                dead.append(file.name)
+                file.unlink()
+            finally:
+                os.close(descriptor)
+    return dead

@@ -1,0 +1,258 @@
+"""The worker: claims runs, trains each in a child process, keeps their leases, and hands them back when it stops."""
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import IO
+
+from sqlalchemy.exc import OperationalError
+
+from app.settings import Settings
+from app.storage import leases, workers
+from app.storage.database import Database, database_now
+from app.storage.leases import LeaseLost
+from worker.liveness import WorkerLock, dead_workers
+from worker.orders import CANCEL, HAND_BACK, PAUSE, PING
+
+log = logging.getLogger("antigrad.worker")
+GRACE_SECONDS = {CANCEL: 0.8, PAUSE: 10.0, HAND_BACK: 10.0}  # then the child is killed
+
+
+@dataclass
+class Child:
+    """A run in a child process. `deadline` is when a child that was given an order has to be gone."""
+
+    run: str
+    attempt: int
+    orders: int
+    log: IO[bytes]
+    renewed: float
+    pid: int | None = None
+    order: bytes | None = None
+    deadline: float | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.run}/{self.attempt}"
+
+    def tell(self, order: bytes) -> None:
+        """Write to the child's pipe; a child that is gone does not mind."""
+        with contextlib.suppress(BrokenPipeError, BlockingIOError):
+            os.write(self.orders, order)
+        if order != PING and self.order is None:
+            self.order, self.deadline = order, time.monotonic() + GRACE_SECONDS[order]
+
+    def kill(self) -> None:
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def last_lines(self) -> list[str]:
+        """The end of what the child printed."""
+        self.log.seek(0)
+        return self.log.read()[-8192:].decode(errors="replace").splitlines()[-20:]
+
+    def close(self) -> None:
+        os.close(self.orders)
+        self.log.close()
+
+
+class WarmServerDied(RuntimeError):
+    """The process from which children are forked has ended."""
+
+
+class Worker:
+    """One worker process. Everything happens in one loop, so nothing can die beside it unseen."""
+
+    def __init__(self, settings: Settings, concurrency: int) -> None:
+        self.settings, self.concurrency = settings, concurrency
+        self.database = Database(settings.database)
+        self.lock = WorkerLock(settings.home / "workers")
+        self.id = self.lock.worker
+        self.children: dict[str, Child] = {}
+        self.stopping = False
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.warm = ours
+        self.warm_process = subprocess.Popen(
+            [sys.executable, "-m", "worker.warm", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+
+    def stop(self, *_: object) -> None:
+        """Hand every run back and leave the loop."""
+        self.stopping = True
+
+    def serve(self, until_closed: int | None = None) -> None:
+        """Work until told to stop, or until the file descriptor `until_closed` reaches its end."""
+        with self.database.write() as db:
+            workers.register(db, self.id, self.concurrency, database_now())
+        log.info("worker %s takes %d runs at once", self.id, self.concurrency)
+        next_beat = next_look = 0.0
+        while not self.stopping or self.children:
+            descriptors = [self.warm] if until_closed is None or self.stopping else [self.warm, until_closed]
+            ready, _, _ = select.select(descriptors, [], [], self.settings.poll_seconds)
+            if self.warm in ready:
+                self._hear_from_children()
+            if until_closed in ready and not os.read(until_closed or 0, 4096):
+                self.stop()
+            now = time.monotonic()
+            try:
+                if now >= next_beat:
+                    next_beat = now + self.settings.heartbeat_seconds
+                    self._beat()
+                if now >= next_look:
+                    next_look = now + 0.2
+                    self._look_around()
+                while not self.stopping and len(self.children) < self.concurrency and self._claim():
+                    pass
+            except OperationalError as error:
+                log.warning("the database does not answer: %s", error.orig)
+                time.sleep(0.2)
+            self._enforce()
+        with contextlib.suppress(OperationalError), self.database.write() as db:
+            workers.forget(db, self.id)
+
+    def _claim(self) -> bool:
+        """Take one run and start its child; answers whether there was one."""
+        asked = time.monotonic()
+        with self.database.read() as db:
+            if not leases.any_free(db, database_now()):
+                return False
+        with self.database.write() as db:
+            run = leases.claim(db, self.id, database_now(), self.settings.lease_seconds)
+        if run is None:
+            return False
+        orders_read, orders_write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(orders_write, False)
+        child = Child(run.id, run.attempt, orders_write, tempfile.TemporaryFile(), renewed=asked)  # noqa: SIM115
+        job = {
+            "key": child.key,
+            "run": run.id,
+            "attempt": run.attempt,
+            "database": self.settings.database,
+            "files": str(self.settings.files.resolve()),
+            "lease_seconds": self.settings.lease_seconds,
+            "flush_seconds": self.settings.flush_seconds,
+            "checkpoint_seconds": self.settings.checkpoint_seconds,
+            "threads": max(1, (os.cpu_count() or 1) // self.concurrency),
+        }
+        socket.send_fds(self.warm, [json.dumps(job).encode()], [orders_read, child.log.fileno()])
+        os.close(orders_read)
+        self.children[child.key] = child
+        log.info("%s: attempt %d begins", run.id, run.attempt)
+        return True
+
+    def _hear_from_children(self) -> None:
+        message = self.warm.recv(4096)
+        if not message:
+            raise WarmServerDied(f"the warm server has ended with {self.warm_process.wait()}")
+        news = json.loads(message)
+        if "pid" in news:
+            self.children[news["key"]].pid = news["pid"]
+        else:
+            self._ended(self.children.pop(news["key"]), news["exit"])
+
+    def _ended(self, child: Child, code: int) -> None:
+        """A child is gone: if it has not ended its run itself, say why, and let the run be tried again."""
+        lines = child.last_lines()
+        child.close()
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        if code == -signal.SIGKILL:
+            how += " (out of memory is a usual reason)"
+        error = {"type": "ChildDied", "message": f"the training process {how}", "trace": lines}
+        try:
+            self._patiently(child, error)
+            log.warning("%s: attempt %d: the training process %s", child.run, child.attempt, how)
+        except LeaseLost:
+            log.info("%s: attempt %d is over", child.run, child.attempt)  # the child has recorded how
+
+    def _patiently(self, child: Child, error: dict[str, object]) -> None:
+        """Record a death; while the database is away, wait for it as long as the lease is ours."""
+        while True:
+            try:
+                with self.database.write() as db:
+                    if self.stopping or child.order in (PAUSE, HAND_BACK):
+                        leases.give_back(db, child.run, child.attempt)
+                    else:
+                        leases.child_died(db, child.run, child.attempt, database_now(), error)
+                return
+            except OperationalError:
+                if time.monotonic() - child.renewed > self.settings.lease_seconds:
+                    raise LeaseLost(child.run) from None
+                time.sleep(0.2)
+
+    def _beat(self) -> None:
+        """Renew every lease; a child whose lease is lost is ended, one whose lease is kept hears that we live."""
+        for child in list(self.children.values()):
+            asked = time.monotonic()
+            try:
+                with self.database.write() as db:
+                    leases.renew(db, child.run, child.attempt, database_now(), self.settings.lease_seconds)
+            except LeaseLost:
+                child.kill()
+                continue
+            child.renewed = asked
+            child.tell(PING)
+        with self.database.write() as db:
+            workers.beat(db, self.id, database_now())
+
+    def _look_around(self) -> None:
+        """Pass on what users want of our runs, and put back the runs of workers of this machine that have died."""
+        for child in self.children.values():
+            with contextlib.suppress(LeaseLost), self.database.read() as db:
+                match leases.wanted(db, child.run, child.attempt):
+                    case "cancel" if child.order is None:
+                        child.tell(CANCEL)
+                    case "pause" if child.order is None:
+                        child.tell(PAUSE)
+        for worker in dead_workers(self.lock):
+            with self.database.write() as db:
+                released = leases.release_worker(db, worker)
+                workers.forget(db, worker)
+            log.warning("worker %s has died; %d runs are queued again", worker, released)
+
+    def _enforce(self) -> None:
+        """Kill what did not obey in time, and what trains on a lease that may have run out."""
+        now = time.monotonic()
+        for child in self.children.values():
+            if self.stopping and child.order is None:
+                child.tell(HAND_BACK)
+            late = child.deadline is not None and now > child.deadline
+            if late or now - child.renewed > self.settings.lease_seconds:
+                child.kill()
+
+    def close(self) -> None:
+        """Let go of everything; the children and the warm server notice the end of their pipes."""
+        for child in self.children.values():
+            child.close()
+        self.warm.close()
+        self.warm_process.wait()
+        self.database.close()
+        self.lock.release()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m worker")
+    parser.add_argument("--concurrency", type=int, default=1, help="how many runs to train at once")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="stop with the process that started this")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    worker = Worker(Settings(), arguments.concurrency)
+    signal.signal(signal.SIGTERM, worker.stop)
+    signal.signal(signal.SIGINT, worker.stop)
+    try:
+        worker.serve(until_closed=0 if arguments.until_stdin_closes else None)
+    finally:
+        worker.close()
