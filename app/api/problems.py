@@ -71,8 +71,8 @@ def register(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def validation(request: Request, error: RequestValidationError) -> Response:
-        found = [_field_error(item) for item in error.errors()]
-        detail = "; ".join(f"{item.pointer}: {item.detail}" for item in found[:5])
+        found = [_field_error(item, error.body) for item in error.errors()]
+        detail = "; ".join(f"{item.pointer or 'the body'}: {item.detail}" for item in found[:5])
         broken_json = any(item["type"] == "json_invalid" for item in error.errors())
         return as_response(request, (Malformed if broken_json else Invalid)(detail, found))
 
@@ -91,13 +91,22 @@ def register(app: FastAPI) -> None:
         return as_response(request, away, {"Retry-After": "2"})
 
 
-def _field_error(item: dict[str, Any]) -> FieldError:
+def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
+    """A JSON pointer into what was sent: pydantic's path also names the branch of a union, which was not."""
+    pointer, node = "", body
+    for place, part in enumerate(where):
+        inside = (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int))
+        if inside:
+            node = node[part] if isinstance(node, dict) or part < len(node) else None
+        if inside or (missing and place == len(where) - 1):
+            pointer += f"/{part}"
+    return pointer
+
+
+def _field_error(item: dict[str, Any], body: Any) -> FieldError:
     """Pydantic's error as a pointer and a sentence that says what would be right."""
-    where = [str(part) for part in item["loc"]]
-    if where and where[0] in ("body", "query", "path", "header"):
-        where = where[1:]
-    # A tagged union puts the tag between the field and its own field; the pointer is into what was sent.
-    pointer = "/" + "/".join(part for part in where if part not in item.get("tags", ()))
+    source, *where = item["loc"]
+    pointer = _pointer(tuple(where), body, item["type"] == "missing") if source == "body" else f"{where[0]}"
     detail = str(item["msg"])
     context = item.get("ctx", {})
     match item["type"]:

@@ -1,0 +1,135 @@
+"""What the API answers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from app.storage.tables import Dataset, Run
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """Seconds since 1970 as a time in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+class Queue(BaseModel):
+    position: int = Field(description="1 is next")
+    estimated_start: str | None = Field(description="from how long the last runs took; null before there are any")
+
+
+class RunAnswer(BaseModel):
+    """A run."""
+
+    id: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
+    name: str | None
+    status: str = Field(description="queued, running, paused, succeeded, failed or cancelled", examples=["running"])
+    stop_reason: str | None = Field(examples=["max_epochs"])
+    error: dict[str, Any] | None = Field(description="type, message and the last lines of the trace")
+    task: str = Field(examples=["classification"])
+    request: dict[str, Any] = Field(description="as resolved: every default filled in")
+    environment: dict[str, Any] = Field(description="versions, threads and dataset checksum: what a repetition needs")
+    progress: dict[str, Any]
+    queue: Queue | None
+    metrics: dict[str, dict[str, Any] | None]
+    served_step: int | None = Field(description="the step whose parameters /predict uses; null before the end")
+    attempt: int
+    worker: str | None
+    device: str | None
+    created_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    links: dict[str, str]
+
+
+def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
+    """The run as clients see it."""
+    here = f"/runs/{run.id}"
+    links = {name: f"{here}/{name}" for name in ("curve", "events", "cancel", "evaluation", "checkpoints", "weights")}
+    return RunAnswer(
+        id=run.id,
+        name=run.name,
+        status="queued" if queue else run.status,
+        stop_reason=run.stop_reason,
+        error=run.error,
+        task=run.task,
+        request=run.request,
+        environment=run.environment,
+        progress=run.progress,
+        queue=queue,
+        metrics={part: run.metrics.get(part) for part in ("train", "validation", "test")},
+        served_step=run.progress.get("step") if run.weights else None,
+        attempt=run.attempt,
+        worker=run.worker,
+        device=run.device,
+        created_at=rfc3339(run.created_at),
+        started_at=rfc3339(run.started_at),
+        finished_at=rfc3339(run.finished_at),
+        links={"self": here, **links, "predict": f"/predict?run={run.id}"},
+    )
+
+
+class RunPage(BaseModel):
+    """Runs, newest first; `next` is the cursor of the following page."""
+
+    items: list[RunAnswer]
+    next: str | None
+
+
+class ClassCount(BaseModel):
+    index: int
+    label: str
+    count: int
+
+
+class DatasetAnswer(BaseModel):
+    """A dataset."""
+
+    id: str = Field(examples=["notmnist"])
+    name: str
+    status: str = Field(examples=["ready"])
+    task: str = Field(examples=["classification"])
+    examples: int
+    shape: list[int] = Field(description="of one input, channels first", examples=[[1, 28, 28]])
+    classes: list[ClassCount]
+    feature_names: list[str]
+    checksum: str = Field(description="SHA-256 over values, types, shapes and names")
+    skipped: list[dict[str, str]] = Field(description="files that could not be read, each with the reason")
+    created_at: str | None
+
+
+def dataset_answer(dataset: Dataset) -> DatasetAnswer:
+    """The dataset as clients see it."""
+    return DatasetAnswer(
+        id=dataset.id,
+        name=dataset.name,
+        status=dataset.status,
+        skipped=dataset.skipped,
+        created_at=rfc3339(dataset.created_at),
+        **dataset.about,
+    )
+
+
+class DatasetPage(BaseModel):
+    items: list[DatasetAnswer]
+    next: str | None
+
+
+class Label(BaseModel):
+    label: str = Field(examples=["A"])
+    probability: float = Field(examples=[0.97])
+
+
+class Prediction(BaseModel):
+    """Classification: the label, its probability, and the `top` ones; regression: the value."""
+
+    label: str | None = None
+    probability: float | None = None
+    top: list[Label] | None = None
+    logits: list[float] | None = None
+    value: float | None = None
+
+
+class PredictAnswer(BaseModel):
+    run: str
+    predictions: list[Prediction]

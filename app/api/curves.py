@@ -1,0 +1,137 @@
+"""A run's curve: as numbers, as a table, as a picture, and as a stream of events."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
+
+from app.api.deps import DatabaseDep, ReadDep, RunDep
+from app.api.plots import Format, draw
+from app.api.problems import problems
+from app.api.runs import described
+from app.errors import Invalid, NotFound
+from app.storage import curves, runs
+from app.storage.database import Database
+from app.storage.tables import ENDED
+
+router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid))
+
+SeriesNames = Annotated[
+    str | None,
+    Query(max_length=2000, description="comma-separated, such as train.loss,validation.accuracy; all if left out"),
+]
+FromStep = Annotated[int, Query(ge=1, le=10**9)]
+
+
+def number(value: float) -> float | str:
+    """JSON has no NaN and no ∞: they are strings."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def as_json(series: curves.Series) -> dict[str, list[Any]]:
+    """Steps and values, and where it was thinned how many points each stands for."""
+    answer: dict[str, list[Any]] = {"step": series.steps.tolist(), "value": [number(v) for v in series.values.tolist()]}
+    if series.stands_for is not None:
+        answer["stands_for"] = series.stands_for.tolist()
+    return answer
+
+
+@router.get("/curve", summary="The curve as numbers; every step's loss is kept")
+def curve(
+    run: RunDep,
+    db: ReadDep,
+    series: SeriesNames = None,
+    points: Annotated[int, Query(ge=1, le=10**7, description="at most so many a series")] = 1000,
+    from_step: FromStep = 1,
+) -> dict[str, Any]:
+    whole = curves.read(db, run.id, series.split(",") if series else None, from_step)
+    thinned = {name: curves.thin(found, points) for name, found in whole.items()}
+    return {
+        "run": run.id,
+        "points": sum(len(found.steps) for found in thinned.values()),
+        "downsampled": any(found.stands_for is not None for found in thinned.values()),
+        "series": {name: as_json(found) for name, found in thinned.items()},
+    }
+
+
+@router.get("/curve.csv", summary="Every point as series,step,value")
+def curve_csv(run: RunDep, db: ReadDep, series: SeriesNames = None) -> StreamingResponse:
+    found = curves.read(db, run.id, series.split(",") if series else None)
+
+    def lines() -> Iterator[str]:
+        yield "series,step,value\n"
+        for name, points in found.items():
+            for step, value in zip(points.steps.tolist(), points.values.tolist(), strict=True):
+                yield f"{name},{step},{value!r}\n"
+
+    return StreamingResponse(lines(), media_type="text/csv")
+
+
+@router.get("/curve.{format}", summary="The curve as a picture", response_class=Response)
+def curve_plot(run: RunDep, db: ReadDep, format: Format, series: SeriesNames = None) -> Response:
+    found = curves.read(db, run.id, series.split(",") if series else None)
+    picture = draw({name: curves.thin(points, 2000) for name, points in found.items()}, run.name or run.id, format)
+    return Response(picture, media_type={"png": "image/png", "svg": "image/svg+xml"}[format])
+
+
+@router.get("/events", summary="The run as it happens (server-sent events)", response_class=StreamingResponse)
+def events(
+    run: RunDep,
+    database: DatabaseDep,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None,
+) -> StreamingResponse:
+    """`status`, `progress`, `points` and at last `done`. The id of an event is the last step seen of `train.loss` and of
+    the other series, `600.550`: with it as Last-Event-ID the stream goes on without a gap or a repeat."""
+    try:
+        loss_step, other_step = (int(part) for part in (last_event_id or "0.0").split("."))
+    except ValueError:
+        raise Invalid("Last-Event-ID is not one of this stream; leave it out to begin at the start") from None
+    return StreamingResponse(
+        stream(database, run.id, loss_step, other_step),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache"},
+    )
+
+
+def stream(database: Database, id: str, loss_step: int, other_step: int) -> Iterator[str]:
+    """The events after the given steps, until the run is done."""
+    status: str | None = None
+    quiet_since = time.monotonic()
+    while True:
+        with database.read() as db:
+            run = described(db, runs.get(db, id))
+            new = curves.read(db, id, None, min(loss_step, other_step) + 1)
+        points = {
+            name: curves.Series(found.steps[late], found.values[late])
+            for name, found in new.items()
+            if (late := found.steps > (loss_step if name == "train.loss" else other_step)).any()
+        }
+        for name, found in points.items():
+            if name == "train.loss":
+                loss_step = int(found.steps[-1])
+        other_step = max([other_step, *(int(f.steps[-1]) for name, f in points.items() if name != "train.loss")])
+        position = f"{loss_step}.{other_step}"
+        if run.status != status:
+            status = run.status
+            yield event("status", position, {"status": status, "attempt": run.attempt})
+        if points:
+            yield event("points", position, {name: as_json(found) for name, found in points.items()})
+            yield event("progress", position, run.progress | {"metrics": run.metrics})
+            quiet_since = time.monotonic()
+        if run.status in ENDED:
+            yield event("done", position, run.model_dump())
+            return
+        if time.monotonic() - quiet_since > 15:
+            yield ": still here\n\n"  # keeps proxies from closing the connection
+            quiet_since = time.monotonic()
+        time.sleep(0.2)
+
+
+def event(kind: str, id: str, data: object) -> str:
+    return f"event: {kind}\nid: {id}\ndata: {json.dumps(data)}\n\n"

@@ -1,0 +1,114 @@
+"""Datasets: what there is, and a look at it."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query, Response
+
+from app.api.answers import DatasetAnswer, DatasetPage, dataset_answer
+from app.api.deps import Cursor, FilesDep, Limit, ReadDep
+from app.api.problems import problems
+from app.datasets.arrays import Arrays
+from app.datasets.preview import image_png, preview_png
+from app.datasets.split import Split, split
+from app.errors import Invalid, NotFound
+from app.storage import datasets, runs
+from app.storage.tables import Dataset
+
+router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(Invalid))
+Part = Literal["train", "validation", "test"]
+
+
+def find_dataset(id: str, db: ReadDep) -> Dataset:
+    return datasets.get(db, id)
+
+
+DatasetDep = Annotated[Dataset, Depends(find_dataset, scope="function")]
+
+
+def find_arrays(dataset: DatasetDep, files: FilesDep) -> Arrays:
+    return Arrays.load(files.path(f"datasets/{dataset.id}"))
+
+
+ArraysDep = Annotated[Arrays, Depends(find_arrays, scope="function")]
+
+
+def find_split(
+    arrays: ArraysDep,
+    db: ReadDep,
+    run: Annotated[str | None, Query(max_length=100, description="take this run's split, else the default one")] = None,
+) -> Split:
+    wanted = {"validation": 0.16, "test": 0.2, "seed": 0, "stratify": arrays.task == "classification"}
+    return split(arrays.targets, **(runs.get(db, run).request["split"] if run else wanted))
+
+
+SplitDep = Annotated[Split, Depends(find_split, scope="function")]
+
+
+@router.get("", summary="List datasets")
+def list_datasets(db: ReadDep, limit: Limit = 50, cursor: Cursor = None) -> DatasetPage:
+    found = datasets.page(db, limit + 1, cursor)
+    more = found[limit - 1].id if len(found) > limit else None
+    return DatasetPage(items=[dataset_answer(item) for item in found[:limit]], next=more)
+
+
+@router.get("/{id}", summary="One dataset", responses=problems(NotFound))
+def get(dataset: DatasetDep) -> DatasetAnswer:
+    return dataset_answer(dataset)
+
+
+@router.get("/{id}/samples", summary="Indices and labels of examples of a part", responses=problems(NotFound))
+def samples(
+    arrays: ArraysDep,
+    parts: SplitDep,
+    part: Part = "test",
+    label: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Limit = 50,
+) -> dict[str, list[dict[str, int | float | str]]]:
+    if label is not None and label not in arrays.classes:
+        raise Invalid(f"no class is called {label!r}; there are {', '.join(arrays.classes) or 'none: this is a table'}")
+    indices = getattr(parts, part)
+    if label is not None:
+        indices = indices[arrays.targets[indices] == arrays.classes.index(label)]
+    return {
+        "items": [
+            {"index": index, "label": arrays.classes[target] if arrays.classes else target, "part": part}
+            for index, target in zip(indices[:limit].tolist(), arrays.targets[indices[:limit]].tolist(), strict=True)
+        ]
+    }
+
+
+@router.get("/{id}/images/{index}.png", summary="One picture", response_class=Response, responses=problems(NotFound))
+def image(arrays: ArraysDep, index: int) -> Response:
+    pictures = _pictures(arrays)
+    if not 0 <= index < len(pictures):
+        raise NotFound(f"there are {len(pictures)} pictures; index goes from 0 to {len(pictures) - 1}")
+    return Response(image_png(pictures[index]), media_type="image/png")
+
+
+@router.get("/{id}/preview.png", summary="A labelled grid", response_class=Response, responses=problems(NotFound))
+def preview(
+    arrays: ArraysDep,
+    parts: SplitDep,
+    rows: Annotated[int, Query(ge=1, le=20)] = 4,
+    columns: Annotated[int, Query(ge=1, le=20)] = 4,
+    seed: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+    part: Part = "train",
+) -> Response:
+    pictures = _pictures(arrays)
+    shown = np.random.default_rng(seed).permutation(getattr(parts, part))[: rows * columns]
+    labels = [f"{arrays.classes[target]} ({target})" for target in arrays.targets[shown].tolist()]
+    return Response(preview_png(pictures[shown], labels, rows, columns), media_type="image/png")
+
+
+@router.get(
+    "/{id}/export.npz", summary="Inputs, targets and names", response_class=Response, responses=problems(NotFound)
+)
+def export(arrays: ArraysDep) -> Response:
+    return Response(arrays.npz(), media_type="application/octet-stream")
+
+
+def _pictures(arrays: Arrays) -> np.ndarray:  # type: ignore[type-arg]
+    if len(arrays.shape) != 3:
+        raise NotFound("this dataset is a table; it has no pictures")
+    return arrays.inputs

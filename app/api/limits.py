@@ -1,0 +1,55 @@
+"""Before a request reaches a route: its key and its size."""
+
+import hmac
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.problems import as_response
+from app.errors import AppError, TooLarge, Unauthorized
+
+JSON_BYTES = 2 * 1024**2
+PREDICT_BYTES = 64 * 1024**2
+
+
+class Guard:
+    """Asks for the API key where there is one, and refuses a body over the limit without reading the rest."""
+
+    def __init__(self, app: ASGIApp, api_key: str | None) -> None:
+        self.app, self.api_key = app, api_key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        limit = PREDICT_BYTES if scope["path"] == "/predict" else JSON_BYTES
+        try:
+            self._check_key(request)
+            if int(request.headers.get("Content-Length", "0")) > limit:
+                raise _too_large(limit)
+        except AppError as error:
+            await as_response(request, error)(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:  # a chunked body does not say its length before
+                raise _too_large(limit)
+            return message
+
+        await self.app(scope, counted, send)
+
+    def _check_key(self, request: Request) -> None:
+        if self.api_key is None or request.url.path == "/healthz":
+            return
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(key.encode(), self.api_key.encode()):
+            raise Unauthorized("send the header Authorization: Bearer <key>; it is ANTIGRAD_API_KEY of the service")
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is over {limit:,} bytes")

@@ -1,0 +1,59 @@
+"""Is it alive, is it ready, who works."""
+
+import secrets
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.api.answers import rfc3339
+from app.api.deps import DatabaseDep, FilesDep, ReadDep
+from app.api.problems import problems
+from app.errors import NotReady
+from app.storage import migrate, workers
+from app.storage.tables import Run
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/healthz", summary="The process answers")
+def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="Database, storage and migrations are ready", responses=problems(NotReady))
+def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
+    try:
+        with database.read() as db:
+            db.execute(text("SELECT 1"))
+        if not migrate.is_current(database):
+            raise NotReady("the database's schema is not at the newest revision; run: antigrad migrate")
+    except SQLAlchemyError as error:
+        raise NotReady(f"the database does not answer: {type(error).__name__}") from error
+    try:
+        name = f"ready/{secrets.token_hex(4)}"
+        files.write(name, b"ready")
+        files.path(name).unlink()
+    except OSError as error:
+        raise NotReady(f"the file storage cannot be written to: {error.strerror}") from error
+    return {"status": "ready", "database": "ok", "storage": "ok", "migrations": "ok"}
+
+
+@router.get("/workers", summary="The workers that are alive")
+def list_workers(db: ReadDep) -> dict[str, list[dict[str, Any]]]:
+    running: dict[str | None, list[str]] = {}
+    for worker, run in db.execute(select(Run.worker, Run.id).where(Run.status == "running")):
+        running.setdefault(worker, []).append(run)
+    return {
+        "items": [
+            {
+                "id": worker.id,
+                "concurrency": worker.concurrency,
+                "runs": running.get(worker.id, []),
+                "started_at": rfc3339(worker.started_at),
+                "heartbeat_at": rfc3339(worker.heartbeat_at),
+            }
+            for worker in workers.known(db)
+        ]
+    }

@@ -1,0 +1,216 @@
+"""Training runs: queued, watched, stopped, continued, repeated, deleted."""
+
+import hashlib
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from app.api.answers import Queue, RunAnswer, RunPage, rfc3339, run_answer
+from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, ReadDep, RunDep, WriteDep
+from app.api.problems import problems
+from app.api.requests import ResumeRequest, RunRequest, StopRequest
+from app.api.resolution import environment, must_end, resolve
+from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
+from app.storage import datasets, runs
+from app.storage.database import database_now
+from app.storage.files import Files
+from app.storage.tables import ENDED, Run
+
+router = APIRouter(prefix="/runs", tags=["runs"], responses=problems(Invalid))
+
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+
+
+def described(db: Session, run: Run) -> RunAnswer:
+    """The run, with its place in the queue while it waits; one whose worker fell silent waits too."""
+    now = db.execute(select(database_now())).scalar_one()
+    silent = run.status == "running" and run.lease_expires_at is not None and run.lease_expires_at < now
+    if run.status != "queued" and not silent:
+        return run_answer(run)
+    position = runs.queue_position(db, run)
+    each = runs.seconds_per_run(db)
+    estimate = None if each is None else rfc3339(now + (position - 1) * each)
+    return run_answer(run, Queue(position=position, estimated_start=estimate))
+
+
+def enqueue(db: Session, files: Files, body: RunRequest, key: str | None, response: Response) -> RunAnswer:
+    """Create the run unless this key has created it already, and answer 202 or 200."""
+    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    run = runs.made_by(db, key, digest) if key else None
+    if run is None:
+        dataset = datasets.get(db, body.dataset)
+        request = resolve(body, dataset, files)
+        run = runs.create(db, request=request, task=dataset.about["task"], environment=environment(dataset))
+        if key:
+            runs.remember_key(db, key, digest, run)
+        response.status_code = 202
+        response.headers["Retry-After"] = "1"
+    response.headers["Location"] = f"/runs/{run.id}"
+    return described(db, run)
+
+
+@router.post("", summary="Queue a training run", status_code=202, responses=problems(NotFound, Malformed, Conflict))
+def create(body: RunRequest, db: WriteDep, files: FilesDep, response: Response, key: Key = None) -> RunAnswer:
+    response.status_code = 200
+    return enqueue(db, files, body, key, response)
+
+
+Filter = Annotated[str | None, Query(max_length=200)]
+
+
+def run_filter(status: Filter = None, dataset: Filter = None, tag: Filter = None) -> ColumnElement[bool] | None:
+    return None if status is dataset is tag is None else runs.matching(status, dataset, tag)
+
+
+FilterDep = Annotated[ColumnElement[bool] | None, Depends(run_filter)]
+
+
+@router.get("", summary="List runs, newest first")
+def list_runs(db: ReadDep, where: FilterDep, limit: Limit = 50, cursor: Cursor = None) -> RunPage:
+    found = runs.page(db, runs.matching(None, None, None) if where is None else where, limit + 1, cursor)
+    more = found[limit - 1].id if len(found) > limit else None
+    return RunPage(items=[described(db, run) for run in found[:limit]], next=more)
+
+
+@router.post("/cancel", summary="Cancel all runs that match a filter")
+def cancel_many(db: WriteDep, where: FilterDep) -> dict[str, int]:
+    if where is None:
+        raise Invalid("give a filter: status=, dataset= or tag=key:value; without one this would cancel every run")
+    return {"cancelled": runs.cancel(db, where, database_now())}
+
+
+@router.get("/{id}", summary="One run", responses=problems(NotFound) | {304: {"description": "Unchanged"}})
+def get(
+    id: str,
+    database: DatabaseDep,
+    request: Request,
+    response: Response,
+    wait: Annotated[float, Query(ge=0, le=60, description="answer when the status changes, or after so long")] = 0,
+) -> Any:
+    deadline = time.monotonic() + wait
+    first_status = None
+    while True:
+        with database.read() as db:
+            found = described(db, runs.get(db, id))
+        first_status = first_status or found.status
+        if found.status != first_status or found.status in ENDED or time.monotonic() >= deadline:
+            break
+        time.sleep(0.1)
+    etag = f'"{hashlib.sha256(found.model_dump_json().encode()).hexdigest()[:24]}"'
+    if request.headers.get("If-None-Match") == etag:
+        return Response(status_code=304, headers={"ETag": etag})
+    response.headers["ETag"] = etag
+    return found
+
+
+@router.post("/{id}/cancel", summary="Cancel a run", responses=problems(NotFound))
+def cancel(id: str, db: WriteDep) -> RunAnswer:
+    runs.get(db, id)
+    runs.cancel(db, Run.id == id, database_now())
+    return _again(db, id)
+
+
+@router.post("/{id}/pause", summary="Checkpoint a run and give its worker back", responses=problems(NotFound, Conflict))
+def pause(id: str, db: WriteDep) -> RunAnswer:
+    runs.pause(db, id)
+    return _again(db, id)
+
+
+@router.post("/{id}/resume", summary="Go on with a paused run, or train an ended one further", status_code=202,
+             responses=problems(NotFound, Conflict))  # fmt: skip
+def resume(id: str, db: WriteDep, body: Annotated[ResumeRequest, Body()] = ResumeRequest()) -> RunAnswer:
+    run = runs.get(db, id)
+    if run.status in ("queued", "running"):
+        raise Conflict(f"the run is {run.status}; it goes on by itself")
+    if run.status == "failed":
+        raise Conflict(f"the run has failed; POST /runs/{id}/again makes a new run of it")
+    stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop")
+    must_end(stop)
+    done = run.progress.get("step", 0) if run.checkpoint else 0
+    epochs = run.progress.get("epoch", 0) if run.checkpoint else 0
+    for field, already in (("max_steps", done), ("max_epochs", epochs)):
+        if stop[field] is not None and stop[field] <= already and run.checkpoint:
+            detail = f"the run has done {already} already, counted from its start; give more than that"
+            raise Invalid(detail, [FieldError(f"/stop/{field}", detail)])
+    runs.resume(db, id, run.request | {"stop": stop})
+    return _again(db, id)
+
+
+@router.post("/{id}/again", summary="A new run of the same request, with changes", status_code=202,
+             responses=problems(NotFound))  # fmt: skip
+def again(
+    id: str,
+    db: WriteDep,
+    files: FilesDep,
+    response: Response,
+    changes: Annotated[dict[str, Any], Body(examples=[{"seed": 1}])] = {},  # noqa: B006
+) -> RunAnswer:
+    body = RunRequest.model_validate(_merged(RunRequest, runs.get(db, id).request, changes, ""))
+    return enqueue(db, files, body, None, response)
+
+
+@router.delete("/{id}", summary="Delete a run with its curve and files", status_code=204,
+               responses=problems(NotFound, Conflict))  # fmt: skip
+def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
+    with database.write() as db:
+        runs.delete(db, id)
+    files.delete_folder(f"runs/{id}")
+
+
+@router.get("/{id}/evaluation", summary="How well an ended run does", responses=problems(NotFound))
+def evaluation(
+    run: RunDep, part: Annotated[str, Query(pattern="^(train|validation|test)$")] = "test"
+) -> dict[str, Any]:
+    found: dict[str, Any] | None = (run.evaluation or {}).get(part)
+    if found is None:
+        raise NotFound(f"the run is {run.status}; its evaluation of the {part} part comes when it has succeeded")
+    return found
+
+
+@router.get("/{id}/checkpoints", summary="The checkpoints of a run", responses=problems(NotFound))
+def checkpoints(run: RunDep, db: ReadDep) -> dict[str, list[dict[str, Any]]]:
+    return {
+        "items": [
+            {"step": item.step, "epoch": item.epoch, "created_at": rfc3339(item.created_at)}
+            for item in runs.checkpoints(db, run.id)
+        ]
+    }
+
+
+@router.get("/{id}/weights", summary="The trained weights as safetensors", responses=problems(NotFound))
+def weights(run: RunDep, files: FilesDep) -> Response:
+    if run.weights is None:
+        raise NotFound(f"the run is {run.status}; its weights come when it has succeeded")
+    name = f'attachment; filename="{run.id}.safetensors"'
+    return Response(
+        files.read(run.weights), media_type="application/octet-stream", headers={"Content-Disposition": name}
+    )
+
+
+def _again(db: Session, id: str) -> RunAnswer:
+    db.expire_all()
+    return described(db, runs.get(db, id))
+
+
+def _merged(model: type[RunRequest] | type[StopRequest], old: dict[str, Any], new: Any, where: str) -> dict[str, Any]:
+    """`old` with the fields of `new`, one level deep for objects; refused like a request that was sent so."""
+    merged = dict(old)
+    for field, value in new.items():
+        both = isinstance(value, dict) and isinstance(merged.get(field), dict)
+        # Another optimizer has other hyperparameters, other layers are another network: those replace.
+        replaces = field == "model" or (field == "optimizer" and "name" in value) if both else True
+        merged[field] = value if replaces else merged[field] | value
+    try:
+        found: dict[str, Any] = model.model_validate(merged).model_dump(mode="json")
+    except ValidationError as error:
+        place = tuple(part for part in where.split("/") if part)
+        raise RequestValidationError(
+            [item | {"loc": ("body", *place, *item["loc"])} for item in error.errors()],
+            body={place[0]: merged} if place else merged,
+        ) from error
+    return found

@@ -1,0 +1,46 @@
+"""The app: wiring only."""
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+
+from app.api import curves, datasets, limits, operations, predict, problems, runs
+from app.serving.models import LoadedModels
+from app.settings import Settings
+from app.storage import migrate
+from app.storage.database import Database
+from app.storage.datasets import install_builtin
+from app.storage.files import Files
+
+DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The app over one database and one folder of files; both are opened here, and the schema is brought up to date."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    database, files = Database(settings.database), Files(settings.files)
+    migrate.upgrade(database)
+    install_builtin(database, files)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        gc.collect()
+        gc.freeze()  # full collections over torch's heap would pause predictions
+        yield
+        database.close()
+
+    app = FastAPI(title="Antigrad", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
+    app.state.database, app.state.files, app.state.models = database, files, LoadedModels(files)
+    app.add_middleware(limits.Guard, api_key=settings.api_key and settings.api_key.get_secret_value())
+    problems.register(app)
+    for routes in (runs, curves, datasets, predict, operations):
+        app.include_router(routes.router)
+
+    @app.get("/", include_in_schema=False)
+    def root() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    return app
