@@ -13,12 +13,12 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from sqlalchemy.exc import OperationalError
 
 from app.settings import Settings
-from app.storage import leases, workers
+from app.storage import leases, migrate, workers
 from app.storage.database import Database, database_now
 from app.storage.leases import LeaseLost
 from worker.liveness import WorkerLock, dead_workers
@@ -96,12 +96,13 @@ class Worker:
 
     def serve(self, until_closed: int | None = None) -> None:
         """Work until told to stop, or until the file descriptor `until_closed` reaches its end."""
+        migrate.upgrade(self.database)
         with self.database.write() as db:
             workers.register(db, self.id, self.concurrency, database_now())
         log.info("worker %s takes %d runs at once", self.id, self.concurrency)
         next_beat = next_look = 0.0
         while not self.stopping or self.children:
-            descriptors = [self.warm] if until_closed is None or self.stopping else [self.warm, until_closed]
+            descriptors: list[Any] = [self.warm] if until_closed is None or self.stopping else [self.warm, until_closed]
             ready, _, _ = select.select(descriptors, [], [], self.settings.poll_seconds)
             if self.warm in ready:
                 self._hear_from_children()
@@ -178,7 +179,7 @@ class Worker:
         except LeaseLost:
             log.info("%s: attempt %d is over", child.run, child.attempt)  # the child has recorded how
 
-    def _patiently(self, child: Child, error: dict[str, object]) -> None:
+    def _patiently(self, child: Child, error: dict[str, Any]) -> None:
         """Record a death; while the database is away, wait for it as long as the lease is ours."""
         while True:
             try:

@@ -47,7 +47,7 @@ class Recorder:
             self.steps.append(step.number)
             self.losses.append(step.loss)
         if step.metrics is not None:
-            self.metrics = dict(step.metrics)
+            self.metrics = {str(part): metrics for part, metrics in step.metrics.items()}
             for part, metrics in step.metrics.items():
                 for name, value in metrics.items():
                     series = f"{part}.{name}"

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import traceback
+from typing import Any
 
 from worker import trainer
 
@@ -27,7 +28,8 @@ def serve(worker: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides
     gc.freeze()
     while True:
-        ready, _, _ = select.select([worker, wake], [], [])
+        watched: list[Any] = [worker, wake]
+        ready, _, _ = select.select(watched, [], [])
         if wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)

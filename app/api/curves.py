@@ -86,8 +86,11 @@ def events(
     database: DatabaseDep,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None,
 ) -> StreamingResponse:
-    """`status`, `progress`, `points` and at last `done`. The id of an event is the last step seen of `train.loss` and of
-    the other series, `600.550`: with it as Last-Event-ID the stream goes on without a gap or a repeat."""
+    """`status`, `progress`, `points` and at last `done`.
+
+    The id of an event is the last step seen of `train.loss` and of the other series, `600.550`: with it as
+    Last-Event-ID the stream goes on without a gap or a repeat.
+    """
     try:
         loss_step, other_step = (int(part) for part in (last_event_id or "0.0").split("."))
     except ValueError:

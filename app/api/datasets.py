@@ -108,7 +108,7 @@ def export(arrays: ArraysDep) -> Response:
     return Response(arrays.npz(), media_type="application/octet-stream")
 
 
-def _pictures(arrays: Arrays) -> np.ndarray:  # type: ignore[type-arg]
+def _pictures(arrays: Arrays) -> np.ndarray:
     if len(arrays.shape) != 3:
         raise NotFound("this dataset is a table; it has no pictures")
     return arrays.inputs

@@ -20,16 +20,19 @@ from app.storage.database import Database
 
 router = APIRouter(tags=["predict"])
 
+BINARY = {"type": "string", "format": "binary"}
 BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "image/png": {"schema": {"type": "string", "format": "binary"}},
-            "multipart/form-data": {"schema": {"type": "object", "properties": {"image": {"type": "string", "format": "binary"}}}},
-            "application/json": {"schema": {"type": "object", "properties": {"instances": {"type": "array"}}}, "example": {"instances": [[0] * 3]}},
+            "image/png": {"schema": BINARY},
+            "multipart/form-data": {"schema": {"type": "object", "properties": {"image": BINARY}}},
+            "application/json": {
+                "schema": {"type": "object", "properties": {"instances": {"type": "array", "items": {}}}},
+            },
         },
     }
-}  # fmt: skip
+}
 
 
 @router.post("/predict", summary="Classify pictures, or predict a row's value", openapi_extra=BODY,
@@ -64,7 +67,7 @@ def find_weights(database: Database, id: str | None) -> tuple[str, str]:
         return run.id, run.weights
 
 
-async def read_inputs(request: Request, trained: Trained, fit: bool, background: Background) -> np.ndarray:  # type: ignore[type-arg]
+async def read_inputs(request: Request, trained: Trained, fit: bool, background: Background) -> np.ndarray:
     """The body as inputs (N, *input_shape)."""
     kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if kind == "application/json":
@@ -87,7 +90,7 @@ async def read_inputs(request: Request, trained: Trained, fit: bool, background:
     return np.stack([decode(body, trained.input_shape, fit, background) for body in bodies])
 
 
-def instances(body: bytes, shape: tuple[int, ...]) -> np.ndarray:  # type: ignore[type-arg]
+def instances(body: bytes, shape: tuple[int, ...]) -> np.ndarray:
     """JSON numbers as float32 (N, *shape): each instance flat or nested."""
     size = int(np.prod(shape))
     try:

@@ -95,9 +95,11 @@ def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
     """A JSON pointer into what was sent: pydantic's path also names the branch of a union, which was not."""
     pointer, node = "", body
     for place, part in enumerate(where):
-        inside = (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int))
+        inside = (isinstance(node, dict) and part in node) or (
+            isinstance(node, list) and isinstance(part, int) and part < len(node)
+        )
         if inside:
-            node = node[part] if isinstance(node, dict) or part < len(node) else None
+            node = node[part]
         if inside or (missing and place == len(where) - 1):
             pointer += f"/{part}"
     return pointer

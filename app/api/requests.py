@@ -1,4 +1,4 @@
-"""What clients send. Layers, optimizers and criteria come from the learning core's entries: fields, bounds, defaults."""
+"""What clients send. Layers, optimizers and criteria follow from the learning core's entries."""
 
 import dataclasses
 import typing
@@ -38,11 +38,11 @@ def _model(entry: type, tag: str | None = None) -> type[BaseModel]:
 
 
 LayerRequest = Annotated[
-    Union[tuple(_model(entry, "type") for entry in LAYERS.values())],  # noqa: UP007
+    Union[tuple(_model(entry, "type") for entry in LAYERS.values())],  # type: ignore[valid-type]  # noqa: UP007
     Field(discriminator="type"),
 ]
 OptimizerRequest = Annotated[
-    Union[tuple(_model(entry, "name") for entry in OPTIMIZERS.values())],  # noqa: UP007
+    Union[tuple(_model(entry, "name") for entry in OPTIMIZERS.values())],  # type: ignore[valid-type]  # noqa: UP007
     Field(discriminator="name"),
 ]
 DivergenceRequest = _model(DivergenceLimits)

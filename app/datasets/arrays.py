@@ -62,8 +62,13 @@ class Arrays:
     def npz(self) -> bytes:
         """`inputs`, `targets` and the names as one .npz, readable with `allow_pickle=False`."""
         file = io.BytesIO()
-        names = {"classes": np.asarray(self.classes, str), "feature_names": np.asarray(self.feature_names, str)}
-        np.savez_compressed(file, inputs=self.inputs, targets=self.targets, **names)
+        np.savez_compressed(
+            file,
+            inputs=self.inputs,
+            targets=self.targets,
+            classes=np.asarray(self.classes, str),
+            feature_names=np.asarray(self.feature_names, str),
+        )
         return file.getvalue()
 
     @classmethod

@@ -19,7 +19,7 @@ MAPE_CLAMP = 1e-8
 def outputs(model: nn.Module, data: Data, part: Part, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
     """The network's outputs (n, outputs) and the prepared targets (n,) over a part, in eval mode, a slice at a time."""
     model.eval()
-    for indices in data.parts[part].split(EXAMPLES_AT_ONCE):
+    for indices in torch.split(data.parts[part], EXAMPLES_AT_ONCE):
         inputs, targets = data.batch(indices, device)
         yield model(inputs), targets
 

@@ -38,7 +38,7 @@ class Affine:
 
 
 def fit_pictures(kind: Normalise, inputs: Tensor) -> Affine:
-    """`unit` divides by 255, `standard` also centres by the training part's one mean and spread; inputs (N, C, H, W)."""
+    """`unit` divides by 255, `standard` centres by the one mean and spread of the inputs (N, C, H, W)."""
     if kind == "none":
         return Affine()
     if kind == "unit":

@@ -100,7 +100,7 @@ class Training:
         else:
             self.order.set_state(self.epoch_started_at)
         shuffled = train[torch.randperm(len(train), generator=self.order).to(train.device)]
-        return iter(shuffled[self.position :].split(self.recipe.batch_size or len(train)))
+        return iter(torch.split(shuffled[self.position :], self.recipe.batch_size or len(train)))
 
     def _learn(self, inputs: Tensor, targets: Tensor) -> float:
         self.model.train()

@@ -97,7 +97,8 @@ def seconds_per_run(db: Session) -> float | None:
         .limit(20)
         .subquery()
     )
-    return db.execute(select(func.avg(last.c.took))).scalar_one()
+    average: float | None = db.execute(select(func.avg(last.c.took))).scalar_one()
+    return average
 
 
 def cancel(db: Session, where: ColumnElement[bool], now: Now) -> int:

@@ -1,0 +1,39 @@
+PYTHON ?= python3
+PORT ?= 8000
+TORCH_INDEX ?=
+ONCE ?=
+BIN = .venv/bin
+
+# What there is
+help:
+	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:/{sub(":.*","",$$1); if(text) printf "%-10s %s\n",$$1,text; text=""}' Makefile
+
+# The environment in .venv
+venv:
+	@PYTHON="$(PYTHON)" TORCH_INDEX="$(TORCH_INDEX)" tools/setup.sh
+
+# Start the service, train on letters, classify one (ONCE=1 stops at the end)
+demo: venv
+	@$(BIN)/python -m tools.demo --port $(PORT) $(if $(ONCE),--once)
+
+# The linters and every test but the long ones
+test: lint
+	$(BIN)/pytest -n 2 -m "not long"
+
+# The tests that take minutes
+test-long: venv
+	$(BIN)/pytest -m long
+
+# Format, lint, types, imports
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Renew the lock
+lock: venv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
+		--extra dev --overrides tools/torch-without-cuda.txt --no-emit-package torch pyproject.toml -o requirements-dev.lock
+
+.PHONY: help venv demo test test-long lint lock
