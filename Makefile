@@ -34,6 +34,6 @@ lint: venv
 # Renew the lock
 lock: venv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
-		--extra dev --overrides tools/torch-without-cuda.txt --no-emit-package torch pyproject.toml -o requirements-dev.lock
+		--extra dev --overrides tools/lock-without-torch.txt pyproject.toml -o requirements-dev.lock
 
 .PHONY: help venv demo test test-long lint lock

@@ -37,12 +37,12 @@ def _model(entry: type, tag: str | None = None) -> type[BaseModel]:
     return create_model(f"{entry.__name__}Request", __base__=Strict, __doc__=entry.__doc__, **fields)
 
 
-LayerRequest = Annotated[
-    Union[tuple(_model(entry, "type") for entry in LAYERS.values())],  # type: ignore[valid-type]  # noqa: UP007
+LayerRequest: Any = Annotated[
+    Union[tuple(_model(entry, "type") for entry in LAYERS.values())],  # noqa: UP007
     Field(discriminator="type"),
 ]
-OptimizerRequest = Annotated[
-    Union[tuple(_model(entry, "name") for entry in OPTIMIZERS.values())],  # type: ignore[valid-type]  # noqa: UP007
+OptimizerRequest: Any = Annotated[
+    Union[tuple(_model(entry, "name") for entry in OPTIMIZERS.values())],  # noqa: UP007
     Field(discriminator="name"),
 ]
 DivergenceRequest = _model(DivergenceLimits)
@@ -51,7 +51,7 @@ DivergenceRequest = _model(DivergenceLimits)
 class ModelRequest(Strict):
     """The network. The input shape follows from the dataset; the output layer is appended unless it is given."""
 
-    layers: list[LayerRequest] = Field(  # type: ignore[valid-type]
+    layers: list[LayerRequest] = Field(
         [{"type": "linear", "units": 256}, {"type": "relu"}], max_length=1000, validate_default=True
     )
 
@@ -97,7 +97,7 @@ class RunRequest(Strict):
     scaling: ScalingRequest | None = Field(None, description="tables; `standard` for both unless given")
     model: ModelRequest = Field(default_factory=ModelRequest)
     loss: Literal[tuple(LOSSES)] | None = None  # type: ignore[valid-type]
-    optimizer: OptimizerRequest = Field({"name": "adam"}, validate_default=True)  # type: ignore[valid-type]
+    optimizer: OptimizerRequest = Field({"name": "adam"}, validate_default=True)
     batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] = Field(
         128, description='examples a step; "full" is gradient descent on all the training data'
     )
