@@ -54,3 +54,7 @@ def migrate() -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     schema.upgrade(Database(settings.database))
     typer.echo("the schema is at the newest revision")
+
+
+if __name__ == "__main__":
+    main()

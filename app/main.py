@@ -8,11 +8,11 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
 from app.api import curves, datasets, limits, operations, predict, problems, runs
+from app.api.catalogue import install_builtin
 from app.serving.models import LoadedModels
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
-from app.storage.datasets import install_builtin
 from app.storage.files import Files
 
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
