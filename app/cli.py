@@ -13,7 +13,8 @@ from app.storage import migrate as schema
 from app.storage.database import Database
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-main = typer.Typer(help="Train a neural network over HTTP, watch it learn, and ask it for predictions.", no_args_is_help=True)  # fmt: skip
+HELP = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
+main = typer.Typer(help=HELP, no_args_is_help=True)
 
 
 @main.command()
