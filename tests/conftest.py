@@ -24,13 +24,40 @@ def client(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
+class Workers:
+    """Worker processes over one service's database; all are ended with the test."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *, lease: float = 30, checkpoint: float = 0.2) -> subprocess.Popen[bytes]:
+        """One more worker."""
+        environment = os.environ | {
+            "ANTIGRAD_HOME": str(self.settings.home),
+            "ANTIGRAD_LEASE_SECONDS": str(lease),
+            "ANTIGRAD_HEARTBEAT_SECONDS": str(min(1.0, lease / 5)),
+            "ANTIGRAD_CHECKPOINT_SECONDS": str(checkpoint),
+        }
+        command = [sys.executable, "-m", "worker", "--until-stdin-closes"]
+        self.started.append(subprocess.Popen(command, stdin=subprocess.PIPE, env=environment))
+        return self.started[-1]
+
+    def stop(self) -> None:
+        for process in self.started:
+            assert process.stdin is not None
+            process.stdin.close()
+        for process in self.started:
+            process.wait(30)
+
+
 @pytest.fixture
-def worker(client: TestClient, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    environment = os.environ | {"ANTIGRAD_HOME": str(settings.home), "ANTIGRAD_CHECKPOINT_SECONDS": "0.2"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "worker", "--until-stdin-closes"], stdin=subprocess.PIPE, env=environment
-    )
-    yield process
-    assert process.stdin is not None
-    process.stdin.close()
-    process.wait(30)
+def workers(client: TestClient, settings: Settings) -> Iterator[Workers]:
+    workers = Workers(settings)
+    yield workers
+    workers.stop()
+
+
+@pytest.fixture
+def worker(workers: Workers) -> subprocess.Popen[bytes]:
+    return workers.start()

@@ -6,6 +6,7 @@ input exactly as the training did. No pickle.
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from safetensors.torch import load, save
@@ -16,6 +17,8 @@ from app.learning.layers import LAYERS, Layer, Shape
 from app.learning.losses import Task
 from app.learning.preprocessing import Affine
 from app.learning.training import Checkpoint
+
+METADATA = "antigrad"  # one entry: several would be written in any order, and equal networks in unequal bytes
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def to_safetensors(trained: Trained) -> bytes:
         "step": trained.step,
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.model.state_dict().items()}
-    return save(tensors, {key: json.dumps(value) for key, value in metadata.items()})
+    return save(tensors, {METADATA: json.dumps(metadata)})
 
 
 def from_safetensors(data: bytes) -> Trained:
@@ -85,15 +88,16 @@ def from_safetensors(data: bytes) -> Trained:
 
 def checkpoint_to_safetensors(checkpoint: Checkpoint) -> bytes:
     """A checkpoint as a file's bytes."""
-    return save(checkpoint.tensors, {"position": json.dumps(checkpoint.position)})
+    return save(checkpoint.tensors, {METADATA: json.dumps(checkpoint.position)})
 
 
 def checkpoint_from_safetensors(data: bytes) -> Checkpoint:
     """The way back."""
-    return Checkpoint(load(data), _metadata(data)["position"])
+    return Checkpoint(load(data), _metadata(data))
 
 
-def _metadata(data: bytes) -> dict:  # type: ignore[type-arg]
-    """The file's header begins with its length in 8 bytes; the metadata lies in it as strings of JSON."""
+def _metadata(data: bytes) -> dict[str, Any]:
+    """The file's header is JSON behind its length in 8 bytes; ours lies in it as one string."""
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    return {key: json.loads(value) for key, value in header["__metadata__"].items()}
+    found: dict[str, Any] = json.loads(header["__metadata__"][METADATA])
+    return found

@@ -1,0 +1,123 @@
+"""`kill -9` of anything at any moment: the run goes on, and ends with the bits of an undisturbed one."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.conftest import Workers
+from tests.test_main_job import ended
+
+REQUEST = {
+    "dataset": "digits",
+    "model": {"layers": [{"type": "linear", "units": 32}, {"type": "relu"}]},
+    "batch_size": 16,
+    "stop": {"max_epochs": 40},
+    "device": "cpu",
+}
+
+
+def outcome(client: TestClient, run: str) -> tuple[list[int], list[float], bytes]:
+    """What must be the same: the steps, their losses and the weights."""
+    found = client.get(f"/runs/{run}/curve", params={"series": "train.loss", "points": 10**7}).json()
+    series = found["series"]["train.loss"]
+    return series["step"], series["value"], client.get(f"/runs/{run}/weights").content
+
+
+def children(worker: int) -> list[int]:
+    """The processes that train for a worker: the children of its warm server."""
+    listing = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
+    parents = {int(pid): int(parent) for pid, parent in (line.split() for line in listing.splitlines()[1:])}
+    return [pid for pid, parent in parents.items() if parents.get(parent) == worker]
+
+
+def until_step(client: TestClient, run: str, step: int) -> None:
+    while client.get(f"/runs/{run}").json()["progress"].get("step", 0) < step:
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_killed_child_or_worker_loses_no_step(client: TestClient, workers: Workers, seed: int) -> None:
+    chance = random.Random(seed)
+    undisturbed = client.post("/runs", json=REQUEST).json()["id"]
+    worker = workers.start()
+    assert ended(client, undisturbed)["status"] == "succeeded"
+    run = client.post("/runs", json=REQUEST).json()["id"]
+    kills = 0
+    for step in sorted(chance.sample(range(1, 2000), chance.randint(1, 3))):
+        until_step(client, run, step)
+        if chance.random() < 0.5 and (found := children(worker.pid)):
+            os.kill(found[0], signal.SIGKILL)
+        else:
+            worker.kill()
+            worker.wait()
+            worker = workers.start()
+        kills += 1
+        time.sleep(0.3)
+    found = ended(client, run)
+    assert found["status"] == "succeeded", found["error"]
+    assert found["attempt"] == 1 + kills
+    assert outcome(client, run) == outcome(client, undisturbed)
+
+
+def test_a_frozen_worker_that_comes_back_changes_nothing(client: TestClient, workers: Workers) -> None:
+    frozen = workers.start(lease=1.0)
+    run = client.post("/runs", json=REQUEST).json()["id"]
+    until_step(client, run, 1)
+    for process in (frozen.pid, *children(frozen.pid)):
+        os.kill(process, signal.SIGSTOP)
+    second = workers.start(lease=1.0)
+    found = ended(client, run)
+    assert found["status"] == "succeeded" and found["attempt"] == 2
+    before = client.get(f"/runs/{run}").json(), outcome(client, run)
+    for process in (frozen.pid, *children(frozen.pid)):
+        os.kill(process, signal.SIGCONT)
+    time.sleep(1.5)
+    assert (client.get(f"/runs/{run}").json(), outcome(client, run)) == before
+    assert second.poll() is None
+
+
+def test_sigterm_hands_the_run_back_at_once(client: TestClient, workers: Workers) -> None:
+    first = workers.start()
+    run = client.post("/runs", json=REQUEST).json()["id"]
+    until_step(client, run, 1)
+    first.terminate()
+    assert first.wait(10) == 0
+    assert client.get(f"/runs/{run}").json()["status"] == "queued"
+    workers.start()
+    assert ended(client, run)["status"] == "succeeded"
+    assert outcome(client, run)[0] == list(range(1, 40 * 72 + 1))
+
+
+def test_no_child_outlives_its_worker(client: TestClient, workers: Workers) -> None:
+    worker = workers.start()
+    run = client.post("/runs", json=REQUEST).json()["id"]
+    until_step(client, run, 1)
+    found = children(worker.pid)
+    assert found
+    worker.kill()
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}").exists() for pid in found):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_child_that_dies_three_times_without_a_checkpoint_fails_with_its_reason(
+    client: TestClient, workers: Workers
+) -> None:
+    worker = workers.start(checkpoint=1000)
+    run = client.post("/runs", json=REQUEST | {"stop": {"max_epochs": 10**6}}).json()["id"]
+    for attempt in (1, 2, 3):
+        while not (found := children(worker.pid)) or client.get(f"/runs/{run}").json()["attempt"] != attempt:
+            time.sleep(0.02)
+        os.kill(found[0], signal.SIGKILL)
+        time.sleep(0.2)
+    run_now = ended(client, run)
+    assert run_now["status"] == "failed"
+    assert "SIGKILL" in run_now["error"]["message"]
+    assert run_now["attempt"] == 3
