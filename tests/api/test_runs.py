@@ -1,0 +1,231 @@
+"""What a run's owner may do with it, on both databases, with a real worker."""
+
+import time
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from tests.chaos.test_kills import outcome, until_step
+from tests.conftest import Workers
+from tests.test_main_job import ended
+
+SMALL = {
+    "dataset": "digits",
+    "model": {"layers": [{"type": "linear", "units": 16}, {"type": "relu"}]},
+    "batch_size": 32,
+    "stop": {"max_epochs": 3},
+    "device": "cpu",
+}
+ENDLESS = SMALL | {"stop": {"max_epochs": 10**6}}
+
+
+def queue(client: TestClient, request: dict) -> str:
+    answer = client.post("/runs", json=request)
+    assert answer.status_code == 202, answer.text
+    return answer.json()["id"]
+
+
+def status(client: TestClient, run: str) -> str:
+    return client.get(f"/runs/{run}").json()["status"]
+
+
+def until(client: TestClient, run: str, wanted: str, seconds: float = 20) -> float:
+    """How long it took."""
+    started = time.monotonic()
+    while status(client, run) != wanted:
+        assert time.monotonic() - started < seconds, client.get(f"/runs/{run}").json()
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+def test_a_running_run_is_cancelled_within_a_second_and_says_so_only_when_it_is(
+    client: TestClient, workers: Workers
+) -> None:
+    workers.start()
+    run = queue(client, ENDLESS)
+    until_step(client, run, 1)
+    answer = client.post(f"/runs/{run}/cancel").json()
+    assert answer["status"] in ("running", "cancelled")  # never said to be done before it is
+    until(client, run, "cancelled", seconds=3)
+    found = client.get(f"/runs/{run}").json()
+    assert found["stop_reason"] == "cancelled" and found["finished_at"]
+    points = client.get(f"/runs/{run}/curve").json()["points"]
+    time.sleep(0.3)
+    assert client.get(f"/runs/{run}/curve").json()["points"] == points
+    assert client.post(f"/runs/{run}/cancel").json()["status"] == "cancelled"  # again: no harm
+
+
+def test_a_queued_run_is_cancelled_at_once(client: TestClient) -> None:
+    run = queue(client, SMALL)
+    assert client.post(f"/runs/{run}/cancel").json()["status"] == "cancelled"
+
+
+def test_cancel_by_filter_takes_what_matches_and_needs_a_filter(client: TestClient) -> None:
+    mine, other = queue(client, SMALL | {"tags": {"by": "ann"}}), queue(client, SMALL | {"tags": {"by": "bob"}})
+    assert client.post("/runs/cancel").status_code == 422
+    assert client.post("/runs/cancel", params={"tag": "by:ann"}).json() == {"cancelled": 1}
+    assert (status(client, mine), status(client, other)) == ("cancelled", "queued")
+
+
+def test_a_paused_run_goes_on_exactly(client: TestClient, workers: Workers) -> None:
+    request = SMALL | {"stop": {"max_epochs": 25}, "optimizer": {"name": "adam"}}
+    workers.start()
+    undisturbed = queue(client, request)
+    assert ended(client, undisturbed)["status"] == "succeeded"
+    run = queue(client, request)
+    until_step(client, run, 5)
+    client.post(f"/runs/{run}/pause")
+    until(client, run, "paused")
+    assert client.post(f"/runs/{run}/resume").status_code == 202
+    assert ended(client, run)["status"] == "succeeded"
+    assert outcome(client, run) == outcome(client, undisturbed)
+
+
+def test_a_finished_run_is_trained_further_with_its_optimizers_state(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    whole = queue(client, SMALL | {"stop": {"max_epochs": 6}, "optimizer": {"name": "momentum", "lr": 0.05}})
+    run = queue(client, SMALL | {"stop": {"max_epochs": 3}, "optimizer": {"name": "momentum", "lr": 0.05}})
+    assert ended(client, run)["status"] == "succeeded"
+    assert client.post(f"/runs/{run}/resume").status_code == 422  # nothing is left to do
+    refused = client.post(f"/runs/{run}/resume", json={"stop": {"max_epochs": 2}})
+    assert refused.status_code == 422 and "already" in refused.json()["detail"]
+    assert client.post(f"/runs/{run}/resume", json={"stop": {"max_epochs": 6}}).status_code == 202
+    assert ended(client, run)["progress"]["epoch"] == 6
+    ended(client, whole)
+    assert outcome(client, run) == outcome(client, whole)
+
+
+def test_a_cancelled_run_can_go_on(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    run = queue(client, ENDLESS)
+    until_step(client, run, 3)
+    client.post(f"/runs/{run}/cancel")
+    until(client, run, "cancelled")
+    epochs = client.get(f"/runs/{run}").json()["progress"]["epoch"] + 2
+    assert client.post(f"/runs/{run}/resume", json={"stop": {"max_epochs": epochs}}).status_code == 202
+    assert ended(client, run)["status"] == "succeeded"
+    steps = client.get(f"/runs/{run}/curve", params={"points": 10**7}).json()["series"]["train.loss"]["step"]
+    assert steps == list(range(1, len(steps) + 1))
+
+
+def test_again_makes_a_new_run_of_the_request_with_changes(client: TestClient) -> None:
+    first = client.post("/runs", json=SMALL | {"optimizer": {"name": "sgd", "lr": 0.5}}).json()
+    second = client.post(f"/runs/{first['id']}/again", json={"seed": 7, "optimizer": {"lr": 0.25}})
+    assert second.status_code == 202
+    assert second.json()["id"] != first["id"]
+    changed = {"seed": 7, "optimizer": {"name": "sgd", "lr": 0.25}}
+    assert second.json()["request"] == first["request"] | changed
+    refused = client.post(f"/runs/{first['id']}/again", json={"optimizer": {"momentum": 0.9}})
+    assert refused.status_code == 422 and "momentum" in refused.text  # sgd takes none
+
+
+def test_a_deleted_run_is_gone_with_its_files(client: TestClient, workers: Workers, settings: Settings) -> None:
+    workers.start()
+    run = queue(client, SMALL)
+    until(client, run, "succeeded")
+    assert client.delete(f"/runs/{run}").status_code == 204
+    assert client.get(f"/runs/{run}").status_code == 404
+    assert not (settings.files / "runs" / run).exists()
+    running = queue(client, ENDLESS)
+    until_step(client, running, 1)
+    assert client.delete(f"/runs/{running}").status_code == 409
+    client.post(f"/runs/{running}/cancel")
+
+
+def test_a_list_is_stable_while_runs_are_added(client: TestClient) -> None:
+    runs = [queue(client, SMALL | {"tags": {"n": str(n % 2)}}) for n in range(7)]
+    first = client.get("/runs", params={"limit": 3}).json()
+    queue(client, SMALL)
+    second = client.get("/runs", params={"limit": 3, "cursor": first["next"]}).json()
+    third = client.get("/runs", params={"limit": 3, "cursor": second["next"]}).json()
+    seen = [item["id"] for page in (first, second, third) for item in page["items"]]
+    assert seen == runs[::-1] and third["next"] is None
+    tagged = client.get("/runs", params={"tag": "n:1"}).json()["items"]
+    assert [item["id"] for item in tagged] == runs[1::2][::-1]
+    assert client.get("/runs", params={"status": "running"}).json()["items"] == []
+    assert client.get("/runs", params={"status": "dead"}).status_code == 422
+
+
+def test_the_queue_tells_the_place_and_honours_priority(client: TestClient) -> None:
+    low, high = queue(client, SMALL), queue(client, SMALL | {"priority": 5})
+    places = [client.get(f"/runs/{run}").json()["queue"]["position"] for run in (low, high)]
+    assert places == [2, 1]
+
+
+def test_an_unchanged_run_answers_304(client: TestClient) -> None:
+    run = queue(client, SMALL)
+    first = client.get(f"/runs/{run}")
+    assert client.get(f"/runs/{run}", headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    client.post(f"/runs/{run}/cancel")
+    assert client.get(f"/runs/{run}", headers={"If-None-Match": first.headers["etag"]}).status_code == 200
+
+
+def test_wait_answers_when_the_status_changes(client: TestClient, workers: Workers) -> None:
+    run = queue(client, SMALL)
+    assert client.get(f"/runs/{run}", params={"wait": 0.2}).json()["status"] == "queued"
+    workers.start()
+    assert client.get(f"/runs/{run}", params={"wait": 30}).json()["status"] != "queued"
+
+
+def test_a_diverging_run_fails_with_its_reason_its_last_step_and_its_curve(
+    client: TestClient, workers: Workers
+) -> None:
+    workers.start()
+    run = queue(client, SMALL | {"optimizer": {"name": "sgd", "lr": 1e9}, "stop": {"max_epochs": 50}})
+    found = ended(client, run)
+    assert (found["status"], found["stop_reason"]) == ("failed", "diverged")
+    assert "smaller learning rate" in found["error"]["message"] and found["progress"]["step"] >= 1
+    curve = client.get(f"/runs/{run}/curve")
+    assert any(isinstance(value, str) for value in curve.json()["series"]["train.loss"]["value"])  # "NaN", as JSON
+    assert client.get(f"/runs/{run}/curve.png").content.startswith(b"\x89PNG")
+    assert b"<svg" in client.get(f"/runs/{run}/curve.svg").content
+    rows = client.get(f"/runs/{run}/curve.csv", params={"series": "train.loss"}).text.splitlines()
+    assert len(rows) == 1 + found["progress"]["step"]
+    assert client.post("/predict", params={"run": run}, json={"instances": [[0] * 784]}).status_code == 200
+
+
+def test_a_run_that_raises_fails_with_type_message_and_trace(
+    client: TestClient, workers: Workers, settings: Settings
+) -> None:
+    run = queue(client, SMALL)
+    (settings.files / "datasets/digits/targets.npy").write_bytes(b"broken")
+    workers.start()
+    found = ended(client, run)
+    assert found["status"] == "failed"
+    assert found["error"]["type"] == "ValueError" and found["error"]["message"] and found["error"]["trace"]
+
+
+@pytest.mark.parametrize("batch_size", [1, "full"])
+def test_one_at_a_time_and_all_at_once_are_batch_sizes(
+    client: TestClient, workers: Workers, batch_size: int | str
+) -> None:
+    workers.start()
+    run = queue(client, SMALL | {"batch_size": batch_size, "stop": {"max_epochs": 1}})
+    found = ended(client, run)
+    assert found["status"] == "succeeded"
+    assert found["progress"]["step"] == (1 if batch_size == "full" else 1149)
+
+
+def test_a_table_is_scaled_in_training_and_in_serving_alike(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    run = queue(client, {"dataset": "diabetes", "batch_size": 32, "stop": {"max_epochs": 60}})
+    found = ended(client, run)
+    assert found["status"] == "succeeded" and found["metrics"]["test"]["r2"] > 0.3
+    evaluation = client.get(f"/runs/{run}/evaluation").json()
+    assert evaluation["mse"] == pytest.approx(found["metrics"]["test"]["mse"])
+    answer = client.post(
+        "/predict", params={"run": run}, json={"instances": [[59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.86, 87]]}
+    )
+    assert 50 < answer.json()["predictions"][0]["value"] < 300  # in the target's own units
+
+
+def test_a_key_is_asked_for_on_every_route_but_healthz(settings: Settings) -> None:
+    locked = settings.model_copy(update={"api_key": type(settings).model_validate({"api_key": "s3cret"}).api_key})
+    with TestClient(create_app(locked)) as client:
+        assert client.get("/healthz").status_code == 200
+        for path in ("/readyz", "/runs", "/docs", "/openapi.json", "/datasets", "/nothing"):
+            assert client.get(path).status_code == 401, path
+        assert client.get("/runs", headers={"Authorization": "Bearer wrong"}).status_code == 401
+        assert client.get("/runs", headers={"Authorization": "Bearer s3cret"}).status_code == 200
