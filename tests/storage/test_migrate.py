@@ -1,0 +1,41 @@
+"""One migration history, which makes on both databases exactly the tables that the code knows."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from app.storage import migrate
+from app.storage.database import Database
+from app.storage.tables import Table
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    on_sqlite = request.param == "sqlite"
+    return f"sqlite:///{tmp_path / 'new.db'}" if on_sqlite else request.getfixturevalue("postgres").new_database()
+
+
+def test_the_migrations_make_the_tables_of_the_code(url: str) -> None:
+    database = Database(url)
+    migrate.upgrade(database)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Table.metadata) == []
+    database.close()
+
+
+def test_there_is_one_history(url: str) -> None:
+    assert len(ScriptDirectory.from_config(migrate.config()).get_heads()) == 1
+
+
+def test_processes_that_start_together_migrate_once(url: str) -> None:
+    databases = [Database(url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(migrate.upgrade, databases))
+    assert all(migrate.is_current(database) for database in databases)
+    for database in databases:
+        database.close()
