@@ -175,7 +175,7 @@ def queue(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[type[Queue
 
 
 THOROUGH = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 
 
