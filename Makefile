@@ -31,9 +31,11 @@ lint: venv
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Renew the lock
+# Renew the locks: requirements.lock is what the service runs on, a part of requirements-dev.lock
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
+	--overrides tools/lock-without-torch.txt pyproject.toml
 lock: venv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
-		--extra dev --overrides tools/lock-without-torch.txt pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --extra dev -o requirements-dev.lock
+	$(COMPILE) --constraints requirements-dev.lock -o requirements.lock
 
 .PHONY: help venv demo test test-long lint lock

@@ -34,6 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Antigrad", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
     app.state.database, app.state.files, app.state.models = database, files, LoadedModels(files)
+    app.state.weights = predict.weights_lookups(database)
     app.add_middleware(limits.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
     problems.register(app)
     for routes in (runs, curves, datasets, predict, operations):

@@ -78,11 +78,11 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
         targets=targets,
         parts={"train": train, "validation": torch.from_numpy(parts.validation), "test": torch.from_numpy(parts.test)},
         prepare_inputs=(
-            fit_pictures(request["normalise"], inputs[train])
+            fit_pictures(request["normalise"], inputs.index_select(0, train))
             if len(arrays.shape) == 3
-            else fit_columns(scaling["inputs"], inputs[train])
+            else fit_columns(scaling["inputs"], inputs.index_select(0, train))
         ),
-        prepare_targets=fit_columns("none" if classification else scaling["target"], targets[train]),
+        prepare_targets=fit_columns("none" if classification else scaling["target"], targets.index_select(0, train)),
     )
     layers = layers_from_json(request["model"]["layers"])
     optimizer = {key: value for key, value in request["optimizer"].items() if key != "name"}

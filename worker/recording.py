@@ -24,11 +24,12 @@ def jsonable(value: Any) -> Any:
 
 class Recorder:
     """The points that are not yet written. Steps that an earlier attempt has recorded are not recorded again: a
-    repeated step has the same bits, and a curve that clients have seen never shrinks."""
+    repeated step has the same bits, and a curve that clients have seen never shrinks. `circumstances` (columns of the
+    run) are written with the first points."""
 
-    def __init__(self, training: Training, recorded: dict[str, int]) -> None:
+    def __init__(self, training: Training, recorded: dict[str, int], **circumstances: Any) -> None:
         self.training = training
-        self.recorded = recorded
+        self.recorded, self.circumstances = recorded, circumstances
         self.first = True
         self.last_loss = math.nan
         self.started, self.first_step = time.monotonic(), training.step
@@ -61,7 +62,7 @@ class Recorder:
         for series, points in self.epochs.items():
             steps, values = zip(*points, strict=True)
             curves.append(db, run, series, steps, values)
-        changes: dict[str, Any] = {"progress": self._progress()}
+        changes: dict[str, Any] = {"progress": self._progress()} | (self.circumstances if self.first else {})
         if self.metrics:
             changes["metrics"] = jsonable(self.metrics)
         leases.write(db, run, attempt, **changes)

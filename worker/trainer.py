@@ -75,9 +75,7 @@ class Attempt:
         if checkpoint is not None:
             training.restore(export.checkpoint_from_safetensors(self.files.read(checkpoint)))
         environment = environment | preparation.versions(device) | {"threads": threads}
-        self.write(lambda db: leases.write(db, self.run, self.attempt, device=str(device), environment=environment))
-
-        recorder = Recorder(training, recorded)
+        recorder = Recorder(training, recorded, device=str(device), environment=environment)
         checkpointed = flushed = time.monotonic()
         for step in training.steps():
             recorder.add(step)

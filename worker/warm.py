@@ -16,6 +16,15 @@ import sys
 import traceback
 from typing import Any
 
+import numpy as np
+import psycopg  # noqa: F401  # SQLAlchemy would load it in each child
+import torch
+
+from app.datasets.split import split
+from app.learning.optimizers import Adam
+from app.storage.curves import last_steps
+from app.storage.database import Database
+from app.storage.tables import Run, Table
 from worker import trainer
 
 
@@ -26,6 +35,7 @@ def serve(worker: socket.socket) -> None:
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides
+    warm_up()
     gc.freeze()
     while True:
         watched: list[Any] = [worker, wake]
@@ -49,6 +59,18 @@ def serve(worker: socket.socket) -> None:
             os.close(log)
             children[pid] = job["key"]
             worker.send(json.dumps({"key": job["key"], "pid": pid}).encode())
+
+
+def warm_up() -> None:
+    """What each child would load or set up for itself, as far as that starts no thread."""
+    memory = Database("sqlite://")
+    with memory.write() as db:
+        Table.metadata.create_all(db.connection())
+        db.get(Run, "")
+        last_steps(db, "")
+    memory.close()
+    Adam().build([torch.nn.Parameter(torch.zeros(1))])  # torch loads its compiler with the first optimizer: a second
+    split(np.arange(10) % 2, validation=0.2, test=0.2, seed=0, stratify=True)
 
 
 def _ended() -> list[tuple[int, int]]:

@@ -13,17 +13,18 @@ from app.storage.files import Files
 from app.storage.tables import Run
 
 
-def database(request: Request) -> Database:
+# These wait for nothing: as plain functions they would each be sent to a thread.
+async def database(request: Request) -> Database:
     found: Database = request.app.state.database
     return found
 
 
-def files(request: Request) -> Files:
+async def files(request: Request) -> Files:
     found: Files = request.app.state.files
     return found
 
 
-def loaded_models(request: Request) -> LoadedModels:
+async def loaded_models(request: Request) -> LoadedModels:
     found: LoadedModels = request.app.state.models
     return found
 

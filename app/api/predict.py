@@ -5,21 +5,23 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from app.api.answers import Label, PredictAnswer, Prediction
-from app.api.deps import DatabaseDep, ModelsDep
+from app.api.deps import ModelsDep
 from app.api.problems import problems
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.export import Trained
 from app.serving.images import Background, decode
+from app.serving.lookups import Lookups
 from app.storage import runs
 from app.storage.database import Database
 
 router = APIRouter(tags=["predict"])
 
+WeightsLookups = Lookups[str | None, tuple[str, str]]
 BINARY = {"type": "string", "format": "binary"}
 BODY = {
     "requestBody": {
@@ -35,11 +37,37 @@ BODY = {
 }
 
 
+def weights_lookups(database: Database) -> WeightsLookups:
+    """Looks up, by a run's id or None, the run and its weights file; requests that come at once share a query."""
+
+    def find(id: str | None) -> tuple[str, str]:
+        with database.read() as db:
+            found = runs.weights(db, id) if id else runs.newest_weights(db)
+        if found is None:
+            raise NotFound("no run has succeeded yet; POST /runs queues one")
+        if found.weights is None:
+            raise Conflict(f"the run is {found.status}; it can predict when it has succeeded")
+        return found.id, found.weights
+
+    async def look_up(id: str | None) -> tuple[str, str]:
+        return await run_in_threadpool(find, id)
+
+    return Lookups(look_up)
+
+
+async def weights_lookups_of_app(request: Request) -> WeightsLookups:
+    found: WeightsLookups = request.app.state.weights
+    return found
+
+
+WeightsDep = Annotated[WeightsLookups, Depends(weights_lookups_of_app)]
+
+
 @router.post("/predict", summary="Classify pictures, or predict a row's value", openapi_extra=BODY,
              responses=problems(Invalid, Malformed, NotFound, Conflict, UnsupportedMediaType))  # fmt: skip
 async def predict(
     request: Request,
-    database: DatabaseDep,
+    weights_of: WeightsDep,
     models: ModelsDep,
     run: Annotated[str | None, Query(max_length=100, description="the newest succeeded run if left out")] = None,
     top: Annotated[str, Query(pattern=r"^(all|[1-9]\d{0,5})$", description="how many labels, or all")] = "3",
@@ -49,22 +77,11 @@ async def predict(
 ) -> PredictAnswer:
     """Send a picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), as multipart
     (`curl -F image=@a.png`, repeated for a batch), or JSON `{"instances": [[…784 numbers…]]}`."""
-    run_id, weights = await run_in_threadpool(find_weights, database, run)
+    run_id, weights = await weights_of.get(run)
     trained = models.get(weights)
     inputs = await read_inputs(request, trained, fit, background)
     outputs = trained.outputs(torch.from_numpy(inputs))
     return PredictAnswer(run=run_id, predictions=answers(trained, outputs, top, logits))
-
-
-def find_weights(database: Database, id: str | None) -> tuple[str, str]:
-    """The run and its weights file."""
-    with database.read() as db:
-        run = runs.get(db, id) if id else runs.newest_succeeded(db)
-        if run is None:
-            raise NotFound("no run has succeeded yet; POST /runs queues one")
-        if run.weights is None:
-            raise Conflict(f"the run is {run.status}; it can predict when it has succeeded")
-        return run.id, run.weights
 
 
 async def read_inputs(request: Request, trained: Trained, fit: bool, background: Background) -> np.ndarray:

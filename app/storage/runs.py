@@ -1,6 +1,6 @@
 """Runs as their users see them: created, found, listed, and asked to stop, go on or disappear."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.engine import CursorResult
@@ -55,8 +55,12 @@ def get(db: Session, id: str) -> Run:
     """Raises NotFound."""
     run = db.get(Run, id)
     if run is None:
-        raise NotFound(f"no run has the id {id!r}; GET /runs lists them")
+        raise _unknown(id)
     return run
+
+
+def _unknown(id: str) -> NotFound:
+    return NotFound(f"no run has the id {id!r}; GET /runs lists them")
 
 
 def matching(status: str | None, dataset: str | None, tag: str | None) -> ColumnElement[bool]:
@@ -146,10 +150,27 @@ def checkpoints(db: Session, id: str) -> list[CheckpointRow]:
     return list(db.scalars(select(CheckpointRow).where(CheckpointRow.run == id).order_by(CheckpointRow.step)))
 
 
-def newest_succeeded(db: Session) -> Run | None:
-    """What /predict uses when nothing else is asked for."""
-    query = select(Run).where(Run.status == "succeeded").order_by(Run.finished_at.desc()).limit(1)
-    return db.scalars(query).one_or_none()
+class Weights(NamedTuple):
+    """What /predict has to know of a run: `weights` is the file to serve, None while there is none."""
+
+    id: str
+    status: str
+    weights: str | None
+
+
+def weights(db: Session, id: str) -> Weights:
+    """Raises NotFound."""
+    found = db.execute(select(Run.id, Run.status, Run.weights).where(Run.id == id)).one_or_none()
+    if found is None:
+        raise _unknown(id)
+    return Weights(*found)
+
+
+def newest_weights(db: Session) -> Weights | None:
+    """What /predict uses when nothing else is asked for: those of the run that succeeded last."""
+    query = select(Run.id, Run.status, Run.weights).where(Run.status == "succeeded")
+    found = db.execute(query.order_by(Run.finished_at.desc()).limit(1)).one_or_none()
+    return None if found is None else Weights(*found)
 
 
 def _rows(db: Session, statement: Any) -> int:

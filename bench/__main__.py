@@ -1,0 +1,10 @@
+"""`python -m bench train|start|predict|queue|api`: measures, and prints each figure beside the wanted one."""
+
+import argparse
+import importlib
+
+NAMES = ("train", "start", "predict", "queue", "api")
+
+parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+parser.add_argument("name", choices=NAMES)
+importlib.import_module(f"bench.{parser.parse_args().name}").main()

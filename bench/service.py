@@ -1,0 +1,69 @@
+"""A service of one's own for a figure: `antigrad serve` on a free port over a home that is deleted afterwards."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+PICTURE = {"Content-Type": "image/png"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def home() -> Iterator[Path]:
+    """A home for the service; settings of the caller's environment stay out."""
+    for name in [name for name in os.environ if name.startswith("ANTIGRAD_")]:
+        del os.environ[name]
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ANTIGRAD_HOME"] = folder
+        yield Path(folder)
+
+
+@contextmanager
+def server(command: list[str]) -> Iterator[httpx.Client]:
+    """A process that serves HTTP; `command` is what follows `python`, with {port} in it."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, *(part.format(port=port) for part in command)])
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            for _ in range(600):
+                if process.poll() is not None:
+                    raise SystemExit("the server did not start; its reason stands above")
+                try:
+                    client.get("/healthz").raise_for_status()
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.05)
+            yield client
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def antigrad(workers: int = 1) -> Iterator[httpx.Client]:
+    """The real service, ready."""
+    with home(), server(["-m", "app.cli", "serve", "--port", "{port}", "--workers", str(workers)]) as client:
+        while workers and len(client.get("/workers").json()["items"]) < workers:
+            time.sleep(0.05)
+        yield client
+
+
+def ended(client: httpx.Client, run: str) -> dict[str, object]:
+    """The run, once it is over."""
+    while (found := client.get(f"/runs/{run}", params={"wait": 30}).json())["status"] in ("queued", "running"):
+        pass
+    return dict(found)

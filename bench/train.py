@@ -1,0 +1,137 @@
+"""MLP 784-256-10, Adam, batch 128, on notmnist: the real trainer against a plain `DataLoader` and `optim.Adam` loop.
+
+Wanted: at least 2 × the samples/s, with all that the trainer records, both measuring the training and validation part
+after each epoch; and recording costs at most 2 % against the same trainer without storage. Beside them stand the steps
+alone, without metrics in either, and the recording trainer against a plain loop that measures nothing.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from app.api.catalogue import install_builtin
+from app.api.requests import RunRequest
+from app.api.resolution import resolve
+from app.learning.training import Step, Training
+from app.storage import datasets, leases, migrate, runs
+from app.storage.database import Database, database_now
+from app.storage.files import Files
+from bench.report import figure
+from bench.service import home
+from worker import preparation
+from worker.trainer import Attempt
+
+ROUNDS, EPOCHS = 7, 12
+CPU = torch.device("cpu")
+THREADS = os.cpu_count() or 1
+
+
+class Clocked(Training):
+    """The real training, which knows when it began and how long it learnt while its listener was not at work."""
+
+    last: "Clocked"
+    with_metrics = True
+
+    def steps(self) -> Iterator[Step]:
+        Clocked.last = self
+        self.learning, self.begun = 0.0, time.perf_counter()
+        resumed = self.begun
+        for step in super().steps():
+            self.learning += time.perf_counter() - resumed
+            yield step
+            resumed = time.perf_counter()
+
+    def measure(self, *parts: Any) -> Any:
+        return super().measure(*parts) if self.with_metrics else {}
+
+
+def bare(request: dict[str, Any], files: Files, with_metrics: bool = True) -> float:
+    """Seconds of the trainer without storage."""
+    training, _ = preparation.prepare(request, files, CPU)
+    training.with_metrics = with_metrics  # type: ignore[attr-defined]
+    for _ in training.steps():
+        pass
+    return time.perf_counter() - Clocked.last.begun
+
+
+def recorded(request: dict[str, Any], files: Files, database: Database) -> float:
+    """Seconds of the trainer as a child runs it: points, progress and a checkpoint, in a real database."""
+    with database.write() as db:
+        run = runs.create(db, request=request, task="classification", environment={}).id
+    with database.write() as db:
+        leases.claim(db, "bench", database_now(), 3600)
+    job = {"run": run, "attempt": 1, "database": database.url, "files": str(files.root), "threads": THREADS}
+    attempt = Attempt(job | {"flush_seconds": 0.5, "checkpoint_seconds": 5})
+    # The result's own work (weights, evaluation) is not recording: only its checkpoint is.
+    with patch.object(attempt, "_finish", lambda training, recorder, _: attempt._checkpoint(training, recorder)):
+        attempt.train(SimpleNamespace(wanted=None))  # type: ignore[arg-type]
+    took = time.perf_counter() - Clocked.last.begun
+    attempt.database.close()
+    return took
+
+
+def plain(data: Any, with_metrics: bool) -> float:
+    """Seconds of the loop that one writes by hand."""
+    parts = {name: TensorDataset(*data.batch(data.parts[name], CPU)) for name in ("train", "validation")}
+    model = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(784, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10)
+    )
+    optimizer = torch.optim.Adam(model.parameters())
+    begun = time.perf_counter()
+    for _ in range(EPOCHS):
+        for inputs, targets in DataLoader(parts["train"], batch_size=128, shuffle=True):
+            optimizer.zero_grad()
+            F.cross_entropy(model(inputs), targets).backward()
+            optimizer.step()
+        if with_metrics:
+            with torch.no_grad():
+                for part in parts.values():
+                    for inputs, targets in DataLoader(part, batch_size=128):
+                        outputs = model(inputs)
+                        F.cross_entropy(outputs, targets).item(), (outputs.argmax(1) == targets).sum().item()
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    torch.set_num_threads(THREADS)
+    with home() as folder, patch.object(preparation, "Training", Clocked):
+        database, files = Database(f"sqlite:///{folder}/bench.db"), Files(folder / "files")
+        migrate.upgrade(database)
+        install_builtin(database, files)
+        body = RunRequest.model_validate({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
+        with database.read() as db:
+            request = resolve(body, datasets.get(db, "notmnist"), files)
+        data = preparation.prepare(request, files, CPU)[0].data
+        rivals: dict[str, Callable[[], float]] = {
+            "plain, steps alone": lambda: plain(data, with_metrics=False),
+            "trainer, steps alone": lambda: bare(request, files, with_metrics=False),
+            "plain": lambda: plain(data, with_metrics=True),
+            "trainer": lambda: bare(request, files),
+            "trainer, recording": lambda: recorded(request, files, database),
+        }
+        took: dict[str, list[float]] = {name: [] for name in rivals}
+        shares = []
+        for _ in range(ROUNDS):
+            for name, rival in rivals.items():
+                took[name].append(rival())
+            shares.append(1 - Clocked.last.learning / took["trainer, recording"][-1])
+        database.close()
+
+    def ratio(slower: str, faster: str) -> float:
+        return statistics.median(a / b for a, b in zip(took[slower], took[faster], strict=True))
+
+    for name, seconds in took.items():
+        figure(name, EPOCHS * len(data.parts["train"]) / statistics.median(seconds), "samples/s")
+    figure("the recording trainer : plain, the same metrics", ratio("plain", "trainer, recording"), "×", at_least=2)
+    figure("trainer : plain, steps alone", ratio("plain, steps alone", "trainer, steps alone"), "×")
+    figure("the recording trainer : plain without metrics", ratio("plain, steps alone", "trainer, recording"), "×")
+    figure("recording, against none", 100 * (ratio("trainer, recording", "trainer") - 1), "%", at_most=2)
+    figure("recording, share of the child's time", 100 * statistics.median(shares), "%", at_most=2)
