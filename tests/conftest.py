@@ -34,6 +34,14 @@ def client(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def quick_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """One service for all tests that only ask, and change nothing that another one would notice."""
+    settings = Settings(home=tmp_path_factory.mktemp("home"), _env_file=None)
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
 class Workers:
     """Worker processes over one service's database; all are ended with the test."""
 

@@ -2,11 +2,12 @@
 
 import hmac
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import as_response
-from app.errors import AppError, TooLarge, Unauthorized
+from app.errors import AppError, Invalid, TooLarge, Unauthorized
 
 JSON_BYTES = 2 * 1024**2
 PREDICT_BYTES = 64 * 1024**2
@@ -26,6 +27,8 @@ class Guard:
         limit = PREDICT_BYTES if scope["path"] == "/predict" else JSON_BYTES
         try:
             self._check_key(request)
+            if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+                raise Invalid("the address holds a NUL (%00), which no text may; leave it out")
             if int(request.headers.get("Content-Length", "0")) > limit:
                 raise _too_large(limit)
         except AppError as error:
@@ -38,7 +41,7 @@ class Guard:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > limit:  # a chunked body does not say its length before
-                raise _too_large(limit)
+                raise HTTPException(413, _too_large(limit).detail)  # FastAPI lets only these through
             return message
 
         await self.app(scope, counted, send)

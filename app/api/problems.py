@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from app.datasets.errors import SplitImpossible
-from app.errors import AppError, FieldError, Invalid, Malformed, NotFound, NotReady
+from app.errors import AppError, FieldError, Invalid, Malformed, NotFound, NotReady, TooLarge
 from app.learning.errors import InvalidChoice
 
 log = logging.getLogger("antigrad.api")
@@ -79,7 +79,9 @@ def register(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
         known: AppError = NotFound("there is nothing here; /docs lists what there is")
-        if error.status_code != 404:
+        if error.status_code == 413:
+            known = TooLarge(str(error.detail))
+        elif error.status_code != 404:
             known = Malformed(str(error.detail))
             known.status, known.title = error.status_code, str(error.detail)
         return as_response(request, known, error.headers)

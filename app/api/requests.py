@@ -4,7 +4,7 @@ import dataclasses
 import typing
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from app.learning.layers import LAYERS
 from app.learning.losses import LOSSES
@@ -16,6 +16,15 @@ class Strict(BaseModel):
     """Unknown fields are refused, types are not guessed, and NaN and ∞ are no numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds the character NUL, which no text may; leave it out")
+    return text
+
+
+Text = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
 
 
 def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
@@ -90,8 +99,8 @@ class StopRequest(Strict):
 class RunRequest(Strict):
     """One training run. Only `dataset` is required; everything else has a default that trains well."""
 
-    name: str | None = Field(None, max_length=200)
-    dataset: str = Field(max_length=200, examples=["notmnist"])
+    name: Text | None = None
+    dataset: Text = Field(examples=["notmnist"])
     split: SplitRequest = Field(default_factory=SplitRequest)
     normalise: Literal["unit", "standard", "none"] | None = Field(None, description="pictures; `unit` divides by 255")
     scaling: ScalingRequest | None = Field(None, description="tables; `standard` for both unless given")
@@ -104,7 +113,7 @@ class RunRequest(Strict):
     stop: StopRequest = Field(default_factory=StopRequest)
     seed: int = Field(0, ge=0, lt=2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    tags: dict[str, Annotated[str, Field(max_length=200)]] = Field(default={}, max_length=50)
+    tags: dict[Text, Text] = Field(default={}, max_length=50)
     priority: int = Field(0, ge=-1000, le=1000, description="higher first")
 
     model_config = ConfigDict(

@@ -44,6 +44,8 @@ def decode(
             return np.array(picture)[None]
     except Invalid:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Invalid(f"the picture is far too large; at most {MAX_PIXELS:,} pixels are read") from error
     except Exception as error:  # Pillow's decoders raise nearly anything on broken files
         raise Invalid(f"this is no readable picture ({', '.join(FORMATS)} are read): {error}") from error
 

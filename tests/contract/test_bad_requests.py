@@ -1,0 +1,139 @@
+"""Every mistake gets a problem that says what would be right, and never a 5xx."""
+
+import io
+import random
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from app.api.limits import JSON_BYTES
+from tests.api.test_runs import SMALL, queue
+from tests.conftest import Workers
+from tests.test_main_job import ended
+
+LETTERS: dict[str, Any] = {"dataset": "notmnist"}
+JSON = {"Content-Type": "application/json"}
+
+
+def layers(*found: dict[str, Any]) -> dict[str, Any]:
+    return LETTERS | {"model": {"layers": list(found)}}
+
+
+# The request, the field that is named, a word of what would be right.
+WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "/dataset", "required"),
+    ({"dataset": 3}, "/dataset", "string"),
+    (layers({"type": "linaer", "units": 3}), "/model/layers/0", "did you mean 'linear'"),
+    (layers({"type": "linear"}), "/model/layers/0/units", "required"),
+    (layers({"type": "linear", "units": 0}), "/model/layers/0/units", "greater than or equal to 1"),
+    (layers({"type": "linear", "units": 10**9}), "/model/layers", ""),
+    (layers({"type": "linear", "units": 3, "unit": 3}), "/model/layers/0/unit", "no such field"),
+    (LETTERS | {"modle": {}}, "/modle", "no such field"),
+    (LETTERS | {"optimizer": {"name": "adamm"}}, "/optimizer", "did you mean 'adam'"),
+    (LETTERS | {"optimizer": {"name": "sgd", "momentum": 0.9}}, "/optimizer/momentum", "no such field"),
+    (LETTERS | {"optimizer": {"name": "adam", "lr": -1}}, "/optimizer/lr", "greater than 0"),
+    (LETTERS | {"optimizer": {"name": "adam", "lr": 0}}, "/optimizer/lr", "greater than 0"),
+    (LETTERS | {"optimizer": {"name": "adam", "lr": 1e10}}, "/optimizer/lr", "less than"),
+    (LETTERS | {"optimizer": {"name": "adam", "lr": "big"}}, "/optimizer/lr", "number"),
+    (LETTERS | {"optimizer": {"name": "adam", "betas": [0.9, 1.5]}}, "/optimizer/betas", "less than"),
+    (LETTERS | {"batch_size": 0}, "/batch_size", "greater than or equal to 1"),
+    (LETTERS | {"batch_size": "half"}, "/batch_size", "full"),
+    (LETTERS | {"seed": -1}, "/seed", "greater than or equal to 0"),
+    (LETTERS | {"seed": 2**63}, "/seed", "less than"),
+    (LETTERS | {"name": "x" * 201}, "/name", "200"),
+    (LETTERS | {"loss": "mse"}, "/loss", "cross_entropy"),
+    (LETTERS | {"scaling": {"inputs": "none"}}, "/scaling", "tables"),
+    ({"dataset": "diabetes", "normalise": "unit"}, "/normalise", "pictures"),
+    (LETTERS | {"split": {"validation": 0.5, "test": 0.5}}, "/split", "below 1"),
+    (LETTERS | {"split": {"test": 1.5}}, "/split/test", "less than 1"),
+    (LETTERS | {"stop": {"max_epochs": None}}, "/stop", "max_epochs or max_steps"),
+    (LETTERS | {"stop": {"max_epochs": 10**7}}, "/stop/max_epochs", "1000000"),
+    (LETTERS | {"stop": {"max_steps": 0}}, "/stop/max_steps", "greater than or equal to 1"),
+    (LETTERS | {"stop": {"divergence": {"factor": 1}}}, "/stop/divergence/factor", "greater than 1"),
+    (LETTERS | {"device": "tpu"}, "/device", "'auto'"),
+    (LETTERS | {"tags": {"a": 1}}, "/tags/a", "string"),
+    (LETTERS | {"priority": 0.5}, "/priority", "integer"),
+]
+
+
+@pytest.mark.parametrize(("request_body", "pointer", "advice"), WRONG_RUNS, ids=[str(w[0])[:70] for w in WRONG_RUNS])
+def test_a_wrong_field_is_named_with_what_would_be_right(
+    quick_client: TestClient, request_body: dict[str, Any], pointer: str, advice: str
+) -> None:
+    answer = quick_client.post("/runs", json=request_body)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    errors = answer.json()["errors"]
+    assert any(error["pointer"].startswith(pointer) and advice in error["detail"] for error in errors), errors
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"dataset": NaN}', b'{"seed": Infinity, "dataset": "digits"}',
+     b'{"dataset": "\\ud800"}', b'{"\\udc00": 1}', b'{"dataset": "digits", "seed": 1e400}', b"[" * 100_000,
+     b'{"dataset": "digits", "seed": ' + b"9" * 5000 + b"}",
+     b'{"dataset": "digits", "name": "\\u0000"}'],
+)  # fmt: skip
+def test_a_broken_body_is_a_clients_mistake(quick_client: TestClient, body: bytes) -> None:
+    answer = quick_client.post("/runs", content=body, headers=JSON)
+    assert 400 <= answer.status_code < 500 and answer.json()["detail"], answer.text
+
+
+def test_a_body_over_the_limit_is_refused_with_the_limit(quick_client: TestClient) -> None:
+    answer = quick_client.post("/runs", content=b" " * (JSON_BYTES + 1), headers=JSON)
+    assert answer.status_code == 413 and f"{JSON_BYTES:,}" in answer.json()["detail"]
+    chunks = (b" " * 65536 for _ in range(JSON_BYTES // 65536 + 2))  # chunked: says no length before
+    assert quick_client.post("/runs", content=chunks, headers=JSON).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/runs/run_none", 404), ("GET", "/nothing", 404), ("PUT", "/runs", 405), ("GET", "/datasets/none", 404),
+     ("POST", "/runs/run_none/cancel", 404), ("GET", "/runs?limit=0", 422), ("GET", "/runs?limit=1000", 422),
+     ("GET", "/runs?tag=x", 422), ("GET", "/datasets/notmnist/images/10000.png", 404),
+     ("GET", "/datasets/notmnist/images/-1.png", 404), ("GET", "/datasets/notmnist/samples?label=Q", 422),
+     ("GET", "/datasets/diabetes/preview.png", 404), ("GET", "/datasets/notmnist/preview.png?rows=0", 422),
+     ("GET", "/runs/%00", 404), ("GET", "/datasets/%ED%A0%80", 404), ("GET", "/runs/run_none/curve.gif", 404)],
+)  # fmt: skip
+def test_a_wrong_address_is_a_problem_too(quick_client: TestClient, method: str, path: str, status: int) -> None:
+    answer = quick_client.request(method, path)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["status"]) in {(status, status), (422, 422)}
+
+
+def png(width: int = 28, height: int = 28, mode: str = "L") -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, (width, height)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_wrong_pictures_are_refused_with_what_would_be_right(client: TestClient, workers: Workers) -> None:
+    assert client.post("/predict", content=png()).status_code == 404  # nothing has been trained yet
+    run = queue(client, SMALL)
+    assert client.post("/predict", params={"run": run}, content=png()).status_code == 409
+    workers.start()
+    assert ended(client, run)["status"] == "succeeded"
+
+    def refused(status: int, advice: str, content: bytes = b"", kind: str | None = "image/png", **params: str) -> None:
+        headers = {"Content-Type": kind} if kind else {}
+        answer = client.post("/predict", params={"run": run} | params, content=content, headers=headers)
+        assert answer.status_code == status and advice in answer.json()["detail"], answer.text
+
+    whole = png()
+    noise = io.BytesIO()
+    Image.frombytes("L", (28, 28), random.Random(0).randbytes(784)).save(noise, "PNG")
+    for length in range(0, len(noise.getvalue()) - 24, 29):  # behind that only checksums are missing, no pixel
+        refused(422, "picture", noise.getvalue()[:length])
+    refused(422, "fit=true", png(27, 28))
+    refused(422, "25,000,000 pixels", png(20_000, 20_000, "1"), fit="true")
+    refused(415, "-H 'Content-Type: image/png'", whole, "application/x-www-form-urlencoded")
+    refused(415, "-H 'Content-Type: image/png'", whole, None)
+    refused(400, "JSON", b"{", "application/json")
+    refused(422, "784", b'{"instances": [[1, 2]]}', "application/json")
+    refused(422, "finite", b'{"instances": [[' + b"NaN," * 783 + b"1]]}", "application/json")
+    refused(422, "instances", b'{"instances": []}', "application/json")
+    refused(422, "top", whole, top="0")
+    assert client.post("/predict", params={"run": run}, files={"picture": whole}).status_code == 422
+    assert client.post("/predict", params={"run": run}, files=[("image", whole)] * 3).json()["predictions"][2]
