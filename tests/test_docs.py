@@ -1,0 +1,80 @@
+"""What the documents say is so: their commands are run, and their tables hold what the code holds."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.errors import AppError
+from app.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service with one worker, as README has it started."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"ANTIGRAD_HOME": str(tmp_path_factory.mktemp("home"))}
+    process = subprocess.Popen([sys.executable, "-m", "app.cli", "serve", "--port", str(port)], env=environment)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                    break
+            except httpx.TransportError:
+                assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_the_curl_commands_work_in_their_order(service: str, tmp_path: Path) -> None:
+    script = "\n".join(blocks("sh")).replace("localhost:8000", service).replace("curl -s", "curl -sS --fail-with-body")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "event: done" in (tmp_path / "events.txt").read_text()
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert '"predictions":[{"label"' in done.stdout
+
+
+def test_the_python_example_works(service: str) -> None:
+    (script,) = blocks("python")
+    script = script.replace("localhost:8000", service)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("succeeded")
+
+
+def test_every_setting_stands_in_the_table() -> None:
+    described = set(re.findall(r"^\| `ANTIGRAD_(\w+)`", README, re.MULTILINE))
+    assert described == {name.upper() for name in Settings.model_fields}
+
+
+def test_every_problem_is_described() -> None:
+    rows = re.findall(r"^\| `/problems/(\w+)` \| (\d+)", (ROOT / "docs/errors.md").read_text(), re.MULTILINE)
+    assert dict(rows) == {error.__name__: str(error.status) for error in AppError.__subclasses__()}
+
+
+def test_every_link_leads_somewhere() -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert link.startswith("http") or (ROOT / link).exists(), link
