@@ -3,6 +3,8 @@
 import threading
 from collections import OrderedDict
 
+import torch
+
 from app.learning.export import Trained, from_safetensors
 from app.storage.files import Files
 
@@ -13,6 +15,7 @@ class LoadedModels:
     """The last `KEPT` networks by the name of their weights file. A file's content never changes under its name."""
 
     def __init__(self, files: Files) -> None:
+        torch.set_num_threads(1)  # predictions are small: more threads would only get in the way of trainings
         self.files = files
         self.lock = threading.Lock()
         self.loaded: OrderedDict[str, Trained] = OrderedDict()
