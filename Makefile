@@ -22,7 +22,11 @@ test: lint
 
 # The tests that take minutes
 test-long: venv
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -n 2 -m long
+
+# 200 runs, half on each database, each with one to five kills at random moments
+chaos: venv
+	CHAOS_RUNS=100 $(BIN)/pytest -n 2 tests/chaos/test_kills.py -k loses_no_step
 
 # Format, lint, types, imports
 lint: venv
@@ -38,4 +42,4 @@ lock: venv
 	$(COMPILE) --extra dev -o requirements-dev.lock
 	$(COMPILE) --constraints requirements-dev.lock -o requirements.lock
 
-.PHONY: help venv demo test test-long lint lock
+.PHONY: help venv demo test test-long chaos lint lock

@@ -47,7 +47,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_the_curl_commands_work_in_their_order(service: str, tmp_path: Path) -> None:
-    script = "\n".join(blocks("sh")).replace("localhost:8000", service).replace("curl -s", "curl -sS --fail-with-body")
+    script = "\n".join(blocks("sh")).replace("localhost:8000", service).replace("curl -s", "curl --fail-with-body -sS")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -71,6 +71,7 @@ def until_ready(client: httpx.Client) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.long
 def test_two_hundred_runs_are_each_executed_once(two_services: tuple[list[httpx.Client], Path]) -> None:
     clients, log = two_services
 
