@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from app.learning.architecture import build
+from app.learning.chain import Chain
 from app.learning.data import Data, Part
 from app.learning.evaluation import Metrics, measure
 from app.learning.layers import Layer, Shape
@@ -59,6 +60,8 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.recipe, self.data, self.device = recipe, data.on(device), device
         self.model = build(recipe.layers, recipe.input_shape).to(device)
+        by_hand = device.type == "cpu" and Chain.fits(self.model)
+        self.chain = Chain(self.model, recipe.loss) if by_hand else None
         self.optimizer = recipe.optimizer.build(self.model.parameters())
         self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU, so that every device sees one order
         self.epoch_started_at = self.order.get_state()
@@ -103,10 +106,13 @@ class Training:
         return iter(torch.split(shuffled[self.position :], self.recipe.batch_size or len(train)))
 
     def _learn(self, inputs: Tensor, targets: Tensor) -> float:
-        self.model.train()
-        self.optimizer.zero_grad()
-        loss = self.recipe.loss.function(self.model(inputs), targets)
-        loss.backward()  # type: ignore[no-untyped-call]
+        if self.chain is not None:
+            loss = self.chain.learn(inputs, targets)
+        else:
+            self.model.train()
+            self.optimizer.zero_grad()
+            loss = self.recipe.loss.function(self.model(inputs), targets)
+            loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return loss.item()  # waits for a GPU: the criteria want each step's loss
 

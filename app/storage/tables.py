@@ -76,9 +76,9 @@ class Run(Table):
 
     __table_args__ = (
         Index(
-            "ix_runs_open",
-            "priority",
-            "id",
+            "ix_runs_open",  # in the order of claiming: the next run is found without sorting all that wait
+            priority.desc(),
+            id,
             sqlite_where=text("status IN ('queued', 'running')"),
             postgresql_where=text("status IN ('queued', 'running')"),
         ),

@@ -1,0 +1,110 @@
+"""Runs claimed a second, on SQLite and on Postgres, by 1 and by 4 worker processes.
+
+Each claim is what a worker does: a look whether there is something, and the claiming transaction, flushed to the disk.
+The run is ended within it, so that as few run at once as there are workers. Beside it stand one process's transactions
+that change one row by its key: what the database allows.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sqlalchemy import func, insert, select, update
+
+from app.storage import leases, migrate, workers
+from app.storage.database import Database, database_now
+from app.storage.ids import new_id
+from app.storage.tables import Run, Worker
+from bench.report import figure
+from bench.service import home
+from tests.postgres import Postgres
+
+SECONDS, ROUNDS, QUEUED = 2.0, 3, 8000
+
+
+def claims(database: Database, until: float) -> int:
+    """How many runs this process claims until then."""
+    taken = 0
+    while time.time() < until:
+        with database.read() as db:
+            assert leases.any_free(db, database_now())
+        with database.write() as db:
+            run = leases.claim(db, "bench", database_now(), 30)
+            if run is not None:  # on Postgres, all that this one saw may have been locked by others
+                leases.end(db, run.id, run.attempt, "succeeded", database_now())
+                taken += 1
+    return taken
+
+
+def writes(database: Database, until: float) -> int:
+    """How many one-row transactions this process gets through until then."""
+    done = 0
+    while time.time() < until:
+        with database.write() as db:
+            db.execute(update(Worker).where(Worker.id == "bench").values(heartbeat_at=done))
+        done += 1
+    return done
+
+
+def together(what: str, processes: int, url: str) -> float:
+    """A second's work of so many processes that begin at once."""
+    command = [sys.executable, "-m", "bench.queue", what, url]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
+    ]
+    for process in started:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    until = f"{time.time() + SECONDS}\n"
+    return sum(int(process.communicate(until)[0]) for process in started) / SECONDS
+
+
+def refill(database: Database) -> None:
+    """`QUEUED` runs wait, beside those of earlier rounds that have ended."""
+    empty: dict[str, object] = {"request": {}, "tags": {}, "environment": {}, "progress": {}, "metrics": {}}
+    row = empty | {"status": "queued", "task": "classification", "dataset": "digits", "created_at": 0.0}
+    with database.write() as db:
+        waiting = db.execute(select(func.count()).where(Run.status == "queued")).scalar_one()
+        if waiting < QUEUED:
+            db.execute(insert(Run), [row | {"id": new_id("run")} for _ in range(QUEUED - waiting)])
+
+
+def measure(name: str, url: str) -> None:
+    database = Database(url)
+    migrate.upgrade(database)
+    with database.write() as db:
+        workers.register(db, "bench", 1, database_now())
+    found: dict[tuple[str, int], list[float]] = {("writes", 1): [], ("claims", 1): [], ("claims", 4): []}
+    for _ in range(ROUNDS):
+        for (what, processes), rates in found.items():
+            refill(database)
+            rates.append(together(what, processes, url))
+    with database.read() as db:
+        again = db.execute(select(func.count()).where(Run.attempt > 1)).scalar_one()
+    database.close()
+    limit = statistics.median(found["writes", 1])
+    for (what, processes), rates in found.items():
+        rate = statistics.median(rates)
+        figure(f"{name}: {what} by {processes} process{'es' if processes > 1 else ''}", rate, "/s")
+        if what == "claims":
+            figure(f"{name}: claims by {processes} : one-row writes by 1", rate / limit, "×")
+    figure(f"{name}: runs claimed twice", again, "", at_most=0)
+
+
+def main() -> None:
+    with home() as folder:
+        measure("SQLite", f"sqlite:///{Path(folder) / 'bench.db'}")
+    server = Postgres()
+    try:
+        server.stop()  # the tests' server does without fsync
+        server.command = [part.replace("fsync=off", "fsync=on") for part in server.command]
+        server.start()
+        measure("Postgres", server.new_database())
+    finally:
+        server.close()
+
+
+if __name__ == "__main__":
+    print("ready", flush=True)
+    print({"claims": claims, "writes": writes}[sys.argv[1]](Database(sys.argv[2]), float(sys.stdin.readline())))

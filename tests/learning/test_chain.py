@@ -1,0 +1,57 @@
+import pytest
+import torch
+
+from app.learning.data import Data
+from app.learning.layers import Layer, Linear, ReLU, Sigmoid, Tanh
+from app.learning.losses import LOSSES
+from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
+from app.learning.preprocessing import Affine
+from app.learning.stopping import Stop
+from app.learning.training import Recipe, Training
+
+CHAINS: dict[str, list[Layer]] = {
+    "linear": [],
+    "relu": [Linear(8), ReLU()],
+    "starts with an activation": [Tanh(), Linear(8), Sigmoid()],
+    "deep": [Linear(8), Sigmoid(), Linear(7), Tanh(), ReLU(), Linear(6), Linear(5), ReLU()],
+}
+
+
+def training(layers: list[Layer], loss: str, optimizer: Optimizer) -> Training:
+    numbers = torch.Generator().manual_seed(3)
+    inputs = torch.randn(50, 1, 2, 3, generator=numbers)
+    classes = torch.randint(4, (50,), generator=numbers)
+    outputs, targets = (4, classes) if loss == "cross_entropy" else (1, torch.randn(50, generator=numbers))
+    parts = {"train": torch.arange(40), "validation": torch.arange(40, 45), "test": torch.arange(45, 50)}
+    data = Data(inputs, targets, parts, Affine(), Affine())
+    recipe = Recipe([*layers, Linear(outputs)], (1, 2, 3), LOSSES[loss], optimizer, 16, Stop(max_epochs=10), seed=0)
+    return Training(recipe, data, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), Momentum(), Adam()], ids=lambda o: o.name)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
+def test_by_hand_is_what_autograd_does(layers: list[Layer], loss: str, optimizer: Optimizer) -> None:
+    by_hand, reference = (training(layers, loss, optimizer) for _ in range(2))
+    assert by_hand.chain is not None
+    reference.chain = None
+    for ours, theirs in zip(by_hand.steps(), reference.steps(), strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, rel=1e-5)
+    for ours, theirs in zip(by_hand.model.parameters(), reference.model.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_its_gradients_are_those_of_the_definition(layers: list[Layer], loss: str) -> None:
+    run = training(layers, loss, SGD())
+    assert run.chain is not None
+    run.model.double()
+    for parameter in run.model.parameters():
+        parameter.grad = torch.empty_like(parameter)
+    inputs, targets = run.data.batch(torch.arange(16), run.device)
+    inputs, targets = inputs.double(), targets.double() if targets.is_floating_point() else targets
+    run.chain.learn(inputs, targets)
+    expected = torch.autograd.grad(run.recipe.loss.function(run.model(inputs), targets), list(run.model.parameters()))
+    for parameter, gradient in zip(run.model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-10, atol=1e-12)
