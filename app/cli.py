@@ -1,20 +1,19 @@
-"""The command line: `antigrad serve` starts the API and its workers."""
+"""The command line: the service's commands stand here, its users' in `app.client`."""
 
+import socket
 import subprocess
 import sys
 from typing import Annotated
 
 import typer
-import uvicorn
 
-from app.main import create_app
+from app.client import commands
 from app.settings import Settings
-from app.storage import migrate as schema
-from app.storage.database import Database
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HELP = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
 main = typer.Typer(help=HELP, no_args_is_help=True)
+main.add_typer(commands)
 
 
 @main.command()
@@ -29,6 +28,11 @@ def serve(
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
         typer.echo(f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or say --no-auth", err=True)
         raise typer.Exit(2)
+    import uvicorn  # here, like all that loads torch: `antigrad runs` shall answer at once
+
+    from app.main import create_app
+
+    _require_free(host, port)
     app = create_app(settings)
     command = [sys.executable, "-m", "worker", "--until-stdin-closes"]
     beside = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(workers)]
@@ -42,6 +46,17 @@ def serve(
             process.wait()
 
 
+def _require_free(host: str, port: int) -> None:
+    """Say at once, before anything has started, that the port is taken."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            typer.echo(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port", err=True)
+            raise typer.Exit(1) from None
+
+
 @main.command()
 def worker(concurrency: Annotated[int, typer.Option(min=1, max=64, help="runs at once")] = 1) -> None:
     """Start a worker alone."""
@@ -51,6 +66,9 @@ def worker(concurrency: Annotated[int, typer.Option(min=1, max=64, help="runs at
 @main.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision."""
+    from app.storage import migrate as schema
+    from app.storage.database import Database
+
     settings = Settings()
     settings.home.mkdir(parents=True, exist_ok=True)
     schema.upgrade(Database(settings.database))

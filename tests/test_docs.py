@@ -57,6 +57,17 @@ def test_the_curl_commands_work_in_their_order(service: str, tmp_path: Path) -> 
     assert '"predictions":[{"label"' in done.stdout
 
 
+def test_the_command_lines_work_in_their_order(service: str, tmp_path: Path) -> None:
+    picture = httpx.get(f"http://{service}/datasets/notmnist/images/17.png").content
+    (tmp_path / "letter.png").write_bytes(picture)
+    (script,) = blocks("cli")
+    environment = os.environ | {"ANTIGRAD_URL": f"http://{service}", "PYTHONPATH": str(ROOT)}
+    script = script.replace("antigrad ", f"{sys.executable} -m app.cli ")
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_python_example_works(service: str) -> None:
     (script,) = blocks("python")
     script = script.replace("localhost:8000", service)

@@ -1,0 +1,273 @@
+"""The user's commands, over HTTP: `antigrad train`, `watch`, `predict`, `runs`, `cancel`, `again`.
+
+Exit statuses, for scripts: 0 it is done; 1 the run failed; 2 the command or the request is wrong; 3 the service
+cannot be reached; 4 the run was cancelled. With --json, standard output holds JSON and nothing else.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from typer.core import TyperCommand
+
+FAILED, REFUSED, UNREACHABLE, CANCELLED = 1, 2, 3, 4
+ENDS = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}
+RECONNECTIONS = 20
+
+commands = typer.Typer()
+to_people = Console(stderr=True)
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or last for the newest")]
+
+
+def service() -> httpx.Client:
+    """The service at ANTIGRAD_URL, with ANTIGRAD_API_KEY if there is one."""
+    key = os.environ.get("ANTIGRAD_API_KEY")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.Client(base_url=os.environ.get("ANTIGRAD_URL", "http://127.0.0.1:8000"), headers=headers, timeout=60)
+
+
+def leave(status: int, *lines: str) -> NoReturn:
+    for line in lines:
+        typer.echo(line, err=True)
+    raise typer.Exit(status)
+
+
+def unreachable(error: httpx.TransportError) -> NoReturn:
+    leave(
+        UNREACHABLE,
+        f"the service does not answer: {error}",
+        "start it with: antigrad serve   (another address: ANTIGRAD_URL=http://host:port)",
+    )
+
+
+def ask(method: str, path: str, **request: Any) -> Any:
+    """The JSON of an answer; a refusal or no answer at all ends the command with its reason."""
+    try:
+        with service() as client:
+            answer = client.request(method, path, **request)
+    except httpx.TransportError as error:
+        unreachable(error)
+    if answer.is_error:
+        problem = answer.json()
+        fields = [f"  {field['pointer']}: {field['detail']}" for field in problem.get("errors", [])]
+        leave(REFUSED, f"{problem['title']}: {problem['detail']}", *(fields if len(fields) > 1 else []))
+    return answer.json()
+
+
+def found(run: str) -> str:
+    """The id that is meant."""
+    if run != "last":
+        return run
+    newest = ask("GET", "/runs", params={"limit": 1})["items"]
+    return newest[0]["id"] if newest else leave(REFUSED, "there is no run yet; antigrad train DATASET makes one")
+
+
+def events(run: str) -> Iterator[tuple[str, Any]]:
+    """Kind and data of each event until the run is done; a broken stream goes on where it was."""
+    last, broken = "0.0", 0
+    while True:
+        try:
+            with (
+                service() as client,
+                client.stream("GET", f"/runs/{run}/events", headers={"Last-Event-ID": last}) as answer,
+            ):
+                if answer.is_error:
+                    leave(REFUSED, f"the service answers {answer.status_code}: {answer.read().decode()}")
+                event: dict[str, str] = {}
+                for line in answer.iter_lines():
+                    if line:
+                        name, _, value = line.partition(": ")
+                        event[name] = value
+                        continue
+                    if "event" in event:
+                        last, broken = event["id"], 0
+                        yield event["event"], json.loads(event["data"])
+                        if event["event"] == "done":
+                            return
+                    event = {}
+        except httpx.TransportError as error:
+            broken += 1
+            if broken > RECONNECTIONS:
+                unreachable(error)
+        time.sleep(0.5)
+
+
+def follow(run: str, as_json: bool) -> NoReturn:
+    """Show a run until it has ended; the exit status says how."""
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[news]}"), TimeRemainingColumn()
+    done: dict[str, Any] = {}
+    try:
+        with Progress(*columns, console=to_people, disable=as_json) as progress:
+            bar = progress.add_task(run, total=1.0, news="")
+            for kind, data in events(run):
+                if kind == "status":
+                    progress.update(bar, news=data["status"])
+                elif kind == "progress":
+                    progress.update(bar, completed=data["fraction"], news=news(data))
+                elif kind == "done":
+                    done = data
+    except KeyboardInterrupt:
+        leave(130, f"the run goes on; antigrad watch {run} shows it again, antigrad cancel {run} ends it")
+    if as_json:
+        typer.echo(json.dumps(done))
+    else:
+        typer.echo(f"{done['id']} {done['status']} ({done['stop_reason'] or done['error']['message']})")
+        for part, metrics in done["metrics"].items():
+            if metrics:
+                typer.echo(f"  {part:<11}" + "  ".join(f"{name} {shown(value)}" for name, value in metrics.items()))
+        if done["status"] == "failed":
+            typer.echo(done["error"]["message"], err=True)
+    raise typer.Exit(ENDS[done["status"]])
+
+
+def news(progress: dict[str, Any]) -> str:
+    """A line beside the bar."""
+    text = f"step {progress['step']}/{progress['max_steps']}"
+    for part in ("train", "validation"):
+        metrics = progress["metrics"].get(part) or {}
+        text += "".join(f"  {part} {name} {shown(metrics[name])}" for name in ("loss", "accuracy") if name in metrics)
+    return text
+
+
+def shown(value: float | str) -> str:
+    """NaN and ∞ come as words."""
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+class ManyLayers(TyperCommand):
+    """`--layers 256 relu`: takes all words up to the next option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--layers" in args:
+            first = args.index("--layers") + 1
+            behind = next((i for i in range(first, len(args)) if args[i].startswith("-")), len(args))
+            if behind > first:
+                args = [*args[:first], " ".join(args[first:behind]), *args[behind:]]
+        return super().parse_args(ctx, args)
+
+
+def layer(word: str) -> dict[str, Any]:
+    """`256` is a linear layer of so many units, a word is a layer's type."""
+    return {"type": "linear", "units": int(word)} if word.isdecimal() else {"type": word}
+
+
+@commands.command(cls=ManyLayers)
+def train(
+    dataset: Annotated[str, typer.Argument(help="such as notmnist")],
+    layers: Annotated[str | None, typer.Option(help="such as: --layers 256 relu 64 tanh")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam, momentum or sgd")] = None,
+    lr: Annotated[float | None, typer.Option(help="learning rate")] = None,
+    epochs: Annotated[int | None, typer.Option()] = None,
+    batch_size: Annotated[str | None, typer.Option(help="a number, or full")] = None,
+    seed: Annotated[int | None, typer.Option()] = None,
+    name: Annotated[str | None, typer.Option()] = None,
+    wait: Annotated[bool, typer.Option(help="show the run until it has ended")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network and watch it learn."""
+    request: dict[str, Any] = {"dataset": dataset}
+    if layers is not None:
+        request["model"] = {"layers": [layer(word) for word in layers.split()]}
+    if optimizer is not None or lr is not None:
+        request["optimizer"] = {"name": optimizer or "adam"} | ({} if lr is None else {"lr": lr})
+    if epochs is not None:
+        request["stop"] = {"max_epochs": epochs}
+    if batch_size is not None:
+        request["batch_size"] = int(batch_size) if batch_size.isdecimal() else batch_size
+    request |= {key: value for key, value in (("seed", seed), ("name", name)) if value is not None}
+    _queued(ask("POST", "/runs", json=request), wait, as_json)
+
+
+@commands.command()
+def again(
+    run: RunId,
+    change: Annotated[list[str] | None, typer.Option("--set", help="such as --set optimizer.lr=0.01")] = None,
+    wait: Annotated[bool, typer.Option(help="show the run until it has ended")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Train a run's network anew, with changes."""
+    changes: dict[str, Any] = {}
+    for item in change or []:
+        path, equals, value = item.partition("=")
+        if not equals:
+            leave(REFUSED, f"{item!r} is no change; write --set optimizer.lr=0.01")
+        *above, field = path.split(".")
+        inside = changes
+        for part in above:
+            inside = inside.setdefault(part, {})
+        try:
+            inside[field] = json.loads(value)
+        except ValueError:
+            inside[field] = value
+    _queued(ask("POST", f"/runs/{found(run)}/again", json=changes), wait, as_json)
+
+
+def _queued(run: dict[str, Any], wait: bool, as_json: bool) -> None:
+    if wait:
+        follow(run["id"], as_json)
+    typer.echo(json.dumps(run) if as_json else run["id"])
+
+
+@commands.command()
+def watch(run: RunId, as_json: AsJson = False) -> None:
+    """Show a run until it has ended."""
+    follow(found(run), as_json)
+
+
+@commands.command()
+def predict(
+    run: RunId,
+    pictures: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
+    fit: Annotated[bool, typer.Option(help="convert pictures of another size")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Classify pictures."""
+    files = [("image", (picture.name, picture.read_bytes())) for picture in pictures]
+    answer = ask("POST", "/predict", params={"run": found(run), "fit": fit}, files=files)
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    for picture, prediction in zip(pictures, answer["predictions"], strict=True):
+        best = ", ".join(f"{item['label']} {item['probability']:.3f}" for item in prediction["top"])
+        typer.echo(f"{picture}: {best}")
+
+
+@commands.command()
+def runs(
+    status: Annotated[str | None, typer.Option()] = None,
+    dataset: Annotated[str | None, typer.Option()] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, newest first."""
+    wanted = {"status": status, "dataset": dataset, "limit": limit}
+    answer = ask("GET", "/runs", params={key: value for key, value in wanted.items() if value is not None})
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    table = Table("run", "name", "dataset", "status", "step", "test")
+    for run in answer["items"]:
+        test = run["metrics"]["test"] or {}
+        best = next((f"{name} {shown(test[name])}" for name in ("accuracy", "r2") if name in test), "")
+        step = str(run["progress"].get("step", ""))
+        table.add_row(run["id"], run["name"], run["request"]["dataset"], run["status"], step, best)
+    Console().print(table)
+
+
+@commands.command()
+def cancel(run: RunId, as_json: AsJson = False) -> None:
+    """Cancel a run, and wait until it has stopped."""
+    id = found(run)
+    answer = ask("POST", f"/runs/{id}/cancel")
+    while answer["status"] not in ENDS:
+        answer = ask("GET", f"/runs/{id}", params={"wait": 10})
+    typer.echo(json.dumps(answer) if as_json else f"{id} {answer['status']}")
