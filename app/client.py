@@ -68,7 +68,7 @@ def found(run: str) -> str:
     if run != "last":
         return run
     newest = ask("GET", "/runs", params={"limit": 1})["items"]
-    return newest[0]["id"] if newest else leave(REFUSED, "there is no run yet; antigrad train DATASET makes one")
+    return str(newest[0]["id"]) if newest else leave(REFUSED, "there is no run yet; antigrad train DATASET makes one")
 
 
 def events(run: str) -> Iterator[tuple[str, Any]]:
