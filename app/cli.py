@@ -1,13 +1,15 @@
 """The command line: the service's commands stand here, its users' in `app.client`."""
 
+import json
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from app.client import commands
+from app.client import AsJson, commands
 from app.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -73,6 +75,22 @@ def migrate() -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     schema.upgrade(Database(settings.database))
     typer.echo("the schema is at the newest revision")
+
+
+@main.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check this machine and this service's settings; exit status 1 when something has to be mended."""
+    from app.doctor import examine
+
+    findings = list(examine(Settings()))
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.status:<5} {finding.check:<11} {finding.detail}")
+            if finding.advice:
+                typer.echo(f"{'':<17} {finding.advice}")
+    raise typer.Exit(any(finding.status == "fail" for finding in findings))
 
 
 if __name__ == "__main__":
