@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
-from app.api import curves, datasets, limits, operations, predict, problems, runs
+from app.api import curves, datasets, limits, operations, predict, problems, runs, uploads
 from app.api.catalogue import install_builtin
 from app.serving.models import LoadedModels
 from app.settings import Settings
@@ -37,7 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.weights = predict.weights_lookups(database)
     app.add_middleware(limits.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
     problems.register(app)
-    for routes in (runs, curves, datasets, predict, operations):
+    for routes in (runs, curves, datasets, uploads, predict, operations):
         app.include_router(routes.router)
 
     @app.get("/", include_in_schema=False)

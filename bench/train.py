@@ -68,7 +68,7 @@ def recorded(request: dict[str, Any], files: Files, database: Database) -> float
         run = runs.create(db, request=request, task="classification", environment={}).id
     with database.write() as db:
         leases.claim(db, "bench", database_now(), 3600)
-    job = {"run": run, "attempt": 1, "database": database.url, "files": str(files.root), "threads": THREADS}
+    job = {"id": run, "attempt": 1, "database": database.url, "files": str(files.root), "threads": THREADS}
     attempt = Attempt(job | {"flush_seconds": 0.5, "checkpoint_seconds": 5})
     # The result's own work (weights, evaluation) is not recording: only its checkpoint is.
     with patch.object(attempt, "_finish", lambda training, recorder, _: attempt._checkpoint(training, recorder)):

@@ -1,4 +1,4 @@
-"""The worker: claims runs, trains each in a child process, keeps their leases, and hands them back when it stops."""
+"""The worker: claims runs and imports, does each in a child process, keeps their leases, hands them back on leaving."""
 
 import argparse
 import contextlib
@@ -12,63 +12,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
 from app.settings import Settings
-from app.storage import leases, migrate, workers
+from app.storage import imports, leases, migrate, workers
 from app.storage.database import Database, database_now
+from app.storage.files import Files
 from app.storage.leases import LeaseLost
+from worker import importer
+from worker.children import QUEUES, Child, Kind
 from worker.liveness import WorkerLock, dead_workers
 from worker.orders import CANCEL, HAND_BACK, PAUSE, PING
 
 log = logging.getLogger("antigrad.worker")
-GRACE_SECONDS = {CANCEL: 0.8, PAUSE: 10.0, HAND_BACK: 10.0}  # then the child is killed
 
 # OpenMP's threads spin while they wait for one another; on a machine that does anything else beside a training, that
 # was measured to cost nine tenths of the speed.
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
-
-
-@dataclass
-class Child:
-    """A run in a child process. `deadline` is when a child that was given an order has to be gone."""
-
-    run: str
-    attempt: int
-    orders: int
-    log: IO[bytes]
-    renewed: float
-    pid: int | None = None
-    order: bytes | None = None
-    deadline: float | None = None
-
-    @property
-    def key(self) -> str:
-        return f"{self.run}/{self.attempt}"
-
-    def tell(self, order: bytes) -> None:
-        """Write to the child's pipe; a child that is gone does not mind."""
-        with contextlib.suppress(BrokenPipeError, BlockingIOError):
-            os.write(self.orders, order)
-        if order != PING and self.order is None:
-            self.order, self.deadline = order, time.monotonic() + GRACE_SECONDS[order]
-
-    def kill(self) -> None:
-        if self.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-
-    def last_lines(self) -> list[str]:
-        """The end of what the child printed."""
-        self.log.seek(0)
-        return self.log.read()[-8192:].decode(errors="replace").splitlines()[-20:]
-
-    def close(self) -> None:
-        os.close(self.orders)
-        self.log.close()
 
 
 class WarmServerDied(RuntimeError):
@@ -80,10 +42,11 @@ class Worker:
 
     def __init__(self, settings: Settings, concurrency: int) -> None:
         self.settings, self.concurrency = settings, concurrency
-        self.database = Database(settings.database)
+        self.database, self.files = Database(settings.database), Files(settings.files)
         self.lock = WorkerLock(settings.home / "workers")
         self.id = self.lock.worker
         self.children: dict[str, Child] = {}
+        self.places: dict[Kind, int] = {"train": concurrency, "import": 1}  # neither waits for the other
         self.stopping = False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.warm = ours
@@ -121,8 +84,9 @@ class Worker:
                 if now >= next_look:
                     next_look = now + 0.2
                     self._look_around()
-                while not self.stopping and len(self.children) < self.concurrency and self._claim():
-                    pass
+                for kind, at_once in self.places.items():
+                    while not self.stopping and self._at_work(kind) < at_once and self._claim(kind):
+                        pass
             except OperationalError as error:
                 log.warning("the database does not answer: %s", error.orig)
                 time.sleep(0.2)
@@ -130,23 +94,28 @@ class Worker:
         with contextlib.suppress(OperationalError), self.database.write() as db:
             workers.forget(db, self.id)
 
-    def _claim(self) -> bool:
-        """Take one run and start its child; answers whether there was one."""
+    def _at_work(self, kind: Kind) -> int:
+        return sum(child.kind == kind for child in self.children.values())
+
+    def _claim(self, kind: Kind) -> bool:
+        """Take one run or import and start its child; answers whether there was one."""
         asked = time.monotonic()
         with self.database.read() as db:
-            if not leases.any_free(db, database_now()):
+            if not QUEUES[kind].any_free(db, database_now()):
                 return False
         with self.database.write() as db:
-            run = leases.claim(db, self.id, database_now(), self.settings.lease_seconds)
-        if run is None:
+            found = QUEUES[kind].claim(db, self.id, database_now(), self.settings.lease_seconds)
+        if found is None:
             return False
         orders_read, orders_write = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(orders_write, False)
-        child = Child(run.id, run.attempt, orders_write, tempfile.TemporaryFile(), renewed=asked)  # noqa: SIM115
+        log_file = tempfile.TemporaryFile()  # noqa: SIM115
+        child = Child(kind, found.id, found.attempt, orders_write, log_file, renewed=asked)
         job = {
+            "kind": kind,
             "key": child.key,
-            "run": run.id,
-            "attempt": run.attempt,
+            "id": found.id,
+            "attempt": found.attempt,
             "database": self.settings.database,
             "files": str(self.settings.files.resolve()),
             "lease_seconds": self.settings.lease_seconds,
@@ -157,7 +126,7 @@ class Worker:
         socket.send_fds(self.warm, [json.dumps(job).encode()], [orders_read, child.log.fileno()])
         os.close(orders_read)
         self.children[child.key] = child
-        log.info("%s: attempt %d begins", run.id, run.attempt)
+        log.info("%s: attempt %d begins", found.id, found.attempt)
         return True
 
     def _hear_from_children(self) -> None:
@@ -177,12 +146,16 @@ class Worker:
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         if code == -signal.SIGKILL:
             how += " (out of memory is a usual reason)"
-        error = {"type": "ChildDied", "message": f"the training process {how}", "trace": lines}
+        process = {"train": "the training process", "import": "the process that imports it"}[child.kind]
+        error = {"type": "ChildDied", "message": f"{process} {how}", "trace": lines}
         try:
             self._patiently(child, error)
-            log.warning("%s: attempt %d: the training process %s", child.run, child.attempt, how)
+            log.warning("%s: attempt %d: the process %s", child.id, child.attempt, how)
         except LeaseLost:
-            log.info("%s: attempt %d is over", child.run, child.attempt)  # the child has recorded how
+            log.info("%s: attempt %d is over", child.id, child.attempt)  # the child has recorded how
+        if child.kind == "import":
+            with contextlib.suppress(OperationalError):
+                importer.tidy(self.database, self.files, child.id)
 
     def _patiently(self, child: Child, error: dict[str, Any]) -> None:
         """Record a death; while the database is away, wait for it as long as the lease is ours."""
@@ -190,13 +163,15 @@ class Worker:
             try:
                 with self.database.write() as db:
                     if self.stopping or child.order in (PAUSE, HAND_BACK):
-                        leases.give_back(db, child.run, child.attempt)
+                        QUEUES[child.kind].give_back(db, child.id, child.attempt)
+                    elif child.kind == "import":
+                        imports.child_died(db, child.id, child.attempt, error["message"])
                     else:
-                        leases.child_died(db, child.run, child.attempt, database_now(), error)
+                        leases.child_died(db, child.id, child.attempt, database_now(), error)
                 return
             except OperationalError:
                 if time.monotonic() - child.renewed > self.settings.lease_seconds:
-                    raise LeaseLost(child.run) from None
+                    raise LeaseLost(child.id) from None
                 time.sleep(0.2)
 
     def _beat(self) -> None:
@@ -205,7 +180,7 @@ class Worker:
             asked = time.monotonic()
             try:
                 with self.database.write() as db:
-                    leases.renew(db, child.run, child.attempt, database_now(), self.settings.lease_seconds)
+                    QUEUES[child.kind].renew(db, child.id, child.attempt, database_now(), self.settings.lease_seconds)
             except LeaseLost:
                 child.kill()
                 continue
@@ -215,19 +190,19 @@ class Worker:
             workers.beat(db, self.id, database_now())
 
     def _look_around(self) -> None:
-        """Pass on what users want of our runs, and put back the runs of workers of this machine that have died."""
-        for child in self.children.values():
+        """Pass on what users want of our runs, and put back what workers of this machine held that have died."""
+        for child in (child for child in self.children.values() if child.kind == "train"):
             with contextlib.suppress(LeaseLost), self.database.read() as db:
-                match leases.wanted(db, child.run, child.attempt):
+                match leases.wanted(db, child.id, child.attempt):
                     case "cancel" if child.order is None:
                         child.tell(CANCEL)
                     case "pause" if child.order is None:
                         child.tell(PAUSE)
         for worker in dead_workers(self.lock):
             with self.database.write() as db:
-                released = leases.release_worker(db, worker)
+                released = sum(queue.release_worker(db, worker) for queue in QUEUES.values())
                 workers.forget(db, worker)
-            log.warning("worker %s has died; %d runs are queued again", worker, released)
+            log.warning("worker %s has died; %d runs and imports are free again", worker, released)
 
     def _enforce(self) -> None:
         """Kill what did not obey in time, and what trains on a lease that may have run out."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.learning import export
@@ -24,6 +23,7 @@ from app.storage.leases import LeaseLost
 from app.storage.tables import CheckpointRow
 from worker import preparation
 from worker.orders import CANCEL, HAND_BACK, PAUSE, Orders
+from worker.patience import write_patiently
 from worker.recording import Recorder, jsonable
 
 
@@ -43,25 +43,15 @@ class Attempt:
     """One attempt of one run: every write goes through its fence."""
 
     def __init__(self, job: dict[str, Any]) -> None:
-        self.run, self.attempt = job["run"], job["attempt"]
+        self.run, self.attempt = job["id"], job["attempt"]
         self.database = Database(job["database"])
         self.files = Files(Path(job["files"]))
         self.flush_seconds, self.checkpoint_seconds = job["flush_seconds"], job["checkpoint_seconds"]
         self.threads = job["threads"]
 
     def write(self, change: Callable[[Session], None]) -> None:
-        """Make a change in one transaction, waiting for a database that is away (or full) to come back.
-
-        While it waits the worker cannot renew the lease either; it ends this process when the lease is over.
-        """
-        while True:
-            try:
-                with self.database.write() as db:
-                    change(db)
-                return
-            except OperationalError:
-                traceback.print_exc()
-                time.sleep(0.2)
+        """Make a change in one transaction."""
+        write_patiently(self.database, change)
 
     def train(self, orders: Orders) -> None:
         with self.database.read() as db:

@@ -25,7 +25,9 @@ from app.learning.optimizers import Adam
 from app.storage.curves import last_steps
 from app.storage.database import Database
 from app.storage.tables import Run, Table
-from worker import trainer
+from worker import importer, trainer
+
+WORK = {"train": trainer.main, "import": importer.main}
 
 
 def serve(worker: socket.socket) -> None:
@@ -81,7 +83,7 @@ def _ended() -> list[tuple[int, int]]:
     return found
 
 
-def _child(job: dict[str, object], orders: int, log: int) -> None:
+def _child(job: dict[str, Any], orders: int, log: int) -> None:
     """Run the job in this process and end it; never returns."""
     code = 1
     try:
@@ -89,7 +91,7 @@ def _child(job: dict[str, object], orders: int, log: int) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        trainer.main(job, orders)
+        WORK[job["kind"]](job, orders)
         code = 0
     except BaseException:
         traceback.print_exc()

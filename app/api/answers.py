@@ -83,17 +83,18 @@ class ClassCount(BaseModel):
 
 
 class DatasetAnswer(BaseModel):
-    """A dataset."""
+    """A dataset. What there is to know of its examples comes when it is ready."""
 
     id: str = Field(examples=["notmnist"])
     name: str
-    status: str = Field(examples=["ready"])
-    task: str = Field(examples=["classification"])
-    examples: int
-    shape: list[int] = Field(description="of one input, channels first", examples=[[1, 28, 28]])
-    classes: list[ClassCount]
-    feature_names: list[str]
-    checksum: str = Field(description="SHA-256 over values, types, shapes and names")
+    status: str = Field(description="importing, ready or failed", examples=["ready"])
+    error: str | None = Field(description="why the import has failed, and what would be right")
+    task: str | None = Field(None, examples=["classification"])
+    examples: int | None = None
+    shape: list[int] | None = Field(None, description="of one input, channels first", examples=[[1, 28, 28]])
+    classes: list[ClassCount] = []
+    feature_names: list[str] = []
+    checksum: str | None = Field(None, description="SHA-256 over values, types, shapes and names")
     skipped: list[dict[str, str]] = Field(description="files that could not be read, each with the reason")
     created_at: str | None
 
@@ -104,6 +105,7 @@ def dataset_answer(dataset: Dataset) -> DatasetAnswer:
         id=dataset.id,
         name=dataset.name,
         status=dataset.status,
+        error=dataset.error,
         skipped=dataset.skipped,
         created_at=rfc3339(dataset.created_at),
         **dataset.about,

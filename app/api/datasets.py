@@ -1,21 +1,25 @@
 """Datasets: what there is, and a look at it."""
 
-from typing import Annotated, Literal
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import StreamingResponse
 
 from app.api.answers import DatasetAnswer, DatasetPage, dataset_answer
-from app.api.deps import Cursor, FilesDep, Limit, ReadDep
+from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, ReadDep
 from app.api.problems import problems
 from app.datasets.arrays import Arrays
 from app.datasets.preview import image_png, preview_png
 from app.datasets.split import Split, split
-from app.errors import Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound
 from app.storage import datasets, runs
 from app.storage.tables import Dataset
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(Invalid))
+OF_EXAMPLES = problems(NotFound, Conflict)  # Conflict while it is not ready
 Part = Literal["train", "validation", "test"]
 
 
@@ -27,19 +31,30 @@ DatasetDep = Annotated[Dataset, Depends(find_dataset, scope="function")]
 
 
 def find_arrays(dataset: DatasetDep, files: FilesDep) -> Arrays:
-    return Arrays.load(files.path(f"datasets/{dataset.id}"))
+    if dataset.status != "ready":
+        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; its examples can be read when it is ready")
+    try:
+        return Arrays.load(files.path(f"datasets/{dataset.id}"))
+    except FileNotFoundError as error:
+        raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
 
 
 ArraysDep = Annotated[Arrays, Depends(find_arrays, scope="function")]
 
 
 def find_split(
+    dataset: DatasetDep,
     arrays: ArraysDep,
     db: ReadDep,
     run: Annotated[str | None, Query(max_length=100, description="take this run's split, else the default one")] = None,
 ) -> Split:
-    wanted = {"validation": 0.16, "test": 0.2, "seed": 0, "stratify": arrays.task == "classification"}
-    return split(arrays.targets, **(runs.get(db, run).request["split"] if run else wanted))
+    wanted: dict[str, Any] = {"validation": 0.16, "test": 0.2, "seed": 0, "stratify": arrays.task == "classification"}
+    if run is not None:
+        found = runs.get(db, run)
+        if found.dataset != dataset.id:
+            raise Invalid(f"the run {run} learns from {found.dataset!r}, not from {dataset.id!r}")
+        wanted = found.request["split"]
+    return split(arrays.targets, **wanted)
 
 
 SplitDep = Annotated[Split, Depends(find_split, scope="function")]
@@ -57,7 +72,7 @@ def get(dataset: DatasetDep) -> DatasetAnswer:
     return dataset_answer(dataset)
 
 
-@router.get("/{id}/samples", summary="Indices and labels of examples of a part", responses=problems(NotFound))
+@router.get("/{id}/samples", summary="Indices and labels of examples of a part", responses=OF_EXAMPLES)
 def samples(
     arrays: ArraysDep,
     parts: SplitDep,
@@ -78,7 +93,7 @@ def samples(
     }
 
 
-@router.get("/{id}/images/{index}.png", summary="One picture", response_class=Response, responses=problems(NotFound))
+@router.get("/{id}/images/{index}.png", summary="One picture", response_class=Response, responses=OF_EXAMPLES)
 def image(arrays: ArraysDep, index: int) -> Response:
     pictures = _pictures(arrays)
     if not 0 <= index < len(pictures):
@@ -86,7 +101,7 @@ def image(arrays: ArraysDep, index: int) -> Response:
     return Response(image_png(pictures[index]), media_type="image/png")
 
 
-@router.get("/{id}/preview.png", summary="A labelled grid", response_class=Response, responses=problems(NotFound))
+@router.get("/{id}/preview.png", summary="A labelled grid", response_class=Response, responses=OF_EXAMPLES)
 def preview(
     arrays: ArraysDep,
     parts: SplitDep,
@@ -101,11 +116,32 @@ def preview(
     return Response(preview_png(pictures[shown], labels, rows, columns), media_type="image/png")
 
 
-@router.get(
-    "/{id}/export.npz", summary="Inputs, targets and names", response_class=Response, responses=problems(NotFound)
-)
-def export(arrays: ArraysDep) -> Response:
-    return Response(arrays.npz(), media_type="application/octet-stream")
+@router.get("/{id}/export.npz", summary="Inputs, targets and names", response_class=StreamingResponse,
+            responses=OF_EXAMPLES)  # fmt: skip
+def export(dataset: DatasetDep, arrays: ArraysDep, files: FilesDep) -> StreamingResponse:
+    file = tempfile.TemporaryFile(dir=files.root)  # noqa: SIM115  # without a name: gone when it is closed
+    arrays.export(file)
+    headers = {
+        "Content-Length": str(file.tell()),
+        "Content-Disposition": f'attachment; filename="{dataset.name}.npz"',
+    }
+    file.seek(0)
+    return StreamingResponse(_pieces(file), media_type="application/octet-stream", headers=headers)
+
+
+@router.delete("/{id}", summary="Delete an uploaded dataset with its files", status_code=204,
+               responses=problems(NotFound, Conflict))  # fmt: skip
+def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
+    """Refused while a run uses it. One that is being imported may be deleted, too."""
+    with database.write() as db:
+        dataset = datasets.delete(db, id)
+    files.delete_folder(f"datasets/{dataset}")
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(2**20):
+            yield piece
 
 
 def _pictures(arrays: Arrays) -> np.ndarray:

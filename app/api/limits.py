@@ -11,6 +11,8 @@ from app.errors import AppError, Invalid, TooLarge, Unauthorized
 
 JSON_BYTES = 2 * 1024**2
 PREDICT_BYTES = 64 * 1024**2
+UPLOAD_BYTES = 1024**3
+LIMITS = {"/predict": PREDICT_BYTES, "/datasets": UPLOAD_BYTES}
 
 
 class Guard:
@@ -24,7 +26,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        limit = PREDICT_BYTES if scope["path"] == "/predict" else JSON_BYTES
+        limit = LIMITS.get(scope["path"], JSON_BYTES)
         try:
             self._check_key(request)
             if "\0" in scope["path"] or b"%00" in scope["query_string"]:

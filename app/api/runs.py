@@ -43,7 +43,7 @@ def enqueue(db: Session, files: Files, body: RunRequest, key: str | None, respon
     digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
     run = runs.made_by(db, key, digest) if key else None
     if run is None:
-        dataset = datasets.get(db, body.dataset)
+        dataset = datasets.hold(db, body.dataset)
         request = resolve(body, dataset, files)
         run = runs.create(db, request=request, task=dataset.about["task"], environment=environment(dataset))
         if key:

@@ -1,11 +1,12 @@
 """A dataset as arrays, and its folder on disk: `inputs.npy`, `targets.npy`, `meta.json`."""
 
 import hashlib
-import io
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,18 +51,30 @@ class Arrays:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
-    def files(self) -> dict[str, bytes]:
-        """The files of its folder."""
-        meta = {"classes": self.classes, "feature_names": self.feature_names}
+    def about(self) -> dict[str, Any]:
+        """What there is to know of a dataset without opening it."""
         return {
-            "inputs.npy": _npy(self.inputs),
-            "targets.npy": _npy(self.targets),
-            "meta.json": json.dumps(meta).encode(),
+            "task": self.task,
+            "examples": len(self.targets),
+            "shape": list(self.shape),
+            "classes": [
+                {"index": index, "label": label, "count": count}
+                for index, (label, count) in enumerate(zip(self.classes, self.counts(), strict=True))
+            ],
+            "feature_names": list(self.feature_names),
+            "checksum": self.checksum(),
         }
 
-    def npz(self) -> bytes:
-        """`inputs`, `targets` and the names as one .npz, readable with `allow_pickle=False`."""
-        file = io.BytesIO()
+    def save(self, create: Callable[[str], AbstractContextManager[BinaryIO]]) -> None:
+        """Write the files of its folder; `create` opens one by name. `meta.json` comes last: with it all are there."""
+        for name, array in (("inputs", self.inputs), ("targets", self.targets)):
+            with create(f"{name}.npy") as file:
+                np.save(file, array, allow_pickle=False)
+        with create("meta.json") as file:
+            file.write(json.dumps({"classes": self.classes, "feature_names": self.feature_names}).encode())
+
+    def export(self, file: BinaryIO) -> None:
+        """Write `inputs`, `targets` and the names as one .npz, readable with `allow_pickle=False`."""
         np.savez_compressed(
             file,
             inputs=self.inputs,
@@ -69,7 +82,6 @@ class Arrays:
             classes=np.asarray(self.classes, str),
             feature_names=np.asarray(self.feature_names, str),
         )
-        return file.getvalue()
 
     @classmethod
     def load(cls, folder: Path) -> "Arrays":
@@ -79,9 +91,3 @@ class Arrays:
         )
         meta = json.loads((folder / "meta.json").read_text())
         return cls(inputs, targets, tuple(meta["classes"]), tuple(meta["feature_names"]))
-
-
-def _npy(array: NDArray[np.generic]) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()

@@ -1,22 +1,97 @@
 """The rows of datasets."""
 
-from sqlalchemy import select
+from sqlalchemy import case, select, tuple_
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.errors import NotFound
-from app.storage.tables import Dataset
+from app.errors import Conflict, Invalid, NotFound
+from app.storage.database import database_now
+from app.storage.tables import Dataset, IdempotencyKey, Run
+
+UPLOADED = "ds_"  # how the id of an upload begins, and no name does
 
 
 def get(db: Session, id_or_name: str) -> Dataset:
     """Raises NotFound, naming what there is."""
-    found = db.scalars(select(Dataset).where((Dataset.id == id_or_name) | (Dataset.name == id_or_name))).one_or_none()
+    return _get(db, id_or_name, lock=False)
+
+
+def hold(db: Session, id_or_name: str) -> Dataset:
+    """The same, and it cannot be deleted before this transaction ends: for what will depend on it."""
+    return _get(db, id_or_name, lock=True)
+
+
+def _get(db: Session, id_or_name: str, lock: bool) -> Dataset:
+    query = select(Dataset).where((Dataset.id == id_or_name) | (Dataset.name == id_or_name))
+    found = db.scalars(query.with_for_update(read=True) if lock else query).one_or_none()
     if found is None:
         there = ", ".join(db.scalars(select(Dataset.name).order_by(Dataset.created_at).limit(20)))
         raise NotFound(f"no dataset is called {id_or_name!r}; there are {there}")
     return found
 
 
+def refuse_taken(db: Session, name: str) -> None:
+    """Raises Conflict when there is a dataset of this name."""
+    taken = db.scalars(select(Dataset).where(Dataset.name == name)).one_or_none()
+    if taken is not None:
+        raise _taken(name, f", {taken.status}")
+
+
+def create(db: Session, id: str, name: str) -> Dataset:
+    """A dataset whose upload waits to be imported. Raises Conflict."""
+    refuse_taken(db, name)
+    created_at = db.execute(select(database_now())).scalar_one()
+    dataset = Dataset(id=id, name=name, status="importing", about={}, skipped=[], attempt=0, deaths=0,
+                      created_at=created_at)  # fmt: skip
+    db.add(dataset)
+    try:
+        db.flush()
+    except IntegrityError as error:  # another upload of this moment has the name
+        raise _taken(name, "") from error
+    return dataset
+
+
+def made_by(db: Session, key: str, body_sha256: str) -> Dataset | None:
+    """The dataset that this Idempotency-Key made; raises Invalid if its request was another one."""
+    found = db.get(IdempotencyKey, key)
+    if found is None:
+        return None
+    if found.body_sha256 != body_sha256 or found.dataset is None:
+        raise Invalid("this Idempotency-Key was used for another request; send a new key for a new one")
+    return get(db, found.dataset)
+
+
+def remember_key(db: Session, key: str, body_sha256: str, dataset: Dataset) -> None:
+    """Bind the key to the dataset, in the transaction that creates it."""
+    db.add(IdempotencyKey(key=key, body_sha256=body_sha256, dataset=dataset.id))
+
+
 def page(db: Session, limit: int, before: str | None) -> list[Dataset]:
-    """Up to `limit` datasets whose id comes before `before`, in falling order of ids: uploads newest first."""
-    query = select(Dataset).order_by(Dataset.id.desc()).limit(limit)
-    return list(db.scalars(query if before is None else query.where(Dataset.id < before)))
+    """Up to `limit` datasets that come after the one with the id `before`: uploads newest first, then built-in ones."""
+    place = tuple_(case((Dataset.id.startswith(UPLOADED, autoescape=True), 1), else_=0), Dataset.id)
+    query = select(Dataset).order_by(*(part.desc() for part in place.clauses)).limit(limit)
+    if before is not None:
+        query = query.where(place < (int(before.startswith(UPLOADED)), before))
+    return list(db.scalars(query))
+
+
+def delete(db: Session, id_or_name: str) -> str:
+    """Delete an upload and answer its id; raises Conflict while a run needs it, and for what is built in.
+
+    Its files are the caller's to delete, after the commit.
+    """
+    query = select(Dataset).where((Dataset.id == id_or_name) | (Dataset.name == id_or_name)).with_for_update()
+    dataset = db.scalars(query).one_or_none() or get(db, id_or_name)
+    if not dataset.id.startswith(UPLOADED):
+        raise Conflict(f"{dataset.name} comes with Antigrad and stays")
+    runs = list(db.scalars(select(Run.id).where(Run.dataset == dataset.id).order_by(Run.id).limit(6)))
+    if runs:
+        more = " and more" if len(runs) > 5 else ""
+        raise Conflict(f"it is used by {', '.join(runs[:5])}{more}; delete those runs first")
+    db.delete(dataset)
+    return dataset.id
+
+
+def _taken(name: str, state: str) -> Conflict:
+    advice = f"choose another name, or DELETE /datasets/{name} first"
+    return Conflict(f"there is a dataset {name!r} already{state}; {advice}")

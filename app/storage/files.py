@@ -2,7 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 class Files:
@@ -15,18 +18,19 @@ class Files:
         """Where the file lies."""
         return self.root / name
 
-    def write(self, name: str, data: bytes) -> None:
-        """Raises OSError (a full disk, for one), and then nothing stands under the name."""
+    @contextmanager
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        """A file to write to, which stands under its name when the block has ended well, and else not at all."""
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             with beside.open("wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
-        except OSError:
+        except BaseException:
             beside.unlink(missing_ok=True)
             raise
         folder = os.open(path.parent, os.O_RDONLY)
@@ -34,6 +38,11 @@ class Files:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Raises OSError (a full disk, for one), and then nothing stands under the name."""
+        with self.create(name) as file:
+            file.write(data)
 
     def read(self, name: str) -> bytes:
         return self.path(name).read_bytes()

@@ -43,6 +43,8 @@ def made_by(db: Session, key: str, body_sha256: str) -> Run | None:
         return None
     if found.body_sha256 != body_sha256:
         raise Invalid("this Idempotency-Key was used with another body; send a new key for a new request")
+    if found.run is None:
+        raise Invalid("this Idempotency-Key was used for a dataset; send a new key for a new request")
     return get(db, found.run)
 
 

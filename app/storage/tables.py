@@ -27,7 +27,11 @@ class Table(DeclarativeBase):
 
 
 class Dataset(Table):
-    """A dataset; its arrays lie in the files under `datasets/<id>`."""
+    """A dataset; its arrays lie in the files under `datasets/<id>`, complete from the moment it is `ready`.
+
+    While it is `importing` the row is the job, as a run's is: `attempt` is the fencing token, and `worker` is who
+    holds it, if anybody.
+    """
 
     __tablename__ = "datasets"
 
@@ -38,6 +42,7 @@ class Dataset(Table):
     skipped: Mapped[list[Any]]
     error: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=0)
+    deaths: Mapped[int] = mapped_column(default=0)  # of the child that imports it
     worker: Mapped[str | None]
     lease_expires_at: Mapped[float | None]
     created_at: Mapped[float]
@@ -111,13 +116,14 @@ class CheckpointRow(Table):
 
 
 class IdempotencyKey(Table):
-    """What a creating request with this key made, and the hash of its body."""
+    """What a creating request with this key made, a run or a dataset, and the hash of its body."""
 
     __tablename__ = "idempotency_keys"
 
     key: Mapped[str] = mapped_column(primary_key=True)
     body_sha256: Mapped[str]
-    run: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    run: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    dataset: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
 
 
 class Worker(Table):
