@@ -1,14 +1,17 @@
 """The command line: the service's commands stand here, its users' in `app.client`."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app.beside import WorkersBeside
 from app.client import AsJson, commands
 from app.settings import Settings
 
@@ -36,16 +39,13 @@ def serve(
 
     _require_free(host, port)
     app = create_app(settings)
-    command = [sys.executable, "-m", "worker", "--until-stdin-closes"]
-    beside = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(workers)]
+    # uvicorn raises the signal that ended it once more, after it has shut down: it shall not end us before the workers.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    beside = WorkersBeside(workers)
     try:
         uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
     finally:
-        for process in beside:
-            if process.stdin is not None:
-                process.stdin.close()  # the worker hands its runs back and ends
-        for process in beside:
-            process.wait()
+        beside.stop()
 
 
 def _require_free(host: str, port: int) -> None:
@@ -91,6 +91,36 @@ def doctor(as_json: AsJson = False) -> None:
             if finding.advice:
                 typer.echo(f"{'':<17} {finding.advice}")
     raise typer.Exit(any(finding.status == "fail" for finding in findings))
+
+
+@main.command()
+def backup(file: Annotated[Path, typer.Argument(help="where to write it, such as antigrad.tar")]) -> None:
+    """Copy the service (SQLite and files) into one file, while it runs; exit status 1 when something is missing."""
+    from app.backup import BackupFailed, backup
+
+    try:
+        missing = backup(Settings(), file)
+    except BackupFailed as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; antigrad restore brings it back")
+    for name in missing:
+        typer.echo(f"missing: the database names {name}, which does not exist", err=True)
+    raise typer.Exit(bool(missing))
+
+
+@main.command()
+def restore(file: Annotated[Path, typer.Argument(help="a file that antigrad backup wrote")]) -> None:
+    """Fill an empty ANTIGRAD_HOME from a backup."""
+    from app.backup import BackupFailed, restore
+
+    settings = Settings()
+    try:
+        restore(settings, file)
+    except BackupFailed as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"restored to {settings.home}; antigrad serve starts it")
 
 
 if __name__ == "__main__":

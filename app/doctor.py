@@ -36,6 +36,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _devices()
     yield _disk(settings)
     yield _storage(settings)
+    if not settings.database_url and not (settings.home / "antigrad.db").exists():
+        yield Finding("database", "ok", "there is none yet; antigrad serve makes it")
+        return
     database = Database(settings.database)
     yield _database(database)
     yield _migrations(database)
@@ -91,7 +94,5 @@ def _asked(database: Database, check: str, question: Callable[[], Finding]) -> F
         return question()
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
-        if database.is_sqlite and "unable to open" in reason:
-            return Finding(check, "warn", "there is none yet", "antigrad serve makes it")
         advice = "start the database, or mend ANTIGRAD_DATABASE_URL"
         return Finding(check, "fail", f"it does not answer: {reason}", advice)

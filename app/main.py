@@ -13,6 +13,7 @@ from app.serving.models import LoadedModels
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
+from app.storage.deletion import finish_deletions
 from app.storage.files import Files
 
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
@@ -24,6 +25,7 @@ def create_app(settings: Settings) -> FastAPI:
     database, files = Database(settings.database), Files(settings.files)
     migrate.upgrade(database)
     install_builtin(database, files)
+    finish_deletions(database, files)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -121,7 +121,7 @@ class Worker:
             "lease_seconds": self.settings.lease_seconds,
             "flush_seconds": self.settings.flush_seconds,
             "checkpoint_seconds": self.settings.checkpoint_seconds,
-            "threads": max(1, (os.cpu_count() or 1) // self.concurrency),
+            "threads": self.settings.threads or max(1, (os.cpu_count() or 1) // self.concurrency),
         }
         socket.send_fds(self.warm, [json.dumps(job).encode()], [orders_read, child.log.fileno()])
         os.close(orders_read)

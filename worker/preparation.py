@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from app.datasets.arrays import Arrays
 from app.datasets.split import split
@@ -32,16 +31,17 @@ class Prepared:
     def classes(self) -> list[str]:
         return list(self.arrays.classes)
 
-    def trained(self, model: nn.Module) -> Trained:
+    def trained(self, training: Training) -> Trained:
+        """The network as it is now."""
         return Trained(
-            model=model,
+            model=training.model,
             layers=self.layers,
             input_shape=self.arrays.shape,
             task=self.arrays.task,
             classes=self.classes,
             prepare_inputs=self.data.prepare_inputs,
             prepare_targets=self.data.prepare_targets,
-            step=0,
+            step=training.step,
         )
 
 

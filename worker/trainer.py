@@ -4,24 +4,21 @@ import os
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.learning import export
 from app.learning.evaluation import evaluate
-from app.learning.training import Training
 from app.storage import leases, runs
 from app.storage.curves import last_steps
 from app.storage.database import Database, database_now
 from app.storage.files import Files
 from app.storage.leases import LeaseLost
-from app.storage.tables import CheckpointRow
 from worker import preparation
+from worker.checkpoints import Checkpoints
 from worker.orders import CANCEL, HAND_BACK, PAUSE, Orders
 from worker.patience import write_patiently
 from worker.recording import Recorder, jsonable
@@ -66,6 +63,7 @@ class Attempt:
             training.restore(export.checkpoint_from_safetensors(self.files.read(checkpoint)))
         environment = environment | preparation.versions(device) | {"threads": threads}
         recorder = Recorder(training, recorded, device=str(device), environment=environment)
+        checkpoints = Checkpoints(self.run, self.attempt, self.files, training, prepared)
         checkpointed = flushed = time.monotonic()
         for step in training.steps():
             recorder.add(step)
@@ -77,47 +75,47 @@ class Attempt:
                 recorder.flushed()
                 flushed = now
             if orders.wanted is not None:
-                self._leave(orders.wanted, training, recorder)
+                self._leave(orders.wanted, checkpoints, recorder)
                 return
             if now - checkpointed >= self.checkpoint_seconds:
-                self._checkpoint(training, recorder)
+                self._checkpoint(checkpoints, recorder)
                 checkpointed = flushed = time.monotonic()
-        self._finish(training, recorder, prepared)
+        self._finish(checkpoints, recorder)
 
-    def _checkpoint(self, training: Training, recorder: Recorder, **values: Any) -> None:
-        """Save the training's state, and name it in the row together with all that was recorded up to it."""
-        file = f"runs/{self.run}/{self.attempt}/checkpoint-{training.step}.safetensors"
-        self.files.write(file, export.checkpoint_to_safetensors(training.checkpoint()))
+    def _checkpoint(self, checkpoints: Checkpoints, recorder: Recorder, **values: Any) -> None:
+        """Save the training's state, and name it in the row together with all that was recorded up to it.
+
+        A disk that is full now is no reason to end: the older checkpoint stays the one to go on from.
+        """
+        file = checkpoints.save()
+        pruned: list[str] = []
 
         def name_it(db: Session) -> None:
             recorder.flush(db, self.run, self.attempt)
-            db.merge(
-                CheckpointRow(
-                    run=self.run,
-                    step=training.step,
-                    epoch=training.epoch,
-                    file=file,
-                    created_at=db.execute(select(database_now())).scalar_one(),
-                )
-            )
-            leases.write(db, self.run, self.attempt, **{"checkpoint": file, "deaths": 0} | values)
+            named: dict[str, Any] = {}
+            if file is not None:
+                pruned[:] = checkpoints.name(db, file, jsonable(recorder.metrics))
+                named = {"checkpoint": file, "deaths": 0}
+            leases.write(db, self.run, self.attempt, **named | values)
 
         self.write(name_it)
         recorder.flushed()
+        for old in pruned:
+            self.files.path(old).unlink(missing_ok=True)
 
-    def _leave(self, order: bytes, training: Training, recorder: Recorder) -> None:
+    def _leave(self, order: bytes, checkpoints: Checkpoints, recorder: Recorder) -> None:
         """Checkpoint, and leave the run cancelled, paused or to another worker."""
         if order == CANCEL:
             over = {"status": "cancelled", "stop_reason": "cancelled", "finished_at": database_now()}
         else:
             over = {"status": {PAUSE: "paused", HAND_BACK: "queued"}[order]}
-        self._checkpoint(training, recorder, worker=None, lease_expires_at=None, wanted=None, **over)
+        self._checkpoint(checkpoints, recorder, worker=None, lease_expires_at=None, wanted=None, **over)
 
-    def _finish(self, training: Training, recorder: Recorder, prepared: preparation.Prepared) -> None:
+    def _finish(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
         """The result and the status land in one transaction."""
-        trained = replace(prepared.trained(training.model), step=training.step)
+        training, prepared = checkpoints.training, checkpoints.prepared
         weights = f"runs/{self.run}/{self.attempt}/weights-{training.step}.safetensors"
-        self.files.write(weights, export.to_safetensors(trained))
+        self.files.write(weights, export.to_safetensors(prepared.trained(training)))
         arguments = training.model, training.data
         evaluation = {
             part: jsonable(evaluate(*arguments, part, training.recipe.loss, prepared.classes, training.device))
@@ -137,12 +135,15 @@ class Attempt:
         if training.stop_reason == "diverged":
             message = f"the loss was {recorder.last_loss} at step {training.step}; try a smaller learning rate"
             result |= {"status": "failed", "error": {"type": "Diverged", "message": message, "trace": []}}
-        self._checkpoint(training, recorder, **result)
+        self._checkpoint(checkpoints, recorder, **result)
 
     def fail(self, error: Exception) -> None:
         """End the run with the reason: the same request would raise again."""
         trace = traceback.format_exception(error)[-12:]
-        reason = {"type": type(error).__name__, "message": str(error), "trace": "".join(trace).splitlines()[-20:]}
+        message = str(error)
+        if isinstance(error, OSError):
+            message += ". The run's files cannot be written or read: see to the disk, then POST /runs/{id}/again"
+        reason = {"type": type(error).__name__, "message": message, "trace": "".join(trace).splitlines()[-20:]}
         try:
             self.write(
                 lambda db: leases.end(db, self.run, self.attempt, "failed", database_now(), error=reason, weights=None)

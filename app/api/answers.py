@@ -18,6 +18,13 @@ class Queue(BaseModel):
     estimated_start: str | None = Field(description="from how long the last runs took; null before there are any")
 
 
+class Warned(BaseModel):
+    code: str = Field(examples=["linear_stack_collapses"])
+    pointer: str = Field(description="JSON pointer to the field of the request", examples=["/model/layers/1"])
+    detail: str = Field(examples=["two linear layers with nothing between them are one linear layer"])
+    fix: str = Field(description="one change to try", examples=['put {"type": "relu"} between them, or leave one out'])
+
+
 class RunAnswer(BaseModel):
     """A run."""
 
@@ -31,6 +38,7 @@ class RunAnswer(BaseModel):
     environment: dict[str, Any] = Field(description="versions, threads and dataset checksum: what a repetition needs")
     progress: dict[str, Any]
     queue: Queue | None
+    warnings: list[Warned] = Field(description="known before the training; none of them blocks")
     metrics: dict[str, dict[str, Any] | None]
     served_step: int | None = Field(description="the step whose parameters /predict uses; null before the end")
     attempt: int
@@ -57,6 +65,7 @@ def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
         environment=run.environment,
         progress=run.progress,
         queue=queue,
+        warnings=[Warned(**warning) for warning in run.warnings or []],
         metrics={part: run.metrics.get(part) for part in ("train", "validation", "test")},
         served_step=run.progress.get("step") if run.weights else None,
         attempt=run.attempt,

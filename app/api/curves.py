@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from app.api.deps import DatabaseDep, ReadDep, RunDep
+from app.api.deps import DatabaseDep, RunDep
 from app.api.plots import Format, draw
 from app.api.problems import problems
 from app.api.runs import described
@@ -42,16 +42,24 @@ def as_json(series: curves.Series) -> dict[str, list[Any]]:
     return answer
 
 
+def wanted(series: str | None, database: Database, run: str) -> list[str]:
+    """The names of the series asked for, or of all that there are."""
+    if series:
+        return series.split(",")
+    with database.read() as db:
+        return list(curves.last_steps(db, run))
+
+
 @router.get("/curve", summary="The curve as numbers; every step's loss is kept")
 def curve(
     run: RunDep,
-    db: ReadDep,
+    database: DatabaseDep,
     series: SeriesNames = None,
     points: Annotated[int, Query(ge=1, le=10**7, description="at most so many a series")] = 1000,
     from_step: FromStep = 1,
 ) -> dict[str, Any]:
-    whole = curves.read(db, run.id, series.split(",") if series else None, from_step)
-    thinned = {name: curves.thin(found, points) for name, found in whole.items()}
+    names = wanted(series, database, run.id)
+    thinned = {name: curves.thinned(database, run.id, name, points, from_step) for name in names}
     return {
         "run": run.id,
         "points": sum(len(found.steps) for found in thinned.values()),
@@ -61,22 +69,24 @@ def curve(
 
 
 @router.get("/curve.csv", summary="Every point as series,step,value")
-def curve_csv(run: RunDep, db: ReadDep, series: SeriesNames = None) -> StreamingResponse:
-    found = curves.read(db, run.id, series.split(",") if series else None)
+def curve_csv(run: RunDep, database: DatabaseDep, series: SeriesNames = None) -> StreamingResponse:
+    names = wanted(series, database, run.id)
 
-    def lines() -> Iterator[str]:
+    def pieces(id: str) -> Iterator[str]:
         yield "series,step,value\n"
-        for name, points in found.items():
-            for step, value in zip(points.steps.tolist(), points.values.tolist(), strict=True):
-                yield f"{name},{step},{value!r}\n"
+        for name in names:
+            for found in curves.pages(database, id, name):
+                points = zip(found.steps.tolist(), found.values.tolist(), strict=True)
+                yield "".join(f"{name},{step},{value!r}\n" for step, value in points)
 
-    return StreamingResponse(lines(), media_type="text/csv")
+    return StreamingResponse(pieces(run.id), media_type="text/csv")
 
 
 @router.get("/curve.{format}", summary="The curve as a picture", response_class=Response)
-def curve_plot(run: RunDep, db: ReadDep, format: Format, series: SeriesNames = None) -> Response:
-    found = curves.read(db, run.id, series.split(",") if series else None)
-    picture = draw({name: curves.thin(points, 2000) for name, points in found.items()}, run.name or run.id, format)
+def curve_plot(run: RunDep, database: DatabaseDep, format: Format, series: SeriesNames = None) -> Response:
+    names = wanted(series, database, run.id)
+    thinned = {name: curves.thinned(database, run.id, name, 2000) for name in names}
+    picture = draw(thinned, run.name or run.id, format)
     return Response(picture, media_type={"png": "image/png", "svg": "image/svg+xml"}[format])
 
 
@@ -109,16 +119,16 @@ def stream(database: Database, id: str, loss_step: int, other_step: int) -> Iter
     while True:
         with database.read() as db:
             run = described(db, runs.get(db, id))
-            new = curves.read(db, id, None, min(loss_step, other_step) + 1)
-        points = {
-            name: curves.Series(found.steps[late], found.values[late])
-            for name, found in new.items()
-            if (late := found.steps > (loss_step if name == "train.loss" else other_step)).any()
-        }
+            points = {
+                name: curves.page(db, id, name, (loss_step if name == "train.loss" else other_step) + 1)
+                for name in curves.last_steps(db, id)
+            }
+        points = {name: found for name, found in points.items() if len(found.steps)}
         for name, found in points.items():
             if name == "train.loss":
                 loss_step = int(found.steps[-1])
-        other_step = max([other_step, *(int(f.steps[-1]) for name, f in points.items() if name != "train.loss")])
+        others = [int(found.steps[-1]) for name, found in points.items() if name != "train.loss"]
+        other_step = max([other_step, *others])
         position = f"{loss_step}.{other_step}"
         if run.status != status:
             status = run.status
@@ -127,13 +137,14 @@ def stream(database: Database, id: str, loss_step: int, other_step: int) -> Iter
             yield event("points", position, {name: as_json(found) for name, found in points.items()})
             yield event("progress", position, run.progress | {"metrics": run.metrics})
             quiet_since = time.monotonic()
-        if run.status in ENDED:
+        elif run.status in ENDED:
             yield event("done", position, run.model_dump())
             return
         if time.monotonic() - quiet_since > 15:
             yield ": still here\n\n"  # keeps proxies from closing the connection
             quiet_since = time.monotonic()
-        time.sleep(0.2)
+        if run.status not in ENDED:
+            time.sleep(0.2)
 
 
 def event(kind: str, id: str, data: object) -> str:

@@ -21,7 +21,8 @@ from app.storage.database import Database
 
 router = APIRouter(tags=["predict"])
 
-WeightsLookups = Lookups[str | None, tuple[str, str]]
+Asked = tuple[str | None, int | None]  # a run, or else the newest; one of its checkpoints, or else its end
+WeightsLookups = Lookups[Asked, tuple[str, str]]
 BINARY = {"type": "string", "format": "binary"}
 BODY = {
     "requestBody": {
@@ -38,19 +39,23 @@ BODY = {
 
 
 def weights_lookups(database: Database) -> WeightsLookups:
-    """Looks up, by a run's id or None, the run and its weights file; requests that come at once share a query."""
+    """Looks up the run and the file of its weights; requests that come at once share a query."""
 
-    def find(id: str | None) -> tuple[str, str]:
+    def find(asked: Asked) -> tuple[str, str]:
+        id, step = asked
         with database.read() as db:
-            found = runs.weights(db, id) if id else runs.newest_weights(db)
+            if id is None:
+                found = runs.newest_weights(db)
+            else:
+                found = runs.weights(db, id) if step is None else runs.checkpoint_weights(db, id, step)
         if found is None:
             raise NotFound("no run has succeeded yet; POST /runs queues one")
         if found.weights is None:
             raise Conflict(f"the run is {found.status}; it can predict when it has succeeded")
         return found.id, found.weights
 
-    async def look_up(id: str | None) -> tuple[str, str]:
-        return await run_in_threadpool(find, id)
+    async def look_up(asked: Asked) -> tuple[str, str]:
+        return await run_in_threadpool(find, asked)
 
     return Lookups(look_up)
 
@@ -70,6 +75,7 @@ async def predict(
     weights_of: WeightsDep,
     models: ModelsDep,
     run: Annotated[str | None, Query(max_length=100, description="the newest succeeded run if left out")] = None,
+    step: Annotated[int | None, Query(ge=1, le=10**9, description="of a checkpoint; the end if left out")] = None,
     top: Annotated[str, Query(pattern=r"^(all|[1-9]\d{0,5})$", description="how many labels, or all")] = "3",
     logits: bool = False,
     fit: Annotated[bool, Query(description="convert pictures of another size")] = False,
@@ -77,7 +83,9 @@ async def predict(
 ) -> PredictAnswer:
     """Send a picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), as multipart
     (`curl -F image=@a.png`, repeated for a batch), or JSON `{"instances": [[…784 numbers…]]}`."""
-    run_id, weights = await weights_of.get(run)
+    if step is not None and run is None:
+        raise Invalid("step= is of a run; say which one with run=", [FieldError("run", "give the run of that step")])
+    run_id, weights = await weights_of.get((run, step))
     trained = models.get(weights)
     inputs = await read_inputs(request, trained, fit, background)
     outputs = trained.outputs(torch.from_numpy(inputs))

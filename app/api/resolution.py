@@ -1,6 +1,7 @@
 """From what a client sent to what will be trained: defaults filled in, and all refused that can be known now."""
 
 import importlib.metadata
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -11,13 +12,17 @@ from app.datasets.split import split
 from app.errors import Conflict, FieldError, Invalid
 from app.learning.architecture import count_parameters, with_output_layer
 from app.learning.export import layers_from_json, layers_to_json
+from app.learning.insight.warnings import warnings
 from app.learning.losses import DEFAULT_LOSS, LOSSES, Task
 from app.storage.files import Files
 from app.storage.tables import Dataset
 
 
-def resolve(request: RunRequest, dataset: Dataset, files: Files) -> dict[str, Any]:
-    """The request as it will be trained, as JSON. Raises Invalid, InvalidChoice, SplitImpossible or Conflict."""
+def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """The request as it will be trained, and the warnings on it, as JSON.
+
+    Raises Invalid, InvalidChoice, SplitImpossible or Conflict.
+    """
     if dataset.status != "ready":
         raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; it can be trained on when it is ready")
     arrays = Arrays.load(files.path(f"datasets/{dataset.id}"))
@@ -41,9 +46,12 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> dict[str, An
     if wanted["validation"] + wanted["test"] >= 1:
         detail = "validation + test must be below 1, so that something is left to train on"
         raise Invalid(detail, [FieldError("/split", detail)])
-    split(arrays.targets, **wanted)  # raises what is wrong with it
+    parts = split(arrays.targets, **wanted)  # raises what is wrong with it
     must_end(resolved["stop"])
-    return resolved
+    optimizer = resolved["optimizer"]
+    batch_size = None if resolved["batch_size"] == "full" else resolved["batch_size"]
+    found = warnings(layers, optimizer["name"], optimizer["lr"], batch_size, len(parts.train))
+    return resolved, [asdict(warning) for warning in found]
 
 
 def must_end(stop: dict[str, Any]) -> None:

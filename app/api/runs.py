@@ -18,6 +18,7 @@ from app.api.resolution import environment, must_end, resolve
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.storage import datasets, runs
 from app.storage.database import database_now
+from app.storage.deletion import delete_run
 from app.storage.files import Files
 from app.storage.tables import ENDED, Run
 
@@ -44,8 +45,9 @@ def enqueue(db: Session, files: Files, body: RunRequest, key: str | None, respon
     run = runs.made_by(db, key, digest) if key else None
     if run is None:
         dataset = datasets.hold(db, body.dataset)
-        request = resolve(body, dataset, files)
-        run = runs.create(db, request=request, task=dataset.about["task"], environment=environment(dataset))
+        request, warnings = resolve(body, dataset, files)
+        known = {"task": dataset.about["task"], "environment": environment(dataset), "warnings": warnings}
+        run = runs.create(db, request=request, **known)
         if key:
             runs.remember_key(db, key, digest, run)
         response.status_code = 202
@@ -157,9 +159,7 @@ def again(
 @router.delete("/{id}", summary="Delete a run with its curve and files", status_code=204,
                responses=problems(NotFound, Conflict))  # fmt: skip
 def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
-    with database.write() as db:
-        runs.delete(db, id)
-    files.delete_folder(f"runs/{id}")
+    delete_run(database, files, id)
 
 
 @router.get("/{id}/evaluation", summary="How well an ended run does", responses=problems(NotFound))
@@ -176,7 +176,7 @@ def evaluation(
 def checkpoints(run: RunDep, db: ReadDep) -> dict[str, list[dict[str, Any]]]:
     return {
         "items": [
-            {"step": item.step, "epoch": item.epoch, "created_at": rfc3339(item.created_at)}
+            {"step": item.step, "epoch": item.epoch, "metrics": item.metrics, "created_at": rfc3339(item.created_at)}
             for item in runs.checkpoints(db, run.id)
         ]
     }

@@ -16,7 +16,7 @@ from app.learning.architecture import build
 from app.learning.layers import LAYERS, Layer, Shape
 from app.learning.losses import Task
 from app.learning.preprocessing import Affine
-from app.learning.training import Checkpoint
+from app.learning.training import Checkpoint, under
 
 METADATA = "antigrad"  # one entry: several would be written in any order, and equal networks in unequal bytes
 
@@ -54,7 +54,12 @@ def layers_from_json(stored: list[dict[str, object]]) -> list[Layer]:
 
 def to_safetensors(trained: Trained) -> bytes:
     """The file's bytes."""
-    metadata = {
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.model.state_dict().items()}
+    return save(tensors, {METADATA: json.dumps(_about(trained))})
+
+
+def _about(trained: Trained) -> dict[str, Any]:
+    return {
         "layers": layers_to_json(trained.layers),
         "input_shape": trained.input_shape,
         "task": trained.task,
@@ -63,17 +68,17 @@ def to_safetensors(trained: Trained) -> bytes:
         "prepare_targets": trained.prepare_targets.to_json(),
         "step": trained.step,
     }
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.model.state_dict().items()}
-    return save(tensors, {METADATA: json.dumps(metadata)})
 
 
 def from_safetensors(data: bytes) -> Trained:
-    """The network, ready to predict on the CPU."""
-    metadata = _metadata(data)
+    """The network of a weights file or a checkpoint, ready to predict on the CPU."""
+    metadata, tensors = _metadata(data), load(data)
+    if "network" in metadata:  # a checkpoint, which holds the optimizer's state too
+        metadata, tensors = metadata["network"], under("model.", tensors)
     layers, input_shape = layers_from_json(metadata["layers"]), tuple(metadata["input_shape"])
     with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
         model = build(layers, input_shape)
-    model.load_state_dict(load(data), assign=True)
+    model.load_state_dict(tensors, assign=True)
     return Trained(
         model,
         layers,
@@ -86,9 +91,9 @@ def from_safetensors(data: bytes) -> Trained:
     )
 
 
-def checkpoint_to_safetensors(checkpoint: Checkpoint) -> bytes:
-    """A checkpoint as a file's bytes."""
-    return save(checkpoint.tensors, {METADATA: json.dumps(checkpoint.position)})
+def checkpoint_to_safetensors(checkpoint: Checkpoint, trained: Trained) -> bytes:
+    """A checkpoint as a file's bytes, with what serving needs to know of its network."""
+    return save(checkpoint.tensors, {METADATA: json.dumps(checkpoint.position | {"network": _about(trained)})})
 
 
 def checkpoint_from_safetensors(data: bytes) -> Checkpoint:

@@ -142,10 +142,10 @@ class Training:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to a checkpoint of the same recipe (its `stop` may differ)."""
         tensors, position = checkpoint.tensors, checkpoint.position
-        self.model.load_state_dict(_under("model.", tensors))
+        self.model.load_state_dict(under("model.", tensors))
         optimizer = copy.copy(self.optimizer.state_dict())
         optimizer["state"] = {}
-        for name, tensor in _under("optimizer.", tensors).items():
+        for name, tensor in under("optimizer.", tensors).items():
             index, key = name.split(".", 1)
             optimizer["state"].setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict(optimizer)
@@ -159,5 +159,6 @@ class Training:
             criterion.restore(position["criteria"].get(criterion.reason, {}))
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those whose name begins with the prefix, by the rest of it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,15 +1,17 @@
-"""Every step's loss: points packed into chunks, read back whole or thinned without losing an extreme."""
+"""Every step's loss: points packed into chunks, read back piece by piece or thinned without losing an extreme."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
+from app.storage.database import Database
 from app.storage.tables import CurveChunk
+
+PAGE = 64  # chunks that are read at once: a worker writes about two a second
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,9 @@ class Series:
     steps: NDArray[np.int64]
     values: NDArray[np.float64]
     stands_for: NDArray[np.int64] | None = None
+
+    def __getitem__(self, chosen: slice | NDArray[np.generic]) -> "Series":
+        return Series(self.steps[chosen], self.values[chosen])
 
 
 def append(db: Session, run: str, series: str, steps: Sequence[int], values: Sequence[float]) -> None:
@@ -39,44 +44,93 @@ def append(db: Session, run: str, series: str, steps: Sequence[int], values: Seq
 
 
 def last_steps(db: Session, run: str) -> dict[str, int]:
-    """The last recorded step of each series."""
+    """The last recorded step of each series, by name."""
     query = select(CurveChunk.series, func.max(CurveChunk.last_step)).where(CurveChunk.run == run)
-    return {series: step for series, step in db.execute(query.group_by(CurveChunk.series))}
+    query = query.group_by(CurveChunk.series).order_by(CurveChunk.series)
+    return {series: step for series, step in db.execute(query)}
 
 
-def read(db: Session, run: str, series: list[str] | None = None, from_step: int = 1) -> dict[str, Series]:
-    """The points of the series asked for (or of all) from a step on."""
-    query = select(CurveChunk).where(CurveChunk.run == run, CurveChunk.last_step >= from_step)
-    if series is not None:
-        query = query.where(CurveChunk.series.in_(series))
-    chunks: dict[str, list[CurveChunk]] = {name: [] for name in series or []}
-    for chunk in db.scalars(query.order_by(CurveChunk.series, CurveChunk.first_step)):
-        chunks.setdefault(chunk.series, []).append(chunk)
-    return {name: _join(found, from_step) for name, found in chunks.items()}
+def page(db: Session, run: str, series: str, from_step: int = 1) -> Series:
+    """The next points of a series from a step on: those of a few chunks, however long the series is."""
+    query = (
+        select(CurveChunk.steps, CurveChunk.values)
+        .where(CurveChunk.run == run, CurveChunk.series == series, CurveChunk.last_step >= from_step)
+        .order_by(CurveChunk.first_step)
+        .limit(PAGE)
+    )
+    found = join(Series(np.frombuffer(s, "<i8"), np.frombuffer(v, "<f8")) for s, v in db.execute(query))
+    return found[found.steps >= from_step]
 
 
-def _join(chunks: list[CurveChunk], from_step: int) -> Series:
-    steps = np.frombuffer(b"".join(chunk.steps for chunk in chunks), "<i8")
-    values = np.frombuffer(b"".join(chunk.values for chunk in chunks), "<f8")
-    return Series(steps[steps >= from_step], values[steps >= from_step])
+def pages(database: Database, run: str, series: str, from_step: int = 1) -> Iterator[Series]:
+    """The whole series, page by page. Each is a transaction of its own: a slow reader keeps nobody from writing."""
+    while True:
+        with database.read() as db:
+            found = page(db, run, series, from_step)
+        if not len(found.steps):
+            return
+        yield found
+        from_step = int(found.steps[-1]) + 1
 
 
-def thin(series: Series, points: int) -> Series:
-    """At most `points` points (from 2): each bucket keeps its minimum and its maximum, and any NaN is a maximum.
+def join(pieces: Iterable[Series]) -> Series:
+    """Pieces of one series as one."""
+    found = list(pieces)
+    steps = np.concatenate([np.empty(0, np.int64), *(piece.steps for piece in found)])
+    return Series(steps, np.concatenate([np.empty(0, np.float64), *(piece.values for piece in found)]))
 
-    A series that is short enough comes back as it is.
+
+def length(db: Session, run: str, series: str, from_step: int = 1) -> int:
+    """How many points a series has from a step on."""
+    mine = (CurveChunk.run == run, CurveChunk.series == series)
+    after = select(func.coalesce(func.sum(func.length(CurveChunk.steps)), 0)).where(
+        *mine, CurveChunk.first_step >= from_step
+    )
+    split = select(CurveChunk.steps).where(*mine, CurveChunk.first_step < from_step, CurveChunk.last_step >= from_step)
+    within = [np.frombuffer(steps, "<i8") for steps in db.scalars(split)]
+    return int(db.execute(after).scalar_one()) // 8 + sum(int((steps >= from_step).sum()) for steps in within)
+
+
+def thinned(database: Database, run: str, series: str, points: int, from_step: int = 1) -> Series:
+    """A series as at most `points` points, in memory for those points and not for the series."""
+    with database.read() as db:
+        total = length(db, run, series, from_step)
+    return thin(pages(database, run, series, from_step), total, points)
+
+
+def thin(pieces: Iterable[Series], total: int, points: int) -> Series:
+    """The first `total` points of a series as at most `points` (from 2): each bucket keeps its minimum and its maximum.
+
+    Any NaN is a maximum. A series that is short enough comes back as it is.
     """
-    total = len(series.steps)
     if total <= points:
-        return series
+        return join(pieces)[:total]
     edges = np.linspace(0, total, max(1, points // 2) + 1).astype(np.int64)
-    kept: list[int] = []
-    for start, stop in pairwise(edges):
-        bucket = series.values[start:stop]
-        finite = np.where(np.isnan(bucket), np.inf, bucket)
-        pair = {int(start + finite.argmin()), int(start + finite.argmax())}
-        kept += sorted(pair) if points > 1 else [int(start + finite.argmax())]
-    index = np.asarray(kept)
-    bucket_of = np.searchsorted(edges, index, side="right") - 1
-    sizes = np.diff(edges)[bucket_of] // np.bincount(bucket_of)[bucket_of]
-    return Series(series.steps[index], series.values[index], sizes)
+    buckets = [join([])] * (len(edges) - 1)
+    place = 0
+    for piece in pieces:
+        while len(piece.steps) and place < total:
+            bucket = int(np.searchsorted(edges, place, side="right")) - 1
+            count = int(edges[bucket + 1]) - place
+            head, piece = piece[:count], piece[count:]
+            buckets[bucket] = _extremes(join([buckets[bucket], head]), both=points > 1)
+            place += len(head.steps)
+    kept = join(buckets)
+    sizes = [np.full(len(bucket.steps), size // max(1, len(bucket.steps)))
+             for bucket, size in zip(buckets, np.diff(edges), strict=True)]  # fmt: skip
+    return Series(kept.steps, kept.values, np.concatenate(sizes))
+
+
+def _extremes(series: Series, both: bool) -> Series:
+    finite = np.where(np.isnan(series.values), np.inf, series.values)
+    kept = {int(finite.argmin()), int(finite.argmax())} if both else {int(finite.argmax())}
+    return series[np.asarray(sorted(kept))]
+
+
+def delete_page(db: Session, run: str) -> int:
+    """Delete a few chunks of a run; answers how many there were."""
+    key = tuple_(CurveChunk.series, CurveChunk.first_step)
+    first = select(CurveChunk.series, CurveChunk.first_step).where(CurveChunk.run == run).limit(PAGE)
+    found = [tuple(row) for row in db.execute(first)]
+    db.query(CurveChunk).where(CurveChunk.run == run, key.in_(found)).delete(synchronize_session=False)
+    return len(found)

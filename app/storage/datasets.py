@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import Conflict, Invalid, NotFound
 from app.storage.database import database_now
-from app.storage.tables import Dataset, IdempotencyKey, Run
+from app.storage.tables import DELETED, Dataset, IdempotencyKey, Run
 
 UPLOADED = "ds_"  # how the id of an upload begins, and no name does
 
@@ -84,7 +84,9 @@ def delete(db: Session, id_or_name: str) -> str:
     dataset = db.scalars(query).one_or_none() or get(db, id_or_name)
     if not dataset.id.startswith(UPLOADED):
         raise Conflict(f"{dataset.name} comes with Antigrad and stays")
-    runs = list(db.scalars(select(Run.id).where(Run.dataset == dataset.id).order_by(Run.id).limit(6)))
+    runs = list(
+        db.scalars(select(Run.id).where(Run.dataset == dataset.id, Run.status != DELETED).order_by(Run.id).limit(6))
+    )
     if runs:
         more = " and more" if len(runs) > 5 else ""
         raise Conflict(f"it is used by {', '.join(runs[:5])}{more}; delete those runs first")

@@ -10,10 +10,12 @@ from app.errors import Conflict, Invalid, NotFound
 from app.storage.database import database_now
 from app.storage.ids import new_id
 from app.storage.leases import Now
-from app.storage.tables import ENDED, OPEN, CheckpointRow, IdempotencyKey, Run
+from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, IdempotencyKey, Run
 
 
-def create(db: Session, *, request: dict[str, Any], task: str, environment: dict[str, Any]) -> Run:
+def create(
+    db: Session, *, request: dict[str, Any], task: str, environment: dict[str, Any], warnings: list[dict[str, str]]
+) -> Run:
     """Queue a run for the request as resolved. From the commit on it is not lost."""
     run = Run(
         id=new_id("run"),
@@ -25,6 +27,7 @@ def create(db: Session, *, request: dict[str, Any], task: str, environment: dict
         tags=request["tags"],
         priority=request["priority"],
         environment=environment,
+        warnings=warnings,
         progress={},
         metrics={},
         attempt=0,
@@ -56,7 +59,7 @@ def remember_key(db: Session, key: str, body_sha256: str, run: Run) -> None:
 def get(db: Session, id: str) -> Run:
     """Raises NotFound."""
     run = db.get(Run, id)
-    if run is None:
+    if run is None or run.status == DELETED:
         raise _unknown(id)
     return run
 
@@ -67,7 +70,7 @@ def _unknown(id: str) -> NotFound:
 
 def matching(status: str | None, dataset: str | None, tag: str | None) -> ColumnElement[bool]:
     """The filter of a list; `tag` is `key:value`. Raises Invalid."""
-    conditions: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = [Run.status != DELETED]
     if status is not None:
         if status not in (*OPEN, *ENDED):
             raise Invalid(f"no status is called {status!r}; there are {', '.join((*OPEN, *ENDED))}")
@@ -79,7 +82,7 @@ def matching(status: str | None, dataset: str | None, tag: str | None) -> Column
         if not colon:
             raise Invalid("a tag is written key:value")
         conditions.append(Run.tags[key].as_string() == value)
-    return and_(True, *conditions)
+    return and_(*conditions)
 
 
 def page(db: Session, where: ColumnElement[bool], limit: int, before: str | None) -> list[Run]:
@@ -111,7 +114,7 @@ def cancel(db: Session, where: ColumnElement[bool], now: Now) -> int:
     """Cancel: what waits at once, what runs between two steps; what has ended stays. Answers how many were open."""
     waiting = update(Run).where(where, Run.status.in_(("queued", "paused")))
     running = update(Run).where(where, Run.status == "running")
-    return _rows(db, waiting.values(status="cancelled", stop_reason="cancelled", finished_at=now, wanted=None)) + _rows(
+    return rows(db, waiting.values(status="cancelled", stop_reason="cancelled", finished_at=now, wanted=None)) + rows(
         db, running.values(wanted="cancel")
     )
 
@@ -121,30 +124,19 @@ def pause(db: Session, id: str) -> None:
     run = get(db, id)
     if run.status in ENDED:
         raise Conflict(f"the run has {run.status}; only a queued or running one can be paused")
-    _rows(db, update(Run).where(Run.id == id, Run.status == "queued").values(status="paused"))
-    _rows(db, update(Run).where(Run.id == id, Run.status == "running", Run.wanted.is_(None)).values(wanted="pause"))
+    rows(db, update(Run).where(Run.id == id, Run.status == "queued").values(status="paused"))
+    rows(db, update(Run).where(Run.id == id, Run.status == "running", Run.wanted.is_(None)).values(wanted="pause"))
 
 
 def resume(db: Session, id: str, request: dict[str, Any]) -> None:
     """Queue a paused or ended run again, with `request`; it goes on from its checkpoint."""
     values = {"status": "queued", "wanted": None, "stop_reason": None, "error": None, "finished_at": None, "deaths": 0}
-    _rows(
+    rows(
         db,
         update(Run)
         .where(Run.id == id, Run.status.in_(("paused", "succeeded", "cancelled")))
         .values(request=request, **values),
     )
-
-
-def delete(db: Session, id: str) -> None:
-    """Delete the run with its curve; raises Conflict while it runs.
-
-    Its files are the caller's to delete, after the commit.
-    """
-    run = get(db, id)
-    if run.status == "running":
-        raise Conflict(f"the run is running; POST /runs/{id}/cancel first")
-    db.delete(run)
 
 
 def checkpoints(db: Session, id: str) -> list[CheckpointRow]:
@@ -163,9 +155,19 @@ class Weights(NamedTuple):
 def weights(db: Session, id: str) -> Weights:
     """Raises NotFound."""
     found = db.execute(select(Run.id, Run.status, Run.weights).where(Run.id == id)).one_or_none()
-    if found is None:
+    if found is None or found.status == DELETED:
         raise _unknown(id)
     return Weights(*found)
+
+
+def checkpoint_weights(db: Session, id: str, step: int) -> Weights:
+    """Those of a checkpoint. Raises NotFound, naming the steps there are."""
+    run = get(db, id)
+    files = {checkpoint.step: checkpoint.file for checkpoint in checkpoints(db, id)}
+    if step not in files:
+        there = ", ".join(str(step) for step in files) or "none yet"
+        raise NotFound(f"the run {id} has no checkpoint of step {step}; there are {there}")
+    return Weights(id, run.status, files[step])
 
 
 def newest_weights(db: Session) -> Weights | None:
@@ -175,7 +177,8 @@ def newest_weights(db: Session) -> Weights | None:
     return None if found is None else Weights(*found)
 
 
-def _rows(db: Session, statement: Any) -> int:
+def rows(db: Session, statement: Any) -> int:
+    """Execute a change; answers how many rows it met."""
     result = db.execute(statement.execution_options(synchronize_session=False))
     assert isinstance(result, CursorResult)
     return result.rowcount

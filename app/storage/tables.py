@@ -7,6 +7,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 OPEN = ("queued", "running", "paused")
 ENDED = ("succeeded", "failed", "cancelled")
+DELETED = "deleted"  # gone for every reader; what is left of it is being removed
 
 
 class Table(DeclarativeBase):
@@ -20,7 +21,7 @@ class Table(DeclarativeBase):
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         dict[str, Any]: JSON(none_as_null=True),
-        list[Any]: JSON(),
+        list[Any]: JSON(none_as_null=True),
         float: Float(53),
         str: String(),
     }
@@ -67,6 +68,7 @@ class Run(Table):
     environment: Mapped[dict[str, Any]]
     progress: Mapped[dict[str, Any]]
     metrics: Mapped[dict[str, Any]]
+    warnings: Mapped[list[Any] | None]  # known before the training
     evaluation: Mapped[dict[str, Any] | None]
     checkpoint: Mapped[str | None]  # the file to go on from
     weights: Mapped[str | None]  # the file that is served
@@ -112,6 +114,7 @@ class CheckpointRow(Table):
     step: Mapped[int] = mapped_column(primary_key=True)
     epoch: Mapped[int]
     file: Mapped[str]
+    metrics: Mapped[dict[str, Any] | None]  # of the last epoch before it
     created_at: Mapped[float]
 
 

@@ -77,7 +77,9 @@ class Queue(RuleBasedStateMachine):
     @rule(target=runs_made, priority=st.integers(-1, 1))
     def enqueue(self, priority: int) -> str:
         with self.database.write() as db:
-            run = runs.create(db, request=REQUEST | {"priority": priority}, task="classification", environment={})
+            run = runs.create(
+                db, request=REQUEST | {"priority": priority}, task="classification", environment={}, warnings=[]
+            )
         self.model[run.id] = Modelled()
         return run.id
 

@@ -1,0 +1,62 @@
+"""What a good teacher would say before the training begins. A warning never blocks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from app.learning.layers import Layer, Linear
+
+
+@dataclass(frozen=True)
+class Warning:
+    """`pointer` leads to the field of the request; `fix` is one change to try."""
+
+    code: str
+    pointer: str
+    detail: str
+    fix: str
+
+
+# What each optimizer usually takes: (lowest, highest) learning rate that is no surprise. Wide on purpose: a warning
+# that is wrong teaches nothing. From PyTorch's defaults, and the lecture's 0.1 for plain gradient descent.
+USUAL_LR = {"sgd": (1e-4, 2.0), "momentum": (1e-5, 1.0), "adam": (1e-6, 0.05)}
+
+
+def warnings(layers: Sequence[Layer], optimizer: str, lr: float, batch_size: int | None, train: int) -> list[Warning]:
+    """All that is known of a run before it: its layers (output layer included), and `train` examples to learn from."""
+    return [*linear_stack(layers), *unusual_lr(optimizer, lr), *large_batch(batch_size, train)]
+
+
+def linear_stack(layers: Sequence[Layer]) -> Iterator[Warning]:
+    """(XW₁ + b₁)W₂ + b₂ is XW + b again: without a nonlinearity between, depth adds nothing (lecture, nonlinearity)."""
+    for index in range(1, len(layers)):
+        if isinstance(layers[index - 1], Linear) and isinstance(layers[index], Linear):
+            yield Warning(
+                "linear_stack_collapses",
+                f"/model/layers/{index}",
+                "two linear layers with nothing between them are one linear layer",
+                'put {"type": "relu"} between them, or leave one out',
+            )
+
+
+def unusual_lr(optimizer: str, lr: float) -> Iterator[Warning]:
+    """A learning rate far outside what the optimizer usually takes."""
+    low, high = USUAL_LR[optimizer]
+    if not low <= lr <= high:
+        much = "large: the loss may grow instead of falling" if lr > high else "small: the loss may hardly move"
+        yield Warning(
+            "learning_rate_unusual",
+            "/optimizer/lr",
+            f"{lr:g} is {much}",
+            f"{optimizer} usually takes from {low:g} to {high:g}",
+        )
+
+
+def large_batch(batch_size: int | None, train: int) -> Iterator[Warning]:
+    """A batch that is larger than the data is the full batch, which `"full"` says more plainly."""
+    if batch_size is not None and batch_size > train:
+        yield Warning(
+            "batch_larger_than_data",
+            "/batch_size",
+            f"the batch of {batch_size:,} is larger than the {train:,} examples to train on: each step takes all",
+            'say "full" for gradient descent on all the data, or take a smaller batch',
+        )

@@ -1,0 +1,68 @@
+"""Deleting a run: it is gone for readers at once; its rows and files follow in pieces, so that nobody waits for them.
+
+A run may have millions of points. Between two pieces others have as long as the piece took; what a crash leaves behind
+is deleted at the next start.
+"""
+
+import time
+
+from sqlalchemy import delete, select, update
+
+from app.errors import Conflict
+from app.storage import curves, runs
+from app.storage.database import Database
+from app.storage.files import Files
+from app.storage.tables import DELETED, IdempotencyKey, Run
+
+VACUUM_PAGES = 500  # given back to the disk at once: 2 MB
+
+
+def delete_run(database: Database, files: Files, id: str) -> None:
+    """Delete the run with its curve and files; raises NotFound, and Conflict while it runs."""
+    with database.write() as db:
+        run = runs.get(db, id)
+        gone = update(Run).where(Run.id == id, Run.status == run.status, Run.status != "running")
+        if runs.rows(db, gone.values(status=DELETED)) != 1:
+            raise Conflict(f"the run is running; POST /runs/{id}/cancel first")
+        db.execute(delete(IdempotencyKey).where(IdempotencyKey.run == id))
+    _finish(database, files, id)
+
+
+def finish_deletions(database: Database, files: Files) -> None:
+    """Delete what is left of runs whose deletion was interrupted."""
+    with database.read() as db:
+        begun = list(db.scalars(select(Run.id).where(Run.status == DELETED)))
+    for id in begun:
+        _finish(database, files, id)
+
+
+def _finish(database: Database, files: Files, id: str) -> None:
+    files.delete_folder(f"runs/{id}")
+    more = True
+    while more:
+        began = time.monotonic()
+        with database.write() as db:
+            more = curves.delete_page(db, id) > 0
+        time.sleep(time.monotonic() - began)
+    with database.write() as db:
+        db.execute(delete(Run).where(Run.id == id))
+    if database.is_sqlite:
+        _give_back(database)
+
+
+def _give_back(database: Database) -> None:
+    """Hand SQLite's free pages back to the disk. Postgres does it by itself (autovacuum)."""
+    connection = database.engine.raw_connection()
+    sqlite = connection.driver_connection
+    assert sqlite is not None
+    try:
+        free = sqlite.execute("PRAGMA freelist_count").fetchone()[0]
+        while free:
+            began, before = time.monotonic(), free
+            sqlite.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")  # `execute` would stop after one page
+            free = sqlite.execute("PRAGMA freelist_count").fetchone()[0]
+            if free == before:
+                return  # the file was made before this was switched on: its free pages are used again
+            time.sleep(time.monotonic() - began)
+    finally:
+        connection.close()

@@ -1,0 +1,127 @@
+"""Deleting the longest run is as cheap as deleting a short one, for everybody else."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from app.main import create_app
+from app.settings import Settings
+from app.storage import curves
+from app.storage.database import Database
+from app.storage.files import Files
+from app.storage.tables import DELETED
+from tests.storage.rows import insert_run
+
+POINTS, A_CHUNK = 5_000_000, 2500
+RANDOM = np.random.default_rng(0)
+
+
+def long_run(database: Database, id: str, points: int = POINTS) -> None:
+    """A run of so many points, in chunks as a worker writes them."""
+    with database.write() as db:
+        insert_run(db, id)
+        for first in range(1, points, A_CHUNK):
+            steps = np.arange(first, first + A_CHUNK)
+            curves.append(db, id, "train.loss", steps.tolist(), RANDOM.random(A_CHUNK).tolist())
+            if first % (100 * A_CHUNK) == 1:
+                db.flush()
+                db.expunge_all()
+
+
+def stored_bytes(settings: Settings, database: Database) -> int:
+    if database.is_sqlite:
+        return (settings.home / "antigrad.db").stat().st_size
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM curve_chunks"))  # what autovacuum does a little later
+        found: int = connection.execute(text("SELECT pg_total_relation_size('curve_chunks')")).scalar_one()
+        return found
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from app.storage import curves
+from app.storage.database import Database
+from app.storage.deletion import delete_run
+from app.storage.files import Files
+database = Database(sys.argv[1])
+delete_run(database, Files(Path(sys.argv[2])), "run_short")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+delete_run(database, Files(Path(sys.argv[2])), "run_long")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_a_run_of_five_million_points_is_deleted_in_constant_memory_and_keeps_nobody_waiting(
+    client: TestClient, settings: Settings
+) -> None:
+    database: Database = client.app.state.database  # type: ignore[attr-defined]
+    empty = stored_bytes(settings, database)
+    long_run(database, "run_short", A_CHUNK)
+    long_run(database, "run_long")
+    assert stored_bytes(settings, database) > empty + POINTS * 8  # Postgres packs the steps
+    waits: list[float] = []
+    done = threading.Event()
+
+    def others() -> None:
+        while not done.is_set():
+            began = time.monotonic()
+            answer = client.post("/runs", json={"dataset": "digits"})
+            waits.append(time.monotonic() - began)
+            assert answer.status_code == 202
+            time.sleep(0.02)
+
+    beside = threading.Thread(target=others)
+    beside.start()
+    command = [sys.executable, "-c", MEASURED, settings.database, str(settings.files)]
+    deleting = subprocess.run(command, capture_output=True, text=True, check=False)
+    done.set()
+    beside.join()
+    assert deleting.returncode == 0, deleting.stderr
+    grown = int(deleting.stdout) * 1024
+    measured = f"memory grew by {grown / 1e6:.1f} MB; {len(waits)} others waited {max(waits):.2f} s at most"
+    sys.stdout.write(measured + "\n")
+    assert grown < 16e6, measured  # the points are 80 MB
+    assert len(waits) > 5 and max(waits) < 5, measured  # a whole deletion in one transaction would hold all of them
+    assert client.get("/runs/run_long").status_code == 404
+    assert stored_bytes(settings, database) < empty + 4e6
+
+
+def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(settings: Settings) -> None:
+    with TestClient(create_app(settings)) as client:
+        database: Database = client.app.state.database  # type: ignore[attr-defined]
+        long_run(database, "run_half", 10 * A_CHUNK)
+        with database.write() as db:
+            db.execute(text("UPDATE runs SET status = :deleted"), {"deleted": DELETED})
+        Files(settings.files).write("runs/run_half/1/weights.safetensors", b"left over")
+        assert client.get("/runs/run_half").status_code == 404
+        assert client.get("/runs").json()["items"] == []
+        assert client.post("/predict?run=run_half", json={"instances": []}).status_code == 404
+    with TestClient(create_app(settings)) as client:
+        database = client.app.state.database  # type: ignore[attr-defined]
+        with database.read() as db:
+            assert db.execute(text("SELECT count(*) FROM runs")).scalar_one() == 0
+            assert db.execute(text("SELECT count(*) FROM curve_chunks")).scalar_one() == 0
+    assert not Path(settings.files / "runs" / "run_half").exists()
+
+
+@pytest.mark.parametrize("points", [1, 1000])
+def test_reading_a_long_curve_takes_memory_for_its_points_alone(quick_client: TestClient, points: int) -> None:
+    import tracemalloc
+
+    database: Database = quick_client.app.state.database  # type: ignore[attr-defined]
+    run = f"run_read{points}"
+    long_run(database, run, POINTS // 2)
+    tracemalloc.start()
+    answer = quick_client.get(f"/runs/{run}/curve?points={points}").json()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 1 <= answer["points"] <= points and answer["downsampled"]
+    assert peak < 20e6  # the points are 40 MB
