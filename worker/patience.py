@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.storage.database import Database
+from app.storage.database import Database, is_away
 
 
 def write_patiently(database: Database, change: Callable[[Session], None]) -> None:
@@ -20,6 +20,8 @@ def write_patiently(database: Database, change: Callable[[Session], None]) -> No
             with database.write() as db:
                 change(db)
             return
-        except OperationalError:
+        except OperationalError as error:
+            if not is_away(error):
+                raise
             traceback.print_exc()
             time.sleep(0.2)

@@ -96,7 +96,8 @@ class Attempt:
             if file is not None:
                 pruned[:] = checkpoints.name(db, file, jsonable(recorder.metrics))
                 named = {"checkpoint": file, "deaths": 0}
-            leases.write(db, self.run, self.attempt, **named | values)
+            if named or values:
+                leases.write(db, self.run, self.attempt, **named | values)
 
         self.write(name_it)
         recorder.flushed()

@@ -5,11 +5,13 @@ checkpoint at once (https://sqlite.org/wal.html, "the WAL-reset bug"), distribut
 journal is quick enough (hundreds of claims a second). `synchronous=FULL`, since a fence must never go back.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
@@ -64,6 +66,22 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+# SQLite calls a wrong statement an operational error too; these are what passes by itself, or when somebody makes room.
+PASSING = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+)
+
+
+def is_away(error: OperationalError) -> bool:
+    """Whether the database cannot answer now, so that trying again makes sense."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in PASSING
 
 
 def _sqlite(url: str) -> Engine:

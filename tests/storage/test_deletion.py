@@ -45,7 +45,7 @@ def stored_bytes(settings: Settings, database: Database) -> int:
 
 
 MEASURED = """
-import resource, sys
+import sys
 from pathlib import Path
 from app.storage import curves
 from app.storage.database import Database
@@ -53,9 +53,13 @@ from app.storage.deletion import delete_run
 from app.storage.files import Files
 database = Database(sys.argv[1])
 delete_run(database, Files(Path(sys.argv[2])), "run_short")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+before = peak()
 delete_run(database, Files(Path(sys.argv[2])), "run_long")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak() - before)
 """
 
 

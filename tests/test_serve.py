@@ -1,0 +1,118 @@
+"""`antigrad serve`: its workers live as long as it does, and nothing is lost whatever is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.settings import Settings
+from tests.chaos.test_kills import REQUEST
+from tests.chaos.test_resources import family
+
+Serve = Callable[[], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        found: int = probe.getsockname()[1]
+        return found
+
+
+@pytest.fixture
+def serve(settings: Settings, port: int) -> Iterator[Serve]:
+    started: list[subprocess.Popen[bytes]] = []
+    environment = os.environ | {
+        "ANTIGRAD_HOME": str(settings.home),
+        "ANTIGRAD_DATABASE_URL": settings.database_url,
+        "ANTIGRAD_CHECKPOINT_SECONDS": "0.2",
+    }
+
+    def start() -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+        started.append(subprocess.Popen(command, env=environment))
+        for _ in range(600):
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                    return started[-1]
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise AssertionError("the service does not answer")
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(30)
+
+
+def get(port: int, path: str) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def step(port: int, run: str) -> int:
+    return int(get(port, f"/runs/{run}").json()["progress"].get("step", 0))
+
+
+def queue(port: int) -> str:
+    return str(httpx.post(f"http://127.0.0.1:{port}/runs", json=REQUEST).json()["id"])
+
+
+def outcome(port: int, run: str) -> tuple[dict[str, object], bytes]:
+    curve = get(port, f"/runs/{run}/curve?series=train.loss&points=10000000").json()["series"]
+    return curve, get(port, f"/runs/{run}/weights").content
+
+
+def test_a_worker_that_dies_is_started_again(serve: Serve, port: int) -> None:
+    service = serve()
+    until(lambda: bool(get(port, "/workers").json()["items"]))
+    [worker] = get(port, "/workers").json()["items"]
+    os.kill(int(worker["id"].split("-")[-2]), signal.SIGKILL)
+    run = queue(port)
+    until(lambda: get(port, f"/runs/{run}").json()["status"] == "succeeded")
+    assert service.poll() is None
+    [another] = get(port, "/workers").json()["items"]
+    assert another["id"] != worker["id"]
+
+
+def test_the_whole_service_killed_at_once_loses_no_step(serve: Serve, port: int) -> None:
+    service = serve()
+    undisturbed = queue(port)
+    until(lambda: get(port, f"/runs/{undisturbed}").json()["status"] == "succeeded")
+    run = queue(port)
+    for at_step in (100, 1500):
+        until(lambda at_step=at_step: step(port, run) >= at_step)  # type: ignore[misc]
+        for process in family(service.pid):
+            os.kill(process, signal.SIGKILL)
+        service.wait()
+        service = serve()
+    until(lambda: get(port, f"/runs/{run}").json()["status"] == "succeeded")
+    assert get(port, f"/runs/{run}").json()["attempt"] == 3
+    assert outcome(port, run) == outcome(port, undisturbed)
+
+
+def test_sigterm_ends_it_in_good_order(serve: Serve, port: int) -> None:
+    service = serve()
+    run = queue(port)
+    until(lambda: step(port, run) >= 1)
+    members = family(service.pid)
+    service.terminate()
+    assert service.wait(30) == 0
+    assert not any(Path(f"/proc/{process}").exists() for process in members)
+    serve()
+    until(lambda: get(port, f"/runs/{run}").json()["status"] == "succeeded")
