@@ -108,7 +108,7 @@ def main() -> None:
         install_builtin(database, files)
         body = RunRequest.model_validate({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
         with database.read() as db:
-            request = resolve(body, datasets.get(db, "notmnist"), files)
+            request, _ = resolve(body, datasets.get(db, "notmnist"), files)
         data = preparation.prepare(request, files, CPU)[0].data
         rivals: dict[str, Callable[[], float]] = {
             "plain, steps alone": lambda: plain(data, with_metrics=False),

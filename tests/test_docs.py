@@ -14,13 +14,24 @@ import pytest
 
 from app.errors import AppError
 from app.settings import Settings
+from tests.datasets.archives import letters, zipped
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def run_shell(page: str, service: str, folder: Path) -> str:
+    """Run all that a page says in its order; answers what was printed."""
+    script = "\n".join(blocks("sh", page)).replace("localhost:8000", service)
+    script = script.replace("curl -s", "curl --fail-with-body -sS")
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +58,17 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_the_curl_commands_work_in_their_order(service: str, tmp_path: Path) -> None:
-    script = "\n".join(blocks("sh")).replace("localhost:8000", service).replace("curl -s", "curl --fail-with-body -sS")
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    printed = run_shell(README, service, tmp_path)
     assert "event: done" in (tmp_path / "events.txt").read_text()
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
-    assert '"predictions":[{"label"' in done.stdout
+    assert '"predictions":[{"label"' in printed
+
+
+def test_ones_own_pictures_become_a_dataset_as_its_page_says(service: str, tmp_path: Path) -> None:
+    (tmp_path / "letters.zip").write_bytes(zipped(letters(each=10)))
+    printed = run_shell((ROOT / "docs/your-own-dataset.md").read_text(), service, tmp_path)
+    assert '"predictions":[{"label"' in printed
+    assert (tmp_path / "preview.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_command_lines_work_in_their_order(service: str, tmp_path: Path) -> None:
