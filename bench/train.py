@@ -65,13 +65,13 @@ def bare(request: dict[str, Any], files: Files, with_metrics: bool = True) -> fl
 def recorded(request: dict[str, Any], files: Files, database: Database) -> float:
     """Seconds of the trainer as a child runs it: points, progress and a checkpoint, in a real database."""
     with database.write() as db:
-        run = runs.create(db, request=request, task="classification", environment={}).id
+        run = runs.create(db, request=request, task="classification", environment={}, warnings=[]).id
     with database.write() as db:
         leases.claim(db, "bench", database_now(), 3600)
     job = {"id": run, "attempt": 1, "database": database.url, "files": str(files.root), "threads": THREADS}
     attempt = Attempt(job | {"flush_seconds": 0.5, "checkpoint_seconds": 5})
     # The result's own work (weights, evaluation) is not recording: only its checkpoint is.
-    with patch.object(attempt, "_finish", lambda training, recorder, _: attempt._checkpoint(training, recorder)):
+    with patch.object(attempt, "_finish", lambda *state: attempt._checkpoint(*state)):
         attempt.train(SimpleNamespace(wanted=None))  # type: ignore[arg-type]
     took = time.perf_counter() - Clocked.last.begun
     attempt.database.close()

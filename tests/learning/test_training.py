@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from app.learning.data import Data
-from app.learning.export import checkpoint_from_safetensors, checkpoint_to_safetensors
+from app.learning.export import Trained, checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.layers import Linear, ReLU
 from app.learning.losses import LOSSES
 from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
@@ -32,9 +32,17 @@ def test_a_restored_training_goes_on_with_the_same_bits(optimizer: Optimizer, at
     for step in stopped.steps():
         if step.number == at:
             break
-    file = checkpoint_to_safetensors(stopped.checkpoint())
+    network = Trained(
+        stopped.model, stopped.recipe.layers, (4,), "classification", list("abc"), Affine(), Affine(), stopped.step
+    )
+    file = checkpoint_to_safetensors(stopped.checkpoint(), network)
     restored = training(optimizer, max_epochs=4)
     restored.restore(checkpoint_from_safetensors(file))
+
+    served = from_safetensors(file)  # a checkpoint can predict, too
+    inputs = torch.randn(3, 4)
+    assert served.step == at and torch.equal(served.outputs(inputs), network.outputs(inputs))
+    stopped.model.train()
 
     assert [step.loss for step in restored.steps()] == losses[at:]
     for ours, theirs in zip(restored.model.parameters(), undisturbed.model.parameters(), strict=True):

@@ -1,0 +1,24 @@
+"""The defaults train well: mean of five seeds, through the whole service."""
+
+import statistics
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.settings import Settings
+from tests.conftest import Workers
+from tests.test_main_job import ended
+
+
+@pytest.fixture
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=tmp_path_factory.mktemp("home"), _env_file=None)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("dataset", "wanted"), [("notmnist", 0.895), ("digits", 0.95)])
+def test_the_defaults_train_well(client: TestClient, workers: Workers, dataset: str, wanted: float) -> None:
+    workers.start(checkpoint=5)
+    runs = [client.post("/runs", json={"dataset": dataset, "seed": seed}).json()["id"] for seed in range(5)]
+    found = [ended(client, run)["metrics"]["test"]["accuracy"] for run in runs]
+    assert statistics.mean(found) >= wanted, found
