@@ -1,13 +1,19 @@
 """What the API answers."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
 from pydantic import BaseModel, Field
 
 from app.storage.tables import Dataset, Run
 
 
+@overload
+def rfc3339(seconds: float) -> str: ...
+@overload
+def rfc3339(seconds: None) -> None: ...
+@overload
+def rfc3339(seconds: float | None) -> str | None: ...
 def rfc3339(seconds: float | None) -> str | None:
     """Seconds since 1970 as a time in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
@@ -126,6 +132,28 @@ class DatasetPage(BaseModel):
     next: str | None
 
 
+class Sample(BaseModel):
+    index: int = Field(description="as in /datasets/{id}/images/{index}.png", examples=[17])
+    label: str | float = Field(description="the class, or the target's value", examples=["A"])
+    part: str = Field(examples=["test"])
+
+
+class SampleList(BaseModel):
+    items: list[Sample]
+
+
+class WorkerAnswer(BaseModel):
+    id: str
+    concurrency: int = Field(description="how many runs it takes at once", examples=[1])
+    runs: list[str] = Field(description="those that it trains now")
+    started_at: str
+    heartbeat_at: str
+
+
+class WorkerList(BaseModel):
+    items: list[WorkerAnswer]
+
+
 class Label(BaseModel):
     label: str = Field(examples=["A"])
     probability: float = Field(examples=[0.97])
@@ -142,5 +170,7 @@ class Prediction(BaseModel):
 
 
 class PredictAnswer(BaseModel):
-    run: str
+    """A prediction for each picture or row, in their order."""
+
+    run: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
     predictions: list[Prediction]

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.plots import Format, draw
-from app.api.problems import problems
+from app.api.problems import binary, problems
+from app.api.results import CurveAnswer
 from app.api.runs import described
 from app.errors import Invalid, NotFound
 from app.storage import curves, runs
@@ -50,25 +51,28 @@ def wanted(series: str | None, database: Database, run: str) -> list[str]:
         return list(curves.last_steps(db, run))
 
 
-@router.get("/curve", summary="The curve as numbers; every step's loss is kept")
+@router.get("/curve", summary="The curve as numbers; every step's loss is kept", response_model=None,
+            responses={200: {"model": CurveAnswer}})  # fmt: skip
 def curve(
     run: RunDep,
     database: DatabaseDep,
     series: SeriesNames = None,
     points: Annotated[int, Query(ge=1, le=10**7, description="at most so many a series")] = 1000,
     from_step: FromStep = 1,
-) -> dict[str, Any]:
+) -> JSONResponse:
     names = wanted(series, database, run.id)
     thinned = {name: curves.thinned(database, run.id, name, points, from_step) for name in names}
-    return {
+    answer = {
         "run": run.id,
         "points": sum(len(found.steps) for found in thinned.values()),
         "downsampled": any(found.stands_for is not None for found in thinned.values()),
         "series": {name: as_json(found) for name, found in thinned.items()},
     }
+    return JSONResponse(answer)  # millions of numbers are not checked against the model once more
 
 
-@router.get("/curve.csv", summary="Every point as series,step,value")
+@router.get("/curve.csv", summary="Every point as series,step,value", response_class=StreamingResponse,
+            responses=binary("text/csv"))  # fmt: skip
 def curve_csv(run: RunDep, database: DatabaseDep, series: SeriesNames = None) -> StreamingResponse:
     names = wanted(series, database, run.id)
 
@@ -82,7 +86,8 @@ def curve_csv(run: RunDep, database: DatabaseDep, series: SeriesNames = None) ->
     return StreamingResponse(pieces(run.id), media_type="text/csv")
 
 
-@router.get("/curve.{format}", summary="The curve as a picture", response_class=Response)
+@router.get("/curve.{format}", summary="The curve as a picture", response_class=Response,
+            responses=binary("image/png", "image/svg+xml"))  # fmt: skip
 def curve_plot(run: RunDep, database: DatabaseDep, format: Format, series: SeriesNames = None) -> Response:
     names = wanted(series, database, run.id)
     thinned = {name: curves.thinned(database, run.id, name, 2000) for name in names}
@@ -90,7 +95,8 @@ def curve_plot(run: RunDep, database: DatabaseDep, format: Format, series: Serie
     return Response(picture, media_type={"png": "image/png", "svg": "image/svg+xml"}[format])
 
 
-@router.get("/events", summary="The run as it happens (server-sent events)", response_class=StreamingResponse)
+@router.get("/events", summary="The run as it happens (server-sent events)", response_class=StreamingResponse,
+            responses=binary("text/event-stream"))  # fmt: skip
 def events(
     run: RunDep,
     database: DatabaseDep,

@@ -8,9 +8,9 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
-from app.api.answers import DatasetAnswer, DatasetPage, dataset_answer
+from app.api.answers import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, ReadDep
-from app.api.problems import problems
+from app.api.problems import binary, problems
 from app.datasets.arrays import Arrays
 from app.datasets.preview import image_png, preview_png
 from app.datasets.split import Split, split
@@ -79,21 +79,23 @@ def samples(
     part: Part = "test",
     label: Annotated[str | None, Query(max_length=200)] = None,
     limit: Limit = 50,
-) -> dict[str, list[dict[str, int | float | str]]]:
+) -> SampleList:
     if label is not None and label not in arrays.classes:
         raise Invalid(f"no class is called {label!r}; there are {', '.join(arrays.classes) or 'none: this is a table'}")
     indices = getattr(parts, part)
     if label is not None:
         indices = indices[arrays.targets[indices] == arrays.classes.index(label)]
-    return {
-        "items": [
-            {"index": index, "label": arrays.classes[target] if arrays.classes else target, "part": part}
-            for index, target in zip(indices[:limit].tolist(), arrays.targets[indices[:limit]].tolist(), strict=True)
+    chosen = indices[:limit]
+    return SampleList(
+        items=[
+            Sample(index=index, label=arrays.classes[target] if arrays.classes else target, part=part)
+            for index, target in zip(chosen.tolist(), arrays.targets[chosen].tolist(), strict=True)
         ]
-    }
+    )
 
 
-@router.get("/{id}/images/{index}.png", summary="One picture", response_class=Response, responses=OF_EXAMPLES)
+@router.get("/{id}/images/{index}.png", summary="One picture", response_class=Response,
+            responses=OF_EXAMPLES | binary("image/png"))  # fmt: skip
 def image(arrays: ArraysDep, index: int) -> Response:
     pictures = _pictures(arrays)
     if not 0 <= index < len(pictures):
@@ -101,7 +103,8 @@ def image(arrays: ArraysDep, index: int) -> Response:
     return Response(image_png(pictures[index]), media_type="image/png")
 
 
-@router.get("/{id}/preview.png", summary="A labelled grid", response_class=Response, responses=OF_EXAMPLES)
+@router.get("/{id}/preview.png", summary="A labelled grid", response_class=Response,
+            responses=OF_EXAMPLES | binary("image/png"))  # fmt: skip
 def preview(
     arrays: ArraysDep,
     parts: SplitDep,
@@ -117,7 +120,7 @@ def preview(
 
 
 @router.get("/{id}/export.npz", summary="Inputs, targets and names", response_class=StreamingResponse,
-            responses=OF_EXAMPLES)  # fmt: skip
+            responses=OF_EXAMPLES | binary("application/octet-stream"))  # fmt: skip
 def export(dataset: DatasetDep, arrays: ArraysDep, files: FilesDep) -> StreamingResponse:
     file = tempfile.TemporaryFile(dir=files.root)  # noqa: SIM115  # without a name: gone when it is closed
     arrays.export(file)

@@ -1,13 +1,12 @@
 """Is it alive, is it ready, who works."""
 
 import secrets
-from typing import Any
 
 from fastapi import APIRouter
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.api.answers import rfc3339
+from app.api.answers import WorkerAnswer, WorkerList, rfc3339
 from app.api.deps import DatabaseDep, FilesDep, ReadDep
 from app.api.problems import problems
 from app.errors import NotReady
@@ -41,19 +40,19 @@ def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
 
 
 @router.get("/workers", summary="The workers that are alive")
-def list_workers(db: ReadDep) -> dict[str, list[dict[str, Any]]]:
+def list_workers(db: ReadDep) -> WorkerList:
     running: dict[str | None, list[str]] = {}
     for worker, run in db.execute(select(Run.worker, Run.id).where(Run.status == "running")):
         running.setdefault(worker, []).append(run)
-    return {
-        "items": [
-            {
-                "id": worker.id,
-                "concurrency": worker.concurrency,
-                "runs": running.get(worker.id, []),
-                "started_at": rfc3339(worker.started_at),
-                "heartbeat_at": rfc3339(worker.heartbeat_at),
-            }
+    return WorkerList(
+        items=[
+            WorkerAnswer(
+                id=worker.id,
+                concurrency=worker.concurrency,
+                runs=running.get(worker.id, []),
+                started_at=rfc3339(worker.started_at),
+                heartbeat_at=rfc3339(worker.heartbeat_at),
+            )
             for worker in workers.known(db)
         ]
-    }
+    )

@@ -38,7 +38,8 @@ def draw(series: dict[str, Series], title: str, format: Format) -> bytes:
             axes.axvline(step, color="red", alpha=0.4, linewidth=1)
         if not finite.all():
             axes.plot([], [], color="red", label=f"{name} is not finite")
-    figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+    if series:
+        figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     file = io.BytesIO()
     figure.savefig(file, format=format, dpi=110)
     return file.getvalue()

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from app.datasets.errors import SplitImpossible
-from app.errors import AppError, FieldError, Invalid, Malformed, NotFound, NotReady, TooLarge
+from app.errors import AppError, FieldError, Invalid, Malformed, NotFound, NotReady, TooLarge, Unauthorized
 from app.learning.errors import InvalidChoice
 
 log = logging.getLogger("antigrad.api")
@@ -41,6 +41,12 @@ def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     return {error.status: {"description": error.__doc__ or error.title, "content": content} for error in errors}
 
 
+def binary(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that answers with a file or a stream."""
+    schema = {"schema": {"type": "string", "format": "binary"}}
+    return {200: {"content": {media_type: schema for media_type in media_types}}}
+
+
 def as_response(request: Request, error: AppError, headers: Mapping[str, str] | None = None) -> Response:
     """The problem that an error is. ASCII only: a lone surrogate of the request cannot break it."""
     body = {
@@ -55,7 +61,9 @@ def as_response(request: Request, error: AppError, headers: Mapping[str, str] | 
 
 
 def register(app: FastAPI) -> None:
-    """Translate all errors of the app."""
+    """Translate all errors of the app, and describe them in its document."""
+    generate = app.openapi
+    app.openapi = lambda: app.openapi_schema or describe(generate())  # type: ignore[method-assign]
 
     @app.exception_handler(AppError)
     def app_error(request: Request, error: AppError) -> Response:
@@ -91,6 +99,21 @@ def register(app: FastAPI) -> None:
         log.error("the database does not answer: %s", error.orig)
         away = NotReady("the database does not answer; nothing was changed, try again in a moment")
         return as_response(request, away, {"Retry-After": "2"})
+
+
+def describe(document: dict[str, Any]) -> dict[str, Any]:
+    """Add to the OpenAPI document the models of problems, which no route names as its answer, and the problems that
+    may come from any route."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            anywhere = () if path == "/healthz" else (Unauthorized, NotReady)
+            with_body = (TooLarge,) if method == "post" else ()
+            for status, answer in problems(*anywhere, *with_body).items():
+                operation["responses"].setdefault(str(status), answer)
+    models = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    inner = models.pop("$defs")
+    document["components"]["schemas"] |= inner | {"Problem": models}
+    return document
 
 
 def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:

@@ -12,9 +12,16 @@ from sqlalchemy.orm import Session
 
 from app.api.answers import Queue, RunAnswer, RunPage, rfc3339, run_answer
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, ReadDep, RunDep, WriteDep
-from app.api.problems import problems
+from app.api.problems import binary, problems
 from app.api.requests import ResumeRequest, RunRequest, StopRequest
 from app.api.resolution import environment, must_end, resolve
+from app.api.results import (
+    CancelledAnswer,
+    CheckpointAnswer,
+    CheckpointList,
+    ClassificationEvaluation,
+    RegressionEvaluation,
+)
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.storage import datasets, runs
 from app.storage.database import database_now
@@ -24,6 +31,9 @@ from app.storage.tables import ENDED, Run
 
 router = APIRouter(prefix="/runs", tags=["runs"], responses=problems(Invalid))
 
+SENT_AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"model": RunAnswer, "description": "This Idempotency-Key has made it already"}
+}
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
@@ -56,7 +66,8 @@ def enqueue(db: Session, files: Files, body: RunRequest, key: str | None, respon
     return described(db, run)
 
 
-@router.post("", summary="Queue a training run", status_code=202, responses=problems(NotFound, Malformed, Conflict))
+@router.post("", summary="Queue a training run", status_code=202,
+             responses=problems(NotFound, Malformed, Conflict) | SENT_AGAIN)  # fmt: skip
 def create(body: RunRequest, db: WriteDep, files: FilesDep, response: Response, key: Key = None) -> RunAnswer:
     response.status_code = 200
     return enqueue(db, files, body, key, response)
@@ -80,13 +91,14 @@ def list_runs(db: ReadDep, where: FilterDep, limit: Limit = 50, cursor: Cursor =
 
 
 @router.post("/cancel", summary="Cancel all runs that match a filter")
-def cancel_many(db: WriteDep, where: FilterDep) -> dict[str, int]:
+def cancel_many(db: WriteDep, where: FilterDep) -> CancelledAnswer:
     if where is None:
         raise Invalid("give a filter: status=, dataset= or tag=key:value; without one this would cancel every run")
-    return {"cancelled": runs.cancel(db, where, database_now())}
+    return CancelledAnswer(cancelled=runs.cancel(db, where, database_now()))
 
 
-@router.get("/{id}", summary="One run", responses=problems(NotFound) | {304: {"description": "Unchanged"}})
+@router.get("/{id}", summary="One run", response_model=RunAnswer,
+            responses=problems(NotFound) | {304: {"description": "Unchanged"}})  # fmt: skip
 def get(
     id: str,
     database: DatabaseDep,
@@ -124,7 +136,7 @@ def pause(id: str, db: WriteDep) -> RunAnswer:
 
 
 @router.post("/{id}/resume", summary="Go on with a paused run, or train an ended one further", status_code=202,
-             responses=problems(NotFound, Conflict))  # fmt: skip
+             responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
 def resume(id: str, db: WriteDep, body: Annotated[ResumeRequest, Body()] = ResumeRequest()) -> RunAnswer:
     run = runs.get(db, id)
     if run.status in ("queued", "running"):
@@ -144,7 +156,7 @@ def resume(id: str, db: WriteDep, body: Annotated[ResumeRequest, Body()] = Resum
 
 
 @router.post("/{id}/again", summary="A new run of the same request, with changes", status_code=202,
-             responses=problems(NotFound))  # fmt: skip
+             responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
 def again(
     id: str,
     db: WriteDep,
@@ -165,24 +177,29 @@ def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
 @router.get("/{id}/evaluation", summary="How well an ended run does", responses=problems(NotFound))
 def evaluation(
     run: RunDep, part: Annotated[str, Query(pattern="^(train|validation|test)$")] = "test"
-) -> dict[str, Any]:
+) -> ClassificationEvaluation | RegressionEvaluation:
     found: dict[str, Any] | None = (run.evaluation or {}).get(part)
     if found is None:
         raise NotFound(f"the run is {run.status}; its evaluation of the {part} part comes when it has succeeded")
-    return found
+    if run.task == "classification":
+        return ClassificationEvaluation.model_validate(found)
+    return RegressionEvaluation.model_validate(found)
 
 
 @router.get("/{id}/checkpoints", summary="The checkpoints of a run", responses=problems(NotFound))
-def checkpoints(run: RunDep, db: ReadDep) -> dict[str, list[dict[str, Any]]]:
-    return {
-        "items": [
-            {"step": item.step, "epoch": item.epoch, "metrics": item.metrics, "created_at": rfc3339(item.created_at)}
+def checkpoints(run: RunDep, db: ReadDep) -> CheckpointList:
+    return CheckpointList(
+        items=[
+            CheckpointAnswer(
+                step=item.step, epoch=item.epoch, metrics=item.metrics, created_at=rfc3339(item.created_at)
+            )
             for item in runs.checkpoints(db, run.id)
         ]
-    }
+    )
 
 
-@router.get("/{id}/weights", summary="The trained weights as safetensors", responses=problems(NotFound))
+@router.get("/{id}/weights", summary="The trained weights as safetensors", response_class=Response,
+            responses=problems(NotFound) | binary("application/octet-stream"))  # fmt: skip
 def weights(run: RunDep, files: FilesDep) -> Response:
     if run.weights is None:
         raise NotFound(f"the run is {run.status}; its weights come when it has succeeded")

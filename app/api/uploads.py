@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -32,11 +32,14 @@ BODY = {
     }
 }
 Name = Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["letters"])]
+SENT_AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"model": DatasetAnswer, "description": "This Idempotency-Key has made it already"}
+}
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
 @router.post("", summary="Upload a dataset", status_code=202, openapi_extra=BODY,
-             responses=problems(Invalid, Malformed, Conflict, TooLarge, NotReady))  # fmt: skip
+             responses=problems(Invalid, Malformed, Conflict, TooLarge, NotReady) | SENT_AGAIN)  # fmt: skip
 async def upload(
     name: Name, request: Request, response: Response, database: DatabaseDep, files: FilesDep, key: Key = None
 ) -> DatasetAnswer:

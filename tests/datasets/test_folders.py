@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import random
 import stat
 import struct
@@ -287,6 +288,7 @@ def test_a_tar_whose_headers_lie_is_refused(read: Read, data: bytes, said: str) 
         (zipped({"A/x.png": b"x", "B/x.png": b"x"}), "2 files were skipped; A/x.png: this is no readable"),
         (zipped({"a.png": png(), "b.png": png()}), "lies in no folder"),
     ],
+    ids=itertools.count(),  # an archive holds its time: its bytes are no name
 )
 def test_what_is_no_dataset_is_refused_with_what_would_be_right(read: Read, data: bytes, said: str) -> None:
     with pytest.raises(ImportFailed, match=said):

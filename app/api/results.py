@@ -1,0 +1,77 @@
+"""What the API answers about what a run has learnt: curves, checkpoints, evaluations."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+# JSON has no NaN and no ∞: they are strings.
+Number = float | Literal["NaN", "Infinity", "-Infinity"]
+
+
+class Points(BaseModel):
+    step: list[int] = Field(examples=[[1, 2, 3]])
+    value: list[Number] = Field(examples=[[2.31, 2.05, "NaN"]])
+    stands_for: list[int] | None = Field(None, description="how many points each stands for, where it was thinned")
+
+
+class CurveAnswer(BaseModel):
+    """The series by name; one that was thinned keeps the minimum and the maximum of each bucket."""
+
+    run: str
+    points: int = Field(description="in all series together", examples=[1000])
+    downsampled: bool
+    series: dict[str, Points] = Field(examples=[{"train.loss": {"step": [1, 2, 3], "value": [2.31, 2.05, 1.9]}}])
+
+
+class CheckpointAnswer(BaseModel):
+    step: int = Field(examples=[500])
+    epoch: int = Field(examples=[10])
+    metrics: dict[str, dict[str, Number]] | None = Field(description="of the last epoch before it, by part")
+    created_at: str
+
+
+class CheckpointList(BaseModel):
+    items: list[CheckpointAnswer]
+
+
+class ClassScore(BaseModel):
+    label: str = Field(examples=["A"])
+    precision: float = Field(examples=[0.93])
+    recall: float = Field(examples=[0.9])
+    f1: float = Field(examples=[0.915])
+    support: int = Field(description="examples of this class", examples=[200])
+
+
+class Mistake(BaseModel):
+    index: int = Field(description="of the example in its dataset", examples=[17])
+    label: str = Field(examples=["A"])
+    predicted: str = Field(examples=["J"])
+    probability: Number = Field(description="that the network gave to its mistake", examples=[0.99])
+
+
+class ClassificationEvaluation(BaseModel):
+    part: str = Field(examples=["test"])
+    examples: int
+    accuracy: float = Field(examples=[0.9])
+    classes: list[str] = Field(examples=[["A", "B"]])
+    per_class: list[ClassScore]
+    confusion_matrix: list[list[int]] = Field(
+        description="row: the true class, column: the predicted one", examples=[[[9, 1], [0, 10]]]
+    )
+    most_confused: list[Mistake] = Field(description="the most confident mistakes, up to ten")
+
+
+class RegressionEvaluation(BaseModel):
+    """In the target's own units."""
+
+    part: str = Field(examples=["test"])
+    examples: int
+    mse: Number
+    mae: Number
+    r2: Number
+    mape: Number = Field(description="a fraction; |target| in the denominator, at least `mape_clamp`")
+    mape_clamp: float
+
+
+class CancelledAnswer(BaseModel):
+    cancelled: int = Field(description="how many runs were open", examples=[3])

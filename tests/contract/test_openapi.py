@@ -1,0 +1,188 @@
+"""The OpenAPI document is complete and true: whatever is sent, the answer is one that it lists, and never a 5xx."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.main import create_app
+from app.settings import Settings
+from app.storage.database import Database
+from tests.storage.rows import insert_run
+
+METHODS = ("get", "post", "put", "delete")
+JSON = "application/json"
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service with ended runs and no worker: an open one's events would never end."""
+    with TestClient(create_app(Settings(home=tmp_path_factory.mktemp("home"), _env_file=None))) as client:
+        database: Database = client.app.state.database  # type: ignore[attr-defined]
+        with database.write() as db:
+            request = client.post("/runs", json={"dataset": "digits"}).json()["request"]
+            for id in ("run_ended", "run_changed"):
+                insert_run(db, id, request=request)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def document(client: TestClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def operations() -> list[tuple[str, str]]:
+    """Every method and path, from the app itself."""
+    from app.api import curves, datasets, operations, predict, runs, uploads
+
+    routers = (runs, curves, datasets, uploads, predict, operations)
+    return sorted(
+        {
+            (method.lower(), route.path)
+            for module in routers
+            for route in module.router.routes
+            for method in route.methods  # type: ignore[attr-defined]
+        }
+    )
+
+
+@pytest.mark.parametrize(("method", "path"), operations())
+def test_every_operation_says_what_it_does_takes_and_answers(document: dict[str, Any], method: str, path: str) -> None:
+    operation = document["paths"][path][method]
+    assert operation["summary"] and operation["tags"]
+    good = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
+    assert good
+    for status, answer in good.items():
+        if status == "204":
+            continue
+        assert answer["content"], (status, answer)
+        for media_type, content in answer["content"].items():
+            schema = content["schema"]
+            assert schema, media_type  # no "anything"
+            if media_type == JSON:
+                assert "$ref" in schema or "anyOf" in schema or path in ("/healthz", "/readyz")
+    for status, answer in operation["responses"].items():
+        if status.startswith(("4", "5")):
+            assert list(answer["content"]) == ["application/problem+json"] and answer["description"]
+
+
+def test_every_model_has_examples_or_says_what_its_fields_are(document: dict[str, Any]) -> None:
+    for name in ("RunRequest", "RunAnswer", "DatasetAnswer", "PredictAnswer", "Problem", "CurveAnswer"):
+        assert "example" in json.dumps(document["components"]["schemas"][name]), name
+
+
+texts = st.one_of(
+    st.sampled_from(["", "0", "-1", "1e400", "NaN", "null", "\0", "..", "%", "é", "\ud800", "A" * 300, "9" * 40]),
+    st.text(max_size=20),
+    st.integers().map(str),
+)
+atoms = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), texts, st.sampled_from([2**63, -(2**64), 10**400])
+)
+anything = st.recursive(
+    atoms, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=8
+)
+EXAMPLES: list[Any] = [
+    {"dataset": "digits", "model": {"layers": [{"type": "linear", "units": 8}, {"type": "relu"}]},
+     "optimizer": {"name": "adam", "lr": 0.1, "betas": [0.9, 0.99]}, "stop": {"max_epochs": 2, "divergence": None},
+     "split": {"test": 0.2}, "batch_size": 8, "seed": 1, "tags": {"a": "b"}, "name": "x"},
+    {"stop": {"max_epochs": 30}},
+    {"seed": 1, "optimizer": {"lr": 0.1}},
+    {"instances": [[0.5] * 784]},
+]  # fmt: skip
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """Something sensible of which one place was changed to anything, or anything at all."""
+    if draw(st.integers(0, 5)) == 0:
+        return draw(st.binary(max_size=50))
+    body: Any = json.loads(json.dumps(draw(st.sampled_from(EXAMPLES))))
+    node, deeper = body, draw(st.integers(0, 4))
+    while True:
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        key = draw(st.sampled_from(keys)) if keys else "new"
+        if deeper == 0 or not keys or not isinstance(node[key], dict | list):
+            break
+        node, deeper = node[key], deeper - 1
+    if isinstance(node, dict):
+        key = draw(st.sampled_from([key, "new"]))
+    if not isinstance(node, list) or node:
+        node[key] = draw(anything)
+    return json.dumps(body).encode()
+
+
+IDS = {"get": ["run_ended", "digits", "notmnist"], "post": ["run_changed"], "delete": ["run_changed"]}
+
+
+@st.composite
+def requests(draw: st.DrawFn, method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    query, headers = (
+        [],
+        {"Content-Type": draw(st.sampled_from([JSON, "image/png", "text/plain", "multipart/form-data"]))},
+    )
+    for parameter in operation.get("parameters", []):
+        name, place = parameter["name"], parameter["in"]
+        if place == "path":
+            allowed = texts.filter(lambda text: text not in ("", ".", "..", "cancel") and "/" not in text)
+            value = draw(st.sampled_from(IDS[method]) | allowed | st.sampled_from(["0", "png", "svg"]))
+            path = path.replace(f"{{{name}}}", quote(value.encode(errors="surrogatepass"), safe=""))
+        elif place == "query" and name != "wait" and draw(st.booleans()):
+            choices = parameter["schema"].get("enum", ["1", "true", "digits", "run_ended", "status", "queued", "a:b"])
+            query.append((name, draw(st.sampled_from(choices) | texts)))
+        elif place == "header" and draw(st.booleans()):
+            value = draw(texts.filter(lambda text: text.isascii() and text.isprintable()))
+            headers[name] = value
+    pairs = ((name, quote(str(value).encode(errors="surrogatepass"), safe="")) for name, value in query)
+    url = path + "?" + "&".join(f"{name}={value}" for name, value in pairs)
+    return {"method": method.upper(), "url": url, "headers": headers, "content": draw(bodies())}
+
+
+def check(client: TestClient, document: dict[str, Any], method: str, path: str, request: dict[str, Any]) -> None:
+    operation = document["paths"][path][method]
+    if method in ("get", "delete"):
+        del request["content"]
+    answer = client.request(**request, follow_redirects=False)
+    assert str(answer.status_code) in operation["responses"], (request, answer.status_code, answer.text)
+    assert answer.status_code < 500, (request, answer.text)
+    listed = operation["responses"][str(answer.status_code)].get("content", {})
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+    elif answer.content:
+        assert answer.headers["content-type"].split(";")[0] in listed
+    if answer.content and "json" in answer.headers["content-type"]:
+        schema = next(iter(listed.values()))["schema"]
+        jsonschema.validate(answer.json(), schema | {"components": document["components"]})
+
+
+def fuzz(client: TestClient, document: dict[str, Any], method: str, path: str, examples: int) -> None:
+    operation = document["paths"][path][method]
+
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(requests(method, path, operation))
+    def whatever_is_sent(request: dict[str, Any]) -> None:
+        check(client, document, method, path, request)
+
+    whatever_is_sent()
+
+
+@pytest.mark.parametrize(("method", "path"), operations())
+def test_whatever_is_sent_the_answer_is_one_that_is_documented(
+    client: TestClient, document: dict[str, Any], method: str, path: str
+) -> None:
+    fuzz(client, document, method, path, 25)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("method", "path"), operations())
+def test_whatever_is_sent_a_thousand_times(
+    client: TestClient, document: dict[str, Any], method: str, path: str
+) -> None:
+    fuzz(client, document, method, path, 300)
