@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
 
 from app.api import curves, datasets, limits, operations, predict, problems, runs, uploads
 from app.api.catalogue import install_builtin
@@ -34,7 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         database.close()
 
-    app = FastAPI(title="Antigrad", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(redoc_url=None, title="Antigrad", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
     app.state.database, app.state.files, app.state.models = database, files, LoadedModels(files)
     app.state.weights = predict.weights_lookups(database)
     app.add_middleware(limits.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
