@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.settings import Settings
 from app.storage import imports, leases, migrate, workers
-from app.storage.database import Database, database_now
+from app.storage.database import Database, database_now, is_away
 from app.storage.files import Files
 from app.storage.leases import LeaseLost
 from worker import importer
@@ -88,6 +88,8 @@ class Worker:
                     while not self.stopping and self._at_work(kind) < at_once and self._claim(kind):
                         pass
             except OperationalError as error:
+                if not is_away(error):
+                    raise
                 log.warning("the database does not answer: %s", error.orig)
                 time.sleep(0.2)
             self._enforce()
@@ -169,7 +171,9 @@ class Worker:
                     else:
                         leases.child_died(db, child.id, child.attempt, database_now(), error)
                 return
-            except OperationalError:
+            except OperationalError as error:
+                if not is_away(error):
+                    raise
                 if time.monotonic() - child.renewed > self.settings.lease_seconds:
                     raise LeaseLost(child.id) from None
                 time.sleep(0.2)

@@ -1,0 +1,41 @@
+"""Where the data lies makes no difference to what is learnt."""
+
+import pytest
+import torch
+
+from app.learning import data
+from app.learning.optimizers import Adam
+from app.learning.training import Training
+from tests.learning.test_training import training
+
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+
+
+def losses(found: Training) -> list[float]:
+    return [step.loss for step in found.steps()]
+
+
+def test_data_that_does_not_fit_is_streamed_and_learnt_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitting = training(Adam(), max_epochs=3)
+    wanted = losses(fitting)
+    monkeypatch.setattr(data, "free_memory", lambda _: 100)  # bytes: nothing fits
+    streamed = training(Adam(), max_epochs=3)
+    assert streamed.data.on(torch.device("cpu")) is streamed.data  # it stays where it lies: in its memory map
+    assert losses(streamed) == wanted
+
+
+@GPU
+def test_a_gpu_learns_what_the_cpu_learns() -> None:
+    cpu = training(Adam(), max_epochs=3)
+    gpu = Training(cpu.recipe, training(Adam(), max_epochs=3).data, torch.device("cuda"))
+    assert next(gpu.model.parameters()).is_cuda and gpu.data.inputs.is_cuda
+    assert losses(gpu) == pytest.approx(losses(cpu), rel=1e-4)
+
+
+@GPU
+def test_data_too_large_for_the_gpu_is_streamed_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "free_memory", lambda _: 100)
+    small = training(Adam(), max_epochs=3)
+    streamed = Training(small.recipe, small.data, torch.device("cuda"))
+    assert not streamed.data.inputs.is_cuda
+    assert losses(streamed) == pytest.approx(losses(small), rel=1e-4)
