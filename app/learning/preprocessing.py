@@ -20,9 +20,9 @@ class Affine:
 
     def apply(self, x: Tensor) -> Tensor:
         """x as float32, shifted and scaled; (N, …) in and out."""
-        x = x.float()
         if self.shift == (0.0,):
-            return x if self.scale == (1.0,) else x / self.scale[0]
+            return x.float() if self.scale == (1.0,) else x / self.scale[0]  # uint8 / float is float32, in one pass
+        x = x.float()
         return (x - x.new_tensor(self.shift)) / x.new_tensor(self.scale)
 
     def invert(self, z: Tensor) -> Tensor:
