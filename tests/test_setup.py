@@ -42,10 +42,32 @@ def test_a_python_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1 and "There is no python4.1" in done.stderr
 
 
-def test_a_second_run_changes_nothing() -> None:
-    stamp = ROOT / ".venv/stamp"
-    if not stamp.exists():
-        pytest.skip("this environment was not made by tools/setup.sh")
-    before = stamp.stat().st_mtime_ns
-    done = subprocess.run(["make", "venv"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert stamp.stat().st_mtime_ns == before and "Making" not in done.stdout
+PIP = """#!/bin/sh
+echo "$@" >> pip.log
+"""
+WORKS = """case "$*" in
+    *"-m venv"*) mkdir -p .venv/bin; cp pip .venv/bin/pip;;
+    *print*) echo 3.12;;
+esac"""
+
+
+def test_the_environment_is_made_once_and_again_only_when_the_lock_has_changed(tmp_path: Path) -> None:
+    python = stand_in(tmp_path, WORKS)
+    (tmp_path / "pip").write_text(PIP)
+    (tmp_path / "pip").chmod(0o755)
+    for name in ("requirements-dev.lock", "pyproject.toml"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+
+    def installs() -> list[str]:
+        done = setup(tmp_path, python)
+        assert done.returncode == 0, done.stderr
+        return (tmp_path / "pip.log").read_text().splitlines()
+
+    first = installs()
+    assert "torch==2.13.0" in first[0] and "--require-hashes" in first[1]  # torch by plain pip, before all else
+    assert installs() == first
+    (tmp_path / ".venv/stamp").unlink()  # as after an interrupted run
+    assert installs() == first * 2
+    with (tmp_path / "requirements-dev.lock").open("a") as lock:
+        lock.write("# another")
+    assert installs() == first * 3
