@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
-from app.api import curves, datasets, limits, operations, predict, problems, runs, uploads
+from app.api import curves, datasets, events, limits, models, operations, predict, problems, runs, uploads
 from app.api.catalogue import install_builtin
 from app.serving.models import LoadedModels
 from app.settings import Settings
@@ -17,6 +17,7 @@ from app.storage.database import Database
 from app.storage.deletion import finish_deletions
 from app.storage.files import Files
 
+ROUTES = (runs, curves, events, datasets, uploads, predict, models, operations)
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
 
 
@@ -36,11 +37,13 @@ def create_app(settings: Settings) -> FastAPI:
         database.close()
 
     app = FastAPIOffline(redoc_url=None, title="Antigrad", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
-    app.state.database, app.state.files, app.state.models = database, files, LoadedModels(files)
+    app.state.settings, app.state.database, app.state.files = settings, database, files
+    app.state.models = LoadedModels(files)
     app.state.weights = predict.weights_lookups(database)
+    app.state.runs, app.state.news = runs.run_lookups(database), events.news_lookups(database)
     app.add_middleware(limits.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
     problems.register(app)
-    for routes in (runs, curves, datasets, uploads, predict, operations):
+    for routes in ROUTES:
         app.include_router(routes.router)
 
     @app.get("/", include_in_schema=False)

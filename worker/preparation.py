@@ -13,7 +13,7 @@ from app.learning.export import Trained, layers_from_json
 from app.learning.layers import Layer
 from app.learning.losses import LOSSES
 from app.learning.optimizers import OPTIMIZERS
-from app.learning.preprocessing import fit_columns, fit_pictures
+from app.learning.preprocessing import fit_border, fit_columns, fit_pictures
 from app.learning.stopping import DivergenceLimits, Stop
 from app.learning.training import Recipe, Training
 from app.storage.files import Files
@@ -26,6 +26,7 @@ class Prepared:
     layers: list[Layer]
     arrays: Arrays
     data: Data
+    border: float | None
 
     @property
     def classes(self) -> list[str]:
@@ -41,6 +42,7 @@ class Prepared:
             classes=self.classes,
             prepare_inputs=self.data.prepare_inputs,
             prepare_targets=self.data.prepare_targets,
+            border=self.border,
             step=training.step,
         )
 
@@ -73,16 +75,17 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
     train = torch.from_numpy(parts.train)
     classification = arrays.task == "classification"
     scaling = request["scaling"] or {}
+    pictures = len(arrays.shape) == 3
     data = Data(
         inputs=inputs,
         targets=targets,
         parts={"train": train, "validation": torch.from_numpy(parts.validation), "test": torch.from_numpy(parts.test)},
         prepare_inputs=(
-            fit_pictures(request["normalise"], inputs.index_select(0, train))
-            if len(arrays.shape) == 3
-            else fit_columns(scaling["inputs"], inputs.index_select(0, train))
+            fit_pictures(request["normalise"], inputs, train)
+            if pictures
+            else fit_columns(scaling["inputs"], inputs, train)
         ),
-        prepare_targets=fit_columns("none" if classification else scaling["target"], targets.index_select(0, train)),
+        prepare_targets=fit_columns("none" if classification else scaling["target"], targets, train),
     )
     layers = layers_from_json(request["model"]["layers"])
     optimizer = {key: value for key, value in request["optimizer"].items() if key != "name"}
@@ -103,4 +106,6 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
         stop=stop,
         seed=request["seed"],
     )
-    return Training(recipe, data, device), Prepared(layers, arrays, data)
+    return Training(recipe, data, device), Prepared(
+        layers, arrays, data, fit_border(inputs, train) if pictures else None
+    )

@@ -5,7 +5,7 @@ from typing import Any, overload
 
 from pydantic import BaseModel, Field
 
-from app.storage.tables import Dataset, Run
+from app.storage.tables import Dataset, ModelVersion, Run
 
 
 @overload
@@ -142,8 +142,33 @@ class SampleList(BaseModel):
     items: list[Sample]
 
 
+class Version(BaseModel):
+    version: int = Field(examples=[2])
+    run: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
+    created_at: str
+
+
+class ModelAnswer(BaseModel):
+    """A name for a trained run."""
+
+    name: str = Field(examples=["letters"])
+    run: str = Field(description="that it points at now", examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
+    history: list[Version] = Field(description="newest first; PUT an older run to roll back")
+
+
+class ModelList(BaseModel):
+    items: list[ModelAnswer]
+
+
+def model_answer(versions: list[ModelVersion]) -> ModelAnswer:
+    """The name as clients see it, from its versions, newest first."""
+    history = [Version(version=v.version, run=v.run, created_at=rfc3339(v.created_at)) for v in versions]
+    return ModelAnswer(name=versions[0].model, run=versions[0].run, history=history)
+
+
 class WorkerAnswer(BaseModel):
     id: str
+    device: str | None = Field(description="on which it trains; null while it trains nothing", examples=["cpu"])
     concurrency: int = Field(description="how many runs it takes at once", examples=[1])
     runs: list[str] = Field(description="those that it trains now")
     started_at: str
@@ -169,8 +194,21 @@ class Prediction(BaseModel):
     value: float | None = None
 
 
+class Preprocessing(BaseModel):
+    """What was done to what was sent, before the network saw it."""
+
+    input_shape: list[int] = Field(examples=[[1, 28, 28]])
+    shift: list[float] = Field(description="(x − shift) / scale; one number, or one a column", examples=[[0.0]])
+    scale: list[float] = Field(examples=[[255.0]])
+    fit: bool = Field(description="pictures of another size were converted")
+    background: str = Field(description="under transparency and beside a converted picture", examples=["white"])
+    inverted: list[bool] = Field(description="of each picture, whether black and white were swapped")
+
+
 class PredictAnswer(BaseModel):
     """A prediction for each picture or row, in their order."""
 
     run: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
+    model: str | None = Field(None, description="the name that led to the run", examples=["default"])
+    preprocessing: Preprocessing | None = Field(None, description="with explain=preprocessing")
     predictions: list[Prediction]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from app.api.answers import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer
-from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, ReadDep
+from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
 from app.api.problems import binary, problems
 from app.datasets.arrays import Arrays
 from app.datasets.preview import image_png, preview_png
@@ -23,8 +23,9 @@ OF_EXAMPLES = problems(NotFound, Conflict)  # Conflict while it is not ready
 Part = Literal["train", "validation", "test"]
 
 
-def find_dataset(id: str, db: ReadDep) -> Dataset:
-    return datasets.get(db, id)
+def find_dataset(id: str, database: DatabaseDep) -> Dataset:
+    with database.read() as db:
+        return datasets.get(db, id)
 
 
 DatasetDep = Annotated[Dataset, Depends(find_dataset, scope="function")]
@@ -45,12 +46,13 @@ ArraysDep = Annotated[Arrays, Depends(find_arrays, scope="function")]
 def find_split(
     dataset: DatasetDep,
     arrays: ArraysDep,
-    db: ReadDep,
+    database: DatabaseDep,
     run: Annotated[str | None, Query(max_length=100, description="take this run's split, else the default one")] = None,
 ) -> Split:
     wanted: dict[str, Any] = {"validation": 0.16, "test": 0.2, "seed": 0, "stratify": arrays.task == "classification"}
     if run is not None:
-        found = runs.get(db, run)
+        with database.read() as db:
+            found = runs.get(db, run)
         if found.dataset != dataset.id:
             raise Invalid(f"the run {run} learns from {found.dataset!r}, not from {dataset.id!r}")
         wanted = found.request["split"]
@@ -61,10 +63,11 @@ SplitDep = Annotated[Split, Depends(find_split, scope="function")]
 
 
 @router.get("", summary="List datasets")
-def list_datasets(db: ReadDep, limit: Limit = 50, cursor: Cursor = None) -> DatasetPage:
-    found = datasets.page(db, limit + 1, cursor)
-    more = found[limit - 1].id if len(found) > limit else None
-    return DatasetPage(items=[dataset_answer(item) for item in found[:limit]], next=more)
+def list_datasets(database: DatabaseDep, limit: Limit = 50, cursor: Cursor = None) -> DatasetPage:
+    with database.read() as db:
+        found = datasets.page(db, limit + 1, cursor)
+        more = found[limit - 1].id if len(found) > limit else None
+        return DatasetPage(items=[dataset_answer(item) for item in found[:limit]], next=more)
 
 
 @router.get("/{id}", summary="One dataset", responses=problems(NotFound))

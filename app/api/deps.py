@@ -1,12 +1,16 @@
-"""What the routes share: a dependency is a type."""
+"""What the routes share: a dependency is a type.
 
-from collections.abc import Iterator
+No dependency holds a database session for its route. Between the threads of a dependency, of the route and of the end
+of both, such a session keeps its connection while nobody works on it: with more requests at once than connections, all
+threads wait for connections whose holders wait for a thread. So a session lives in one `with` block of one thread.
+"""
+
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from sqlalchemy.orm import Session
 
 from app.serving.models import LoadedModels
+from app.settings import Settings
 from app.storage import runs
 from app.storage.database import Database
 from app.storage.files import Files
@@ -24,33 +28,25 @@ async def files(request: Request) -> Files:
     return found
 
 
+async def settings(request: Request) -> Settings:
+    found: Settings = request.app.state.settings
+    return found
+
+
 async def loaded_models(request: Request) -> LoadedModels:
     found: LoadedModels = request.app.state.models
     return found
 
 
 DatabaseDep = Annotated[Database, Depends(database)]
+SettingsDep = Annotated[Settings, Depends(settings)]
 FilesDep = Annotated[Files, Depends(files)]
 ModelsDep = Annotated[LoadedModels, Depends(loaded_models)]
 
 
-def reading(database: DatabaseDep) -> Iterator[Session]:
+def find_run(id: str, database: DatabaseDep) -> Run:
     with database.read() as db:
-        yield db
-
-
-def writing(database: DatabaseDep) -> Iterator[Session]:
-    with database.write() as db:
-        yield db
-
-
-# Function scope: the commit happens before the answer leaves, so that a failed one is not answered with success.
-ReadDep = Annotated[Session, Depends(reading, scope="function")]
-WriteDep = Annotated[Session, Depends(writing, scope="function")]
-
-
-def find_run(id: str, db: ReadDep) -> Run:
-    return runs.get(db, id)
+        return runs.get(db, id)
 
 
 RunDep = Annotated[Run, Depends(find_run, scope="function")]

@@ -7,17 +7,18 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.answers import WorkerAnswer, WorkerList, rfc3339
-from app.api.deps import DatabaseDep, FilesDep, ReadDep
+from app.api.deps import DatabaseDep, FilesDep, SettingsDep
 from app.api.problems import problems
 from app.errors import NotReady
 from app.storage import migrate, workers
+from app.storage.database import database_now
 from app.storage.tables import Run
 
 router = APIRouter(tags=["operations"])
 
 
 @router.get("/healthz", summary="The process answers")
-def healthz() -> dict[str, str]:
+async def healthz() -> dict[str, str]:  # waits for no thread
     return {"status": "ok"}
 
 
@@ -40,19 +41,24 @@ def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
 
 
 @router.get("/workers", summary="The workers that are alive")
-def list_workers(db: ReadDep) -> WorkerList:
-    running: dict[str | None, list[str]] = {}
-    for worker, run in db.execute(select(Run.worker, Run.id).where(Run.status == "running")):
-        running.setdefault(worker, []).append(run)
-    return WorkerList(
-        items=[
-            WorkerAnswer(
-                id=worker.id,
-                concurrency=worker.concurrency,
-                runs=running.get(worker.id, []),
-                started_at=rfc3339(worker.started_at),
-                heartbeat_at=rfc3339(worker.heartbeat_at),
-            )
-            for worker in workers.known(db)
-        ]
-    )
+def list_workers(database: DatabaseDep, settings: SettingsDep) -> WorkerList:
+    """One that was not heard of for `ANTIGRAD_LEASE_SECONDS` is not among them; its runs have been taken over."""
+    with database.read() as db:
+        running: dict[str | None, list[str]] = {}
+        devices: dict[str | None, str | None] = {}
+        for worker, run, device in db.execute(select(Run.worker, Run.id, Run.device).where(Run.status == "running")):
+            running.setdefault(worker, []).append(run)
+            devices[worker] = device
+        return WorkerList(
+            items=[
+                WorkerAnswer(
+                    id=worker.id,
+                    device=devices.get(worker.id),
+                    concurrency=worker.concurrency,
+                    runs=running.get(worker.id, []),
+                    started_at=rfc3339(worker.started_at),
+                    heartbeat_at=rfc3339(worker.heartbeat_at),
+                )
+                for worker in workers.alive(db, database_now(), settings.lease_seconds)
+            ]
+        )

@@ -142,15 +142,16 @@ def _field_error(item: dict[str, Any], body: Any) -> FieldError:
         case "union_tag_invalid":
             detail = f"{context['tag']!r} is none of {context['expected_tags']}"
             expected = [name.strip("' ") for name in context["expected_tags"].split(",")]
-            detail += _nearest(str(context["tag"]), expected)
+            detail += nearest(str(context["tag"]), expected)
         case "literal_error":
             expected = [name.strip("' ") for name in context["expected"].replace(" or ", ",").split(",")]
-            detail += _nearest(str(item["input"])[:100], expected)
+            detail += nearest(str(item["input"])[:100], expected)
         case "json_invalid":
             detail = f"the body is not JSON: {context.get('error', 'it cannot be parsed')}"
     return FieldError(pointer, detail)
 
 
-def _nearest(given: str, choices: list[str]) -> str:
+def nearest(given: str, choices: list[str]) -> str:
+    """The end of a sentence that refuses `given`: the choice that may have been meant, if one is near."""
     near = difflib.get_close_matches(given, choices, 1, 0.5)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,5 +1,6 @@
 """Training runs: queued, watched, stopped, continued, repeated, deleted."""
 
+import asyncio
 import hashlib
 import time
 from typing import Annotated, Any
@@ -11,7 +12,8 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.api.answers import Queue, RunAnswer, RunPage, rfc3339, run_answer
-from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, ReadDep, RunDep, WriteDep
+from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, RunDep
+from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.problems import binary, problems
 from app.api.requests import ResumeRequest, RunRequest, StopRequest
 from app.api.resolution import environment, must_end, resolve
@@ -23,8 +25,9 @@ from app.api.results import (
     RegressionEvaluation,
 )
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
+from app.serving.lookups import Lookups
 from app.storage import datasets, runs
-from app.storage.database import database_now
+from app.storage.database import Database, database_now
 from app.storage.deletion import delete_run
 from app.storage.files import Files
 from app.storage.tables import ENDED, Run
@@ -60,17 +63,25 @@ def enqueue(db: Session, files: Files, body: RunRequest, key: str | None, respon
         run = runs.create(db, request=request, **known)
         if key:
             runs.remember_key(db, key, digest, run)
-        response.status_code = 202
-        response.headers["Retry-After"] = "1"
-    response.headers["Location"] = f"/runs/{run.id}"
+        accepted(response, run.id)
+    else:
+        response.status_code = 200
+        response.headers["Location"] = f"/runs/{run.id}"
     return described(db, run)
+
+
+def accepted(response: Response, id: str) -> None:
+    """It will be done: here is where to look, and when."""
+    response.status_code = 202
+    response.headers["Location"] = f"/runs/{id}"
+    response.headers["Retry-After"] = "1"
 
 
 @router.post("", summary="Queue a training run", status_code=202,
              responses=problems(NotFound, Malformed, Conflict) | SENT_AGAIN)  # fmt: skip
-def create(body: RunRequest, db: WriteDep, files: FilesDep, response: Response, key: Key = None) -> RunAnswer:
-    response.status_code = 200
-    return enqueue(db, files, body, key, response)
+def create(body: RunRequest, database: DatabaseDep, files: FilesDep, response: Response, key: Key = None) -> RunAnswer:
+    with database.write() as db:
+        return enqueue(db, files, body, key, response)
 
 
 Filter = Annotated[str | None, Query(max_length=200)]
@@ -84,88 +95,116 @@ FilterDep = Annotated[ColumnElement[bool] | None, Depends(run_filter)]
 
 
 @router.get("", summary="List runs, newest first")
-def list_runs(db: ReadDep, where: FilterDep, limit: Limit = 50, cursor: Cursor = None) -> RunPage:
-    found = runs.page(db, runs.matching(None, None, None) if where is None else where, limit + 1, cursor)
-    more = found[limit - 1].id if len(found) > limit else None
-    return RunPage(items=[described(db, run) for run in found[:limit]], next=more)
+def list_runs(database: DatabaseDep, where: FilterDep, limit: Limit = 50, cursor: Cursor = None) -> RunPage:
+    with database.read() as db:
+        found = runs.page(db, runs.matching(None, None, None) if where is None else where, limit + 1, cursor)
+        more = found[limit - 1].id if len(found) > limit else None
+        return RunPage(items=[described(db, run) for run in found[:limit]], next=more)
 
 
 @router.post("/cancel", summary="Cancel all runs that match a filter")
-def cancel_many(db: WriteDep, where: FilterDep) -> CancelledAnswer:
+def cancel_many(database: DatabaseDep, where: FilterDep) -> CancelledAnswer:
     if where is None:
         raise Invalid("give a filter: status=, dataset= or tag=key:value; without one this would cancel every run")
-    return CancelledAnswer(cancelled=runs.cancel(db, where, database_now()))
+    with database.write() as db:
+        return CancelledAnswer(cancelled=runs.cancel(db, where, database_now()))
 
 
-@router.get("/{id}", summary="One run", response_model=RunAnswer,
-            responses=problems(NotFound) | {304: {"description": "Unchanged"}})  # fmt: skip
-def get(
+RunLookups = Lookups[str, RunAnswer]
+
+
+def run_lookups(database: Database) -> RunLookups:
+    """Looks up a run as clients see it; those who wait for the same run share a query."""
+
+    def find(id: str) -> RunAnswer:
+        with database.read() as db:
+            return described(db, runs.get(db, id))
+
+    return Lookups.in_threads(find)
+
+
+async def run_lookups_of_app(request: Request) -> RunLookups:
+    found: RunLookups = request.app.state.runs
+    return found
+
+
+RunLookupsDep = Annotated[RunLookups, Depends(run_lookups_of_app)]
+
+
+@router.get("/{id}", summary="One run", response_model=RunAnswer, responses=problems(NotFound) | UNCHANGED)
+async def get(
     id: str,
-    database: DatabaseDep,
-    request: Request,
+    look_up: RunLookupsDep,
     response: Response,
+    if_none_match: IfNoneMatch = None,
     wait: Annotated[float, Query(ge=0, le=60, description="answer when the status changes, or after so long")] = 0,
 ) -> Any:
+    """A client that waits costs no thread: any number may."""
     deadline = time.monotonic() + wait
-    first_status = None
-    while True:
-        with database.read() as db:
-            found = described(db, runs.get(db, id))
-        first_status = first_status or found.status
-        if found.status != first_status or found.status in ENDED or time.monotonic() >= deadline:
-            break
-        time.sleep(0.1)
-    etag = f'"{hashlib.sha256(found.model_dump_json().encode()).hexdigest()[:24]}"'
-    if request.headers.get("If-None-Match") == etag:
-        return Response(status_code=304, headers={"ETag": etag})
+    found = await look_up.get(id)
+    before = found.status
+    while found.status == before and found.status not in ENDED and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+        found = await look_up.get(id)
+    etag = etag_of(found.model_dump_json().encode())
+    if knows(if_none_match, etag):
+        return unchanged(etag)
     response.headers["ETag"] = etag
     return found
 
 
 @router.post("/{id}/cancel", summary="Cancel a run", responses=problems(NotFound))
-def cancel(id: str, db: WriteDep) -> RunAnswer:
-    runs.get(db, id)
-    runs.cancel(db, Run.id == id, database_now())
-    return _again(db, id)
+def cancel(id: str, database: DatabaseDep) -> RunAnswer:
+    with database.write() as db:
+        runs.get(db, id)
+        runs.cancel(db, Run.id == id, database_now())
+        return _again(db, id)
 
 
 @router.post("/{id}/pause", summary="Checkpoint a run and give its worker back", responses=problems(NotFound, Conflict))
-def pause(id: str, db: WriteDep) -> RunAnswer:
-    runs.pause(db, id)
-    return _again(db, id)
+def pause(id: str, database: DatabaseDep) -> RunAnswer:
+    with database.write() as db:
+        runs.pause(db, id)
+        return _again(db, id)
 
 
 @router.post("/{id}/resume", summary="Go on with a paused run, or train an ended one further", status_code=202,
              responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
-def resume(id: str, db: WriteDep, body: Annotated[ResumeRequest, Body()] = ResumeRequest()) -> RunAnswer:
-    run = runs.get(db, id)
-    if run.status in ("queued", "running"):
-        raise Conflict(f"the run is {run.status}; it goes on by itself")
-    if run.status == "failed":
-        raise Conflict(f"the run has failed; POST /runs/{id}/again makes a new run of it")
-    stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop")
-    must_end(stop)
-    done = run.progress.get("step", 0) if run.checkpoint else 0
-    epochs = run.progress.get("epoch", 0) if run.checkpoint else 0
-    for field, already in (("max_steps", done), ("max_epochs", epochs)):
-        if stop[field] is not None and stop[field] <= already and run.checkpoint:
-            detail = f"the run has done {already} already, counted from its start; give more than that"
-            raise Invalid(detail, [FieldError(f"/stop/{field}", detail)])
-    runs.resume(db, id, run.request | {"stop": stop})
-    return _again(db, id)
+def resume(
+    id: str, database: DatabaseDep, response: Response, body: Annotated[ResumeRequest, Body()] = ResumeRequest()
+) -> RunAnswer:
+    with database.write() as db:
+        run = runs.get(db, id)
+        if run.status in ("queued", "running"):
+            raise Conflict(f"the run is {run.status}; it goes on by itself")
+        if run.status == "failed":
+            raise Conflict(f"the run has failed; POST /runs/{id}/again makes a new run of it")
+        stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop")
+        must_end(stop)
+        done = run.progress.get("step", 0) if run.checkpoint else 0
+        epochs = run.progress.get("epoch", 0) if run.checkpoint else 0
+        for field, already in (("max_steps", done), ("max_epochs", epochs)):
+            if stop[field] is not None and stop[field] <= already and run.checkpoint:
+                detail = f"the run has done {already} already, counted from its start; give more than that"
+                raise Invalid(detail, [FieldError(f"/stop/{field}", detail)])
+        runs.resume(db, id, run.request | {"stop": stop})
+        accepted(response, id)
+        return _again(db, id)
 
 
 @router.post("/{id}/again", summary="A new run of the same request, with changes", status_code=202,
-             responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
+             responses=problems(NotFound, Malformed, Conflict) | SENT_AGAIN)  # fmt: skip
 def again(
     id: str,
-    db: WriteDep,
+    database: DatabaseDep,
     files: FilesDep,
     response: Response,
     changes: Annotated[dict[str, Any], Body(examples=[{"seed": 1}])] = {},  # noqa: B006
+    key: Key = None,
 ) -> RunAnswer:
-    body = RunRequest.model_validate(_merged(RunRequest, runs.get(db, id).request, changes, ""))
-    return enqueue(db, files, body, None, response)
+    with database.write() as db:
+        body = RunRequest.model_validate(_merged(RunRequest, runs.get(db, id).request, changes, ""))
+        return enqueue(db, files, body, key, response)
 
 
 @router.delete("/{id}", summary="Delete a run with its curve and files", status_code=204,
@@ -187,15 +226,16 @@ def evaluation(
 
 
 @router.get("/{id}/checkpoints", summary="The checkpoints of a run", responses=problems(NotFound))
-def checkpoints(run: RunDep, db: ReadDep) -> CheckpointList:
-    return CheckpointList(
-        items=[
-            CheckpointAnswer(
-                step=item.step, epoch=item.epoch, metrics=item.metrics, created_at=rfc3339(item.created_at)
-            )
-            for item in runs.checkpoints(db, run.id)
-        ]
-    )
+def checkpoints(run: RunDep, database: DatabaseDep) -> CheckpointList:
+    with database.read() as db:
+        return CheckpointList(
+            items=[
+                CheckpointAnswer(
+                    step=item.step, epoch=item.epoch, metrics=item.metrics, created_at=rfc3339(item.created_at)
+                )
+                for item in runs.checkpoints(db, run.id)
+            ]
+        )
 
 
 @router.get("/{id}/weights", summary="The trained weights as safetensors", response_class=Response,

@@ -13,6 +13,10 @@ from app.learning.losses import Loss
 Metrics = dict[str, float]
 EXAMPLES_AT_ONCE = 4096
 MAPE_CLAMP = 1e-8
+METRICS: dict[str, tuple[str, ...]] = {  # of each part, by task
+    "classification": ("loss", "accuracy"),
+    "regression": ("loss", "mse", "mae", "r2", "mape"),
+}
 
 
 @torch.no_grad()

@@ -32,6 +32,7 @@ class Trained:
     classes: list[str]
     prepare_inputs: Affine
     prepare_targets: Affine
+    border: float | None  # how bright the training pictures are around what they show, 0–255; None for tables
     step: int
 
     @torch.no_grad()
@@ -66,6 +67,7 @@ def _about(trained: Trained) -> dict[str, Any]:
         "classes": trained.classes,
         "prepare_inputs": trained.prepare_inputs.to_json(),
         "prepare_targets": trained.prepare_targets.to_json(),
+        "border": trained.border,
         "step": trained.step,
     }
 
@@ -87,6 +89,7 @@ def from_safetensors(data: bytes) -> Trained:
         metadata["classes"],
         Affine.from_json(metadata["prepare_inputs"]),
         Affine.from_json(metadata["prepare_targets"]),
+        metadata.get("border"),  # files of before it was kept do not say
         metadata["step"],
     )
 

@@ -1,7 +1,9 @@
 """What is done to inputs before the network and to predictions after it: fitted on the training part, kept with the
 weights, and applied by this one piece of code in training and in serving."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from math import prod, sqrt
 from typing import Any, Literal
 
 import torch
@@ -9,6 +11,9 @@ from torch import Tensor
 
 Normalise = Literal["unit", "standard", "none"]
 Scale = Literal["standard", "none"]
+
+AT_ONCE = 4096
+CONSTANT = 1e-9  # a spread below so much of the mean is rounding: float32 cannot hold it
 
 
 @dataclass(frozen=True)
@@ -37,24 +42,52 @@ class Affine:
         return cls(tuple(stored["shift"]), tuple(stored["scale"]))
 
 
-def fit_pictures(kind: Normalise, inputs: Tensor) -> Affine:
-    """`unit` divides by 255, `standard` centres by the one mean and spread of the inputs (N, C, H, W)."""
+def slices(values: Tensor, indices: Tensor) -> Iterator[Tensor]:
+    """The examples at `indices`, some at a time: they may be more than the memory holds."""
+    for some in torch.split(indices, AT_ONCE):
+        yield values.index_select(0, some)
+
+
+def fit_pictures(kind: Normalise, inputs: Tensor, train: Tensor) -> Affine:
+    """`unit` divides by 255, `standard` centres by the one mean and spread of the training pictures.
+
+    Inputs (N, C, H, W), of which those at `train` (n,) count.
+    """
     if kind == "none":
         return Affine()
     if kind == "unit":
         return Affine(scale=(255.0,))
-    spread, mean = torch.std_mean(inputs.float(), correction=0)
-    return Affine((float(mean),), (float(spread) or 1.0,))
+    count = len(train) * prod(inputs.shape[1:])
+    mean = sum(float(some.double().sum()) for some in slices(inputs, train)) / count
+    squares = sum(float((some.double() - mean).square().sum()) for some in slices(inputs, train))
+    return Affine((mean,), (sqrt(squares / count) or 1.0,))
 
 
-def fit_columns(kind: Scale, values: Tensor) -> Affine:
+def fit_columns(kind: Scale, values: Tensor, train: Tensor) -> Affine:
     """`standard` gives each column mean 0 and spread 1 over the training part; values (N, D), or (N,) for a target.
 
     A constant column keeps its scale, since dividing by a spread of zero would give NaN.
     """
     if kind == "none":
         return Affine()
-    columns = values.double().reshape(len(values), -1)
-    spread, mean = torch.std_mean(columns, dim=0, correction=0)
-    spread[spread == 0] = 1.0
+    columns = values.reshape(len(values), -1)
+    zero = torch.zeros(columns.shape[1], dtype=torch.float64)
+    mean = sum((some.double().sum(0) for some in slices(columns, train)), zero) / len(train)
+    squares = sum(((some.double() - mean).square().sum(0) for some in slices(columns, train)), zero)
+    spread = (squares / len(train)).sqrt()
+    spread[spread <= CONSTANT * mean.abs()] = 1.0
     return Affine(tuple(mean.tolist()), tuple(spread.tolist()))
+
+
+def fit_border(pictures: Tensor, train: Tensor) -> float:
+    """How bright the outermost pixels of the training pictures are on average: 0 for black around what is shown.
+
+    Pictures (N, C, H, W), of which those at `train` (n,) count.
+    """
+    return sum(float(border(some).sum()) for some in slices(pictures, train)) / len(train)
+
+
+def border(pictures: Tensor) -> Tensor:
+    """The mean brightness of each picture's outermost pixels; (N, C, H, W) to (N,)."""
+    edges = (pictures[..., 0, :], pictures[..., -1, :], pictures[..., :, 0], pictures[..., :, -1])
+    return torch.cat([edge.double().flatten(1) for edge in edges], 1).mean(1)

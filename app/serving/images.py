@@ -1,14 +1,16 @@
 """From the bytes of a picture to what a network was trained on."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from app.datasets import pictures
 from app.datasets.errors import NoPicture, WrongSize
 from app.datasets.pictures import Background
 from app.errors import Invalid
+from app.learning.preprocessing import border
 
-__all__ = ["Background", "decode"]
+__all__ = ["Background", "decode", "inverted"]
 
 
 def decode(
@@ -25,3 +27,9 @@ def decode(
         ) from error
     except NoPicture as error:
         raise Invalid(str(error)) from error
+
+
+def inverted(picture: NDArray[np.uint8], trained_border: float) -> bool:
+    """Whether a (1, H, W) picture is the negative of those that were trained on, as far as its border tells."""
+    own = float(border(torch.from_numpy(picture)[None]))
+    return abs(255 - own - trained_border) < abs(own - trained_border)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from fastapi.concurrency import run_in_threadpool
+
 Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 
@@ -19,6 +21,15 @@ class Lookups(Generic[Key, Answer]):
         self.look_up = look_up
         self.under_way: dict[Key, asyncio.Task[Answer]] = {}
         self.next: dict[Key, asyncio.Task[Answer]] = {}
+
+    @classmethod
+    def in_threads(cls, find: Callable[[Key], Answer]) -> "Lookups[Key, Answer]":
+        """By a function that blocks: each lookup has a thread for as long as it takes."""
+
+        async def look_up(key: Key) -> Answer:
+            return await run_in_threadpool(find, key)
+
+        return cls(look_up)
 
     async def get(self, key: Key) -> Answer:
         if key not in self.next:

@@ -14,10 +14,13 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Float
 
 BUSY_TIMEOUT_SECONDS = 10
+# Up to 40 connections, as many as the API has threads for its routes: none of them waits for one. Five are kept open.
+POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 35}
 
 
 class database_now(FunctionElement[float]):
@@ -85,7 +88,8 @@ def is_away(error: OperationalError) -> bool:
 
 
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None})
+    arguments = {"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None}
+    engine = create_engine(url, connect_args=arguments, poolclass=QueuePool, **POOL)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: Any) -> None:
@@ -105,4 +109,9 @@ def _sqlite(url: str) -> Engine:
 
 def _postgres(url: str) -> Engine:
     options = "-c statement_timeout=60000 -c lock_timeout=10000"
-    return create_engine(url, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 10})
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        connect_args={"options": options, "connect_timeout": 10},
+        **POOL,
+    )

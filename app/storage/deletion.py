@@ -9,7 +9,7 @@ import time
 from sqlalchemy import delete, select, update
 
 from app.errors import Conflict
-from app.storage import curves, runs
+from app.storage import curves, models, runs
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import DELETED, IdempotencyKey, Run
@@ -18,12 +18,13 @@ VACUUM_PAGES = 500  # given back to the disk at once: 2 MB
 
 
 def delete_run(database: Database, files: Files, id: str) -> None:
-    """Delete the run with its curve and files; raises NotFound, and Conflict while it runs."""
+    """Delete the run with its curve and files; raises NotFound, and Conflict while it runs or a model is it."""
     with database.write() as db:
         run = runs.get(db, id)
         gone = update(Run).where(Run.id == id, Run.status == run.status, Run.status != "running")
         if runs.rows(db, gone.values(status=DELETED)) != 1:
             raise Conflict(f"the run is running; POST /runs/{id}/cancel first")
+        models.refuse_used(db, id)  # behind the update, which whoever points a name at the run has to wait for
         db.execute(delete(IdempotencyKey).where(IdempotencyKey.run == id))
     _finish(database, files, id)
 

@@ -118,6 +118,17 @@ class CheckpointRow(Table):
     created_at: Mapped[float]
 
 
+class ModelVersion(Table):
+    """What a name points at since `created_at`; the newest version counts. A run that one points at is not deleted."""
+
+    __tablename__ = "model_versions"
+
+    model: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    run: Mapped[str]
+    created_at: Mapped[float]
+
+
 class IdempotencyKey(Table):
     """What a creating request with this key made, a run or a dataset, and the hash of its body."""
 

@@ -6,9 +6,12 @@ from sqlalchemy.orm import Session
 from app.storage.leases import Now
 from app.storage.tables import Worker
 
+FORGOTTEN_SECONDS = 86_400
+
 
 def register(db: Session, id: str, concurrency: int, now: Now) -> None:
-    """A worker has started."""
+    """A worker has started; those that fell silent on other machines long ago are forgotten."""
+    db.execute(delete(Worker).where(Worker.heartbeat_at < now - FORGOTTEN_SECONDS))
     db.execute(insert(Worker).values(id=id, concurrency=concurrency, started_at=now, heartbeat_at=now))
 
 
@@ -22,6 +25,7 @@ def forget(db: Session, id: str) -> None:
     db.execute(delete(Worker).where(Worker.id == id))
 
 
-def known(db: Session) -> list[Worker]:
-    """All of them, the oldest first."""
-    return list(db.scalars(select(Worker).order_by(Worker.started_at)))
+def alive(db: Session, now: Now, lease_seconds: float) -> list[Worker]:
+    """Those that were heard of within a lease, the oldest first."""
+    heard = Worker.heartbeat_at > now - lease_seconds
+    return list(db.scalars(select(Worker).where(heard).order_by(Worker.started_at)))

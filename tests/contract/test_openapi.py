@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.main import create_app
+from app.main import ROUTES, create_app
 from app.settings import Settings
 from app.storage.database import Database
 from tests.storage.rows import insert_run
@@ -40,13 +40,10 @@ def document(client: TestClient) -> dict[str, Any]:
 
 def operations() -> list[tuple[str, str]]:
     """Every method and path, from the app itself."""
-    from app.api import curves, datasets, operations, predict, runs, uploads
-
-    routers = (runs, curves, datasets, uploads, predict, operations)
     return sorted(
         {
             (method.lower(), route.path)
-            for module in routers
+            for module in ROUTES
             for route in module.router.routes
             for method in route.methods  # type: ignore[attr-defined]
         }

@@ -33,7 +33,15 @@ def test_a_restored_training_goes_on_with_the_same_bits(optimizer: Optimizer, at
         if step.number == at:
             break
     network = Trained(
-        stopped.model, stopped.recipe.layers, (4,), "classification", list("abc"), Affine(), Affine(), stopped.step
+        stopped.model,
+        stopped.recipe.layers,
+        (4,),
+        "classification",
+        list("abc"),
+        Affine(),
+        Affine(),
+        None,
+        stopped.step,
     )
     file = checkpoint_to_safetensors(stopped.checkpoint(), network)
     restored = training(optimizer, max_epochs=4)

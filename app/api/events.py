@@ -1,0 +1,127 @@
+"""A run as it happens: a stream of server-sent events. A viewer costs no thread, so that any number may watch."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, NamedTuple
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.responses import StreamingResponse
+
+from app.api.answers import RunAnswer
+from app.api.curves import as_json
+from app.api.deps import RunDep
+from app.api.problems import binary, problems
+from app.api.runs import described
+from app.errors import Invalid, NotFound
+from app.serving.lookups import Lookups
+from app.storage import curves, runs
+from app.storage.database import Database
+from app.storage.tables import ENDED
+
+router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid))
+
+LOSS = "train.loss"
+LOOK_SECONDS = 0.2
+QUIET_SECONDS = 15
+
+
+class Position(NamedTuple):
+    """What a viewer has seen of a run: the last steps of `train.loss` and of the other series."""
+
+    run: str
+    loss_step: int
+    other_step: int
+
+    def __str__(self) -> str:
+        return f"{self.loss_step}.{self.other_step}"
+
+
+class News(NamedTuple):
+    """A run as it is now, and the next points that a viewer has not seen."""
+
+    run: RunAnswer
+    points: dict[str, curves.Series]
+
+
+NewsLookups = Lookups[Position, News]
+
+
+def news_lookups(database: Database) -> NewsLookups:
+    """Looks up what is new to a viewer; those of one run who have seen as much share a query."""
+
+    def find(seen: Position) -> News:
+        with database.read() as db:
+            run = described(db, runs.get(db, seen.run))  # before its points: of a run that has ended none is missing
+            points = {
+                name: curves.page(db, seen.run, name, 1 + (seen.loss_step if name == LOSS else seen.other_step))
+                for name in curves.last_steps(db, seen.run)
+            }
+        return News(run, {name: found for name, found in points.items() if len(found.steps)})
+
+    return Lookups.in_threads(find)
+
+
+async def news_lookups_of_app(request: Request) -> NewsLookups:
+    found: NewsLookups = request.app.state.news
+    return found
+
+
+NewsDep = Annotated[NewsLookups, Depends(news_lookups_of_app)]
+
+
+@router.get("/events", summary="The run as it happens (server-sent events)", response_class=StreamingResponse,
+            responses=binary("text/event-stream"))  # fmt: skip
+def events(
+    run: RunDep,
+    news: NewsDep,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None,
+) -> StreamingResponse:
+    """`status`, `progress`, `points` and at last `done`.
+
+    The id of an event is the last step seen of `train.loss` and of the other series, `600.550`: with it as
+    Last-Event-ID the stream goes on without a gap or a repeat.
+    """
+    try:
+        loss_step, other_step = (int(part) for part in (last_event_id or "0.0").split("."))
+    except ValueError:
+        raise Invalid("Last-Event-ID is not one of this stream; leave it out to begin at the start") from None
+    return StreamingResponse(
+        stream(news, Position(run.id, loss_step, other_step)),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache"},
+    )
+
+
+async def stream(news: NewsLookups, seen: Position) -> AsyncIterator[str]:
+    """The events after the given position, until the run is done."""
+    status: str | None = None
+    quiet_since = time.monotonic()
+    while True:
+        try:
+            run, points = await news.get(seen)
+        except NotFound:  # it has been deleted
+            return
+        last = {name: int(found.steps[-1]) for name, found in points.items()}
+        loss_step = last.pop(LOSS, seen.loss_step)
+        seen = Position(seen.run, loss_step, max([seen.other_step, *last.values()]))
+        if run.status != status:
+            status = run.status
+            yield event("status", seen, {"status": status, "attempt": run.attempt})
+        if points:
+            yield event("points", seen, {name: as_json(found) for name, found in points.items()})
+            yield event("progress", seen, run.progress | {"metrics": run.metrics})
+            quiet_since = time.monotonic()
+        elif run.status in ENDED:
+            yield event("done", seen, run.model_dump())
+            return
+        if time.monotonic() - quiet_since > QUIET_SECONDS:
+            yield ": still here\n\n"  # keeps proxies from closing the connection
+            quiet_since = time.monotonic()
+        if run.status not in ENDED:
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def event(kind: str, seen: Position, data: object) -> str:
+    return f"event: {kind}\nid: {seen}\ndata: {json.dumps(data)}\n\n"

@@ -1,0 +1,50 @@
+"""Names for trained runs: promote one, roll back to another, and let clients ask the name."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import Field
+
+from app.api.answers import ModelAnswer, ModelList, model_answer
+from app.api.deps import DatabaseDep
+from app.api.problems import problems
+from app.api.requests import Strict, Text
+from app.errors import Conflict, Invalid, Malformed, NotFound
+from app.storage import models
+
+router = APIRouter(prefix="/models", tags=["models"], responses=problems(Invalid))
+
+Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["letters"])]
+
+
+class PointRequest(Strict):
+    """Which run the name shall point at."""
+
+    run: Text = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
+
+
+@router.put("/{name}", summary="Point a name at a run", responses=problems(NotFound, Conflict, Malformed))
+def point(name: Name, body: PointRequest, database: DatabaseDep) -> ModelAnswer:
+    """From the answer on, `/predict?model=<name>` is this run; `default` is also what `/predict` alone asks."""
+    with database.write() as db:
+        models.point(db, name, body.run)
+        db.flush()
+        return model_answer(models.history(db, name))
+
+
+@router.get("", summary="List names")
+def list_models(database: DatabaseDep) -> ModelList:
+    with database.read() as db:
+        return ModelList(items=[model_answer(models.history(db, version.model)) for version in models.current(db)])
+
+
+@router.get("/{name}", summary="What a name points at, and pointed at before", responses=problems(NotFound))
+def get(name: Name, database: DatabaseDep) -> ModelAnswer:
+    with database.read() as db:
+        return model_answer(models.history(db, name))
+
+
+@router.delete("/{name}", summary="Delete a name; its runs stay", status_code=204, responses=problems(NotFound))
+def delete(name: Name, database: DatabaseDep) -> None:
+    with database.write() as db:
+        models.forget(db, name)

@@ -1,0 +1,75 @@
+"""Names for trained runs: `letters` points at one today and at a better one tomorrow, and can be pointed back.
+
+A name is its versions; the newest one counts, the older ones are its history.
+"""
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session, aliased
+
+from app.errors import Conflict, NotFound
+from app.storage.database import database_now
+from app.storage.runs import Weights
+from app.storage.tables import DELETED, ModelVersion, Run
+
+DEFAULT = "default"  # the name that /predict uses when nothing else is asked for
+
+
+def point(db: Session, model: str, run_id: str) -> None:
+    """Point the name at a run; the same run again changes nothing. Raises NotFound, and Conflict without weights."""
+    run = db.scalars(select(Run).where(Run.id == run_id).with_for_update(read=True)).one_or_none()
+    if run is None or run.status == DELETED:
+        raise NotFound(f"no run has the id {run_id!r}; GET /runs lists them")
+    if run.weights is None:
+        raise Conflict(f"the run is {run.status}; a model can point at it when it has succeeded")
+    versions = _versions(db, model)
+    if versions and versions[0].run == run_id:
+        return
+    number = versions[0].version + 1 if versions else 1
+    now = db.execute(select(database_now())).scalar_one()
+    db.add(ModelVersion(model=model, version=number, run=run_id, created_at=now))
+
+
+def history(db: Session, model: str) -> list[ModelVersion]:
+    """What the name points at, and before that pointed at, newest first. Raises NotFound, naming what there is."""
+    versions = _versions(db, model)
+    if not versions:
+        there = ", ".join(version.model for version in current(db)) or "none yet; PUT /models/{name} makes one"
+        raise NotFound(f"no model is called {model!r}; there are {there}")
+    return versions
+
+
+def current(db: Session) -> list[ModelVersion]:
+    """The newest version of each name, in the order of the names."""
+    newer = aliased(ModelVersion)
+    newest = select(func.max(newer.version)).where(newer.model == ModelVersion.model).scalar_subquery()
+    return list(db.scalars(select(ModelVersion).where(ModelVersion.version == newest).order_by(ModelVersion.model)))
+
+
+def weights(db: Session, model: str) -> Weights:
+    """Those of the run that the name points at. Raises NotFound."""
+    run = db.get(Run, history(db, model)[0].run)
+    assert run is not None, "a run that a name points at is not deleted"
+    return Weights(run.id, run.status, run.weights)
+
+
+def default_weights(db: Session) -> Weights | None:
+    """Those of the model called `default`; None when there is no such name."""
+    return weights(db, DEFAULT) if _versions(db, DEFAULT) else None
+
+
+def refuse_used(db: Session, run: str) -> None:
+    """Raises Conflict when a name points at the run."""
+    names = [version.model for version in current(db) if version.run == run]
+    if names:
+        raise Conflict(f"the model {', '.join(names)} points at this run; point it at another run, or delete it first")
+
+
+def forget(db: Session, model: str) -> None:
+    """Delete the name with its history; the runs stay. Raises NotFound."""
+    history(db, model)
+    db.execute(delete(ModelVersion).where(ModelVersion.model == model))
+
+
+def _versions(db: Session, model: str) -> list[ModelVersion]:
+    query = select(ModelVersion).where(ModelVersion.model == model)
+    return list(db.scalars(query.order_by(ModelVersion.version.desc())))
