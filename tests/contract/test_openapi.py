@@ -93,6 +93,7 @@ EXAMPLES: list[Any] = [
     {"stop": {"max_epochs": 30}},
     {"seed": 1, "optimizer": {"lr": 0.1}},
     {"instances": [[0.5] * 784]},
+    {"run": "run_ended"},
 ]  # fmt: skip
 
 
@@ -116,7 +117,7 @@ def bodies(draw: st.DrawFn) -> bytes:
     return json.dumps(body).encode()
 
 
-IDS = {"get": ["run_ended", "digits", "notmnist"], "post": ["run_changed"], "delete": ["run_changed"]}
+IDS = {"get": ["run_ended", "digits", "notmnist"], "post": ["run_changed"], "delete": ["run_changed", "letters"], "put": ["letters"]}
 
 
 @st.composite
