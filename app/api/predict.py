@@ -86,7 +86,7 @@ async def predict(
     if step is not None and run is None:
         raise Invalid("step= is of a run; say which one with run=", [FieldError("run", "give the run of that step")])
     run_id, weights = await weights_of.get((run, step))
-    trained = models.get(weights)
+    trained = await models.get(weights)
     inputs = await read_inputs(request, trained, fit, background)
     outputs = trained.outputs(torch.from_numpy(inputs))
     return PredictAnswer(run=run_id, predictions=answers(trained, outputs, top, logits))
