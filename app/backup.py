@@ -28,8 +28,8 @@ def backup(settings: Settings, target: Path) -> list[str]:
     """
     if settings.files_url:
         raise BackupFailed(
-            "the files lie in an object store: copy the database first (Postgres with pg_dump, SQLite with .backup), and "
-            "after that what lies under ANTIGRAD_FILES_URL, by the store's own means"
+            "the files lie in an object store: copy the database first (Postgres with pg_dump, SQLite with .backup), "
+            "and after that what lies under ANTIGRAD_FILES_URL, by the store's own means"
         )
     if settings.database_url:
         raise BackupFailed(

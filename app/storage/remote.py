@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import IO
 
 from aiohttp import ClientError
+from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import HTTPClientError
 from s3fs import S3FileSystem
 
 from app.storage.files import AWAY, Files, LocalFiles
 
 CACHE_BYTES = 10 * 2**30
-PASSING = (errno.EBUSY, errno.ETIMEDOUT, getattr(errno, "EREMOTEIO", errno.EIO))  # S3's 503 and 500, as s3fs has them
 
 
 class RemoteFiles(Files):
@@ -117,24 +117,20 @@ def errors_of_the_store(name: str) -> Iterator[None]:
 
 
 def _as_os_error(error: Exception, name: str) -> OSError:
+    answer = getattr(error.__cause__, "response", {})  # what S3 has said, where it has said anything
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    bucket_is_missing = answer.get("Error", {}).get("Code") == "NoSuchBucket"
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     match error:
-        case FileNotFoundError() if not _bucket_is_missing(error):
+        case FileNotFoundError() if not bucket_is_missing:
             return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        case NoConnection() | HTTPClientError() | ClientError() | ConnectionError() | TimeoutError():
+            return OSError(AWAY, f"the object store does not answer: {reason}", name)
+        case OSError() if status >= 500:
+            return OSError(AWAY, f"the object store cannot do it now: {reason}", name)
         case PermissionError():
             return PermissionError(errno.EACCES, f"the object store refuses it: {reason}", name)
-        case HTTPClientError() | ClientError() | ConnectionError() | TimeoutError():
-            return OSError(AWAY, f"the object store does not answer: {reason}", name)
-        case OSError() if error.errno in PASSING:
-            return OSError(AWAY, f"the object store cannot do it now: {reason}", name)
-        case FileNotFoundError():
-            return OSError(errno.EIO, f"the object store refuses it: {reason}", name)
-        case OSError():  # this machine's disk, too
+        case OSError() if not answer:  # this machine's disk
             return OSError(error.errno or errno.EIO, reason, name)
         case _:
             return OSError(errno.EIO, f"the object store cannot be used: {reason}", name)
-
-
-def _bucket_is_missing(error: FileNotFoundError) -> bool:
-    answer = getattr(error.__cause__, "response", {})
-    return bool(answer.get("Error", {}).get("Code") == "NoSuchBucket")
