@@ -3,6 +3,7 @@ and once written its content never changes, but for a second writer of the same 
 
 import errno
 import os
+import secrets
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
@@ -94,7 +95,7 @@ class LocalFiles(Files):
     def create(self, name: str) -> Iterator[IO[bytes]]:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # containers share process ids
         try:
             with beside.open("wb") as file:
                 yield file
