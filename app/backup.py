@@ -26,6 +26,11 @@ def backup(settings: Settings, target: Path) -> list[str]:
     that vanishes meanwhile (a run was deleted, a checkpoint thinned out) is no longer named in the next copy.
     Raises BackupFailed.
     """
+    if settings.files_url:
+        raise BackupFailed(
+            "the files lie in an object store: copy the database first (Postgres with pg_dump, SQLite with .backup), "
+            "and after that what lies under ANTIGRAD_FILES_URL, by the store's own means"
+        )
     if settings.database_url:
         raise BackupFailed(
             f"the database is Postgres: copy it with pg_dump, and after that the folder {settings.files} with tar"
@@ -83,6 +88,8 @@ def restore(settings: Settings, source: Path) -> None:
     Raises BackupFailed, and then nothing was changed.
     """
     home = settings.home
+    if settings.files_url:
+        raise BackupFailed("ANTIGRAD_FILES_URL is set, and a backup holds its files; leave it out to restore one")
     if settings.database_url:
         raise BackupFailed("ANTIGRAD_DATABASE_URL is set, and a backup is of SQLite; leave it out to restore one")
     if home.exists() and any(home.iterdir()):

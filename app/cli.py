@@ -29,7 +29,7 @@ def serve(
     no_auth: Annotated[bool, typer.Option(help="listen beyond this machine without an API key, on purpose")] = False,
 ) -> None:
     """Start the API, and workers beside it."""
-    settings = Settings()
+    settings = _settings()
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
         typer.echo(f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or say --no-auth", err=True)
         raise typer.Exit(2)
@@ -38,7 +38,11 @@ def serve(
     from app.main import create_app
 
     _require_free(host, port)
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except OSError as error:
+        typer.echo(f"the files cannot be read or written: {error.strerror}; antigrad doctor says more", err=True)
+        raise typer.Exit(1) from None
     # uvicorn raises the signal that ended it once more, after it has shut down: it shall not end us before the workers.
     signal.signal(signal.SIGTERM, lambda *_: None)
     beside = WorkersBeside(workers)
@@ -46,6 +50,19 @@ def serve(
         uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
     finally:
         beside.stop()
+
+
+def _settings() -> Settings:
+    """The settings, refused before anything has started where they name a store of files that cannot be used."""
+    from app.storage.files import FilesRefused, open_files
+
+    settings = Settings()
+    try:
+        open_files(settings.files_url, settings.home)
+    except FilesRefused as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    return settings
 
 
 def _require_free(host: str, port: int) -> None:
@@ -71,7 +88,7 @@ def migrate() -> None:
     from app.storage import migrate as schema
     from app.storage.database import Database
 
-    settings = Settings()
+    settings = _settings()
     settings.home.mkdir(parents=True, exist_ok=True)
     schema.upgrade(Database(settings.database))
     typer.echo("the schema is at the newest revision")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
-from app.storage.files import Files
+from app.storage.files import FilesRefused, open_files
 
 ENOUGH_BYTES = 1024**3
 
@@ -62,15 +62,21 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _storage(settings: Settings) -> Finding:
-    if not settings.home.exists():
+    if not settings.files_url and not settings.home.exists():
         return Finding("storage", "ok", f"{settings.home} does not exist yet; antigrad serve makes it")
+    place = settings.files_url or settings.files
     try:
-        Files(settings.files).write("ready/doctor", b"")
-        Files(settings.files).path("ready/doctor").unlink()
+        files = open_files(settings.files_url, settings.home)
+        files.write("ready/doctor", b"")
+        files.delete("ready/doctor")
+    except FilesRefused as error:
+        return Finding("storage", "fail", str(error), "mend ANTIGRAD_FILES_URL, or leave it out")
     except OSError as error:
         advice = f"make {settings.home} writable for this user, or set ANTIGRAD_HOME to another folder"
-        return Finding("storage", "fail", f"{settings.files} cannot be written to: {error.strerror}", advice)
-    return Finding("storage", "ok", f"{settings.files} can be written to")
+        if settings.files_url:
+            advice = "mend ANTIGRAD_FILES_URL, AWS_ENDPOINT_URL or the credentials (AWS_ACCESS_KEY_ID, …)"
+        return Finding("storage", "fail", f"{place} cannot be written to: {error.strerror}", advice)
+    return Finding("storage", "ok", f"{place} can be written to")
 
 
 def _database(database: Database) -> Finding:

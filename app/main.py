@@ -15,16 +15,19 @@ from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
 from app.storage.deletion import finish_deletions
-from app.storage.files import Files
+from app.storage.files import open_files
 
 ROUTES = (runs, curves, events, datasets, uploads, predict, models, operations)
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The app over one database and one folder of files; both are opened here, and the schema is brought up to date."""
+    """The app over one database and one store of files; both are opened here, and the schema is brought up to date.
+
+    Raises FilesRefused, and OSError when the files cannot be read or written.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
-    database, files = Database(settings.database), Files(settings.files)
+    database, files = Database(settings.database), open_files(settings.files_url, settings.home)
     migrate.upgrade(database)
     install_builtin(database, files)
     finish_deletions(database, files)

@@ -13,6 +13,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("data"), description="where the SQLite database and the files lie")
     database_url: str = Field("", description="postgresql+psycopg://… for Postgres; SQLite under home when empty")
+    files_url: str = Field(
+        "", description="s3://bucket/prefix for an object store; the folder files under home if empty"
+    )
     api_key: SecretStr | None = Field(None, description="when set, every route but /healthz asks for it")
     lease_seconds: float = Field(30, gt=0, description="how long a worker may be silent before its runs are taken over")
     heartbeat_seconds: float = Field(5, gt=0, description="how often a worker renews its leases")
@@ -28,5 +31,5 @@ class Settings(BaseSettings):
 
     @property
     def files(self) -> Path:
-        """The folder of datasets, checkpoints and weights."""
+        """The folder of datasets, checkpoints and weights, where no `files_url` is given."""
         return self.home / "files"

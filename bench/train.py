@@ -9,6 +9,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -23,7 +24,7 @@ from app.api.resolution import resolve
 from app.learning.training import Step, Training
 from app.storage import datasets, leases, migrate, runs
 from app.storage.database import Database, database_now
-from app.storage.files import Files
+from app.storage.files import Files, LocalFiles
 from bench.report import figure
 from bench.service import home
 from worker import preparation
@@ -62,13 +63,13 @@ def bare(request: dict[str, Any], files: Files, with_metrics: bool = True) -> fl
     return time.perf_counter() - Clocked.last.begun
 
 
-def recorded(request: dict[str, Any], files: Files, database: Database) -> float:
+def recorded(request: dict[str, Any], folder: Path, database: Database) -> float:
     """Seconds of the trainer as a child runs it: points, progress and a checkpoint, in a real database."""
     with database.write() as db:
         run = runs.create(db, request=request, task="classification", environment={}, warnings=[]).id
     with database.write() as db:
         leases.claim(db, "bench", database_now(), 3600)
-    job = {"id": run, "attempt": 1, "database": database.url, "files": str(files.root), "threads": THREADS}
+    job = {"id": run, "attempt": 1, "database": database.url, "files_url": "", "home": str(folder), "threads": THREADS}
     attempt = Attempt(job | {"flush_seconds": 0.5, "checkpoint_seconds": 5})
     # The result's own work (weights, evaluation) is not recording: only its checkpoint is.
     with patch.object(attempt, "_finish", lambda *state: attempt._checkpoint(*state)):
@@ -103,7 +104,7 @@ def plain(data: Any, with_metrics: bool) -> float:
 def main() -> None:
     torch.set_num_threads(THREADS)
     with home() as folder, patch.object(preparation, "Training", Clocked):
-        database, files = Database(f"sqlite:///{folder}/bench.db"), Files(folder / "files")
+        database, files = Database(f"sqlite:///{folder}/bench.db"), LocalFiles(folder / "files")
         migrate.upgrade(database)
         install_builtin(database, files)
         body = RunRequest.model_validate({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
@@ -115,7 +116,7 @@ def main() -> None:
             "trainer, steps alone": lambda: bare(request, files, with_metrics=False),
             "plain": lambda: plain(data, with_metrics=True),
             "trainer": lambda: bare(request, files),
-            "trainer, recording": lambda: recorded(request, files, database),
+            "trainer, recording": lambda: recorded(request, folder, database),
         }
         took: dict[str, list[float]] = {name: [] for name in rivals}
         shares = []

@@ -11,12 +11,20 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from tests.object_store import ObjectStore
 from tests.postgres import Postgres
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    server = ObjectStore()
     yield server
     server.close()
 
@@ -54,6 +62,7 @@ class Workers:
         environment = os.environ | {
             "ANTIGRAD_HOME": str(self.settings.home),
             "ANTIGRAD_DATABASE_URL": self.settings.database_url,
+            "ANTIGRAD_FILES_URL": self.settings.files_url,
             "ANTIGRAD_LEASE_SECONDS": str(lease),
             "ANTIGRAD_HEARTBEAT_SECONDS": str(min(1.0, lease / 5)),
             "ANTIGRAD_CHECKPOINT_SECONDS": str(checkpoint),

@@ -96,6 +96,8 @@ def test_secrets_come_from_env_and_every_variable_has_its_example() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"\$\{(\w+)", text)) == set(example)
+    passed_on = {name for name, value in composition()["x-antigrad"]["environment"].items() if value is None}
+    assert passed_on == set(re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
     for secret in ("POSTGRES_PASSWORD", "ANTIGRAD_API_KEY"):
         assert example[secret] == ""
         assert not re.findall(rf"\$\{{{secret}(?!:\?)", text)  # unset, it stops `docker compose` with the reason

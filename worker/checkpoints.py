@@ -11,7 +11,7 @@ from app.learning import export
 from app.learning.training import Training
 from app.storage import runs
 from app.storage.database import database_now
-from app.storage.files import Files
+from app.storage.files import Files, is_away
 from app.storage.tables import CheckpointRow
 from worker.preparation import Prepared
 
@@ -30,7 +30,8 @@ class Checkpoints:
     prepared: Prepared
 
     def save(self) -> str | None:
-        """Write the state as it is now and answer the file's name; None, and a word in the log, when the disk is full.
+        """Write the state as it is now and answer the file's name; None, and a word in the log, when the disk is full
+        or the store away.
 
         Raises OSError when it cannot be written for another reason.
         """
@@ -39,7 +40,7 @@ class Checkpoints:
         try:
             self.files.write(file, export.checkpoint_to_safetensors(self.training.checkpoint(), trained))
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in FULL and not is_away(error):
                 raise
             traceback.print_exc()
             return None

@@ -1,19 +1,23 @@
 """What runs in the child process that makes a dataset of an upload."""
 
+import logging
 import traceback
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy.exc import OperationalError
 
 from app.datasets.errors import ImportFailed
 from app.datasets.folders import read_folders
 from app.storage import imports
 from app.storage.database import Database
-from app.storage.files import Files
+from app.storage.files import Files, open_files
 from app.storage.leases import LeaseLost
 from app.storage.tables import Dataset
 from worker.orders import Orders
-from worker.patience import write_patiently
+from worker.patience import use_patiently, write_patiently
 
+log = logging.getLogger("antigrad.worker")
 UPLOAD = "upload"
 
 
@@ -24,12 +28,12 @@ def main(job: dict[str, Any], orders_descriptor: int) -> None:
     the same upload makes the same bytes.
     """
     Orders(orders_descriptor, job["lease_seconds"])
-    database, files = Database(job["database"]), Files(Path(job["files"]) / "datasets" / job["id"])
+    database, files = Database(job["database"]), open_files(job["files_url"], Path(job["home"]))
     this = job["id"], job["attempt"]
     try:
         try:
-            imported = read_folders(files.path(UPLOAD))
-            imported.arrays.save(files.create)
+            imported = use_patiently(lambda: read_folders(files.local(f"datasets/{job['id']}/{UPLOAD}")))
+            use_patiently(lambda: imported.arrays.save(files, f"datasets/{job['id']}"))
         except Exception as error:
             traceback.print_exc()
             reason = _sentence(error)
@@ -46,7 +50,8 @@ def _sentence(error: Exception) -> str:
         case ImportFailed():
             return str(error)
         case OSError():
-            return f"its files cannot be written or read: {error.strerror}; see to the disk, then send it again"
+            advice = "see to the disk or the object store, then send it again"
+            return f"its files cannot be written or read: {error.strerror}; {advice}"
         case MemoryError():
             return "the worker has not enough memory for it; send fewer pictures"
         case _:
@@ -54,11 +59,17 @@ def _sentence(error: Exception) -> str:
 
 
 def tidy(database: Database, files: Files, dataset: str) -> None:
-    """Remove what an import leaves behind: the upload when the dataset is ready, all when it failed or was deleted."""
-    with database.read() as db:
-        found = db.get(Dataset, dataset)
-        status = None if found is None else found.status
-    if status == "ready":
-        files.path(f"datasets/{dataset}/{UPLOAD}").unlink(missing_ok=True)
-    elif status != "importing":
-        files.delete_folder(f"datasets/{dataset}")
+    """Remove what an import leaves behind: the upload when the dataset is ready, all when it failed or was deleted.
+
+    What cannot be removed now goes with the dataset.
+    """
+    try:
+        with database.read() as db:
+            found = db.get(Dataset, dataset)
+            status = None if found is None else found.status
+        if status == "ready":
+            files.delete(f"datasets/{dataset}/{UPLOAD}")
+        elif status != "importing":
+            files.delete_folder(f"datasets/{dataset}")
+    except (OperationalError, OSError) as error:
+        log.warning("%s: what its import has left is not removed: %s", dataset, error)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from typing import Any
 
@@ -19,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from app.settings import Settings
 from app.storage import imports, leases, migrate, workers
 from app.storage.database import Database, database_now, is_away
-from app.storage.files import Files
+from app.storage.files import FilesRefused, open_files
 from app.storage.leases import LeaseLost
 from worker import importer
 from worker.children import QUEUES, Child, Kind
@@ -42,7 +43,7 @@ class Worker:
 
     def __init__(self, settings: Settings, concurrency: int) -> None:
         self.settings, self.concurrency = settings, concurrency
-        self.database, self.files = Database(settings.database), Files(settings.files)
+        self.database, self.files = Database(settings.database), open_files(settings.files_url, settings.home)
         self.lock = WorkerLock(settings.home / "workers")
         self.id = self.lock.worker
         self.children: dict[str, Child] = {}
@@ -119,7 +120,8 @@ class Worker:
             "id": found.id,
             "attempt": found.attempt,
             "database": self.settings.database,
-            "files": str(self.settings.files.resolve()),
+            "files_url": self.settings.files_url,
+            "home": str(self.settings.home.resolve()),
             "lease_seconds": self.settings.lease_seconds,
             "flush_seconds": self.settings.flush_seconds,
             "checkpoint_seconds": self.settings.checkpoint_seconds,
@@ -156,8 +158,9 @@ class Worker:
         except LeaseLost:
             log.info("%s: attempt %d is over", child.id, child.attempt)  # the child has recorded how
         if child.kind == "import":
-            with contextlib.suppress(OperationalError):
-                importer.tidy(self.database, self.files, child.id)
+            # Beside the loop: a store that is away shall not keep the leases from being renewed.
+            arguments = self.database, self.files, child.id
+            threading.Thread(target=importer.tidy, args=arguments, name=f"tidy {child.id}").start()
 
     def _patiently(self, child: Child, error: dict[str, Any]) -> None:
         """Record a death; while the database is away, wait for it as long as the lease is ours."""
@@ -234,7 +237,10 @@ def main() -> None:
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop with the process that started this")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    worker = Worker(Settings(), arguments.concurrency)
+    try:
+        worker = Worker(Settings(), arguments.concurrency)
+    except FilesRefused as error:
+        sys.exit(str(error))
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
     try:

@@ -62,7 +62,7 @@ def versions(device: torch.device) -> dict[str, Any]:
 
 def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tuple[Training, Prepared]:
     """Load and split the data, fit the preprocessing on the training part, and build the training."""
-    arrays = Arrays.load(files.path(f"datasets/{request['dataset']}"))
+    arrays = Arrays.load(files, f"datasets/{request['dataset']}")
     wanted = request["split"]
     parts = split(
         arrays.targets,

@@ -1,5 +1,6 @@
 """What runs in the child process: the learning core on one side, the storage on the other."""
 
+import contextlib
 import os
 import time
 import traceback
@@ -15,12 +16,12 @@ from app.learning.evaluation import evaluate
 from app.storage import leases, runs
 from app.storage.curves import last_steps
 from app.storage.database import Database, database_now
-from app.storage.files import Files
+from app.storage.files import open_files
 from app.storage.leases import LeaseLost
 from worker import preparation
 from worker.checkpoints import Checkpoints
 from worker.orders import CANCEL, HAND_BACK, PAUSE, Orders
-from worker.patience import write_patiently
+from worker.patience import use_patiently, write_patiently
 from worker.recording import Recorder, jsonable
 
 
@@ -42,7 +43,7 @@ class Attempt:
     def __init__(self, job: dict[str, Any]) -> None:
         self.run, self.attempt = job["id"], job["attempt"]
         self.database = Database(job["database"])
-        self.files = Files(Path(job["files"]))
+        self.files = open_files(job["files_url"], Path(job["home"]))
         self.flush_seconds, self.checkpoint_seconds = job["flush_seconds"], job["checkpoint_seconds"]
         self.threads = job["threads"]
 
@@ -58,9 +59,10 @@ class Attempt:
         threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
         torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
         device = preparation.device(request["device"])
-        training, prepared = preparation.prepare(request, self.files, device)
+        training, prepared = use_patiently(lambda: preparation.prepare(request, self.files, device))
         if checkpoint is not None:
-            training.restore(export.checkpoint_from_safetensors(self.files.read(checkpoint)))
+            saved = use_patiently(lambda: self.files.read(checkpoint))
+            training.restore(export.checkpoint_from_safetensors(saved))
         environment = environment | preparation.versions(device) | {"threads": threads}
         recorder = Recorder(training, recorded, device=str(device), environment=environment)
         checkpoints = Checkpoints(self.run, self.attempt, self.files, training, prepared)
@@ -85,7 +87,8 @@ class Attempt:
     def _checkpoint(self, checkpoints: Checkpoints, recorder: Recorder, **values: Any) -> None:
         """Save the training's state, and name it in the row together with all that was recorded up to it.
 
-        A disk that is full now is no reason to end: the older checkpoint stays the one to go on from.
+        A disk that is full now, or a store that is away, is no reason to end: the older checkpoint stays the one to go
+        on from.
         """
         file = checkpoints.save()
         pruned: list[str] = []
@@ -102,7 +105,8 @@ class Attempt:
         self.write(name_it)
         recorder.flushed()
         for old in pruned:
-            self.files.path(old).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # no row names it: it goes with the run
+                self.files.delete(old)
 
     def _leave(self, order: bytes, checkpoints: Checkpoints, recorder: Recorder) -> None:
         """Checkpoint, and leave the run cancelled, paused or to another worker."""
@@ -116,7 +120,8 @@ class Attempt:
         """The result and the status land in one transaction."""
         training, prepared = checkpoints.training, checkpoints.prepared
         weights = f"runs/{self.run}/{self.attempt}/weights-{training.step}.safetensors"
-        self.files.write(weights, export.to_safetensors(prepared.trained(training)))
+        trained = export.to_safetensors(prepared.trained(training))
+        use_patiently(lambda: self.files.write(weights, trained))
         arguments = training.model, training.data
         evaluation = {
             part: jsonable(evaluate(*arguments, part, training.recipe.loss, prepared.classes, training.device))
@@ -143,7 +148,8 @@ class Attempt:
         trace = traceback.format_exception(error)[-12:]
         message = str(error)
         if isinstance(error, OSError):
-            message += ". The run's files cannot be written or read: see to the disk, then POST /runs/{id}/again"
+            message += ". The run's files cannot be written or read: see to the disk or the object store, then "
+            message += "POST /runs/{id}/again"
         reason = {"type": type(error).__name__, "message": message, "trace": "".join(trace).splitlines()[-20:]}
         try:
             self.write(

@@ -22,6 +22,7 @@ import torch
 
 from app.datasets.split import split
 from app.learning.optimizers import Adam
+from app.settings import Settings
 from app.storage.curves import last_steps
 from app.storage.database import Database
 from app.storage.tables import Run, Table
@@ -72,6 +73,8 @@ def warm_up() -> None:
         last_steps(db, "")
     memory.close()
     Adam().build([torch.nn.Parameter(torch.zeros(1))])  # torch loads its compiler with the first optimizer: a second
+    if Settings().files_url:
+        import app.storage.remote  # noqa: F401  # another second; a client of the store is each child's own
     split(np.arange(10) % 2, validation=0.2, test=0.2, seed=0, stratify=True)
 
 

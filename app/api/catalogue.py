@@ -14,10 +14,10 @@ def install_builtin(database: Database, files: Files) -> None:
     with database.read() as db:
         present = set(db.scalars(select(Dataset.id)))
     for name, builtin in BUILTIN.items():
-        if name in present and files.path(f"datasets/{name}/meta.json").exists():
+        if name in present and files.exists(f"datasets/{name}/meta.json"):
             continue
         arrays = builtin.load()
-        arrays.save(Files(files.path(f"datasets/{name}")).create)
+        arrays.save(files, f"datasets/{name}")
         with database.write() as db:
             insert = sqlite.insert if database.is_sqlite else postgresql.insert
             row = {"id": name, "name": name, "status": "ready", "about": arrays.about(), "skipped": [], "attempt": 0}

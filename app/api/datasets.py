@@ -1,6 +1,5 @@
 """Datasets: what there is, and a look at it."""
 
-import tempfile
 from collections.abc import Iterator
 from typing import IO, Annotated, Any, Literal
 
@@ -35,7 +34,7 @@ def find_arrays(dataset: DatasetDep, files: FilesDep) -> Arrays:
     if dataset.status != "ready":
         raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; its examples can be read when it is ready")
     try:
-        return Arrays.load(files.path(f"datasets/{dataset.id}"))
+        return Arrays.load(files, f"datasets/{dataset.id}")
     except FileNotFoundError as error:
         raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
 
@@ -125,7 +124,7 @@ def preview(
 @router.get("/{id}/export.npz", summary="Inputs, targets and names", response_class=StreamingResponse,
             responses=OF_EXAMPLES | binary("application/octet-stream"))  # fmt: skip
 def export(dataset: DatasetDep, arrays: ArraysDep, files: FilesDep) -> StreamingResponse:
-    file = tempfile.TemporaryFile(dir=files.root)  # noqa: SIM115  # without a name: gone when it is closed
+    file = files.temporary()
     arrays.export(file)
     headers = {
         "Content-Length": str(file.tell()),
@@ -141,7 +140,7 @@ def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
     """Refused while a run uses it. One that is being imported may be deleted, too."""
     with database.write() as db:
         dataset = datasets.delete(db, id)
-    files.delete_folder(f"datasets/{dataset}")
+        files.delete_folder(f"datasets/{dataset}")  # before the commit: when it fails, the row still knows of them
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

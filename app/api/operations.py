@@ -34,7 +34,7 @@ def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
     try:
         name = f"ready/{secrets.token_hex(4)}"
         files.write(name, b"ready")
-        files.path(name).unlink()
+        files.delete(name)
     except OSError as error:
         raise NotReady(f"the file storage cannot be written to: {error.strerror}") from error
     return {"status": "ready", "database": "ok", "storage": "ok", "migrations": "ok"}

@@ -110,7 +110,7 @@ async def predict(
     if step is not None and run is None:
         raise Invalid("step= is of a run; say which one with run=", [FieldError("run", "give the run of that step")])
     serves = await weights_of.get(Asked(run, step, model))
-    trained = loaded.get(serves.weights)
+    trained = await loaded.get(serves.weights)
     inputs = await read_inputs(request, trained, Conversion(fit, background, invert))
     outputs = trained.outputs(torch.from_numpy(inputs.values))
     if not outputs.isfinite().all():

@@ -94,6 +94,12 @@ def register(app: FastAPI) -> None:
             known.status, known.title = error.status_code, str(error.detail)
         return as_response(request, known, error.headers)
 
+    @app.exception_handler(OSError)
+    def files_away(request: Request, error: OSError) -> Response:
+        log.error("the files cannot be read or written: %s", error)
+        away = NotReady(f"the files cannot be read or written now: {error.strerror or error}; try again in a moment")
+        return as_response(request, away, {"Retry-After": "2"})
+
     @app.exception_handler(OperationalError)
     def database_away(request: Request, error: OperationalError) -> Response:
         log.error("the database does not answer: %s", error.orig)

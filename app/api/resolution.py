@@ -3,7 +3,6 @@
 import importlib.metadata
 from dataclasses import asdict
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,7 +26,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
     """
     if dataset.status != "ready":
         raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; it can be trained on when it is ready")
-    arrays = Arrays.load(files.path(f"datasets/{dataset.id}"))
+    arrays = Arrays.load(files, f"datasets/{dataset.id}")
     resolved: dict[str, Any] = request.model_dump(mode="json")
     resolved["dataset"] = dataset.id
 
@@ -48,7 +47,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
     if wanted["validation"] + wanted["test"] >= 1:
         detail = "validation + test must be below 1, so that something is left to train on"
         raise Invalid(detail, [FieldError("/split", detail)])
-    train = _examples_to_learn_from(files.path(f"datasets/{dataset.id}"), **wanted)
+    train = _examples_to_learn_from(files, f"datasets/{dataset.id}", **wanted)
     must_end(resolved["stop"])
     optimizer = resolved["optimizer"]
     batch_size = None if resolved["batch_size"] == "full" else resolved["batch_size"]
@@ -57,9 +56,9 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
 
 
 @lru_cache(1000)  # a class of students sends the same split again and again; a dataset never changes
-def _examples_to_learn_from(dataset: Path, **wanted: Any) -> int:
+def _examples_to_learn_from(files: Files, folder: str, **wanted: Any) -> int:
     """How many examples are in the training part. Raises SplitImpossible, with what is wrong with the split."""
-    return len(split(Arrays.load(dataset).targets, **wanted).train)
+    return len(split(Arrays.load(files, folder).targets, **wanted).train)
 
 
 def must_end(stop: dict[str, Any]) -> None:

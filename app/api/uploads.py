@@ -1,13 +1,12 @@
 """Uploads of datasets: streamed to a file, whatever their size, and imported by a worker."""
 
 import hashlib
-import os
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Annotated, Any, BinaryIO
+from contextlib import aclosing, suppress
+from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
@@ -49,7 +48,7 @@ async def upload(
     id = new_id("ds")
     kept = False
     try:
-        with files.create(f"datasets/{id}/upload") as file:
+        async with contextmanager_in_threadpool(files.create(f"datasets/{id}/upload")) as file:
             digest = await receive(request, file)
         answer = await run_in_threadpool(enqueue, database, id, name, key, f"{name}/{digest}")
         kept = answer.id == id
@@ -59,7 +58,8 @@ async def upload(
         raise Malformed("the upload ended before its end; send it again") from error
     finally:
         if not kept:
-            files.delete_folder(f"datasets/{id}")
+            with suppress(OSError):  # the client is told what came before
+                await run_in_threadpool(files.delete_folder, f"datasets/{id}")
     response.status_code = 202 if kept else 200
     response.headers["Location"] = f"/datasets/{answer.id}"
     response.headers["Retry-After"] = "1"
@@ -87,7 +87,7 @@ def enqueue(database: Database, id: str, name: str, key: str | None, digest: str
         return dataset_answer(dataset)
 
 
-async def receive(request: Request, file: BinaryIO) -> str:
+async def receive(request: Request, file: IO[bytes]) -> str:
     """Write the upload's bytes to the file, and answer their SHA-256. Raises Invalid."""
     digest = hashlib.sha256()
     async with aclosing(_pieces(request)) as pieces:
@@ -96,8 +96,6 @@ async def receive(request: Request, file: BinaryIO) -> str:
             await run_in_threadpool(file.write, piece)
     if file.tell() == 0:
         raise Invalid("the body is empty; send an archive with curl --data-binary @letters.zip or -F file=@letters.zip")
-    file.flush()
-    await run_in_threadpool(os.fsync, file.fileno())  # the long part of it, not on the event loop
     return digest.hexdigest()
 
 

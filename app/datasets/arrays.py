@@ -1,15 +1,21 @@
-"""A dataset as arrays, and its folder on disk: `inputs.npy`, `targets.npy`, `meta.json`."""
+"""A dataset as arrays, and its folder of files: `inputs.npy`, `targets.npy`, `meta.json`."""
 
 import hashlib
 import json
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import IO, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Store(Protocol):
+    """Where the files of datasets lie."""
+
+    def create(self, name: str, /) -> AbstractContextManager[IO[bytes]]: ...
+    def local(self, name: str, /) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -65,15 +71,15 @@ class Arrays:
             "checksum": self.checksum(),
         }
 
-    def save(self, create: Callable[[str], AbstractContextManager[BinaryIO]]) -> None:
-        """Write the files of its folder; `create` opens one by name. `meta.json` comes last: with it all are there."""
+    def save(self, store: Store, folder: str) -> None:
+        """Write the files of its folder. `meta.json` comes last: with it all are there."""
         for name, array in (("inputs", self.inputs), ("targets", self.targets)):
-            with create(f"{name}.npy") as file:
+            with store.create(f"{folder}/{name}.npy") as file:
                 np.save(file, array, allow_pickle=False)
-        with create("meta.json") as file:
+        with store.create(f"{folder}/meta.json") as file:
             file.write(json.dumps({"classes": self.classes, "feature_names": self.feature_names}).encode())
 
-    def export(self, file: BinaryIO) -> None:
+    def export(self, file: IO[bytes]) -> None:
         """Write `inputs`, `targets` and the names as one .npz, readable with `allow_pickle=False`."""
         np.savez_compressed(
             file,
@@ -84,10 +90,11 @@ class Arrays:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> "Arrays":
+    def load(cls, store: Store, folder: str) -> "Arrays":
         """From its folder; the arrays stay on disk, mapped (copy-on-write) into memory."""
         inputs, targets = (
-            np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in ("inputs", "targets")
+            np.load(store.local(f"{folder}/{name}.npy"), mmap_mode="c", allow_pickle=False)
+            for name in ("inputs", "targets")
         )
-        meta = json.loads((folder / "meta.json").read_text())
+        meta = json.loads(store.local(f"{folder}/meta.json").read_text())
         return cls(inputs, targets, tuple(meta["classes"]), tuple(meta["feature_names"]))

@@ -1,6 +1,6 @@
 """Trained networks, loaded once and kept while they are used."""
 
-import threading
+import asyncio
 from collections import OrderedDict
 
 import torch
@@ -12,20 +12,32 @@ KEPT = 32
 
 
 class LoadedModels:
-    """The last `KEPT` networks by the name of their weights file. A file's content never changes under its name."""
+    """The last `KEPT` networks by the name of their weights file. A file's content never changes under its name.
+
+    For one event loop, which no file keeps waiting.
+    """
 
     def __init__(self, files: Files) -> None:
         torch.set_num_threads(1)  # predictions are small: more threads would only get in the way of trainings
         self.files = files
-        self.lock = threading.Lock()
         self.loaded: OrderedDict[str, Trained] = OrderedDict()
+        self.loading: dict[str, asyncio.Task[Trained]] = {}
 
-    def get(self, weights: str) -> Trained:
-        """The network of a weights file; safe to call from many threads."""
-        with self.lock:
-            if weights not in self.loaded:
-                self.loaded[weights] = from_safetensors(self.files.read(weights))
-                if len(self.loaded) > KEPT:
-                    self.loaded.popitem(last=False)
+    async def get(self, weights: str) -> Trained:
+        """The network of a weights file: at once when it is loaded. Raises OSError."""
+        if weights in self.loaded:
             self.loaded.move_to_end(weights)
             return self.loaded[weights]
+        if weights not in self.loading:
+            self.loading[weights] = asyncio.create_task(self._load(weights))
+        return await asyncio.shield(self.loading[weights])  # one who leaves does not take the others' along
+
+    async def _load(self, weights: str) -> Trained:
+        try:
+            trained = await asyncio.to_thread(lambda: from_safetensors(self.files.read(weights)))
+        finally:
+            del self.loading[weights]
+        self.loaded[weights] = trained
+        if len(self.loaded) > KEPT:
+            self.loaded.popitem(last=False)
+        return trained

@@ -78,7 +78,7 @@ def page(db: Session, limit: int, before: str | None) -> list[Dataset]:
 def delete(db: Session, id_or_name: str) -> str:
     """Delete an upload and answer its id; raises Conflict while a run needs it, and for what is built in.
 
-    Its files are the caller's to delete, after the commit.
+    Its files are the caller's to delete.
     """
     query = select(Dataset).where((Dataset.id == id_or_name) | (Dataset.name == id_or_name)).with_for_update()
     dataset = db.scalars(query).one_or_none() or get(db, id_or_name)

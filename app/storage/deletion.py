@@ -1,12 +1,13 @@
 """Deleting a run: it is gone for readers at once; its rows and files follow in pieces, so that nobody waits for them.
 
 A run may have millions of points. Between two pieces others have as long as the piece took; what a crash leaves behind
-is deleted at the next start.
+is deleted at the next start, or when the run is deleted once more.
 """
 
 import time
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from app.errors import Conflict
 from app.storage import curves, models, runs
@@ -18,19 +19,27 @@ VACUUM_PAGES = 500  # given back to the disk at once: 2 MB
 
 
 def delete_run(database: Database, files: Files, id: str) -> None:
-    """Delete the run with its curve and files; raises NotFound, and Conflict while it runs or a model is it."""
+    """Delete the run with its curve and files, or go on with that where it was interrupted.
+
+    Raises NotFound, Conflict while it runs or a model is it, and OSError when its files cannot be deleted now.
+    """
     with database.write() as db:
-        run = runs.get(db, id)
-        gone = update(Run).where(Run.id == id, Run.status == run.status, Run.status != "running")
-        if runs.rows(db, gone.values(status=DELETED)) != 1:
-            raise Conflict(f"the run is running; POST /runs/{id}/cancel first")
-        models.refuse_used(db, id)  # behind the update, which whoever points a name at the run has to wait for
-        db.execute(delete(IdempotencyKey).where(IdempotencyKey.run == id))
+        if db.scalar(select(Run.status).where(Run.id == id)) != DELETED:
+            _begin(db, id)
     _finish(database, files, id)
 
 
+def _begin(db: Session, id: str) -> None:
+    run = runs.get(db, id)
+    gone = update(Run).where(Run.id == id, Run.status == run.status, Run.status != "running")
+    if runs.rows(db, gone.values(status=DELETED)) != 1:
+        raise Conflict(f"the run is running; POST /runs/{id}/cancel first")
+    models.refuse_used(db, id)  # behind the update, which whoever points a name at the run has to wait for
+    db.execute(delete(IdempotencyKey).where(IdempotencyKey.run == id))
+
+
 def finish_deletions(database: Database, files: Files) -> None:
-    """Delete what is left of runs whose deletion was interrupted."""
+    """Delete what is left of runs whose deletion was interrupted. Raises OSError."""
     with database.read() as db:
         begun = list(db.scalars(select(Run.id).where(Run.status == DELETED)))
     for id in begun:

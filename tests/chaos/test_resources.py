@@ -1,4 +1,5 @@
-"""A disk that is full and a database that goes away: a run waits, or fails with its reason, and later work goes on."""
+"""A disk that is full, a database or an object store that goes away: a run waits, or fails with its reason, and later
+work goes on."""
 
 import resource
 import time
@@ -10,8 +11,11 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from tests.api.test_datasets import settled, upload
 from tests.chaos.test_kills import REQUEST, outcome, until_step
 from tests.conftest import Workers
+from tests.datasets.archives import letters, zipped
+from tests.object_store import ObjectStore
 from tests.postgres import Postgres
 from tests.test_main_job import ended
 
@@ -73,4 +77,108 @@ def test_a_database_that_goes_away_for_a_while_costs_no_step(own_postgres: Postg
             after = client.post("/runs", json=REQUEST).json()["id"]
             assert ended(client, after)["status"] == "succeeded"
         finally:
+            workers.stop()
+
+
+@pytest.fixture
+def shared(tmp_path: Path, postgres: Postgres, object_store: ObjectStore) -> Settings:
+    """A service whose files lie in an object store."""
+    return Settings(
+        home=tmp_path / "home",
+        database_url=postgres.new_database(),
+        files_url=f"s3://{object_store.new_bucket()}",
+        _env_file=None,
+    )
+
+
+def test_an_object_store_that_goes_away_for_a_while_costs_no_step(
+    shared: Settings, object_store: ObjectStore, tmp_path: Path
+) -> None:
+    workers = Workers(shared.model_copy(update={"home": tmp_path / "elsewhere"}))
+    with TestClient(create_app(shared)) as client:
+        try:
+            worker = workers.start()
+            undisturbed = client.post("/runs", json=REQUEST).json()["id"]
+            assert ended(client, undisturbed)["status"] == "succeeded"
+            run = client.post("/runs", json=REQUEST).json()["id"]
+            until_step(client, run, 200)
+            picture = client.get("/datasets/digits/images/3.png").content
+            object_store.door.shut()
+
+            ready = client.get("/readyz")
+            assert ready.status_code == 503 and "the object store does not answer" in ready.json()["detail"]
+            assert client.get("/healthz").status_code == 200
+            assert client.get(f"/runs/{run}").status_code == 200
+            weights = client.get(f"/runs/{undisturbed}/weights")
+            assert weights.status_code == 503 and weights.headers["Retry-After"]
+            assert weights.headers["content-type"] == "application/problem+json"
+            image = {"content": picture, "headers": {"Content-Type": "image/png"}}
+            assert client.post(f"/predict?run={undisturbed}", **image).status_code == 503
+            assert upload(client, "letters", zipped(letters())).status_code == 503
+            assert client.get("/datasets/letters").status_code == 404
+            assert client.post("/runs", json={"dataset": "notmnist"}).status_code == 503  # it was never opened here
+            later = client.post("/runs", json=REQUEST | {"seed": 1}).json()["id"]  # this one was
+            before = None
+            while (now := client.get(f"/runs/{run}").json()) != before:
+                before = now
+                time.sleep(2)
+            assert now["status"] == "running"  # it has done its steps, and waits with its weights
+
+            object_store.door.open()
+            found = ended(client, run)
+            assert found["status"] == "succeeded" and found["attempt"] == 1
+            assert outcome(client, run) == outcome(client, undisturbed)
+            assert ended(client, later)["status"] == "succeeded"
+            assert client.get("/readyz").status_code == 200
+            assert client.post(f"/predict?run={run}", **image).status_code == 200
+            upload(client, "letters", zipped(letters()))
+            assert settled(client, "letters")["status"] == "ready"
+            assert worker.poll() is None
+        finally:
+            object_store.door.shut()
+            object_store.door.open()
+            workers.stop()
+
+
+def test_a_run_whose_worker_dies_while_the_store_is_away_goes_on_when_it_is_back(
+    shared: Settings, object_store: ObjectStore
+) -> None:
+    workers = Workers(shared)
+    with TestClient(create_app(shared)) as client:
+        try:
+            worker = workers.start()
+            run = client.post("/runs", json=REQUEST | {"stop": {"max_epochs": 200}}).json()["id"]
+            while not client.get(f"/runs/{run}/checkpoints").json()["items"]:
+                time.sleep(0.05)
+            object_store.door.shut()
+            worker.kill()
+            worker.wait()
+            second = workers.start()
+            while client.get(f"/runs/{run}").json()["attempt"] < 2:
+                time.sleep(0.05)
+            time.sleep(2)
+            assert client.get(f"/runs/{run}").json()["status"] == "running"  # it waits for its checkpoint
+            object_store.door.open()
+            found = ended(client, run)
+            assert found["status"] == "succeeded" and found["attempt"] == 2
+            assert second.poll() is None
+        finally:
+            object_store.door.shut()
+            object_store.door.open()
+            workers.stop()
+
+
+def test_what_waits_for_a_store_that_is_away_can_be_cancelled(shared: Settings, object_store: ObjectStore) -> None:
+    workers = Workers(shared.model_copy(update={"home": shared.home.parent / "elsewhere"}))
+    with TestClient(create_app(shared)) as client:
+        try:
+            run = client.post("/runs", json=REQUEST).json()["id"]
+            object_store.door.shut()
+            workers.start()
+            while client.get(f"/runs/{run}").json()["status"] != "running":
+                time.sleep(0.05)
+            client.post(f"/runs/{run}/cancel")
+            assert ended(client, run)["status"] == "cancelled"
+        finally:
+            object_store.door.open()
             workers.stop()

@@ -117,7 +117,12 @@ def bodies(draw: st.DrawFn) -> bytes:
     return json.dumps(body).encode()
 
 
-IDS = {"get": ["run_ended", "digits", "notmnist"], "post": ["run_changed"], "delete": ["run_changed", "letters"], "put": ["letters"]}
+IDS = {
+    "get": ["run_ended", "digits", "notmnist"],
+    "post": ["run_changed"],
+    "delete": ["run_changed", "letters"],
+    "put": ["letters"],
+}
 
 
 @st.composite

@@ -15,7 +15,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.storage import curves
 from app.storage.database import Database
-from app.storage.files import Files
+from app.storage.files import LocalFiles
 from app.storage.tables import DELETED
 from tests.storage.rows import insert_run
 
@@ -50,15 +50,15 @@ from pathlib import Path
 from app.storage import curves
 from app.storage.database import Database
 from app.storage.deletion import delete_run
-from app.storage.files import Files
+from app.storage.files import LocalFiles
 database = Database(sys.argv[1])
-delete_run(database, Files(Path(sys.argv[2])), "run_short")
+delete_run(database, LocalFiles(Path(sys.argv[2])), "run_short")
 def peak():
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0])
 Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
 before = peak()
-delete_run(database, Files(Path(sys.argv[2])), "run_long")
+delete_run(database, LocalFiles(Path(sys.argv[2])), "run_long")
 print(peak() - before)
 """
 
@@ -104,7 +104,7 @@ def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(settings:
         long_run(database, "run_half", 10 * A_CHUNK)
         with database.write() as db:
             db.execute(text("UPDATE runs SET status = :deleted"), {"deleted": DELETED})
-        Files(settings.files).write("runs/run_half/1/weights.safetensors", b"left over")
+        LocalFiles(settings.files).write("runs/run_half/1/weights.safetensors", b"left over")
         assert client.get("/runs/run_half").status_code == 404
         assert client.get("/runs").json()["items"] == []
         assert client.post("/predict?run=run_half", json={"instances": []}).status_code == 404
