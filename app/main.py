@@ -8,7 +8,19 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
-from app.api import curves, datasets, events, limits, models, operations, predict, problems, runs, uploads
+from app.api import (
+    architectures,
+    curves,
+    datasets,
+    events,
+    limits,
+    models,
+    operations,
+    predict,
+    problems,
+    runs,
+    uploads,
+)
 from app.api.catalogue import install_builtin
 from app.serving.models import LoadedModels
 from app.settings import Settings
@@ -17,7 +29,7 @@ from app.storage.database import Database
 from app.storage.deletion import finish_deletions
 from app.storage.files import open_files
 
-ROUTES = (runs, curves, events, datasets, uploads, predict, models, operations)
+ROUTES = (runs, curves, events, datasets, uploads, predict, models, architectures, operations)
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
 
 

@@ -105,6 +105,7 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
         batch_size=None if request["batch_size"] == "full" else request["batch_size"],
         stop=stop,
         seed=request["seed"],
+        precision=request.get("precision", "fp32"),
     )
     return Training(recipe, data, device), Prepared(
         layers, arrays, data, fit_border(inputs, train) if pictures else None

@@ -63,7 +63,14 @@ class Attempt:
         if checkpoint is not None:
             saved = use_patiently(lambda: self.files.read(checkpoint))
             training.restore(export.checkpoint_from_safetensors(saved))
-        environment = environment | preparation.versions(device) | {"threads": threads}
+        environment = (
+            environment
+            | preparation.versions(device)
+            | {
+                "threads": threads,
+                "gradients": "autograd" if training.chain is None else "by hand",
+            }
+        )
         recorder = Recorder(training, recorded, device=str(device), environment=environment)
         checkpoints = Checkpoints(self.run, self.attempt, self.files, training, prepared)
         checkpointed = flushed = time.monotonic()

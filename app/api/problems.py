@@ -152,6 +152,8 @@ def _field_error(item: dict[str, Any], body: Any) -> FieldError:
         case "literal_error":
             expected = [name.strip("' ") for name in context["expected"].replace(" or ", ",").split(",")]
             detail += nearest(str(item["input"])[:100], expected)
+        case "model_type":
+            detail = "give an object with its fields, or one of the names"
         case "json_invalid":
             detail = f"the body is not JSON: {context.get('error', 'it cannot be parsed')}"
     return FieldError(pointer, detail)

@@ -1,14 +1,16 @@
 """What clients send. Layers, optimizers and criteria follow from the learning core's entries."""
 
 import dataclasses
+import types
 import typing
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
 
-from app.learning.layers import LAYERS
+from app.learning.layers import LAYERS, Layer
 from app.learning.losses import LOSSES
 from app.learning.optimizers import OPTIMIZERS
+from app.learning.presets import PRESETS, under
 from app.learning.stopping import DivergenceLimits, Stop
 
 
@@ -31,10 +33,21 @@ def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
     bounds = entry.metadata.get("bounds", {})
     default = ... if entry.default is dataclasses.MISSING else entry.default
     doc = entry.metadata.get("doc")
+    if annotation == tuple[Layer, ...]:
+        return (list["LayerRequest"], Field(default, description=doc, min_length=1, max_length=1000))
     if typing.get_origin(annotation) is tuple:  # JSON has lists only, and the bounds are those of the items
         items = tuple(Annotated[item, Field(**bounds)] for item in typing.get_args(annotation))
         return (tuple[items], Field(default, description=doc, strict=False))  # type: ignore[valid-type]
-    return (annotation, Field(default, description=doc, **bounds))
+    return (_sent(annotation), Field(default, description=doc, **bounds))
+
+
+def _sent(annotation: Any) -> Any:
+    """The type as it is sent: a dataclass within it is an object."""
+    if dataclasses.is_dataclass(annotation):
+        return _model(annotation)  # type: ignore[arg-type]
+    if typing.get_origin(annotation) in (types.UnionType, Union):
+        return Union[tuple(_sent(choice) for choice in typing.get_args(annotation))]  # noqa: UP007
+    return annotation
 
 
 def _model(entry: type, tag: str | None = None) -> type[BaseModel]:
@@ -43,13 +56,15 @@ def _model(entry: type, tag: str | None = None) -> type[BaseModel]:
     fields = {item.name: _field(item, hints[item.name]) for item in dataclasses.fields(entry)}
     if tag is not None:
         fields[tag] = (Literal[getattr(entry, tag)], ...)
-    return create_model(f"{entry.__name__}Request", __base__=Strict, __doc__=entry.__doc__, **fields)
+    return create_model(
+        f"{entry.__name__}Request", __base__=Strict, __doc__=entry.__doc__, __module__=__name__, **fields
+    )
 
 
-LayerRequest: Any = Annotated[
-    Union[tuple(_model(entry, "type") for entry in LAYERS.values())],  # noqa: UP007
-    Field(discriminator="type"),
-]
+_layers = [_model(entry, "type") for entry in LAYERS.values()]
+LayerRequest: Any = Annotated[Union[tuple(_layers)], Field(discriminator="type")]  # noqa: UP007
+for _layer in _layers:
+    _layer.model_rebuild()  # those that hold layers could not know before what a layer is
 OptimizerRequest: Any = Annotated[
     Union[tuple(_model(entry, "name") for entry in OPTIMIZERS.values())],  # noqa: UP007
     Field(discriminator="name"),
@@ -63,6 +78,19 @@ class ModelRequest(Strict):
     layers: list[LayerRequest] = Field(
         [{"type": "linear", "units": 256}, {"type": "relu"}], max_length=1000, validate_default=True
     )
+    preset: Literal[tuple(PRESETS)] | None = Field(  # type: ignore[valid-type]
+        None, description="instead of layers: a network by name, see GET /presets", examples=["vgg_small"], exclude=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_preset(cls, sent: Any) -> Any:
+        """A preset's layers; an unknown one is left for the field's own check."""
+        if isinstance(sent, dict) and isinstance(name := sent.get("preset"), str) and name in PRESETS:
+            if "layers" in sent:
+                raise ValueError("give layers or a preset, not both")
+            return sent | {"layers": PRESETS[name].layers}
+        return sent
 
 
 class SplitRequest(Strict):
@@ -113,8 +141,18 @@ class RunRequest(Strict):
     stop: StopRequest = Field(default_factory=StopRequest)
     seed: int = Field(0, ge=0, lt=2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: quicker convolutions, weights stay fp32")
     tags: dict[Text, Text] = Field(default={}, max_length=50)
     priority: int = Field(0, ge=-1000, le=1000, description="higher first")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_preset(cls, sent: Any) -> Any:
+        """A preset's recipe under whatever the request says."""
+        if isinstance(sent, dict) and isinstance(model := sent.get("model"), dict):
+            preset = PRESETS.get(name) if isinstance(name := model.get("preset"), str) else None
+            return under(preset.request, sent) if preset else sent
+        return sent
 
     model_config = ConfigDict(
         json_schema_extra={

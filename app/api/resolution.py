@@ -11,7 +11,7 @@ from app.api.requests import RunRequest
 from app.datasets.arrays import Arrays
 from app.datasets.split import split
 from app.errors import Conflict, FieldError, Invalid
-from app.learning.architecture import count_parameters, with_output_layer
+from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.export import layers_from_json, layers_to_json
 from app.learning.insight.warnings import warnings
 from app.learning.losses import DEFAULT_LOSS, LOSSES, Task
@@ -31,7 +31,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
     resolved["dataset"] = dataset.id
 
     layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), arrays.outputs)
-    count_parameters(layers, arrays.shape)
+    refuse_untrainable(layers, arrays.shape, None if request.batch_size == "full" else request.batch_size)
     resolved["model"] = {"layers": layers_to_json(layers)}
 
     resolved["loss"] = request.loss or DEFAULT_LOSS[arrays.task]
@@ -51,7 +51,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
     must_end(resolved["stop"])
     optimizer = resolved["optimizer"]
     batch_size = None if resolved["batch_size"] == "full" else resolved["batch_size"]
-    found = warnings(layers, optimizer["name"], optimizer["lr"], batch_size, train)
+    found = warnings(layers, resolved["loss"], arrays.outputs, optimizer["name"], optimizer["lr"], batch_size, train)
     return resolved, [asdict(warning) for warning in found]
 
 

@@ -25,6 +25,7 @@ from app.api.results import (
     RegressionEvaluation,
 )
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
+from app.learning.presets import under
 from app.serving.lookups import Lookups
 from app.storage import datasets, runs
 from app.storage.database import Database, database_now
@@ -255,13 +256,8 @@ def _again(db: Session, id: str) -> RunAnswer:
 
 
 def _merged(model: type[RunRequest] | type[StopRequest], old: dict[str, Any], new: Any, where: str) -> dict[str, Any]:
-    """`old` with the fields of `new`, one level deep for objects; refused like a request that was sent so."""
-    merged = dict(old)
-    for field, value in new.items():
-        both = isinstance(value, dict) and isinstance(merged.get(field), dict)
-        # Another optimizer has other hyperparameters, other layers are another network: those replace.
-        replaces = field == "model" or (field == "optimizer" and "name" in value) if both else True
-        merged[field] = value if replaces else merged[field] | value
+    """`old` with what `new` changes, field by field; refused like a request that was sent so."""
+    merged = under(old, new)
     try:
         found: dict[str, Any] = model.model_validate(merged).model_dump(mode="json")
     except ValidationError as error:

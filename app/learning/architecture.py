@@ -1,56 +1,123 @@
 """From a list of layers to shapes, parameters and a module."""
 
-import torch
+from collections.abc import Iterable, Iterator
+from math import prod
+from typing import Any
+
 from torch import nn
+from torch.nn import Parameter
 
 from app.learning.errors import InvalidChoice
 from app.learning.layers import Layer, Linear, Shape
+from app.learning.layers.structure import Placed, chain, placed
 
 MAX_PARAMETERS = 10**8
+MAX_LAYERS = 1000  # blocks counted as often as they repeat
+MAX_DEPTH = 8
+OUTPUT_ACTIVATIONS = ("softmax", "sigmoid")
 
 
 def with_output_layer(layers: list[Layer], outputs: int) -> list[Layer]:
     """The layers, ending in one that gives `outputs` numbers.
 
-    If the last layer that learns is already `linear` with as many units and at most a sigmoid follows it, it is the
-    output layer; else one is appended.
+    If the last layer that learns is already `linear` with as many units and at most a softmax or sigmoid follows it, it
+    is the output layer; else one is appended.
     """
     learning = [index for index, layer in enumerate(layers) if layer.has_parameters]
     if learning:
-        last, after = layers[learning[-1]], layers[learning[-1] + 1 :]
-        if isinstance(last, Linear) and last.units == outputs and [layer.type for layer in after] in ([], ["sigmoid"]):
+        last, after = layers[learning[-1]], [layer.type for layer in layers[learning[-1] + 1 :]]
+        if (
+            isinstance(last, Linear)
+            and last.units == outputs
+            and len(after) < 2
+            and set(after) <= set(OUTPUT_ACTIVATIONS)
+        ):
             return layers
     return [*layers, Linear(units=outputs)]
 
 
-def count_parameters(layers: list[Layer], input_shape: Shape) -> int:
-    """How many numbers the network learns, without allocating one of them.
+def walk(layers: list[Layer], pointer: str = "/model/layers") -> Iterator[tuple[str, Layer]]:
+    """Every layer with a pointer to it, those within others too; a block's layers once for each time it repeats.
 
-    Raises InvalidChoice when they are over `MAX_PARAMETERS`, naming the layer at which that happens.
+    Raises InvalidChoice at the layer with which there are too many.
     """
-    total, shape = 0, input_shape
+    for count, (place, layer) in enumerate(_walk(layers, pointer), start=1):
+        if count > MAX_LAYERS:
+            raise InvalidChoice(place, f"with this layer the network has over {MAX_LAYERS:,} layers; take fewer")
+        yield place, layer
+
+
+def _walk(layers: Any, pointer: str) -> Iterator[tuple[str, Layer]]:
+    if pointer.count("/layers") > MAX_DEPTH:
+        raise InvalidChoice(pointer, f"layers lie within layers more than {MAX_DEPTH} deep; take fewer")
     for index, layer in enumerate(layers):
-        total += layer.parameters(shape)
-        if total > MAX_PARAMETERS:
+        yield f"{pointer}/{index}", layer
+        for _ in range(getattr(layer, "repeat", 1)):
+            yield from _walk(getattr(layer, "layers", ()), f"{pointer}/{index}/layers")
+
+
+def rows(layers: list[Layer], input_shape: Shape, limit: int = MAX_PARAMETERS) -> tuple[Placed, ...]:
+    """Each layer with the shapes around it, without allocating one number.
+
+    Raises InvalidChoice where a layer does not fit, or where the parameters go over `limit`.
+    """
+    for _ in walk(layers):
+        pass
+    try:
+        found = placed(tuple(layers), input_shape)
+    except InvalidChoice as error:
+        raise InvalidChoice(f"/model/layers{error.pointer}", error.detail) from error
+    total = 0
+    for place in found:
+        total += place.layer.parameters(place.shape)
+        if total > limit:
             raise InvalidChoice(
-                f"/model/layers/{index}",
-                f"with this layer the network has {total:,} parameters; at most {MAX_PARAMETERS:,} can be trained here",
+                f"/model/layers{place.pointer}",
+                f"with this layer the network has {total:,} parameters; at most {limit:,} can be had here",
             )
-        shape = layer.output_shape(shape)
-    return total
+    return found
+
+
+def refuse_untrainable(layers: list[Layer], input_shape: Shape, batch_size: int | None) -> None:
+    """Raises InvalidChoice when nothing would be learnt, or when batch norm would meet one number alone."""
+    found = list(_placed_within(rows(layers, input_shape), "/model/layers"))
+    if not any(place.layer.has_parameters and getattr(place.layer, "trainable", True) for _, place in found):
+        raise InvalidChoice("/model/layers", 'no layer is trainable; leave out "trainable": false somewhere')
+    for pointer, place in found:
+        if place.layer.type == "batch_norm" and batch_size == 1 and prod(place.shape[1:]) == 1:
+            raise InvalidChoice(pointer, "batch_norm needs a batch_size of 2 and more: one number has no spread")
+
+
+def _placed_within(places: Iterable[Placed], pointer: str) -> Iterator[tuple[str, Placed]]:
+    for place in places:
+        here, shape = pointer + place.pointer, place.shape
+        inner: tuple[Layer, ...] = getattr(place.layer, "layers", ())
+        if not inner:
+            yield here, place
+        for _ in range(getattr(place.layer, "repeat", 1) if inner else 0):
+            within = placed(inner, shape)
+            yield from _placed_within(within, f"{here}/layers")
+            shape = within[-1].output_shape
+
+
+def count_parameters(layers: list[Layer], input_shape: Shape) -> int:
+    """How many numbers the network learns. Raises InvalidChoice as `rows` does."""
+    return sum(place.layer.parameters(place.shape) for place in rows(layers, input_shape))
 
 
 def build(layers: list[Layer], input_shape: Shape) -> nn.Sequential:
-    """The network as a module; inputs are (N, *input_shape), outputs (N, outputs), parameters PyTorch's default.
+    """The network as a module; inputs are (N, *input_shape), outputs (N, outputs).
 
     The initial weights are drawn from torch's global generator: seed it first.
     """
-    modules: list[nn.Module] = []
-    shape = input_shape
-    if len(shape) > 1:
-        modules.append(nn.Flatten())
-        shape = (torch.Size(shape).numel(),)
-    for layer in layers:
-        modules.append(layer.module(shape))
-        shape = layer.output_shape(shape)
-    return nn.Sequential(*modules)
+    return nn.Sequential(*chain(tuple(layers), input_shape))
+
+
+def parameter_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
+    """The parameters that learn, in groups of one learning rate: the optimizer's times their layer's factor."""
+    groups: dict[float, list[Parameter]] = {}
+    for module in model.modules():
+        own = [parameter for parameter in module.parameters(recurse=False) if parameter.requires_grad]
+        if own:
+            groups.setdefault(float(getattr(module, "lr_factor", 1.0)), []).extend(own)
+    return [{"params": parameters, "lr": lr * factor} for factor, parameters in groups.items()]

@@ -5,7 +5,8 @@ input exactly as the training did. No pickle.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from app.learning.architecture import build
-from app.learning.layers import LAYERS, Layer, Shape
+from app.learning.layers import LAYERS, Layer, Normal, Shape
 from app.learning.losses import Task
 from app.learning.preprocessing import Affine
 from app.learning.training import Checkpoint, under
@@ -43,14 +44,33 @@ class Trained:
         return found if self.task == "classification" else self.prepare_targets.invert(found.squeeze(1))
 
 
-def layers_to_json(layers: list[Layer]) -> list[dict[str, object]]:
+def layers_to_json(layers: Sequence[Layer]) -> list[dict[str, object]]:
     """Each layer as its type and its fields."""
-    return [{"type": layer.type} | asdict(layer) for layer in layers]  # type: ignore[call-overload]
+    return [{"type": layer.type} | {f.name: _field_to_json(getattr(layer, f.name)) for f in fields(layer)}  # type: ignore[arg-type]
+            for layer in layers]  # fmt: skip
 
 
-def layers_from_json(stored: list[dict[str, object]]) -> list[Layer]:
-    """The way back."""
-    return [LAYERS[str(item["type"])](**{k: v for k, v in item.items() if k != "type"}) for item in stored]
+def _field_to_json(value: Any) -> Any:
+    match value:
+        case tuple():
+            return layers_to_json(value)
+        case Normal():
+            return asdict(value)
+    return value
+
+
+def layers_from_json(stored: list[dict[str, Any]]) -> list[Layer]:
+    """The way back; a field that is not there has its default."""
+    return [LAYERS[item["type"]](**{k: _field_from_json(v) for k, v in item.items() if k != "type"}) for item in stored]
+
+
+def _field_from_json(value: Any) -> Any:
+    match value:
+        case list():
+            return tuple(layers_from_json(value))
+        case dict():
+            return Normal(**value)
+    return value
 
 
 def to_safetensors(trained: Trained) -> bytes:

@@ -5,13 +5,14 @@ PyTorch's fused kernels do a whole step over all parameters in one call; they ex
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch.nn import Parameter
 
 from app.learning.fields import bounded
 
+Groups = Iterable[Parameter] | Iterable[dict[str, Any]]
 LR_DOC = "learning rate: how far each step goes against the gradient"
 
 
@@ -21,8 +22,11 @@ class Optimizer(Protocol):
     name: ClassVar[str]
     formula: ClassVar[str]
 
-    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
-        """The optimizer over these parameters."""
+    @property
+    def lr(self) -> float: ...
+
+    def build(self, parameters: Groups) -> torch.optim.Optimizer:
+        """The optimizer over these parameters, or groups of them that may have learning rates of their own."""
         ...
 
 
@@ -35,7 +39,7 @@ class SGD:
 
     lr: float = bounded(0.1, doc=LR_DOC, gt=0, le=1e9)
 
-    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Groups) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=self.lr, fused=True)
 
 
@@ -49,7 +53,7 @@ class Momentum:
     lr: float = bounded(0.01, doc=LR_DOC, gt=0, le=1e9)
     momentum: float = bounded(0.9, doc="μ: how much of the old velocity is kept", ge=0, lt=1)
 
-    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Groups) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=self.lr, momentum=self.momentum, fused=True)
 
 
@@ -64,7 +68,7 @@ class Adam:
     betas: tuple[float, float] = bounded((0.9, 0.999), doc="β₁ and β₂: memory of g and of g²", ge=0, lt=1)
     eps: float = bounded(1e-8, doc="ε: keeps the division finite", gt=0, le=1)
 
-    def build(self, parameters: Iterable[Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Groups) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
 
 

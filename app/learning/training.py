@@ -7,12 +7,12 @@ CPU with the same number of threads, the steps that the first would have yielded
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from app.learning.architecture import build
+from app.learning.architecture import build, parameter_groups
 from app.learning.chain import Chain
 from app.learning.data import Data, Part
 from app.learning.evaluation import Metrics, measure
@@ -20,6 +20,8 @@ from app.learning.layers import Layer, Shape
 from app.learning.losses import Loss
 from app.learning.optimizers import Optimizer
 from app.learning.stopping import Seen, Stop
+
+Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Recipe:
     batch_size: int | None  # None: all the training data in each step
     stop: Stop
     seed: int
+    precision: Precision = "fp32"
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,14 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.recipe, self.data, self.device = recipe, data.on(device), device
         self.model = build(recipe.layers, recipe.input_shape).to(device)
-        by_hand = device.type == "cpu" and Chain.fits(self.model)
+        modules = list(self.model.modules())
+        if any(isinstance(module, nn.Conv2d) for module in modules):
+            # As convolutions like it, on the CPU and on CUDA.
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.in_company = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules)
+        by_hand = device.type == "cpu" and recipe.precision == "fp32" and Chain.fits(self.model)
         self.chain = Chain(self.model, recipe.loss) if by_hand else None
-        self.optimizer = recipe.optimizer.build(self.model.parameters())
+        self.optimizer = recipe.optimizer.build(parameter_groups(self.model, recipe.optimizer.lr))
         self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU, so that every device sees one order
         self.epoch_started_at = self.order.get_state()
         self.step, self.epoch, self.position = 0, 0, 0
@@ -74,8 +82,7 @@ class Training:
 
     @property
     def steps_per_epoch(self) -> int:
-        examples = len(self.data.parts["train"])
-        return -(-examples // (self.recipe.batch_size or examples))
+        return len(self._batches(self.data.parts["train"]))
 
     def steps(self) -> Iterator[Step]:
         """Train until a criterion is reached, yielding after each step."""
@@ -103,7 +110,14 @@ class Training:
         else:
             self.order.set_state(self.epoch_started_at)
         shuffled = train[torch.randperm(len(train), generator=self.order).to(train.device)]
-        return iter(torch.split(shuffled[self.position :], self.recipe.batch_size or len(train)))
+        return iter(self._batches(shuffled[self.position :]))
+
+    def _batches(self, indices: Tensor) -> list[Tensor]:
+        """A last example that would be alone joins the batch before where there is batch norm: it has no spread."""
+        batches = list(torch.split(indices, self.recipe.batch_size or len(indices)))
+        if self.in_company and len(batches) > 1 and len(batches[-1]) == 1:
+            batches[-2:] = [torch.cat(batches[-2:])]
+        return batches
 
     def _learn(self, inputs: Tensor, targets: Tensor) -> float:
         if self.chain is not None:
@@ -111,7 +125,9 @@ class Training:
         else:
             self.model.train()
             self.optimizer.zero_grad()
-            loss = self.recipe.loss.function(self.model(inputs), targets)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+                outputs = self.model(inputs)
+            loss = self.recipe.loss.function(outputs.float(), targets)
             loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return loss.item()  # waits for a GPU: the criteria want each step's loss
@@ -131,13 +147,17 @@ class Training:
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items() if value is not None}
         tensors["random.order"] = self.epoch_started_at
         tensors["random.torch"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
         position = {
             "step": self.step,
             "epoch": self.epoch,
             "position": self.position,
             "criteria": {criterion.reason: criterion.state() for criterion in self.criteria},
         }
-        return Checkpoint({name: tensor.detach().cpu().clone() for name, tensor in tensors.items()}, position)
+        return Checkpoint(
+            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, position
+        )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to a checkpoint of the same recipe (its `stop` may differ)."""
@@ -145,13 +165,19 @@ class Training:
         self.model.load_state_dict(under("model.", tensors))
         optimizer = copy.copy(self.optimizer.state_dict())
         optimizer["state"] = {}
+        learning = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         for name, tensor in under("optimizer.", tensors).items():
             index, key = name.split(".", 1)
+            parameter = learning[int(index)]
+            if tensor.shape == parameter.shape:  # laid out as the parameter is: fused kernels go through both in step
+                tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
             optimizer["state"].setdefault(int(index), {})[key] = tensor
         self.optimizer.load_state_dict(optimizer)
         self.epoch_started_at = tensors["random.order"]
         self.order.set_state(self.epoch_started_at)
         torch.set_rng_state(tensors["random.torch"])
+        if self.device.type == "cuda" and "random.cuda" in tensors:  # a checkpoint of a CPU has none
+            torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
         self.step, self.epoch, self.position = (position[key] for key in ("step", "epoch", "position"))
         if self.position == len(self.data.parts["train"]):  # the epoch is over: its permutation has been drawn
             torch.randperm(self.position, generator=self.order)

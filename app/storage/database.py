@@ -108,7 +108,8 @@ def _sqlite(url: str) -> Engine:
 
 
 def _postgres(url: str) -> Engine:
-    options = "-c statement_timeout=60000 -c lock_timeout=10000"
+    # A process that was frozen in mid-transaction is cut off in the end, so that its run can be taken over.
+    options = "-c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000"
     return create_engine(
         url,
         pool_pre_ping=True,

@@ -3,13 +3,16 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
+from app.storage.database import Database
 from tests.conftest import Workers
 from tests.test_main_job import ended
 
@@ -69,12 +72,44 @@ def test_a_killed_child_or_worker_loses_no_step(client: TestClient, workers: Wor
     assert outcome(client, run) == outcome(client, undisturbed)
 
 
+def freeze(database: Database, run: str, worker: int) -> None:
+    """Stop a worker and its children between two transactions: nobody else can have what a frozen process locked."""
+    while True:
+        for process in (worker, *children(worker)):
+            os.kill(process, signal.SIGSTOP)
+        if is_free(database, run):
+            return
+        for process in (worker, *children(worker)):
+            os.kill(process, signal.SIGCONT)
+        time.sleep(0.05)
+
+
+def is_free(database: Database, run: str) -> bool:
+    """Whether the run's row can be written within a moment."""
+    short, begin = (
+        ("PRAGMA busy_timeout=200", "BEGIN IMMEDIATE")
+        if database.is_sqlite
+        else ("SET lock_timeout=200", f"SELECT 1 FROM runs WHERE id = '{run}' FOR UPDATE")
+    )
+    connection = database.engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute(short)
+        cursor.execute(begin)
+    except (sqlite3.OperationalError, psycopg.OperationalError):
+        return False
+    else:
+        connection.rollback()
+        return True
+    finally:
+        connection.invalidate()  # its timeout is not for others
+
+
 def test_a_frozen_worker_that_comes_back_changes_nothing(client: TestClient, workers: Workers) -> None:
     frozen = workers.start(lease=1.0)
     run = client.post("/runs", json=REQUEST).json()["id"]
     until_step(client, run, 1)
-    for process in (frozen.pid, *children(frozen.pid)):
-        os.kill(process, signal.SIGSTOP)
+    freeze(client.app.state.database, run, frozen.pid)  # type: ignore[attr-defined]
     second = workers.start(lease=1.0)
     found = ended(client, run)
     assert found["status"] == "succeeded" and found["attempt"] == 2

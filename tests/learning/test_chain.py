@@ -3,6 +3,7 @@ import torch
 
 from app.learning.data import Data
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid, Tanh
+from app.learning.layers.structure import Block
 from app.learning.losses import LOSSES
 from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
 from app.learning.preprocessing import Affine
@@ -12,6 +13,10 @@ from app.learning.training import Recipe, Training
 CHAINS: dict[str, list[Layer]] = {
     "linear": [],
     "relu": [Linear(8), ReLU()],
+    "without bias": [Linear(8, bias=False), ReLU()],
+    "nested": [Block((Linear(6), Tanh()), repeat=2)],
+    "frozen below": [Linear(8, trainable=False), ReLU(), Linear(5), Tanh()],
+    "frozen in the middle, slow at the bottom": [Linear(8, lr_factor=0.1), ReLU(), Linear(5, trainable=False), Tanh()],
     "starts with an activation": [Tanh(), Linear(8), Sigmoid()],
     "deep": [Linear(8), Sigmoid(), Linear(7), Tanh(), ReLU(), Linear(6), Linear(5), ReLU()],
 }
@@ -47,11 +52,12 @@ def test_its_gradients_are_those_of_the_definition(layers: list[Layer], loss: st
     run = training(layers, loss, SGD())
     assert run.chain is not None
     run.model.double()
-    for parameter in run.model.parameters():
+    learning = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
+    for parameter in learning:
         parameter.grad = torch.empty_like(parameter)
     inputs, targets = run.data.batch(torch.arange(16), run.device)
     inputs, targets = inputs.double(), targets.double() if targets.is_floating_point() else targets
     run.chain.learn(inputs, targets)
-    expected = torch.autograd.grad(run.recipe.loss.function(run.model(inputs), targets), list(run.model.parameters()))
-    for parameter, gradient in zip(run.model.parameters(), expected, strict=True):
+    expected = torch.autograd.grad(run.recipe.loss.function(run.model(inputs), targets), learning)
+    for parameter, gradient in zip(learning, expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-10, atol=1e-12)

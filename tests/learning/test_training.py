@@ -22,6 +22,13 @@ def training(optimizer: Optimizer, **stop: object) -> Training:
     return Training(recipe, data, torch.device("cpu"))
 
 
+def as_trained(run: Training, shape: tuple[int, ...]) -> Trained:
+    """The network as its weights file has it."""
+    return Trained(
+        run.model, run.recipe.layers, shape, "classification", list("abc"), Affine(), Affine(), None, run.step
+    )
+
+
 @pytest.mark.parametrize("optimizer", [SGD(), Momentum(), Adam()], ids=lambda o: o.name)
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 7])  # within an epoch, at its end (3), and in the next ones
 def test_a_restored_training_goes_on_with_the_same_bits(optimizer: Optimizer, at: int) -> None:
@@ -32,17 +39,7 @@ def test_a_restored_training_goes_on_with_the_same_bits(optimizer: Optimizer, at
     for step in stopped.steps():
         if step.number == at:
             break
-    network = Trained(
-        stopped.model,
-        stopped.recipe.layers,
-        (4,),
-        "classification",
-        list("abc"),
-        Affine(),
-        Affine(),
-        None,
-        stopped.step,
-    )
+    network = as_trained(stopped, (4,))
     file = checkpoint_to_safetensors(stopped.checkpoint(), network)
     restored = training(optimizer, max_epochs=4)
     restored.restore(checkpoint_from_safetensors(file))

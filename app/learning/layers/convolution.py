@@ -1,0 +1,122 @@
+"""Layers for pictures: convolution and pooling (lecture, VGG)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from app.learning.errors import InvalidChoice
+from app.learning.fields import bounded
+from app.learning.layers.entry import (
+    FACTOR_DOC,
+    INIT_DOC,
+    TRAINABLE_DOC,
+    Init,
+    Parameterless,
+    Shape,
+    initialise,
+    learning,
+    needs_picture,
+)
+
+
+def slid(size: int, kernel_size: int, stride: int, padding: int, field: str) -> int:
+    """How many places a window of `kernel_size` has on `size` pixels. Raises InvalidChoice when it has none."""
+    if size + 2 * padding < kernel_size:
+        room = f"{size} pixels" + (f" and {padding} of padding on each side" if padding else "")
+        raise InvalidChoice(
+            f"/{field}", f"a window of {kernel_size} does not fit on {room}; at most {size + 2 * padding}"
+        )
+    return (size + 2 * padding - kernel_size) // stride + 1
+
+
+@dataclass(frozen=True)
+class Conv2d:
+    """Convolution: one small window of weights slides over the picture, for each output channel another one."""
+
+    type: ClassVar[str] = "conv2d"
+    formula: ClassVar[str] = "y[c, i, j] = b[c] + Σ w[c, k, u, v]·x[k, i·s + u, j·s + v]"
+    derivative: ClassVar[str | None] = "∂L/∂w[c, k, u, v] = Σ ∂L/∂y[c, i, j]·x[k, i·s + u, j·s + v]"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "finds a pattern wherever it stands",
+        "few parameters, whatever the picture's size",
+    )
+    drawbacks: ClassVar[tuple[str, ...]] = ("sees only as far as its window", "many products for each parameter")
+    caution: ClassVar[str | None] = None
+
+    channels: int = bounded(doc="how many output channels the layer has", ge=1, le=10**5)
+    kernel_size: int = bounded(3, doc="side of the window", ge=1, le=1000)
+    stride: int = bounded(1, doc="how far the window moves", ge=1, le=1000)
+    padding: int | None = bounded(
+        None, doc="zeros on each side; null: (kernel_size − 1) / 2, which keeps the size at stride 1", ge=0, le=1000
+    )
+    bias: bool = bounded(True, doc="whether b is learnt")
+    init: Init = bounded("default", doc=INIT_DOC)
+    trainable: bool = bounded(True, doc=TRAINABLE_DOC)
+    lr_factor: float = bounded(1.0, doc=FACTOR_DOC, gt=0, le=1e3)
+
+    @property
+    def has_parameters(self) -> bool:
+        return True
+
+    @property
+    def zeros(self) -> int:
+        """The padding on each side."""
+        return (self.kernel_size - 1) // 2 if self.padding is None else self.padding
+
+    def output_shape(self, shape: Shape) -> Shape:
+        _, *sides = needs_picture(shape, self.type)
+        return (
+            self.channels,
+            *(slid(side, self.kernel_size, self.stride, self.zeros, "kernel_size") for side in sides),
+        )
+
+    def parameters(self, shape: Shape) -> int:
+        return (shape[0] * self.kernel_size**2 + self.bias) * self.channels
+
+    def multiply_adds(self, shape: Shape) -> int:
+        channels, height, width = self.output_shape(shape)
+        return shape[0] * self.kernel_size**2 * channels * height * width
+
+    def module(self, shape: Shape) -> nn.Module:
+        module = nn.Conv2d(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, bias=self.bias)
+        initialise(module, self.init)
+        return learning(module, self.trainable, self.lr_factor)
+
+
+@dataclass(frozen=True)
+class _Pool(Parameterless):
+    kernel_size: int = bounded(2, doc="side of the window", ge=1, le=1000)
+    stride: int | None = bounded(None, doc="how far the window moves; null: its own side", ge=1, le=1000)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        channels, *sides = needs_picture(shape, "pooling")
+        stride = self.stride or self.kernel_size
+        return (channels, *(slid(side, self.kernel_size, stride, 0, "kernel_size") for side in sides))
+
+
+@dataclass(frozen=True)
+class MaxPool2d(_Pool):
+    """The largest number of each window: a picture of half the size keeps what was found, not quite where."""
+
+    type: ClassVar[str] = "max_pool2d"
+    formula: ClassVar[str] = "y[c, i, j] = max x[c, i·s + u, j·s + v]"
+    derivative: ClassVar[str | None] = "1 where the maximum stands, 0 elsewhere"
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.MaxPool2d(self.kernel_size, self.stride)
+
+
+@dataclass(frozen=True)
+class AvgPool2d(_Pool):
+    """The mean of each window."""
+
+    type: ClassVar[str] = "avg_pool2d"
+    formula: ClassVar[str] = "y[c, i, j] = mean x[c, i·s + u, j·s + v]"
+    derivative: ClassVar[str | None] = "1 / kernel_size² everywhere in the window"
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.AvgPool2d(self.kernel_size, self.stride)
+
+
+ENTRIES = (Conv2d, MaxPool2d, AvgPool2d)

@@ -1,0 +1,206 @@
+"""Layers made of layers, and the one that only changes the shape."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from app.learning.errors import InvalidChoice
+from app.learning.fields import bounded
+from app.learning.layers.entry import Layer, Parameterless, Shape
+
+
+@dataclass(frozen=True)
+class Flatten(Parameterless):
+    """A picture as one row of numbers. It is put before a linear layer by itself where a picture comes in."""
+
+    type: ClassVar[str] = "flatten"
+    formula: ClassVar[str] = "(channels, height, width) → (channels·height·width)"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (prod(shape),)
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.Flatten()
+
+
+@dataclass(frozen=True)
+class _Nest:
+    """Layers one after another as one layer."""
+
+    derivative: ClassVar[str | None] = None
+    advantages: ClassVar[tuple[str, ...]] = ()
+    drawbacks: ClassVar[tuple[str, ...]] = ()
+    caution: ClassVar[str | None] = None
+
+    layers: tuple[Layer, ...] = bounded(doc="what is in it")
+
+    @property
+    def has_parameters(self) -> bool:
+        return any(layer.has_parameters for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class Block(_Nest):
+    """The same layers several times over, each time with parameters of their own."""
+
+    type: ClassVar[str] = "block"
+    formula: ClassVar[str] = "y = f(f(…f(x)))"
+
+    repeat: int = bounded(1, doc="how many times", ge=1, le=100)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        for _ in range(self.repeat):
+            shape = through(self.layers, shape)
+        return shape
+
+    def parameters(self, shape: Shape) -> int:
+        return sum(count.parameters for count in self._counted(shape))
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return sum(count.multiply_adds for count in self._counted(shape))
+
+    def _counted(self, shape: Shape) -> "list[Counted]":
+        found = []
+        for _ in range(self.repeat):
+            found.append(counted(self.layers, shape))
+            shape = through(self.layers, shape)
+        return found
+
+    def module(self, shape: Shape) -> nn.Module:
+        modules: list[nn.Module] = []
+        for _ in range(self.repeat):
+            modules += chain(self.layers, shape)
+            shape = through(self.layers, shape)
+        return nn.Sequential(*modules)
+
+
+@dataclass(frozen=True)
+class Residual(_Nest):
+    """Layers with a shortcut around them: they learn what to add to their input.
+
+    He et al. 2016, https://arxiv.org/abs/1512.03385. Where the shape changes the shortcut is a projection without
+    bias: a 1×1 convolution for pictures, a linear layer for rows.
+    """
+
+    type: ClassVar[str] = "residual"
+    formula: ClassVar[str] = "y = f(x) + x"
+    derivative: ClassVar[str | None] = "f′(x) + 1: the gradient has a way past the layers"
+    advantages: ClassVar[tuple[str, ...]] = ("gradients reach the first layers of deep networks",)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        out = through(self.layers, shape)
+        if len(out) != len(shape):
+            raise InvalidChoice(
+                "/layers", f"{list(out)} comes out of the layers, which cannot be added to {list(shape)}"
+            )
+        if len(shape) == 3:
+            stride = _stride(shape, out)
+            if any(-(-side // stride) != end for side, end in zip(shape[1:], out[1:], strict=True)):
+                raise InvalidChoice(
+                    "/layers", f"{list(shape)} cannot be brought to the layers' {list(out)} by steps of one length"
+                )
+        return out
+
+    def parameters(self, shape: Shape) -> int:
+        return counted(self.layers, shape).parameters + self._projection(shape)
+
+    def multiply_adds(self, shape: Shape) -> int:
+        out = self.output_shape(shape)
+        return counted(self.layers, shape).multiply_adds + self._projection(shape) * prod(out[1:])
+
+    def _projection(self, shape: Shape) -> int:
+        out = self.output_shape(shape)
+        return 0 if out == shape else shape[0] * out[0]
+
+    def module(self, shape: Shape) -> nn.Module:
+        out = self.output_shape(shape)
+        shortcut: nn.Module = nn.Identity()
+        if out != shape and len(shape) == 3:
+            shortcut = nn.Conv2d(shape[0], out[0], 1, _stride(shape, out), bias=False)
+        elif out != shape:
+            shortcut = nn.Linear(shape[0], out[0], bias=False)
+        return Sum(nn.Sequential(*chain(self.layers, shape)), shortcut)
+
+
+class Sum(nn.Module):
+    """f(x) + shortcut(x)."""
+
+    def __init__(self, layers: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.layers, self.shortcut = layers, shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.layers(x) + self.shortcut(x)
+        return found
+
+
+def _stride(shape: Shape, out: Shape) -> int:
+    return max(1, round(shape[1] / out[1]))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer at its place. `pointer` leads to it from the list it stands in; `implied`: nobody wrote it."""
+
+    layer: Layer
+    pointer: str
+    shape: Shape
+    output_shape: Shape
+    implied: bool = False
+
+
+@lru_cache(1000)  # layers within layers would be asked for their shapes again and again
+def placed(layers: tuple[Layer, ...], shape: Shape) -> tuple[Placed, ...]:
+    """Each layer with the shapes around it, and a flatten where a picture comes to a linear layer.
+
+    Raises InvalidChoice, with a pointer that begins behind the list: `/3/kernel_size`.
+    """
+    found = []
+    for index, layer in enumerate(layers):
+        if layer.type == "linear" and len(shape) > 1:
+            flat = Flatten()
+            found.append(Placed(flat, f"/{index}", shape, flat.output_shape(shape), implied=True))
+            shape = found[-1].output_shape
+        try:
+            out = layer.output_shape(shape)
+        except InvalidChoice as error:
+            raise InvalidChoice(f"/{index}{error.pointer}", error.detail) from error
+        found.append(Placed(layer, f"/{index}", shape, out))
+        shape = out
+    return tuple(found)
+
+
+def through(layers: tuple[Layer, ...], shape: Shape) -> Shape:
+    """The shape that comes out of nested layers."""
+    try:
+        return placed(layers, shape)[-1].output_shape if layers else shape
+    except InvalidChoice as error:
+        raise InvalidChoice(f"/layers{error.pointer}", error.detail) from error
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many numbers are learnt, and how many products are added up for one example."""
+
+    parameters: int
+    multiply_adds: int
+
+
+def counted(layers: tuple[Layer, ...], shape: Shape) -> Counted:
+    """What layers one after another learn and compute."""
+    found = placed(layers, shape)
+    return Counted(
+        sum(place.layer.parameters(place.shape) for place in found),
+        sum(place.layer.multiply_adds(place.shape) for place in found),
+    )
+
+
+def chain(layers: tuple[Layer, ...], shape: Shape) -> list[nn.Module]:
+    """The modules of layers one after another."""
+    return [place.layer.module(place.shape) for place in placed(layers, shape)]
+
+
+ENTRIES = (Flatten, Block, Residual)

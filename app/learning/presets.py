@@ -1,0 +1,142 @@
+"""Networks and whole recipes to begin with; a request may change any field of one.
+
+A recipe's figures are those of the built-in `notmnist`, measured by `tests/test_results.py` over five seeds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.learning.layers import Shape
+
+
+@dataclass(frozen=True)
+class Preset:
+    """`request` holds fields of a run's request (no dataset); the shapes are what the network is made for."""
+
+    name: str
+    summary: str
+    input_shape: Shape
+    outputs: int
+    layers: list[dict[str, Any]]
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+
+def linear(units: int) -> dict[str, Any]:
+    return {"type": "linear", "units": units}
+
+
+def conv(channels: int, kernel_size: int = 3, **fields: Any) -> dict[str, Any]:
+    return {"type": "conv2d", "channels": channels, "kernel_size": kernel_size} | fields
+
+
+def vgg_stage(channels: int, convolutions: int) -> list[dict[str, Any]]:
+    """So many convolutions of one width with ReLU, then a picture of half the size (the lecture's drawing of VGG)."""
+    return [{"type": "block", "repeat": convolutions, "layers": [conv(channels), RELU]}, POOL]
+
+
+RELU, POOL, FLATTEN, SOFTMAX = ({"type": kind} for kind in ("relu", "max_pool2d", "flatten", "softmax"))
+LECTURE = {
+    "loss": "cross_entropy",
+    "optimizer": {"name": "sgd", "lr": 0.1},
+    "batch_size": "full",
+    "stop": {"max_epochs": 2000},
+    "split": {"stratify": False},
+}
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset("linear", "One linear layer: what can be had without a nonlinearity.", (1, 28, 28), 10, []),
+        Preset(
+            "mlp",
+            "Two wide hidden layers with dropout: the best that fully connected layers do on small pictures.",
+            (1, 28, 28),
+            10,
+            [linear(1024), RELU, {"type": "dropout", "p": 0.5}, linear(512), RELU, {"type": "dropout", "p": 0.5}],
+            {"normalise": "standard", "optimizer": {"name": "adam", "lr": 0.001}, "stop": {"max_epochs": 30}},
+        ),
+        Preset(
+            "lenet",
+            "LeNet-5 (LeCun et al. 1998) with ReLU and max pooling.",
+            (1, 28, 28),
+            10,
+            [conv(6, 5), RELU, POOL, conv(16, 5, padding=0), RELU, POOL, FLATTEN, linear(120), RELU, linear(84), RELU],
+            {"normalise": "standard", "optimizer": {"name": "adam", "lr": 0.001}, "stop": {"max_epochs": 15}},
+        ),
+        Preset(
+            "vgg_small",
+            "The idea of VGG for pictures of 28×28: smaller in space, deeper in channels, then fully connected.",
+            (1, 28, 28),
+            10,
+            [*vgg_stage(32, 2), *vgg_stage(64, 2), FLATTEN, linear(256), RELU, {"type": "dropout", "p": 0.5}],
+            {
+                "normalise": "standard",
+                "optimizer": {"name": "adam", "lr": 0.001},
+                "batch_size": 64,
+                "stop": {"max_epochs": 10},
+            },
+        ),
+        Preset(
+            "vgg16",
+            "VGG-16 (Simonyan & Zisserman 2015, configuration D) for pictures of 224×224 in colour; to be inspected.",
+            (3, 224, 224),
+            1000,
+            [
+                *vgg_stage(64, 2),
+                *vgg_stage(128, 2),
+                *vgg_stage(256, 3),
+                *vgg_stage(512, 3),
+                *vgg_stage(512, 3),
+                FLATTEN,
+                {"type": "block", "repeat": 2, "layers": [linear(4096), RELU, {"type": "dropout", "p": 0.5}]},
+            ],
+        ),
+        Preset(
+            "lecture_classifier_as_written",
+            "The lecture's classifier as it is written: a softmax before cross_entropy, which takes one itself.",
+            (1, 28, 28),
+            10,
+            [linear(256), RELU, linear(10), SOFTMAX],
+            LECTURE,
+        ),
+        Preset(
+            "lecture_classifier",
+            "The lecture's classifier without the softmax that is one too many.",
+            (1, 28, 28),
+            10,
+            [linear(256), RELU],
+            LECTURE,
+        ),
+        Preset(
+            "lecture_regressor",
+            "The lecture's regression of a table: full batch, Adam, nothing scaled, no validation.",
+            (10,),
+            1,
+            [linear(64), RELU],
+            {
+                "loss": "mse",
+                "optimizer": {"name": "adam"},
+                "batch_size": "full",
+                "stop": {"max_epochs": 3000},
+                "scaling": {"inputs": "none", "target": "none"},
+            },
+        ),
+    )
+}
+
+
+def under(preset: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with what it does not say taken from the preset, field by field.
+
+    Other layers are another network, and another optimizer (or loss) has other fields: those replace the preset's.
+    """
+    found = dict(preset)
+    for name, value in request.items():
+        below = found.get(name)
+        if not isinstance(value, Mapping) or not isinstance(below, Mapping) or name == "model":
+            found[name] = value
+        else:
+            same = value.get("name", below.get("name")) == below.get("name")
+            found[name] = under(below, value) if same else value
+    return found
