@@ -164,7 +164,8 @@ def layer(word: str) -> dict[str, Any]:
 def train(
     dataset: Annotated[str, typer.Argument(help="such as notmnist")],
     layers: Annotated[str | None, typer.Option(help="such as: --layers 256 relu 64 tanh")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adam, momentum or sgd")] = None,
+    preset: Annotated[str | None, typer.Option(help="a network by name, such as vgg_small, with its recipe")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="such as adam, momentum or sgd")] = None,
     lr: Annotated[float | None, typer.Option(help="learning rate")] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
     batch_size: Annotated[str | None, typer.Option(help="a number, or full")] = None,
@@ -177,8 +178,11 @@ def train(
     request: dict[str, Any] = {"dataset": dataset}
     if layers is not None:
         request["model"] = {"layers": [layer(word) for word in layers.split()]}
+    if preset is not None:
+        request["model"] = request.get("model", {}) | {"preset": preset}
     if optimizer is not None or lr is not None:
-        request["optimizer"] = {"name": optimizer or "adam"} | ({} if lr is None else {"lr": lr})
+        named = {"name": optimizer or "adam"} if optimizer or not preset else {}  # a preset has its own
+        request["optimizer"] = named | ({} if lr is None else {"lr": lr})
     if epochs is not None:
         request["stop"] = {"max_epochs": epochs}
     if batch_size is not None:

@@ -15,6 +15,7 @@ import pytest
 from app.errors import AppError
 from app.settings import Settings
 from tests.datasets.archives import letters, zipped
+from tools import tables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -69,6 +70,16 @@ def test_ones_own_pictures_become_a_dataset_as_its_page_says(service: str, tmp_p
     printed = run_shell((ROOT / "docs/your-own-dataset.md").read_text(), service, tmp_path)
     assert '"predictions":[{"label"' in printed
     assert (tmp_path / "preview.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_networks_are_inspected_and_presets_trained_as_their_page_says(service: str, tmp_path: Path) -> None:
+    printed = run_shell((ROOT / "docs/architectures.md").read_text(), service, tmp_path)
+    assert '"multiply_adds"' in printed and '"status":"queued"' in printed
+
+
+def test_the_tables_are_those_of_the_code() -> None:
+    page = (ROOT / "docs/architectures.md").read_text()
+    assert tables.layers() in page and tables.presets() in page
 
 
 def test_the_command_lines_work_in_their_order(service: str, tmp_path: Path) -> None:
