@@ -18,15 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from app.api.catalogue import install_builtin
-from app.api.requests import RunRequest
-from app.api.resolution import resolve
 from app.learning.training import Step, Training
-from app.storage import datasets, leases, migrate, runs
+from app.storage import leases, runs
 from app.storage.database import Database, database_now
-from app.storage.files import Files, LocalFiles
+from app.storage.files import Files
 from bench.report import figure
-from bench.service import home
+from bench.store import store
 from worker import preparation
 from worker.trainer import Attempt
 
@@ -103,13 +100,9 @@ def plain(data: Any, with_metrics: bool) -> float:
 
 def main() -> None:
     torch.set_num_threads(THREADS)
-    with home() as folder, patch.object(preparation, "Training", Clocked):
-        database, files = Database(f"sqlite:///{folder}/bench.db"), LocalFiles(folder / "files")
-        migrate.upgrade(database)
-        install_builtin(database, files)
-        body = RunRequest.model_validate({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
-        with database.read() as db:
-            request, _ = resolve(body, datasets.get(db, "notmnist"), files)
+    with store() as found, patch.object(preparation, "Training", Clocked):
+        folder, database, files = found.folder, found.database, found.files
+        request = found.resolved({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
         data = preparation.prepare(request, files, CPU)[0].data
         rivals: dict[str, Callable[[], float]] = {
             "plain, steps alone": lambda: plain(data, with_metrics=False),
@@ -124,7 +117,6 @@ def main() -> None:
             for name, rival in rivals.items():
                 took[name].append(rival())
             shares.append(1 - Clocked.last.learning / took["trainer, recording"][-1])
-        database.close()
 
     def ratio(slower: str, faster: str) -> float:
         return statistics.median(a / b for a, b in zip(took[slower], took[faster], strict=True))

@@ -1,0 +1,41 @@
+"""A database and files of one's own for a figure, with the built-in datasets, and requests resolved against them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.api.catalogue import install_builtin
+from app.api.requests import RunRequest
+from app.api.resolution import resolve
+from app.storage import datasets, migrate
+from app.storage.database import Database
+from app.storage.files import Files, LocalFiles
+from bench.service import home
+
+
+@dataclass(frozen=True)
+class Store:
+    """What a trainer works on."""
+
+    folder: Path
+    database: Database
+    files: Files
+
+    def resolved(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The request as it will be trained."""
+        body = RunRequest.model_validate(request)
+        with self.database.read() as db:
+            return resolve(body, datasets.get(db, body.dataset), self.files)[0]
+
+
+@contextmanager
+def store() -> Iterator[Store]:
+    """In a folder that is deleted afterwards."""
+    with home() as folder:
+        database, files = Database(f"sqlite:///{folder}/bench.db"), LocalFiles(folder / "files")
+        migrate.upgrade(database)
+        install_builtin(database, files)
+        yield Store(folder, database, files)
+        database.close()
