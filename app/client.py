@@ -164,7 +164,7 @@ def layer(word: str) -> dict[str, Any]:
 def train(
     dataset: Annotated[str, typer.Argument(help="such as notmnist")],
     layers: Annotated[str | None, typer.Option(help="such as: --layers 256 relu 64 tanh")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adam, momentum or sgd")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="such as sgd, momentum or adam")] = None,
     lr: Annotated[float | None, typer.Option(help="learning rate")] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
     batch_size: Annotated[str | None, typer.Option(help="a number, or full")] = None,

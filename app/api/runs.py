@@ -260,8 +260,12 @@ def _merged(model: type[RunRequest] | type[StopRequest], old: dict[str, Any], ne
     for field, value in new.items():
         both = isinstance(value, dict) and isinstance(merged.get(field), dict)
         # Another optimizer has other hyperparameters, other layers are another network: those replace.
-        replaces = field == "model" or (field == "optimizer" and "name" in value) if both else True
-        merged[field] = value if replaces else merged[field] | value
+        if not both or field == "model" or (field == "optimizer" and "name" in value):
+            merged[field] = value
+        elif field == "optimizer" and "formulas" in value:
+            merged[field] = {"name": merged[field]["name"]} | value
+        else:
+            merged[field] = merged[field] | value
     try:
         found: dict[str, Any] = model.model_validate(merged).model_dump(mode="json")
     except ValidationError as error:

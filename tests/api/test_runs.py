@@ -115,10 +115,12 @@ def test_again_makes_a_new_run_of_the_request_with_changes(client: TestClient) -
     second = client.post(f"/runs/{first['id']}/again", json={"seed": 7, "optimizer": {"lr": 0.25}})
     assert second.status_code == 202
     assert second.json()["id"] != first["id"]
-    changed = {"seed": 7, "optimizer": {"name": "sgd", "lr": 0.25}}
+    changed = {"seed": 7, "optimizer": first["request"]["optimizer"] | {"lr": 0.25}}
     assert second.json()["request"] == first["request"] | changed
     refused = client.post(f"/runs/{first['id']}/again", json={"optimizer": {"momentum": 0.9}})
     assert refused.status_code == 422 and "momentum" in refused.text  # sgd takes none
+    other = client.post(f"/runs/{first['id']}/again", json={"optimizer": {"formulas": "lecture"}}).json()
+    assert other["request"]["optimizer"] == {"name": "sgd", "formulas": "lecture", "lr": 0.1}
 
 
 def test_a_deleted_run_is_gone_with_its_files(client: TestClient, workers: Workers, settings: Settings) -> None:

@@ -5,10 +5,11 @@ from app.learning.data import Data
 from app.learning.export import Trained, checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.layers import Linear, ReLU
 from app.learning.losses import LOSSES
-from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
+from app.learning.optimizers import SGD, Adam, Optimizer
 from app.learning.preprocessing import Affine
 from app.learning.stopping import DivergenceLimits, Stop
 from app.learning.training import Recipe, Training
+from tests.learning.test_optimizers import EVERY_OPTIMIZER
 
 
 def training(optimizer: Optimizer, **stop: object) -> Training:
@@ -22,7 +23,7 @@ def training(optimizer: Optimizer, **stop: object) -> Training:
     return Training(recipe, data, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("optimizer", [SGD(), Momentum(), Adam()], ids=lambda o: o.name)
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 7])  # within an epoch, at its end (3), and in the next ones
 def test_a_restored_training_goes_on_with_the_same_bits(optimizer: Optimizer, at: int) -> None:
     undisturbed = training(optimizer, max_epochs=4)
