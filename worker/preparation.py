@@ -14,6 +14,7 @@ from app.learning.layers import Layer
 from app.learning.losses import LOSSES
 from app.learning.optimizers import optimizer_from_json
 from app.learning.preprocessing import fit_border, fit_columns, fit_pictures
+from app.learning.schedules import schedule_from_json
 from app.learning.stopping import DivergenceLimits, Stop
 from app.learning.training import Recipe, Training
 from app.storage.files import Files
@@ -102,6 +103,7 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
         batch_size=None if request["batch_size"] == "full" else request["batch_size"],
         stop=stop,
         seed=request["seed"],
+        schedule=schedule_from_json(request.get("schedule", {"name": "constant"})),  # runs of before have none
     )
     return Training(recipe, data, device), Prepared(
         layers, arrays, data, fit_border(inputs, train) if pictures else None

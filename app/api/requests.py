@@ -2,14 +2,25 @@
 
 import dataclasses
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    create_model,
+    model_validator,
+)
 
 from app.learning.layers import LAYERS
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
+from app.learning.schedules import SCHEDULES
 from app.learning.stopping import DivergenceLimits, Stop
 
 
@@ -86,7 +97,22 @@ LayerRequest: Any = Annotated[
     Union[tuple(_model(entry, "type") for entry in LAYERS.values())],  # noqa: UP007
     Field(discriminator="type"),
 ]
+
+
+def _or_name(choice: Any, names: Iterable[str]) -> Any:
+    """A choice of models by name, for which the name alone may stand."""
+
+    def spelt_out(value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    either = choice | Literal[tuple(names)]
+    return Annotated[choice, BeforeValidator(spelt_out, json_schema_input_type=either)]
+
+
 OptimizerRequest: Any = _one_of({name: _optimizer_model(name) for name in OPTIMIZERS}, "name")
+ScheduleRequest: Any = _or_name(
+    _one_of({name: _model(entry, "name") for name, entry in SCHEDULES.items()}, "name"), SCHEDULES
+)
 DivergenceRequest = _model(DivergenceLimits)
 
 
@@ -140,6 +166,11 @@ class RunRequest(Strict):
     model: ModelRequest = Field(default_factory=ModelRequest)
     loss: Literal[tuple(LOSSES)] | None = None  # type: ignore[valid-type]
     optimizer: OptimizerRequest = Field({"name": "adam"}, validate_default=True)
+    schedule: ScheduleRequest = Field(
+        {"name": "constant"},
+        validate_default=True,
+        description="what lr is multiplied by in each step; a name, or an object with the schedule's fields",
+    )
     batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] = Field(
         128, description='examples a step; "full" is gradient descent on all the training data'
     )

@@ -16,7 +16,7 @@ from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, RunDep
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.problems import binary, problems
 from app.api.requests import ResumeRequest, RunRequest, StopRequest
-from app.api.resolution import environment, must_end, resolve
+from app.api.resolution import environment, has_an_end, must_end, resolve
 from app.api.results import (
     CancelledAnswer,
     CheckpointAnswer,
@@ -181,6 +181,7 @@ def resume(
             raise Conflict(f"the run has failed; POST /runs/{id}/again makes a new run of it")
         stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop")
         must_end(stop)
+        has_an_end(run.request.get("schedule", {"name": "constant"}), stop)
         done = run.progress.get("step", 0) if run.checkpoint else 0
         epochs = run.progress.get("epoch", 0) if run.checkpoint else 0
         for field, already in (("max_steps", done), ("max_epochs", epochs)):
@@ -259,8 +260,8 @@ def _merged(model: type[RunRequest] | type[StopRequest], old: dict[str, Any], ne
     merged = dict(old)
     for field, value in new.items():
         both = isinstance(value, dict) and isinstance(merged.get(field), dict)
-        # Another optimizer has other hyperparameters, other layers are another network: those replace.
-        if not both or field == "model" or (field == "optimizer" and "name" in value):
+        # Another optimizer or schedule has other fields, other layers are another network: those replace.
+        if not both or field == "model" or (field in ("optimizer", "schedule") and "name" in value):
             merged[field] = value
         elif field == "optimizer" and "formulas" in value:
             merged[field] = {"name": merged[field]["name"]} | value

@@ -5,8 +5,9 @@ CPU with the same number of threads, the steps that the first would have yielded
 """
 
 import copy
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from app.learning.evaluation import Metrics, measure
 from app.learning.layers import Layer, Shape
 from app.learning.losses import Loss
 from app.learning.optimizers import Optimizer
+from app.learning.schedules import Constant, Schedule
 from app.learning.stopping import Seen, Stop
 
 
@@ -33,6 +35,7 @@ class Recipe:
     batch_size: int | None  # None: all the training data in each step
     stop: Stop
     seed: int
+    schedule: Schedule = field(default_factory=Constant)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Training:
         by_hand = device.type == "cpu" and Chain.fits(self.model)
         self.chain = Chain(self.model, recipe.loss) if by_hand else None
         self.optimizer = recipe.optimizer.build(self.model.parameters())
+        self.learning_rates = [group["lr"] for group in self.optimizer.param_groups]  # before the schedule
         self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU, so that every device sees one order
         self.epoch_started_at = self.order.get_state()
         self.step, self.epoch, self.position = 0, 0, 0
@@ -76,6 +80,13 @@ class Training:
     def steps_per_epoch(self) -> int:
         examples = len(self.data.parts["train"])
         return -(-examples // (self.recipe.batch_size or examples))
+
+    @property
+    def total_steps(self) -> float:
+        """After how many steps `max_steps` or `max_epochs` ends the run at the latest; ∞ without either."""
+        stop = self.recipe.stop
+        by_epochs = None if stop.max_epochs is None else stop.max_epochs * self.steps_per_epoch
+        return min((limit for limit in (stop.max_steps, by_epochs) if limit is not None), default=math.inf)
 
     def steps(self) -> Iterator[Step]:
         """Train until a criterion is reached, yielding after each step."""
@@ -113,6 +124,9 @@ class Training:
             self.optimizer.zero_grad()
             loss = self.recipe.loss.function(self.model(inputs), targets)
             loss.backward()  # type: ignore[no-untyped-call]
+        factor = self.recipe.schedule.factor(self.step, self.total_steps)
+        for group, lr in zip(self.optimizer.param_groups, self.learning_rates, strict=True):
+            group["lr"] = lr * factor
         self.optimizer.step()
         return loss.item()  # waits for a GPU: the criteria want each step's loss
 
