@@ -12,8 +12,9 @@ from app.learning.data import Data
 from app.learning.export import Trained, layers_from_json
 from app.learning.layers import Layer
 from app.learning.losses import LOSSES
-from app.learning.optimizers import OPTIMIZERS
+from app.learning.optimizers import optimizer_from_json
 from app.learning.preprocessing import fit_border, fit_columns, fit_pictures
+from app.learning.schedules import schedule_from_json
 from app.learning.stopping import DivergenceLimits, Stop
 from app.learning.training import Recipe, Training
 from app.storage.files import Files
@@ -88,9 +89,6 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
         prepare_targets=fit_columns("none" if classification else scaling["target"], targets, train),
     )
     layers = layers_from_json(request["model"]["layers"])
-    optimizer = {key: value for key, value in request["optimizer"].items() if key != "name"}
-    if "betas" in optimizer:
-        optimizer["betas"] = tuple(optimizer["betas"])
     limits = request["stop"]["divergence"]
     stop = Stop(
         max_epochs=request["stop"]["max_epochs"],
@@ -101,11 +99,12 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
         layers=layers,
         input_shape=arrays.shape,
         loss=LOSSES[request["loss"]],
-        optimizer=OPTIMIZERS[request["optimizer"]["name"]](**optimizer),
+        optimizer=optimizer_from_json(request["optimizer"]),
         batch_size=None if request["batch_size"] == "full" else request["batch_size"],
         stop=stop,
         seed=request["seed"],
         precision=request.get("precision", "fp32"),
+        schedule=schedule_from_json(request.get("schedule", {"name": "constant"})),  # runs of before have none
     )
     return Training(recipe, data, device), Prepared(
         layers, arrays, data, fit_border(inputs, train) if pictures else None

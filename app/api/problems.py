@@ -149,6 +149,12 @@ def _field_error(item: dict[str, Any], body: Any) -> FieldError:
             detail = f"{context['tag']!r} is none of {context['expected_tags']}"
             expected = [name.strip("' ") for name in context["expected_tags"].split(",")]
             detail += nearest(str(context["tag"]), expected)
+        case "union_tag_not_found":
+            field = context["discriminator"].strip("'()")
+            detail = f"an object is wanted whose field {field!r} says which one it is"
+        case "value_error":
+            detail = str(context["error"])
+            pointer += context["error"].pointer if isinstance(context["error"], InvalidChoice) else ""
         case "literal_error":
             expected = [name.strip("' ") for name in context["expected"].replace(" or ", ",").split(",")]
             detail += nearest(str(item["input"])[:100], expected)

@@ -3,14 +3,26 @@
 import dataclasses
 import types
 import typing
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    create_model,
+    model_validator,
+)
 
 from app.learning.layers import LAYERS, Layer
 from app.learning.losses import LOSSES
-from app.learning.optimizers import OPTIMIZERS
+from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
 from app.learning.presets import PRESETS, under
+from app.learning.schedules import SCHEDULES
 from app.learning.stopping import DivergenceLimits, Stop
 
 
@@ -50,25 +62,72 @@ def _sent(annotation: Any) -> Any:
     return annotation
 
 
-def _model(entry: type, tag: str | None = None) -> type[BaseModel]:
-    """The request model of an entry: its dataclass fields, and `tag` as the field that tells it from the others."""
+def _model(entry: type, *tags: str, **assumed: str) -> type[BaseModel]:
+    """The request model of an entry: its dataclass fields, `tags` as the fields that tell it from the others, and those
+    tags that are assumed when they are left out."""
     hints = typing.get_type_hints(entry)
     fields = {item.name: _field(item, hints[item.name]) for item in dataclasses.fields(entry)}
-    if tag is not None:
-        fields[tag] = (Literal[getattr(entry, tag)], ...)
+    fields |= {tag: (Literal[getattr(entry, tag)], ...) for tag in tags}
+    fields |= {tag: (Literal[value], value) for tag, value in assumed.items()}
+    checks: dict[str, Any] = {}
+    if hasattr(entry, "__post_init__"):  # it refuses some combinations of its fields
+
+        def combination(request: BaseModel) -> BaseModel:
+            entry(**{item.name: getattr(request, item.name) for item in dataclasses.fields(entry)})
+            return request
+
+        checks["combination"] = model_validator(mode="after")(combination)
+    named = f"{entry.__name__}Request"
     return create_model(
-        f"{entry.__name__}Request", __base__=Strict, __doc__=entry.__doc__, __module__=__name__, **fields
+        named, __base__=Strict, __doc__=entry.__doc__, __module__=__name__, __validators__=checks, **fields
     )
+
+
+def _tag_of(field: str, default: str | None = None) -> Callable[[Any], str | None]:
+    """Reads the field that tells which model a value is of; a name of its own, which stands in the refusal."""
+
+    def tag(value: Any) -> str | None:
+        found = value.get(field, default) if isinstance(value, dict) else getattr(value, field, default)
+        return found if isinstance(found, str) else None
+
+    tag.__name__ = field
+    return tag
+
+
+def _optimizer_model(name: str) -> Any:
+    """The forms of one optimizer, told apart by `formulas`."""
+    ours = _model(OPTIMIZERS[name], "name", formulas="torch")
+    if name not in LECTURE_FORMS:
+        return ours
+    return _one_of({"torch": ours, "lecture": _model(LECTURE_FORMS[name], "name", "formulas")}, "formulas", "torch")
+
+
+def _one_of(models: dict[str, Any], field: str, default: str | None = None) -> Any:
+    """One of the models, told by `field` of what was sent."""
+    tagged = tuple(Annotated[model, Tag(tag)] for tag, model in models.items())
+    return Annotated[Union[tagged], Discriminator(_tag_of(field, default))]  # noqa: UP007
 
 
 _layers = [_model(entry, "type") for entry in LAYERS.values()]
 LayerRequest: Any = Annotated[Union[tuple(_layers)], Field(discriminator="type")]  # noqa: UP007
 for _layer in _layers:
     _layer.model_rebuild()  # those that hold layers could not know before what a layer is
-OptimizerRequest: Any = Annotated[
-    Union[tuple(_model(entry, "name") for entry in OPTIMIZERS.values())],  # noqa: UP007
-    Field(discriminator="name"),
-]
+
+
+def _or_name(choice: Any, names: Iterable[str]) -> Any:
+    """A choice of models by name, for which the name alone may stand."""
+
+    def spelt_out(value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    either = choice | Literal[tuple(names)]
+    return Annotated[choice, BeforeValidator(spelt_out, json_schema_input_type=either)]
+
+
+OptimizerRequest: Any = _one_of({name: _optimizer_model(name) for name in OPTIMIZERS}, "name")
+ScheduleRequest: Any = _or_name(
+    _one_of({name: _model(entry, "name") for name, entry in SCHEDULES.items()}, "name"), SCHEDULES
+)
 DivergenceRequest = _model(DivergenceLimits)
 
 
@@ -135,6 +194,11 @@ class RunRequest(Strict):
     model: ModelRequest = Field(default_factory=ModelRequest)
     loss: Literal[tuple(LOSSES)] | None = None  # type: ignore[valid-type]
     optimizer: OptimizerRequest = Field({"name": "adam"}, validate_default=True)
+    schedule: ScheduleRequest = Field(
+        {"name": "constant"},
+        validate_default=True,
+        description="what lr is multiplied by in each step; a name, or an object with the schedule's fields",
+    )
     batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] = Field(
         128, description='examples a step; "full" is gradient descent on all the training data'
     )

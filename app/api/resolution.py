@@ -15,6 +15,7 @@ from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.export import layers_from_json, layers_to_json
 from app.learning.insight.warnings import warnings
 from app.learning.losses import DEFAULT_LOSS, LOSSES, Task
+from app.learning.schedules import SCHEDULES
 from app.storage.files import Files
 from app.storage.tables import Dataset
 
@@ -49,6 +50,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
         raise Invalid(detail, [FieldError("/split", detail)])
     train = _examples_to_learn_from(files, f"datasets/{dataset.id}", **wanted)
     must_end(resolved["stop"])
+    has_an_end(resolved["schedule"], resolved["stop"])
     optimizer = resolved["optimizer"]
     batch_size = None if resolved["batch_size"] == "full" else resolved["batch_size"]
     found = warnings(layers, resolved["loss"], arrays.outputs, optimizer["name"], optimizer["lr"], batch_size, train)
@@ -66,6 +68,13 @@ def must_end(stop: dict[str, Any]) -> None:
     if stop["max_epochs"] is None and stop["max_steps"] is None:
         detail = "nothing is left that must end the run; give max_epochs or max_steps"
         raise Invalid(detail, [FieldError("/stop", detail)])
+
+
+def has_an_end(schedule: dict[str, Any], stop: dict[str, Any]) -> None:
+    """Raises Invalid when the schedule needs to know how many steps the run has, and nothing says."""
+    if SCHEDULES[schedule["name"]].needs_total and stop["max_epochs"] is None and stop["max_steps"] is None:
+        detail = f"{schedule['name']} needs to know how long the run is; give stop.max_epochs or stop.max_steps"
+        raise Invalid(detail, [FieldError("/schedule", detail)])
 
 
 def environment(dataset: Dataset) -> dict[str, Any]:

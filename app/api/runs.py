@@ -16,7 +16,7 @@ from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, RunDep
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.problems import binary, problems
 from app.api.requests import ResumeRequest, RunRequest, StopRequest
-from app.api.resolution import environment, must_end, resolve
+from app.api.resolution import environment, has_an_end, must_end, resolve
 from app.api.results import (
     CancelledAnswer,
     CheckpointAnswer,
@@ -182,6 +182,7 @@ def resume(
             raise Conflict(f"the run has failed; POST /runs/{id}/again makes a new run of it")
         stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop")
         must_end(stop)
+        has_an_end(run.request.get("schedule", {"name": "constant"}), stop)
         done = run.progress.get("step", 0) if run.checkpoint else 0
         epochs = run.progress.get("epoch", 0) if run.checkpoint else 0
         for field, already in (("max_steps", done), ("max_epochs", epochs)):

@@ -113,11 +113,11 @@ def build(layers: list[Layer], input_shape: Shape) -> nn.Sequential:
     return nn.Sequential(*chain(tuple(layers), input_shape))
 
 
-def parameter_groups(model: nn.Module, lr: float) -> list[dict[str, Any]]:
-    """The parameters that learn, in groups of one learning rate: the optimizer's times their layer's factor."""
+def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
+    """The parameters that learn, in groups by their layer's `lr_factor`, which stands on the group."""
     groups: dict[float, list[Parameter]] = {}
     for module in model.modules():
         own = [parameter for parameter in module.parameters(recurse=False) if parameter.requires_grad]
         if own:
             groups.setdefault(float(getattr(module, "lr_factor", 1.0)), []).extend(own)
-    return [{"params": parameters, "lr": lr * factor} for factor, parameters in groups.items()]
+    return [{"params": parameters, "lr_factor": factor} for factor, parameters in groups.items()]

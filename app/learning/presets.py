@@ -126,17 +126,23 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+ENTRIES = ("optimizer", "schedule", "loss")
+TAGS = ("name", "formulas")  # what tells one entry from another
+
+
 def under(preset: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     """The request with what it does not say taken from the preset, field by field.
 
-    Other layers are another network, and another optimizer (or loss) has other fields: those replace the preset's.
+    Other layers are another network, and another optimizer, schedule or loss has other fields: those replace the
+    preset's.
     """
     found = dict(preset)
     for name, value in request.items():
         below = found.get(name)
         if not isinstance(value, Mapping) or not isinstance(below, Mapping) or name == "model":
             found[name] = value
+        elif name in ENTRIES and any(value.get(tag, below[tag]) != below[tag] for tag in TAGS if tag in below):
+            found[name] = {"name": below.get("name")} | dict(value)
         else:
-            same = value.get("name", below.get("name")) == below.get("name")
-            found[name] = under(below, value) if same else value
+            found[name] = under(below, value)
     return found

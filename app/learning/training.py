@@ -5,8 +5,9 @@ CPU with the same number of threads, the steps that the first would have yielded
 """
 
 import copy
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -19,6 +20,7 @@ from app.learning.evaluation import Metrics, measure
 from app.learning.layers import Layer, Shape
 from app.learning.losses import Loss
 from app.learning.optimizers import Optimizer
+from app.learning.schedules import Constant, Schedule
 from app.learning.stopping import Seen, Stop
 
 Precision = Literal["fp32", "bf16"]
@@ -35,6 +37,7 @@ class Recipe:
     batch_size: int | None  # None: all the training data in each step
     stop: Stop
     seed: int
+    schedule: Schedule = field(default_factory=Constant)
     precision: Precision = "fp32"
 
 
@@ -70,7 +73,9 @@ class Training:
         self.in_company = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules)
         by_hand = device.type == "cpu" and recipe.precision == "fp32" and Chain.fits(self.model)
         self.chain = Chain(self.model, recipe.loss) if by_hand else None
-        self.optimizer = recipe.optimizer.build(parameter_groups(self.model, recipe.optimizer.lr))
+        self.optimizer = recipe.optimizer.build(parameter_groups(self.model))
+        # As they are before the schedule.
+        self.learning_rates = [group["lr"] * group["lr_factor"] for group in self.optimizer.param_groups]
         self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU, so that every device sees one order
         self.epoch_started_at = self.order.get_state()
         self.step, self.epoch, self.position = 0, 0, 0
@@ -83,6 +88,13 @@ class Training:
     @property
     def steps_per_epoch(self) -> int:
         return len(self._batches(self.data.parts["train"]))
+
+    @property
+    def total_steps(self) -> float:
+        """After how many steps `max_steps` or `max_epochs` ends the run at the latest; ∞ without either."""
+        stop = self.recipe.stop
+        by_epochs = None if stop.max_epochs is None else stop.max_epochs * self.steps_per_epoch
+        return min((limit for limit in (stop.max_steps, by_epochs) if limit is not None), default=math.inf)
 
     def steps(self) -> Iterator[Step]:
         """Train until a criterion is reached, yielding after each step."""
@@ -129,6 +141,9 @@ class Training:
                 outputs = self.model(inputs)
             loss = self.recipe.loss.function(outputs.float(), targets)
             loss.backward()  # type: ignore[no-untyped-call]
+        factor = self.recipe.schedule.factor(self.step, self.total_steps)
+        for group, lr in zip(self.optimizer.param_groups, self.learning_rates, strict=True):
+            group["lr"] = lr * factor
         self.optimizer.step()
         return loss.item()  # waits for a GPU: the criteria want each step's loss
 

@@ -106,7 +106,7 @@ def test_a_preset_is_a_request_that_may_be_changed_field_by_field(quick_client: 
     other = quick_client.post(
         "/runs", json={"dataset": "notmnist", "model": {"preset": "vgg_small"}, "optimizer": {"name": "sgd"}}
     ).json()["request"]
-    assert other["optimizer"] == {"name": "sgd", "lr": 0.1}
+    assert other["optimizer"] == {"name": "sgd", "formulas": "torch", "lr": 0.1, "weight_decay": 0.0}
 
 
 @pytest.mark.parametrize(

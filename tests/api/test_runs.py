@@ -1,10 +1,13 @@
 """What a run's owner may do with it, on both databases, with a real worker."""
 
 import time
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.api.resolution import has_an_end
+from app.errors import Invalid
 from app.main import create_app
 from app.settings import Settings
 from tests.chaos.test_kills import outcome, until_step
@@ -115,10 +118,33 @@ def test_again_makes_a_new_run_of_the_request_with_changes(client: TestClient) -
     second = client.post(f"/runs/{first['id']}/again", json={"seed": 7, "optimizer": {"lr": 0.25}})
     assert second.status_code == 202
     assert second.json()["id"] != first["id"]
-    changed = {"seed": 7, "optimizer": {"name": "sgd", "lr": 0.25}}
+    changed = {"seed": 7, "optimizer": first["request"]["optimizer"] | {"lr": 0.25}}
     assert second.json()["request"] == first["request"] | changed
     refused = client.post(f"/runs/{first['id']}/again", json={"optimizer": {"momentum": 0.9}})
     assert refused.status_code == 422 and "momentum" in refused.text  # sgd takes none
+    other = client.post(f"/runs/{first['id']}/again", json={"optimizer": {"formulas": "lecture"}}).json()
+    assert other["request"]["optimizer"] == {"name": "sgd", "formulas": "lecture", "lr": 0.1}
+
+
+def test_another_schedule_replaces_the_one_before_and_a_field_of_it_is_changed(client: TestClient) -> None:
+    first = client.post("/runs", json=SMALL | {"schedule": "cosine"}).json()
+    assert first["request"]["schedule"] == {"name": "cosine", "floor": 0.0, "warmup": 0}
+
+    def again(schedule: Any) -> Any:
+        return client.post(f"/runs/{first['id']}/again", json={"schedule": schedule}).json()["request"]["schedule"]
+
+    assert again({"warmup": 5}) == {"name": "cosine", "floor": 0.0, "warmup": 5}
+    assert again({"name": "step", "every": 9}) == {"name": "step", "every": 9, "gamma": 0.1, "warmup": 0}
+    assert again("constant") == {"name": "constant", "warmup": 0}
+
+
+def test_a_schedule_that_needs_the_runs_length_is_refused_where_nothing_says_it() -> None:
+    open_end = {"max_epochs": None, "max_steps": None}
+    for name in ("cosine", "one_cycle"):
+        with pytest.raises(Invalid, match="needs to know how long"):
+            has_an_end({"name": name}, open_end)
+        has_an_end({"name": name}, open_end | {"max_steps": 5})
+    has_an_end({"name": "constant"}, open_end)
 
 
 def test_a_deleted_run_is_gone_with_its_files(client: TestClient, workers: Workers, settings: Settings) -> None:

@@ -5,10 +5,11 @@ from app.learning.data import Data
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from app.learning.layers.structure import Block
 from app.learning.losses import LOSSES
-from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
+from app.learning.optimizers import SGD, Optimizer
 from app.learning.preprocessing import Affine
 from app.learning.stopping import Stop
 from app.learning.training import Recipe, Training
+from tests.learning.test_optimizers import EVERY_OPTIMIZER
 
 CHAINS: dict[str, list[Layer]] = {
     "linear": [],
@@ -33,7 +34,7 @@ def training(layers: list[Layer], loss: str, optimizer: Optimizer) -> Training:
     return Training(recipe, data, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("optimizer", [SGD(), Momentum(), Adam()], ids=lambda o: o.name)
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
 def test_by_hand_is_what_autograd_does(layers: list[Layer], loss: str, optimizer: Optimizer) -> None:

@@ -149,10 +149,10 @@ def test_the_initial_weights_are_spread_as_was_asked() -> None:
 def test_each_layers_learning_rate_is_its_factor_of_the_optimizers_and_a_frozen_one_has_none() -> None:
     layers = [Linear(4, lr_factor=0.1), ReLU(), Linear(4, trainable=False), ReLU(), Linear(3)]
     model = build(layers, (5,))
-    groups = parameter_groups(model, lr=0.5)
-    assert sorted((group["lr"], [tuple(p.shape) for p in group["params"]]) for group in groups) == [
-        (0.05, [(4, 5), (4,)]),
-        (0.5, [(3, 4), (3,)]),
+    groups = parameter_groups(model)
+    assert sorted((group["lr_factor"], [tuple(p.shape) for p in group["params"]]) for group in groups) == [
+        (0.1, [(4, 5), (4,)]),
+        (1.0, [(3, 4), (3,)]),
     ]
 
 

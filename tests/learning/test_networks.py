@@ -42,7 +42,7 @@ def training(
     data = Data(inputs, targets, parts, Affine(), Affine())
     recipe = Recipe(
         [*layers, Linear(3)], (1, 8, 8), LOSSES["cross_entropy"], optimizer or Adam(), 8, Stop(max_epochs=epochs), 0,
-        precision,
+        precision=precision,
     )  # fmt: skip
     return Training(recipe, data, torch.device("cpu"))
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -5,20 +7,22 @@ from app.learning.data import Data
 from app.learning.export import Trained, checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.layers import Linear, ReLU
 from app.learning.losses import LOSSES
-from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
+from app.learning.optimizers import SGD, Adam, Optimizer
 from app.learning.preprocessing import Affine
+from app.learning.schedules import Constant, Schedule
 from app.learning.stopping import DivergenceLimits, Stop
 from app.learning.training import Recipe, Training
+from tests.learning.test_optimizers import EVERY_OPTIMIZER
 
 
-def training(optimizer: Optimizer, **stop: object) -> Training:
+def training(optimizer: Optimizer, schedule: Schedule = Constant(), **stop: Any) -> Training:
     """A small network on 50 examples of 4 numbers, 3 classes, in batches of 16: the last of an epoch has 2."""
     numbers = torch.Generator().manual_seed(7)
     inputs, targets = torch.randn(50, 4, generator=numbers), torch.randint(3, (50,), generator=numbers)
     parts = {"train": torch.arange(40), "validation": torch.arange(40, 45), "test": torch.arange(45, 50)}
     data = Data(inputs, targets, parts, Affine(), Affine())
     layers = [Linear(8), ReLU(), Linear(3)]
-    recipe = Recipe(layers, (4,), LOSSES["cross_entropy"], optimizer, 16, Stop(**stop), seed=0)
+    recipe = Recipe(layers, (4,), LOSSES["cross_entropy"], optimizer, 16, Stop(**stop), 0, schedule)
     return Training(recipe, data, torch.device("cpu"))
 
 
@@ -29,7 +33,7 @@ def as_trained(run: Training, shape: tuple[int, ...]) -> Trained:
     )
 
 
-@pytest.mark.parametrize("optimizer", [SGD(), Momentum(), Adam()], ids=lambda o: o.name)
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 7])  # within an epoch, at its end (3), and in the next ones
 def test_a_restored_training_goes_on_with_the_same_bits(optimizer: Optimizer, at: int) -> None:
     undisturbed = training(optimizer, max_epochs=4)

@@ -21,7 +21,14 @@ class Warning:
 
 # What each optimizer usually takes: (lowest, highest) learning rate that is no surprise. Wide on purpose: a warning
 # that is wrong teaches nothing. From PyTorch's defaults, and the lecture's 0.1 for plain gradient descent.
-USUAL_LR = {"sgd": (1e-4, 2.0), "momentum": (1e-5, 1.0), "adam": (1e-6, 0.05)}
+USUAL_LR = {
+    "sgd": (1e-4, 2.0),
+    "momentum": (1e-5, 1.0),
+    "adagrad": (1e-5, 1.0),
+    "rmsprop": (1e-6, 0.05),
+    "adam": (1e-6, 0.05),
+    "adamw": (1e-6, 0.05),
+}
 
 
 def warnings(

@@ -1,0 +1,153 @@
+"""The learning rate's schedules, an entry each: by what factor lr is multiplied in each step.
+
+A schedule is a pure function of the step and of how many steps the run has, so a run that goes on needs nothing
+remembered. One that goes on to a later end than it had follows, from there, the schedule of the whole longer run: with
+`cosine` and `one_cycle` the learning rate jumps up, and then falls to the new end.
+
+With `warmup` the first steps rise in equal parts to where the schedule begins, and the schedule itself has the steps
+that are left.
+"""
+
+from dataclasses import dataclass
+from math import cos, pi
+from typing import Any, ClassVar, Protocol
+
+from app.learning.fields import bounded
+
+
+class Schedule(Protocol):
+    """What every entry offers."""
+
+    name: ClassVar[str]
+    formula: ClassVar[str]
+    advantages: ClassVar[tuple[str, ...]]
+    drawbacks: ClassVar[tuple[str, ...]]
+    needs_total: ClassVar[bool]  # whether the run's number of steps has to be known
+
+    def factor(self, step: int, total: float) -> float:
+        """What lr is multiplied by in `step` (0 is the first) of `total` (∞ where it is not known)."""
+        ...
+
+
+def _warmup() -> Any:
+    return bounded(0, doc="steps in which the learning rate rises to where the schedule begins", ge=0, le=10**8)
+
+
+class _WithWarmup:
+    needs_total: ClassVar[bool] = False
+    warmup: int
+
+    def factor(self, step: int, total: float) -> float:
+        rest = max(1, total - self.warmup)
+        if step < self.warmup:
+            return self.shape(0, rest) * (step + 1) / (self.warmup + 1)
+        return self.shape(step - self.warmup, rest)
+
+    def shape(self, t: int, T: float) -> float:
+        """The factor in step t (0 is the first) of the T steps behind the warm-up; T is at least 1."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Constant(_WithWarmup):
+    """The same learning rate throughout."""
+
+    name: ClassVar[str] = "constant"
+    formula: ClassVar[str] = "ηₜ = η"
+    advantages: ClassVar[tuple[str, ...]] = ("nothing to choose", "the run can be trained further at any time")
+    drawbacks: ClassVar[tuple[str, ...]] = ("the noise of the batches keeps the loss from settling at the end",)
+
+    warmup: int = _warmup()
+
+    def shape(self, t: int, T: float) -> float:  # noqa: ARG002
+        return 1.0
+
+
+@dataclass(frozen=True)
+class StepDecay(_WithWarmup):
+    """The learning rate is multiplied by gamma again and again, as by `torch.optim.lr_scheduler.StepLR`."""
+
+    name: ClassVar[str] = "step"
+    formula: ClassVar[str] = "ηₜ = η·γ^⌊t / every⌋"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "large steps first, small ones when the large ones no longer help",
+        "does not depend on how long the run is",
+    )
+    drawbacks: ClassVar[tuple[str, ...]] = ("two numbers to choose, by looking at a curve first",)
+
+    every: int = bounded(doc="after how many steps, each time", ge=1, le=10**8)
+    gamma: float = bounded(0.1, doc="γ: what the learning rate is multiplied by", gt=0, le=1)
+    warmup: int = _warmup()
+
+    def shape(self, t: int, T: float) -> float:  # noqa: ARG002
+        return float(self.gamma ** (t // self.every))
+
+
+@dataclass(frozen=True)
+class Cosine(_WithWarmup):
+    """Half a cosine, as `torch.optim.lr_scheduler.CosineAnnealingLR`: Loshchilov & Hutter 2017, without restarts,
+    https://arxiv.org/abs/1608.03983."""
+
+    name: ClassVar[str] = "cosine"
+    needs_total: ClassVar[bool] = True
+    formula: ClassVar[str] = "ηₜ = η·(floor + (1 − floor)·(1 + cos(πt/T))/2)"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "ends on small steps, which settle the loss, with nothing to choose",
+        "smooth: no sudden change",
+    )
+    drawbacks: ClassVar[tuple[str, ...]] = (
+        "the length of the run must be known: stopped early, it has not settled",
+        "trained further, the learning rate rises again",
+    )
+
+    floor: float = bounded(0.0, doc="what the factor falls to", ge=0, le=1)
+    warmup: int = _warmup()
+
+    def shape(self, t: int, T: float) -> float:
+        return self.floor + (1 - self.floor) * (1 + cos(pi * t / T)) / 2
+
+
+PCT_START, DIV_FACTOR, FINAL_DIV_FACTOR = 0.3, 25.0, 1e4  # PyTorch's defaults
+
+
+@dataclass(frozen=True)
+class OneCycle(_WithWarmup):
+    """Up from lr/25 to lr in 0.3 of the run, then down to lr/250,000, each half a cosine; lr is the highest.
+
+    The learning rate of `torch.optim.lr_scheduler.OneCycleLR` with its defaults (momentum stays as it is): Smith &
+    Topin 2018, https://arxiv.org/abs/1708.07120.
+    """
+
+    name: ClassVar[str] = "one_cycle"
+    needs_total: ClassVar[bool] = True
+    formula: ClassVar[str] = "ηₜ: η/25 → η in 0.3 T, then η → η/250000, each along half a cosine"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "bears a larger learning rate than a constant one, and so often needs fewer steps",
+        "has its own warm-up, and settles at the end",
+    )
+    drawbacks: ClassVar[tuple[str, ...]] = (
+        "the length of the run must be known: it is one cycle",
+        "trained further, the learning rate rises again",
+    )
+
+    warmup: int = _warmup()
+
+    def shape(self, t: int, T: float) -> float:
+        peak, last = PCT_START * T - 1, T - 1
+        lowest = 1 / DIV_FACTOR / FINAL_DIV_FACTOR
+        if t <= peak:
+            return _half_cosine(1 / DIV_FACTOR, 1.0, t / peak)
+        return _half_cosine(1.0, lowest, (t - peak) / (last - peak))
+
+
+def _half_cosine(start: float, end: float, share: float) -> float:
+    """From `start` (share 0) to `end` (share 1) along half a cosine."""
+    return end + (start - end) * (1 + cos(pi * share)) / 2
+
+
+SCHEDULES: dict[str, type[Schedule]] = {entry.name: entry for entry in (Constant, StepDecay, Cosine, OneCycle)}
+
+
+def schedule_from_json(stored: dict[str, Any]) -> Schedule:
+    """The schedule of a request: its name and its fields."""
+    return SCHEDULES[stored["name"]](**{name: value for name, value in stored.items() if name != "name"})
