@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from app.datasets.arrays import Arrays
 from app.datasets.split import split
@@ -14,7 +15,7 @@ from app.learning.layers import Layer
 from app.learning.losses import LOSSES
 from app.learning.optimizers import OPTIMIZERS
 from app.learning.preprocessing import fit_border, fit_columns, fit_pictures
-from app.learning.stopping import DivergenceLimits, Stop
+from app.learning.stopping import Stop
 from app.learning.training import Recipe, Training
 from app.storage.files import Files
 
@@ -32,10 +33,10 @@ class Prepared:
     def classes(self) -> list[str]:
         return list(self.arrays.classes)
 
-    def trained(self, training: Training) -> Trained:
-        """The network as it is now."""
+    def trained(self, model: nn.Module, step: int) -> Trained:
+        """The network as it is after `step`."""
         return Trained(
-            model=training.model,
+            model=model,
             layers=self.layers,
             input_shape=self.arrays.shape,
             task=self.arrays.task,
@@ -43,7 +44,7 @@ class Prepared:
             prepare_inputs=self.data.prepare_inputs,
             prepare_targets=self.data.prepare_targets,
             border=self.border,
-            step=training.step,
+            step=step,
         )
 
 
@@ -91,19 +92,13 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
     optimizer = {key: value for key, value in request["optimizer"].items() if key != "name"}
     if "betas" in optimizer:
         optimizer["betas"] = tuple(optimizer["betas"])
-    limits = request["stop"]["divergence"]
-    stop = Stop(
-        max_epochs=request["stop"]["max_epochs"],
-        max_steps=request["stop"]["max_steps"],
-        divergence=None if limits is None else DivergenceLimits(**limits),
-    )
     recipe = Recipe(
         layers=layers,
         input_shape=arrays.shape,
         loss=LOSSES[request["loss"]],
         optimizer=OPTIMIZERS[request["optimizer"]["name"]](**optimizer),
         batch_size=None if request["batch_size"] == "full" else request["batch_size"],
-        stop=stop,
+        stop=Stop.from_json(request["stop"]),
         seed=request["seed"],
     )
     return Training(recipe, data, device), Prepared(

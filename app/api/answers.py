@@ -5,6 +5,7 @@ from typing import Any, overload
 
 from pydantic import BaseModel, Field
 
+from app.storage.runs import step_of
 from app.storage.tables import Dataset, ModelVersion, Run
 
 
@@ -73,7 +74,7 @@ def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
         queue=queue,
         warnings=[Warned(**warning) for warning in run.warnings or []],
         metrics={part: run.metrics.get(part) for part in ("train", "validation", "test")},
-        served_step=run.progress.get("step") if run.weights else None,
+        served_step=step_of(run.weights) if run.weights else None,
         attempt=run.attempt,
         worker=run.worker,
         device=run.device,

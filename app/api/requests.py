@@ -4,12 +4,12 @@ import dataclasses
 import typing
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
 from app.learning.layers import LAYERS
 from app.learning.losses import LOSSES
 from app.learning.optimizers import OPTIMIZERS
-from app.learning.stopping import DivergenceLimits, Stop
+from app.learning.stopping import Stop
 
 
 class Strict(BaseModel):
@@ -34,6 +34,10 @@ def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
     if typing.get_origin(annotation) is tuple:  # JSON has lists only, and the bounds are those of the items
         items = tuple(Annotated[item, Field(**bounds)] for item in typing.get_args(annotation))
         return (tuple[items], Field(default, description=doc, strict=False))  # type: ignore[valid-type]
+    for part in filter(dataclasses.is_dataclass, typing.get_args(annotation)):  # an object, or null
+        if dataclasses.is_dataclass(default) and not isinstance(default, type):
+            default = dataclasses.asdict(default)
+        return (_or_number(part) | None, Field(default, description=doc, validate_default=True))
     return (annotation, Field(default, description=doc, **bounds))
 
 
@@ -46,6 +50,20 @@ def _model(entry: type, tag: str | None = None) -> type[BaseModel]:
     return create_model(f"{entry.__name__}Request", __base__=Strict, __doc__=entry.__doc__, **fields)
 
 
+def _or_number(entry: Any) -> Any:
+    """The request model of an entry; where the entry says which of its fields is `number`, a number is short for it."""
+    model = _model(entry)
+    if not hasattr(entry, "number"):
+        return model
+
+    def spelt_out(value: Any) -> Any:
+        return {entry.number: value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    field = model.model_fields[entry.number]
+    number = Annotated[field.annotation, *field.metadata]  # type: ignore[name-defined]
+    return Annotated[model, BeforeValidator(spelt_out, json_schema_input_type=number | model)]
+
+
 LayerRequest: Any = Annotated[
     Union[tuple(_model(entry, "type") for entry in LAYERS.values())],  # noqa: UP007
     Field(discriminator="type"),
@@ -54,7 +72,7 @@ OptimizerRequest: Any = Annotated[
     Union[tuple(_model(entry, "name") for entry in OPTIMIZERS.values())],  # noqa: UP007
     Field(discriminator="name"),
 ]
-DivergenceRequest = _model(DivergenceLimits)
+StopRequest: Any = _model(Stop)
 
 
 class ModelRequest(Strict):
@@ -79,21 +97,6 @@ class ScalingRequest(Strict):
 
     inputs: Literal["standard", "none"] = "standard"
     target: Literal["standard", "none"] = "standard"
-
-
-_stop = {item.name: item for item in dataclasses.fields(Stop)}
-
-
-class StopRequest(Strict):
-    """Merged field by field with the defaults; null turns a criterion off."""
-
-    max_epochs: int | None = Field(20, **_stop["max_epochs"].metadata["bounds"])
-    max_steps: int | None = Field(None, **_stop["max_steps"].metadata["bounds"])
-    divergence: DivergenceRequest | None = Field(  # type: ignore[valid-type]
-        default_factory=DivergenceRequest,
-        description="NaN or ∞ at once, or the loss over factor × the larger of the first step's and the best constant "
-        "prediction's, window steps running; the run then fails",
-    )
 
 
 class RunRequest(Strict):

@@ -15,6 +15,7 @@ from app.learning.architecture import count_parameters, with_output_layer
 from app.learning.export import layers_from_json, layers_to_json
 from app.learning.insight.warnings import warnings
 from app.learning.losses import DEFAULT_LOSS, LOSSES, Task
+from app.learning.stopping import MUST_END
 from app.storage.files import Files
 from app.storage.tables import Dataset
 
@@ -48,7 +49,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
         detail = "validation + test must be below 1, so that something is left to train on"
         raise Invalid(detail, [FieldError("/split", detail)])
     train = _examples_to_learn_from(files, f"datasets/{dataset.id}", **wanted)
-    must_end(resolved["stop"])
+    can_stop(resolved["stop"], wanted["validation"])
     optimizer = resolved["optimizer"]
     batch_size = None if resolved["batch_size"] == "full" else resolved["batch_size"]
     found = warnings(layers, optimizer["name"], optimizer["lr"], batch_size, train)
@@ -61,11 +62,15 @@ def _examples_to_learn_from(files: Files, folder: str, **wanted: Any) -> int:
     return len(split(Arrays.load(files, folder).targets, **wanted).train)
 
 
-def must_end(stop: dict[str, Any]) -> None:
-    """Raises Invalid when no criterion is left that ends every run."""
-    if stop["max_epochs"] is None and stop["max_steps"] is None:
-        detail = "nothing is left that must end the run; give max_epochs or max_steps"
+def can_stop(stop: dict[str, Any], validation: float) -> None:
+    """Raises Invalid when no criterion is left that ends every run, or one watches a validation part of no examples."""
+    if all(stop[name] is None for name in MUST_END):
+        detail = "nothing is left that must end the run; give max_epochs or max_steps or max_seconds"
         raise Invalid(detail, [FieldError("/stop", detail)])
+    for name in ("target_loss", "patience"):
+        if validation == 0 and stop[name] is not None and stop[name]["part"] == "validation":
+            detail = f'{name} watches the validation part, and there is none; give split.validation or "part": "train"'
+            raise Invalid(detail, [FieldError(f"/stop/{name}", detail)])
 
 
 def environment(dataset: Dataset) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from app.learning.preprocessing import Affine
 from app.learning.stopping import DivergenceLimits, Stop
 from app.learning.training import Recipe, Training
 
+CROSS_ENTROPY, MSE = LOSSES["cross_entropy"], LOSSES["mse"]
+
 
 def training(optimizer: Optimizer, **stop: object) -> Training:
     """A small network on 50 examples of 4 numbers, 3 classes, in batches of 16: the last of an epoch has 2."""
@@ -18,8 +20,14 @@ def training(optimizer: Optimizer, **stop: object) -> Training:
     parts = {"train": torch.arange(40), "validation": torch.arange(40, 45), "test": torch.arange(45, 50)}
     data = Data(inputs, targets, parts, Affine(), Affine())
     layers = [Linear(8), ReLU(), Linear(3)]
-    recipe = Recipe(layers, (4,), LOSSES["cross_entropy"], optimizer, 16, Stop(**stop), seed=0)
+    recipe = Recipe(layers, (4,), CROSS_ENTROPY, optimizer, 16, Stop(**stop), seed=0)
     return Training(recipe, data, torch.device("cpu"))
+
+
+def network_of(run: Training) -> Trained:
+    """What its weights file holds."""
+    classes = list("abc")
+    return Trained(run.model, run.recipe.layers, (4,), "classification", classes, Affine(), Affine(), None, run.step)
 
 
 @pytest.mark.parametrize("optimizer", [SGD(), Momentum(), Adam()], ids=lambda o: o.name)
@@ -32,17 +40,7 @@ def test_a_restored_training_goes_on_with_the_same_bits(optimizer: Optimizer, at
     for step in stopped.steps():
         if step.number == at:
             break
-    network = Trained(
-        stopped.model,
-        stopped.recipe.layers,
-        (4,),
-        "classification",
-        list("abc"),
-        Affine(),
-        Affine(),
-        None,
-        stopped.step,
-    )
+    network = network_of(stopped)
     file = checkpoint_to_safetensors(stopped.checkpoint(), network)
     restored = training(optimizer, max_epochs=4)
     restored.restore(checkpoint_from_safetensors(file))
