@@ -12,7 +12,8 @@ from app.datasets.split import split
 from app.learning.data import Data
 from app.learning.export import Trained, layers_from_json
 from app.learning.layers import Layer
-from app.learning.losses import LOSSES
+from app.learning.losses import loss_from_json
+from app.learning.meaning import Meaning
 from app.learning.optimizers import OPTIMIZERS
 from app.learning.preprocessing import fit_border, fit_columns, fit_pictures
 from app.learning.stopping import Stop
@@ -28,6 +29,7 @@ class Prepared:
     arrays: Arrays
     data: Data
     border: float | None
+    meaning: Meaning
 
     @property
     def classes(self) -> list[str]:
@@ -45,6 +47,7 @@ class Prepared:
             prepare_targets=self.data.prepare_targets,
             border=self.border,
             step=step,
+            meaning=self.meaning,
         )
 
 
@@ -95,12 +98,12 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
     recipe = Recipe(
         layers=layers,
         input_shape=arrays.shape,
-        loss=LOSSES[request["loss"]],
+        loss=loss_from_json(request["loss"]),
         optimizer=OPTIMIZERS[request["optimizer"]["name"]](**optimizer),
         batch_size=None if request["batch_size"] == "full" else request["batch_size"],
         stop=Stop.from_json(request["stop"]),
         seed=request["seed"],
     )
-    return Training(recipe, data, device), Prepared(
-        layers, arrays, data, fit_border(inputs, train) if pictures else None
-    )
+    training = Training(recipe, data, device)
+    border = fit_border(inputs, train) if pictures else None
+    return training, Prepared(layers, arrays, data, border, training.meaning)

@@ -125,7 +125,7 @@ class Attempt:
         use_patiently(lambda: self.files.write(weights, trained))
         arguments = served, training.data
         evaluation = {
-            part: jsonable(evaluate(*arguments, part, training.recipe.loss, prepared.classes, training.device))
+            part: jsonable(evaluate(*arguments, part, training.meaning, prepared.classes, training.device))
             for part, indices in training.data.parts.items()
             if len(indices)
         }

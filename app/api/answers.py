@@ -186,7 +186,11 @@ class Label(BaseModel):
 
 
 class Prediction(BaseModel):
-    """Classification: the label, its probability, and the `top` ones; regression: the value."""
+    """Classification: the label, its probability, and the `top` ones; regression: the value.
+
+    A network of one output for two classes predicts the second from the loss's `threshold` on, so that the label may
+    be the less probable one; its logit is one number.
+    """
 
     label: str | None = None
     probability: float | None = None

@@ -31,6 +31,9 @@ def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
     bounds = entry.metadata.get("bounds", {})
     default = ... if entry.default is dataclasses.MISSING else entry.default
     doc = entry.metadata.get("doc")
+    if tuple[float, ...] in typing.get_args(annotation):  # a list of any length, or null
+        numbers = Annotated[tuple[Annotated[float, Field(**bounds)], ...], Field(strict=False, max_length=10**5)]
+        return (numbers | None, Field(default, description=doc))
     if typing.get_origin(annotation) is tuple:  # JSON has lists only, and the bounds are those of the items
         items = tuple(Annotated[item, Field(**bounds)] for item in typing.get_args(annotation))
         return (tuple[items], Field(default, description=doc, strict=False))  # type: ignore[valid-type]
@@ -72,6 +75,11 @@ OptimizerRequest: Any = Annotated[
     Union[tuple(_model(entry, "name") for entry in OPTIMIZERS.values())],  # noqa: UP007
     Field(discriminator="name"),
 ]
+LossRequest: Any = Annotated[
+    Union[tuple(_model(entry, "name") for entry in LOSSES.values())],  # noqa: UP007
+    Field(discriminator="name"),
+    BeforeValidator(lambda value: {"name": value} if isinstance(value, str) else value),
+]
 StopRequest: Any = _model(Stop)
 
 
@@ -108,7 +116,7 @@ class RunRequest(Strict):
     normalise: Literal["unit", "standard", "none"] | None = Field(None, description="pictures; `unit` divides by 255")
     scaling: ScalingRequest | None = Field(None, description="tables; `standard` for both unless given")
     model: ModelRequest = Field(default_factory=ModelRequest)
-    loss: Literal[tuple(LOSSES)] | None = None  # type: ignore[valid-type]
+    loss: LossRequest | None = Field(None, description="cross_entropy, or mse for regression, unless given")
     optimizer: OptimizerRequest = Field({"name": "adam"}, validate_default=True)
     batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] = Field(
         128, description='examples a step; "full" is gradient descent on all the training data'

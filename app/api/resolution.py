@@ -14,7 +14,15 @@ from app.errors import Conflict, FieldError, Invalid
 from app.learning.architecture import count_parameters, with_output_layer
 from app.learning.export import layers_from_json, layers_to_json
 from app.learning.insight.warnings import warnings
-from app.learning.losses import DEFAULT_LOSS, LOSSES, Task
+from app.learning.losses import (
+    DEFAULT_LOSS,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Loss,
+    Task,
+    loss_from_json,
+    loss_to_json,
+)
 from app.learning.stopping import MUST_END
 from app.storage.files import Files
 from app.storage.tables import Dataset
@@ -31,12 +39,14 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
     resolved: dict[str, Any] = request.model_dump(mode="json")
     resolved["dataset"] = dataset.id
 
-    layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), arrays.outputs)
+    loss = loss_from_json(resolved["loss"] or DEFAULT_LOSS[arrays.task])
+    _loss_serves(loss, arrays.task, len(arrays.classes))
+    resolved["loss"] = loss_to_json(loss)
+
+    layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), loss.outputs(len(arrays.classes)))
     count_parameters(layers, arrays.shape)
     resolved["model"] = {"layers": layers_to_json(layers)}
 
-    resolved["loss"] = request.loss or DEFAULT_LOSS[arrays.task]
-    _loss_serves(resolved["loss"], arrays.task)
     pictures = len(arrays.shape) == 3
     _only_for("normalise", request.normalise, pictures, "pictures")
     _only_for("scaling", request.scaling, not pictures, "tables")
@@ -82,10 +92,17 @@ def environment(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _loss_serves(loss: str, task: Task) -> None:
-    if LOSSES[loss].task != task:
-        detail = f"{loss} is for {LOSSES[loss].task}, this dataset is for {task}; use {DEFAULT_LOSS[task]}"
+def _loss_serves(loss: Loss, task: Task, classes: int) -> None:
+    if loss.task != task:
+        detail = f"{loss.name} is for {loss.task}, this dataset is for {task}; use {DEFAULT_LOSS[task]}"
         raise Invalid(detail, [FieldError("/loss", detail)])
+    if isinstance(loss, BinaryCrossEntropy) and classes != 2:
+        detail = f"{loss.name} is for two classes, this dataset has {classes}; use cross_entropy"
+        raise Invalid(detail, [FieldError("/loss", detail)])
+    weights = loss.class_weights if isinstance(loss, CrossEntropy) else None
+    if weights is not None and len(weights) != classes:
+        detail = f"there are {len(weights)} weights for {classes} classes; give one a class"
+        raise Invalid(detail, [FieldError("/loss/class_weights", detail)])
 
 
 def _only_for(field: str, value: object, fits: bool, what: str) -> None:

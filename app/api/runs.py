@@ -268,8 +268,8 @@ def _merged(model: type[BaseModel], old: dict[str, Any], new: Any, where: str) -
     merged = dict(old)
     for field, value in new.items():
         both = isinstance(value, dict) and isinstance(merged.get(field), dict)
-        # Another optimizer has other hyperparameters, other layers are another network: those replace.
-        replaces = field == "model" or (field == "optimizer" and "name" in value) if both else True
+        # Another optimizer or loss has other fields, other layers are another network: those replace.
+        replaces = field == "model" or (field in ("optimizer", "loss") and "name" in value) if both else True
         merged[field] = value if replaces else merged[field] | value
     try:
         found: dict[str, Any] = model.model_validate(merged).model_dump(mode="json")

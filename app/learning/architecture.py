@@ -12,13 +12,14 @@ MAX_PARAMETERS = 10**8
 def with_output_layer(layers: list[Layer], outputs: int) -> list[Layer]:
     """The layers, ending in one that gives `outputs` numbers.
 
-    If the last layer that learns is already `linear` with as many units and at most a sigmoid follows it, it is the
-    output layer; else one is appended.
+    If the last layer that learns is already `linear` with as many units and at most a sigmoid or a softmax follows it,
+    it is the output layer; else one is appended.
     """
     learning = [index for index, layer in enumerate(layers) if layer.has_parameters]
     if learning:
         last, after = layers[learning[-1]], layers[learning[-1] + 1 :]
-        if isinstance(last, Linear) and last.units == outputs and [layer.type for layer in after] in ([], ["sigmoid"]):
+        ends = [layer.type for layer in after] in ([], ["sigmoid"], ["softmax"])
+        if isinstance(last, Linear) and last.units == outputs and ends:
             return layers
     return [*layers, Linear(units=outputs)]
 

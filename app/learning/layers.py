@@ -103,4 +103,16 @@ class Tanh(_Activation):
         return nn.Tanh()
 
 
-LAYERS: dict[str, type[Layer]] = {entry.type: entry for entry in (Linear, ReLU, Sigmoid, Tanh)}
+@dataclass(frozen=True)
+class Softmax(_Activation):
+    """Probabilities that sum to 1, over the last dimension. At the end of a network that cross-entropy trains it is
+    one too many: that loss applies its own."""
+
+    type: ClassVar[str] = "softmax"
+    formula: ClassVar[str] = "softmax(x)_c = exp(x_c) / Σ_k exp(x_k)"
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.Softmax(-1)
+
+
+LAYERS: dict[str, type[Layer]] = {entry.type: entry for entry in (Linear, ReLU, Sigmoid, Tanh, Softmax)}

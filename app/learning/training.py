@@ -19,6 +19,7 @@ from app.learning.data import Data, Part
 from app.learning.evaluation import Metrics, measure
 from app.learning.layers import Layer, Shape
 from app.learning.losses import Loss
+from app.learning.meaning import meaning
 from app.learning.optimizers import Optimizer
 from app.learning.stopping import Patience, Seen, Stop
 
@@ -73,7 +74,9 @@ class Training:
         train_targets = data.targets.index_select(0, data.parts["train"])
         if train_targets.is_floating_point():
             train_targets = data.prepare_targets.apply(train_targets)
-        self.criteria = recipe.stop.criteria(self.model, recipe.loss.of_best_constant(train_targets))
+        batch = min(recipe.batch_size or len(train_targets), len(train_targets))
+        self.criteria = recipe.stop.criteria(self.model, recipe.loss.of_best_constant(train_targets, batch))
+        self.meaning = meaning(recipe.layers, recipe.loss)
         self.stop_reason: str | None = None
 
     @property
@@ -128,7 +131,7 @@ class Training:
     def measure(self, *parts: Part, model: nn.Module | None = None) -> dict[Part, Metrics]:
         """The metrics of each part that has examples, in eval mode; of the network as it is now, or of another."""
         return {
-            part: measure(model or self.model, self.data, part, self.recipe.loss, self.device)
+            part: measure(model or self.model, self.data, part, self.recipe.loss, self.meaning, self.device)
             for part in parts
             if len(self.data.parts[part])
         }

@@ -10,7 +10,7 @@ from app.learning.preprocessing import Affine
 from app.learning.stopping import DivergenceLimits, Stop
 from app.learning.training import Recipe, Training
 
-CROSS_ENTROPY, MSE = LOSSES["cross_entropy"], LOSSES["mse"]
+CROSS_ENTROPY, MSE = LOSSES["cross_entropy"](), LOSSES["mse"]()
 
 
 def training(optimizer: Optimizer, **stop: object) -> Training:
@@ -26,8 +26,10 @@ def training(optimizer: Optimizer, **stop: object) -> Training:
 
 def network_of(run: Training) -> Trained:
     """What its weights file holds."""
-    classes = list("abc")
-    return Trained(run.model, run.recipe.layers, (4,), "classification", classes, Affine(), Affine(), None, run.step)
+    classes, step = list("abc"), run.step
+    return Trained(
+        run.model, run.recipe.layers, (4,), "classification", classes, Affine(), Affine(), None, step, run.meaning
+    )
 
 
 @pytest.mark.parametrize("optimizer", [SGD(), Momentum(), Adam()], ids=lambda o: o.name)
