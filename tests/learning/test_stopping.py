@@ -227,6 +227,16 @@ def test_a_best_loss_of_another_part_is_forgotten() -> None:
     assert end(second)[0] == "max_epochs" and second.served()[1] == second.step
 
 
+def test_a_checkpoint_of_before_goes_on() -> None:
+    first = parabola(max_steps=4)
+    end(first)
+    checkpoint = first.checkpoint()
+    del checkpoint.position["seconds"]
+    second = parabola(max_steps=6, patience=PatienceLimit(3), target_loss=LossTarget(1e-9))
+    second.restore(checkpoint)
+    assert end(second) == ("max_steps", 6)
+
+
 def test_a_request_of_before_has_the_defaults_for_what_it_lacks() -> None:
     stored = {"max_epochs": 3, "max_steps": None, "divergence": {"factor": 5.0, "window": 7}}
     assert Stop.from_json(stored) == Stop(max_epochs=3, divergence=DivergenceLimits(5.0, 7))
