@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.learning.data import Data
@@ -56,6 +56,7 @@ def test_the_second_class_is_predicted_from_the_threshold_on() -> None:
         assert Meaning("binary logits", threshold).labels(chances.logit() + 1e-12).tolist() == labels
 
 
+@settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 10**6), examples=st.integers(1, 60), classes=st.integers(4, 7))
 def test_top_k_counts_the_examples_whose_class_is_among_the_k_most_probable(
     seed: int, examples: int, classes: int
@@ -68,6 +69,7 @@ def test_top_k_counts_the_examples_whose_class_is_among_the_k_most_probable(
         assert found == pytest.approx(expected)
 
 
+@settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 10**6), examples=st.integers(2, 40))
 def test_roc_auc_is_the_chance_to_rank_a_pair_right(seed: int, examples: int) -> None:
     numbers = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 from torch import Tensor
@@ -57,6 +57,13 @@ def targets_for(loss: Loss, examples: int, numbers: torch.Generator) -> Tensor:
 
 def test_every_loss_is_tested_with_its_options() -> None:
     assert {type(loss) for loss in OPTIONS} == set(LOSSES.values())
+
+
+@pytest.mark.parametrize("entry", LOSSES.values(), ids=LOSSES)
+def test_every_loss_says_what_it_is_good_and_bad_for(entry: type[Loss]) -> None:
+    assert entry.__doc__ and "L = " in entry.formula and entry.gradient_formula.startswith("∂L/∂")
+    assert entry.input == ("values" if entry.task == "regression" else "logits")
+    assert all(isinstance(texts, tuple) and all(texts) and texts for texts in (entry.advantages, entry.drawbacks))
 
 
 @pytest.mark.parametrize("examples", [1, 2, 17])
@@ -114,6 +121,7 @@ def test_cross_entropy_refuses_other_shapes_too(outputs: tuple[int, ...], target
 
 
 @pytest.mark.parametrize("loss", OPTIONS, ids=str)
+@settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 1000), examples=st.integers(1, 30))
 def test_no_constant_prediction_is_better_than_the_best(loss: Loss, seed: int, examples: int) -> None:
     numbers = torch.Generator().manual_seed(seed)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.learning.data import Data
@@ -150,6 +150,7 @@ def test_nothing_is_kept_of_the_parameters_by_criteria_that_are_off() -> None:
     assert not any(criterion.tensors() for criterion in run.criteria)
 
 
+@settings(deadline=None, max_examples=50)
 @given(losses=st.lists(st.floats(0, 10), min_size=1, max_size=30), window=st.integers(1, 6), cut=st.integers(0, 30))
 def test_a_window_goes_on_behind_a_checkpoint(losses: list[float], window: int, cut: int) -> None:
     def reached(criteria: list[TargetLoss], losses: list[float]) -> list[bool]:
@@ -163,6 +164,7 @@ def test_a_window_goes_on_behind_a_checkpoint(losses: list[float], window: int, 
     assert found + reached([second], losses[cut:]) == whole
 
 
+@settings(deadline=None, max_examples=50)
 @given(losses=st.lists(st.floats(0, 30), min_size=1, max_size=30), window=st.integers(1, 5))
 def test_a_loss_is_diverged_exactly_when_its_last_window_lies_above_the_limit(losses: list[float], window: int) -> None:
     criterion = Divergence(DivergenceLimits(2, window), constant_loss=1)
