@@ -131,7 +131,7 @@ def follow(run: str, as_json: bool) -> NoReturn:
 
 def news(progress: dict[str, Any]) -> str:
     """A line beside the bar."""
-    text = f"step {progress['step']}/{progress['max_steps']}"
+    text = f"step {progress['step']}" + (f"/{progress['max_steps']}" if progress["max_steps"] else "")
     for part in ("train", "validation"):
         metrics = progress["metrics"].get(part) or {}
         text += "".join(f"  {part} {name} {shown(metrics[name])}" for name in ("loss", "accuracy") if name in metrics)

@@ -1,5 +1,7 @@
 """What the documents say is so: their commands are run, and their tables hold what the code holds."""
 
+import dataclasses
+import json
 import os
 import re
 import socket
@@ -11,8 +13,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
 
 from app.errors import AppError
+from app.learning.losses import LOSSES
+from app.learning.stopping import LIMITS, Stop
 from app.settings import Settings
 from tests.datasets.archives import letters, zipped
 from tools import tables
@@ -80,6 +85,22 @@ def test_networks_are_inspected_and_presets_trained_as_their_page_says(service: 
 def test_the_tables_are_those_of_the_code() -> None:
     page = (ROOT / "docs/architectures.md").read_text()
     assert tables.layers() in page and tables.presets() in page
+
+
+def test_losses_and_criteria_work_as_their_page_says(service: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs/losses-and-stopping.md").read_text()
+    run_shell(page, service, tmp_path)
+    ended = json.loads((tmp_path / "ended.json").read_text())
+    assert ended["status"] == "succeeded" and ended["served_step"] and ended["stop_reason"] != "max_epochs"
+    table = re.findall(r"^\| `(\w+)` \|.*?\| ((?:`\w+`(?:, )?)+) \|$", page, re.MULTILINE)
+    assert {name: re.findall(r"\w+", cell) for name, cell in table} == {
+        name: [field.name for field in dataclasses.fields(entry)]  # type: ignore[arg-type]
+        for name, entry in LOSSES.items()
+    }
+    limits = dict.fromkeys((field.name for field in dataclasses.fields(Stop)), 1)
+    stop = Stop(**limits | {name: entry(*[1] * (name != "divergence")) for name, entry in LIMITS.items()})  # type: ignore[arg-type]
+    order = [criterion.reason for criterion in stop.criteria(torch.nn.Linear(1, 1), 1.0)]
+    assert re.findall(r"^\| `\w+` \| `(\w+)` \|", page, re.MULTILINE)[1:] == order
 
 
 def test_the_command_lines_work_in_their_order(service: str, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class Checkpoints:
         Raises OSError when it cannot be written for another reason.
         """
         file = f"runs/{self.run}/{self.attempt}/checkpoint-{self.training.step}.safetensors"
-        trained = self.prepared.trained(self.training)
+        trained = self.prepared.trained(self.training.model, self.training.step)
         try:
             self.files.write(file, export.checkpoint_to_safetensors(self.training.checkpoint(), trained))
         except OSError as error:

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from app.datasets.arrays import Arrays
 from app.datasets.split import split
 from app.learning.data import Data
 from app.learning.export import Trained, layers_from_json
 from app.learning.layers import Layer
-from app.learning.losses import LOSSES
+from app.learning.losses import loss_from_json
+from app.learning.meaning import Meaning
 from app.learning.optimizers import optimizer_from_json
 from app.learning.preprocessing import fit_border, fit_columns, fit_pictures
 from app.learning.schedules import schedule_from_json
-from app.learning.stopping import DivergenceLimits, Stop
+from app.learning.stopping import Stop
 from app.learning.training import Recipe, Training
 from app.storage.files import Files
 
@@ -28,15 +30,16 @@ class Prepared:
     arrays: Arrays
     data: Data
     border: float | None
+    meaning: Meaning
 
     @property
     def classes(self) -> list[str]:
         return list(self.arrays.classes)
 
-    def trained(self, training: Training) -> Trained:
-        """The network as it is now."""
+    def trained(self, model: nn.Module, step: int) -> Trained:
+        """The network as it is after `step`."""
         return Trained(
-            model=training.model,
+            model=model,
             layers=self.layers,
             input_shape=self.arrays.shape,
             task=self.arrays.task,
@@ -44,7 +47,8 @@ class Prepared:
             prepare_inputs=self.data.prepare_inputs,
             prepare_targets=self.data.prepare_targets,
             border=self.border,
-            step=training.step,
+            step=step,
+            meaning=self.meaning,
         )
 
 
@@ -89,23 +93,17 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
         prepare_targets=fit_columns("none" if classification else scaling["target"], targets, train),
     )
     layers = layers_from_json(request["model"]["layers"])
-    limits = request["stop"]["divergence"]
-    stop = Stop(
-        max_epochs=request["stop"]["max_epochs"],
-        max_steps=request["stop"]["max_steps"],
-        divergence=None if limits is None else DivergenceLimits(**limits),
-    )
     recipe = Recipe(
         layers=layers,
         input_shape=arrays.shape,
-        loss=LOSSES[request["loss"]],
+        loss=loss_from_json(request["loss"]),
         optimizer=optimizer_from_json(request["optimizer"]),
         batch_size=None if request["batch_size"] == "full" else request["batch_size"],
-        stop=stop,
+        stop=Stop.from_json(request["stop"]),
         seed=request["seed"],
         precision=request.get("precision", "fp32"),
         schedule=schedule_from_json(request.get("schedule", {"name": "constant"})),  # runs of before have none
     )
-    return Training(recipe, data, device), Prepared(
-        layers, arrays, data, fit_border(inputs, train) if pictures else None
-    )
+    training = Training(recipe, data, device)
+    border = fit_border(inputs, train) if pictures else None
+    return training, Prepared(layers, arrays, data, border, training.meaning)

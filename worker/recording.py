@@ -75,14 +75,22 @@ class Recorder:
     def _progress(self) -> dict[str, Any]:
         training, stop = self.training, self.training.recipe.stop
         by_epochs = None if stop.max_epochs is None else stop.max_epochs * training.steps_per_epoch
-        max_steps = min(limit for limit in (stop.max_steps, by_epochs) if limit is not None)
+        max_steps = min((limit for limit in (stop.max_steps, by_epochs) if limit is not None), default=None)
         took = time.monotonic() - self.started
         speed = (training.step - self.first_step) / took if took > 0 else 0.0
+        fractions, left = [], []  # by steps and by time: what comes first ends the run
+        if max_steps is not None:
+            fractions.append(training.step / max_steps)
+            left += [(max_steps - training.step) / speed] if speed else []
+        if stop.max_seconds is not None:
+            fractions.append(training.seconds / stop.max_seconds)
+            left.append(max(0.0, stop.max_seconds - training.seconds))
         return {
             "step": training.step,
             "epoch": training.epoch,
+            "seconds": round(training.seconds, 3),
             "max_steps": max_steps,
-            "fraction": min(1.0, training.step / max_steps),
+            "fraction": min(1.0, max(fractions)),
             "steps_per_second": round(speed, 1),
-            "eta_seconds": round((max_steps - training.step) / speed, 1) if speed else None,
+            "eta_seconds": round(min(left), 1) if left else None,
         }

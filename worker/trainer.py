@@ -126,19 +126,20 @@ class Attempt:
     def _finish(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
         """The result and the status land in one transaction."""
         training, prepared = checkpoints.training, checkpoints.prepared
-        weights = f"runs/{self.run}/{self.attempt}/weights-{training.step}.safetensors"
-        trained = export.to_safetensors(prepared.trained(training))
+        served, step = training.served()
+        weights = runs.weights_file(self.run, self.attempt, step)
+        trained = export.to_safetensors(prepared.trained(served, step))
         use_patiently(lambda: self.files.write(weights, trained))
-        arguments = training.model, training.data
+        arguments = served, training.data
         evaluation = {
-            part: jsonable(evaluate(*arguments, part, training.recipe.loss, prepared.classes, training.device))
+            part: jsonable(evaluate(*arguments, part, training.meaning, prepared.classes, training.device))
             for part, indices in training.data.parts.items()
             if len(indices)
         }
         result: dict[str, Any] = {
             "weights": weights,
             "evaluation": evaluation,
-            "metrics": jsonable(training.measure("train", "validation", "test")),
+            "metrics": jsonable(training.measure("train", "validation", "test", model=served)),
             "stop_reason": training.stop_reason,
             "status": "succeeded",
             "finished_at": database_now(),

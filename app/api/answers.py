@@ -5,6 +5,7 @@ from typing import Any, overload
 
 from pydantic import BaseModel, Field
 
+from app.storage.runs import step_of
 from app.storage.tables import Dataset, ModelVersion, Run
 
 
@@ -73,7 +74,7 @@ def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
         queue=queue,
         warnings=[Warned(**warning) for warning in run.warnings or []],
         metrics={part: run.metrics.get(part) for part in ("train", "validation", "test")},
-        served_step=run.progress.get("step") if run.weights else None,
+        served_step=step_of(run.weights) if run.weights else None,
         attempt=run.attempt,
         worker=run.worker,
         device=run.device,
@@ -185,7 +186,11 @@ class Label(BaseModel):
 
 
 class Prediction(BaseModel):
-    """Classification: the label, its probability, and the `top` ones; regression: the value."""
+    """Classification: the label, its probability, and the `top` ones; regression: the value.
+
+    A network of one output for two classes predicts the second from the loss's `threshold` on, so that the label may
+    be the less probable one; its logit is one number.
+    """
 
     label: str | None = None
     probability: float | None = None

@@ -95,7 +95,9 @@ async def predict(
     ] = None,
     step: Annotated[int | None, Query(ge=1, le=10**9, description="of a checkpoint; the end if left out")] = None,
     top: Annotated[str, Query(pattern=r"^(all|[1-9]\d{0,5})$", description="how many labels, or all")] = "3",
-    logits: bool = False,
+    logits: Annotated[
+        bool, Query(description="the network's logits too; null for a network that ends in a softmax or sigmoid")
+    ] = False,
     fit: Annotated[bool, Query(description="convert pictures of another size")] = False,
     background: Background = "white",
     invert: Annotated[
@@ -129,15 +131,23 @@ async def predict(
 
 
 def answers(trained: Trained, outputs: torch.Tensor, top: str | Literal["all"], logits: bool) -> list[Prediction]:
-    """Outputs (N, classes) as labels with probabilities, or (N,) as values."""
+    """Outputs (N, classes) or (N, 1) as labels with probabilities, or (N,) as values."""
     if trained.task == "regression":
         return [Prediction(value=value) for value in outputs.tolist()]
     classes = len(trained.classes)
     count = classes if top == "all" else min(int(top), classes)
     found: list[Any] = []
-    probabilities, order = outputs.double().softmax(1).topk(count)
-    for row, (chances, places) in enumerate(zip(probabilities.tolist(), order.tolist(), strict=True)):
-        best = [Label(label=trained.classes[k], probability=p) for k, p in zip(places, chances, strict=True)]
-        raw = outputs[row].tolist() if logits else None
-        found.append(Prediction(label=best[0].label, probability=best[0].probability, top=best, logits=raw))
+    probabilities, labels = trained.meaning.probabilities(outputs), trained.meaning.labels(outputs).tolist()
+    chances, order = probabilities.topk(count)
+    has_logits = trained.meaning.kind != "probabilities"
+    for row, label in enumerate(labels):
+        pairs = zip(order[row].tolist(), chances[row].tolist(), strict=True)
+        found.append(
+            Prediction(
+                label=trained.classes[label],
+                probability=float(probabilities[row, label]),
+                top=[Label(label=trained.classes[k], probability=p) for k, p in pairs],
+                logits=outputs[row].tolist() if logits and has_logits else None,
+            )
+        )
     return found

@@ -23,7 +23,7 @@ from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
 from app.learning.presets import PRESETS, under
 from app.learning.schedules import SCHEDULES
-from app.learning.stopping import DivergenceLimits, Stop
+from app.learning.stopping import Stop
 
 
 class Strict(BaseModel):
@@ -47,19 +47,22 @@ def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
     doc = entry.metadata.get("doc")
     if annotation == tuple[Layer, ...]:
         return (list["LayerRequest"], Field(default, description=doc, min_length=1, max_length=1000))
+    choices = typing.get_args(annotation)
+    if tuple[float, ...] in choices:  # a list of any length, or null
+        numbers = Annotated[tuple[Annotated[float, Field(**bounds)], ...], Field(strict=False, max_length=10**5)]
+        return (numbers | None, Field(default, description=doc))
     if typing.get_origin(annotation) is tuple:  # JSON has lists only, and the bounds are those of the items
-        items = tuple(Annotated[item, Field(**bounds)] for item in typing.get_args(annotation))
+        items = tuple(Annotated[item, Field(**bounds)] for item in choices)
         return (tuple[items], Field(default, description=doc, strict=False))  # type: ignore[valid-type]
-    return (_sent(annotation), Field(default, description=doc, **bounds))
-
-
-def _sent(annotation: Any) -> Any:
-    """The type as it is sent: a dataclass within it is an object."""
-    if dataclasses.is_dataclass(annotation):
-        return _model(annotation)  # type: ignore[arg-type]
-    if typing.get_origin(annotation) in (types.UnionType, Union):
-        return Union[tuple(_sent(choice) for choice in typing.get_args(annotation))]  # noqa: UP007
-    return annotation
+    for part in filter(dataclasses.is_dataclass, choices):
+        if types.NoneType in choices:  # an object, or null
+            if dataclasses.is_dataclass(default) and not isinstance(default, type):
+                default = dataclasses.asdict(default)
+            return (_or_number(part) | None, Field(default, description=doc, validate_default=True))
+        others = tuple(choice for choice in choices if choice is not part)  # an object, or one of some names
+        other = _model(part)  # type: ignore[arg-type]
+        return (Union[(*others, other)], Field(default, description=doc))
+    return (annotation, Field(default, description=doc, **bounds))
 
 
 def _model(entry: type, *tags: str, **assumed: str) -> type[BaseModel]:
@@ -81,6 +84,20 @@ def _model(entry: type, *tags: str, **assumed: str) -> type[BaseModel]:
     return create_model(
         named, __base__=Strict, __doc__=entry.__doc__, __module__=__name__, __validators__=checks, **fields
     )
+
+
+def _or_number(entry: Any) -> Any:
+    """The request model of an entry; where the entry says which of its fields is `number`, a number is short for it."""
+    model = _model(entry)
+    if not hasattr(entry, "number"):
+        return model
+
+    def spelt_out(value: Any) -> Any:
+        return {entry.number: value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    field = model.model_fields[entry.number]
+    number = Annotated[field.annotation, *field.metadata]  # type: ignore[name-defined]
+    return Annotated[model, BeforeValidator(spelt_out, json_schema_input_type=number | model)]
 
 
 def _tag_of(field: str, default: str | None = None) -> Callable[[Any], str | None]:
@@ -128,7 +145,8 @@ OptimizerRequest: Any = _one_of({name: _optimizer_model(name) for name in OPTIMI
 ScheduleRequest: Any = _or_name(
     _one_of({name: _model(entry, "name") for name, entry in SCHEDULES.items()}, "name"), SCHEDULES
 )
-DivergenceRequest = _model(DivergenceLimits)
+LossRequest: Any = _or_name(_one_of({name: _model(entry, "name") for name, entry in LOSSES.items()}, "name"), LOSSES)
+StopRequest: Any = _model(Stop)
 
 
 class ModelRequest(Strict):
@@ -168,21 +186,6 @@ class ScalingRequest(Strict):
     target: Literal["standard", "none"] = "standard"
 
 
-_stop = {item.name: item for item in dataclasses.fields(Stop)}
-
-
-class StopRequest(Strict):
-    """Merged field by field with the defaults; null turns a criterion off."""
-
-    max_epochs: int | None = Field(20, **_stop["max_epochs"].metadata["bounds"])
-    max_steps: int | None = Field(None, **_stop["max_steps"].metadata["bounds"])
-    divergence: DivergenceRequest | None = Field(  # type: ignore[valid-type]
-        default_factory=DivergenceRequest,
-        description="NaN or ∞ at once, or the loss over factor × the larger of the first step's and the best constant "
-        "prediction's, window steps running; the run then fails",
-    )
-
-
 class RunRequest(Strict):
     """One training run. Only `dataset` is required; everything else has a default that trains well."""
 
@@ -192,7 +195,7 @@ class RunRequest(Strict):
     normalise: Literal["unit", "standard", "none"] | None = Field(None, description="pictures; `unit` divides by 255")
     scaling: ScalingRequest | None = Field(None, description="tables; `standard` for both unless given")
     model: ModelRequest = Field(default_factory=ModelRequest)
-    loss: Literal[tuple(LOSSES)] | None = None  # type: ignore[valid-type]
+    loss: LossRequest | None = Field(None, description="cross_entropy, or mse for regression, unless given")
     optimizer: OptimizerRequest = Field({"name": "adam"}, validate_default=True)
     schedule: ScheduleRequest = Field(
         {"name": "constant"},

@@ -14,8 +14,17 @@ from app.errors import Conflict, FieldError, Invalid
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.export import layers_from_json, layers_to_json
 from app.learning.insight.warnings import warnings
-from app.learning.losses import DEFAULT_LOSS, LOSSES, Task
+from app.learning.losses import (
+    DEFAULT_LOSS,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Loss,
+    Task,
+    loss_from_json,
+    loss_to_json,
+)
 from app.learning.schedules import SCHEDULES
+from app.learning.stopping import MUST_END
 from app.storage.files import Files
 from app.storage.tables import Dataset
 
@@ -31,12 +40,14 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
     resolved: dict[str, Any] = request.model_dump(mode="json")
     resolved["dataset"] = dataset.id
 
-    layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), arrays.outputs)
+    loss = loss_from_json(resolved["loss"] or DEFAULT_LOSS[arrays.task])
+    _loss_serves(loss, arrays.task, len(arrays.classes))
+    resolved["loss"] = loss_to_json(loss)
+
+    layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), loss.outputs(len(arrays.classes)))
     refuse_untrainable(layers, arrays.shape, None if request.batch_size == "full" else request.batch_size)
     resolved["model"] = {"layers": layers_to_json(layers)}
 
-    resolved["loss"] = request.loss or DEFAULT_LOSS[arrays.task]
-    _loss_serves(resolved["loss"], arrays.task)
     pictures = len(arrays.shape) == 3
     _only_for("normalise", request.normalise, pictures, "pictures")
     _only_for("scaling", request.scaling, not pictures, "tables")
@@ -49,11 +60,13 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
         detail = "validation + test must be below 1, so that something is left to train on"
         raise Invalid(detail, [FieldError("/split", detail)])
     train = _examples_to_learn_from(files, f"datasets/{dataset.id}", **wanted)
-    must_end(resolved["stop"])
+    can_stop(resolved["stop"], wanted["validation"])
     has_an_end(resolved["schedule"], resolved["stop"])
     optimizer = resolved["optimizer"]
     batch_size = None if resolved["batch_size"] == "full" else resolved["batch_size"]
-    found = warnings(layers, resolved["loss"], arrays.outputs, optimizer["name"], optimizer["lr"], batch_size, train)
+    found = warnings(
+        layers, loss.name, loss.outputs(len(arrays.classes)), optimizer["name"], optimizer["lr"], batch_size, train
+    )
     return resolved, [asdict(warning) for warning in found]
 
 
@@ -63,11 +76,15 @@ def _examples_to_learn_from(files: Files, folder: str, **wanted: Any) -> int:
     return len(split(Arrays.load(files, folder).targets, **wanted).train)
 
 
-def must_end(stop: dict[str, Any]) -> None:
-    """Raises Invalid when no criterion is left that ends every run."""
-    if stop["max_epochs"] is None and stop["max_steps"] is None:
-        detail = "nothing is left that must end the run; give max_epochs or max_steps"
+def can_stop(stop: dict[str, Any], validation: float) -> None:
+    """Raises Invalid when no criterion is left that ends every run, or one watches a validation part of no examples."""
+    if all(stop[name] is None for name in MUST_END):
+        detail = "nothing is left that must end the run; give max_epochs or max_steps or max_seconds"
         raise Invalid(detail, [FieldError("/stop", detail)])
+    for name in ("target_loss", "patience"):
+        if validation == 0 and stop[name] is not None and stop[name]["part"] == "validation":
+            detail = f'{name} watches the validation part, and there is none; give split.validation or "part": "train"'
+            raise Invalid(detail, [FieldError(f"/stop/{name}", detail)])
 
 
 def has_an_end(schedule: dict[str, Any], stop: dict[str, Any]) -> None:
@@ -86,10 +103,17 @@ def environment(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _loss_serves(loss: str, task: Task) -> None:
-    if LOSSES[loss].task != task:
-        detail = f"{loss} is for {LOSSES[loss].task}, this dataset is for {task}; use {DEFAULT_LOSS[task]}"
+def _loss_serves(loss: Loss, task: Task, classes: int) -> None:
+    if loss.task != task:
+        detail = f"{loss.name} is for {loss.task}, this dataset is for {task}; use {DEFAULT_LOSS[task]}"
         raise Invalid(detail, [FieldError("/loss", detail)])
+    if isinstance(loss, BinaryCrossEntropy) and classes != 2:
+        detail = f"{loss.name} is for two classes, this dataset has {classes}; use cross_entropy"
+        raise Invalid(detail, [FieldError("/loss", detail)])
+    weights = loss.class_weights if isinstance(loss, CrossEntropy) else None
+    if weights is not None and len(weights) != classes:
+        detail = f"there are {len(weights)} weights for {classes} classes; give one a class"
+        raise Invalid(detail, [FieldError("/loss/class_weights", detail)])
 
 
 def _only_for(field: str, value: object, fits: bool, what: str) -> None:

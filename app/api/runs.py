@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, RunDep
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.problems import binary, problems
 from app.api.requests import ResumeRequest, RunRequest, StopRequest
-from app.api.resolution import environment, has_an_end, must_end, resolve
+from app.api.resolution import can_stop, environment, has_an_end, resolve
 from app.api.results import (
     CancelledAnswer,
     CheckpointAnswer,
@@ -181,14 +181,10 @@ def resume(
         if run.status == "failed":
             raise Conflict(f"the run has failed; POST /runs/{id}/again makes a new run of it")
         stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop")
-        must_end(stop)
+        can_stop(stop, run.request["split"]["validation"])
         has_an_end(run.request.get("schedule", {"name": "constant"}), stop)
-        done = run.progress.get("step", 0) if run.checkpoint else 0
-        epochs = run.progress.get("epoch", 0) if run.checkpoint else 0
-        for field, already in (("max_steps", done), ("max_epochs", epochs)):
-            if stop[field] is not None and stop[field] <= already and run.checkpoint:
-                detail = f"the run has done {already} already, counted from its start; give more than that"
-                raise Invalid(detail, [FieldError(f"/stop/{field}", detail)])
+        if run.checkpoint:
+            _goes_on(run, stop)
         runs.resume(db, id, run.request | {"stop": stop})
         accepted(response, id)
         return _again(db, id)
@@ -256,7 +252,20 @@ def _again(db: Session, id: str) -> RunAnswer:
     return described(db, runs.get(db, id))
 
 
-def _merged(model: type[RunRequest] | type[StopRequest], old: dict[str, Any], new: Any, where: str) -> dict[str, Any]:
+def _goes_on(run: Run, stop: dict[str, Any]) -> None:
+    """Raises Invalid when a criterion has been reached already, so that training further would end at once."""
+    for field, done in (("max_steps", "step"), ("max_epochs", "epoch"), ("max_seconds", "seconds")):
+        already = run.progress.get(done, 0)
+        if stop[field] is not None and stop[field] <= already:
+            detail = f"the run has done {already} already, counted from its start; give more than that"
+            raise Invalid(detail, [FieldError(f"/stop/{field}", detail)])
+    reason = run.stop_reason
+    if reason in stop and stop[reason] is not None and stop[reason] == run.request["stop"].get(reason):
+        detail = f"the run has ended by {reason}, which holds still; change it, or turn it off with null"
+        raise Invalid(detail, [FieldError(f"/stop/{reason}", detail)])
+
+
+def _merged(model: type[BaseModel], old: dict[str, Any], new: Any, where: str) -> dict[str, Any]:
     """`old` with what `new` changes, field by field; refused like a request that was sent so."""
     merged = under(old, new)
     try:

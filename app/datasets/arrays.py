@@ -40,11 +40,6 @@ class Arrays:
         """Of one input."""
         return self.inputs.shape[1:]
 
-    @property
-    def outputs(self) -> int:
-        """How many numbers a network for it has to give."""
-        return len(self.classes) or 1
-
     def counts(self) -> list[int]:
         """Examples a class."""
         return np.bincount(self.targets.astype(np.int64), minlength=len(self.classes)).tolist() if self.classes else []

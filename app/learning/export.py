@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from app.learning.architecture import build
 from app.learning.layers import LAYERS, Layer, Normal, Shape
 from app.learning.losses import Task
+from app.learning.meaning import Meaning
 from app.learning.preprocessing import Affine
 from app.learning.training import Checkpoint, under
 
@@ -35,10 +36,12 @@ class Trained:
     prepare_targets: Affine
     border: float | None  # how bright the training pictures are around what they show, 0–255; None for tables
     step: int
+    meaning: Meaning
 
     @torch.no_grad()
     def outputs(self, inputs: Tensor) -> Tensor:
-        """Logits (N, classes), or values (N,) in the target's own units, for raw inputs (N, *input_shape)."""
+        """What the network gives, (N, classes) or (N, 1), as `meaning` says; for regression values (N,) in the target's
+        own units; for raw inputs (N, *input_shape)."""
         self.model.eval()
         found: Tensor = self.model(self.prepare_inputs.apply(inputs))
         return found if self.task == "classification" else self.prepare_targets.invert(found.squeeze(1))
@@ -89,6 +92,8 @@ def _about(trained: Trained) -> dict[str, Any]:
         "prepare_targets": trained.prepare_targets.to_json(),
         "border": trained.border,
         "step": trained.step,
+        "outputs": trained.meaning.kind,
+        "threshold": trained.meaning.threshold,
     }
 
 
@@ -111,7 +116,15 @@ def from_safetensors(data: bytes) -> Trained:
         Affine.from_json(metadata["prepare_targets"]),
         metadata.get("border"),  # files of before it was kept do not say
         metadata["step"],
+        _meaning(metadata),
     )
+
+
+def _meaning(metadata: dict[str, Any]) -> Meaning:
+    """Files of before it was kept do not say: their networks for classes gave logits."""
+    if "outputs" in metadata:
+        return Meaning(metadata["outputs"], metadata["threshold"])
+    return Meaning("logits" if metadata["task"] == "classification" else "values")
 
 
 def checkpoint_to_safetensors(checkpoint: Checkpoint, trained: Trained) -> bytes:

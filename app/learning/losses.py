@@ -1,75 +1,294 @@
-"""The losses, an entry each. Both average over the batch."""
+"""The losses, an entry each: its fields, formula, gradient by hand, and what the best constant prediction scores.
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+An entry is a frozen dataclass. A new loss is one class here, named in `LOSSES`; the API's schema follows from it.
+A sum is over the examples of a batch; `mean` divides it by their number, `sum` (the lecture's L) does not.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from app.learning.fields import bounded
+
 Task = Literal["classification", "regression"]
+Reduction = Literal["mean", "sum"]
+REDUCTION_DOC = "over the examples of a batch; with sum the step grows with the batch"
+BISECTIONS = 60  # a double has 53 bits
+
+
+class Loss(Protocol):
+    """What every entry offers."""
+
+    name: ClassVar[str]
+    task: ClassVar[Task]
+    input: ClassVar[Literal["logits", "values"]]
+    formula: ClassVar[str]
+    gradient_formula: ClassVar[str]
+    advantages: ClassVar[tuple[str, ...]]
+    drawbacks: ClassVar[tuple[str, ...]]
+
+    @property
+    def reduction(self) -> Reduction: ...
+
+    def outputs(self, classes: int) -> int:
+        """How many numbers a network for it has to give; `classes` is 0 for regression."""
+        ...
+
+    def function(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss, a scalar; outputs (N, outputs), targets (N,). Raises ValueError for other shapes."""
+        ...
+
+    def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """∂L/∂outputs, by hand; shaped like the outputs."""
+        ...
+
+    def of_best_constant(self, targets: Tensor, batch: int) -> float:
+        """The loss of `batch` such examples under the best of all predictions that are the same for each."""
+        ...
+
+
+def column(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The outputs (N, 1) as (N,), like the targets.
+
+    The dimension is taken away by name: (N, 1) − (N,) would broadcast to (N, N) and train to the mean in silence.
+    Raises ValueError when the shapes are others.
+    """
+    if outputs.shape != (*targets.shape, 1):
+        given, wanted = tuple(outputs.shape), (*targets.shape, 1)
+        raise ValueError(f"targets of shape {tuple(targets.shape)} need outputs of shape {wanted}, not {given}")
+    return outputs.squeeze(-1)
 
 
 @dataclass(frozen=True)
-class Loss:
-    """A loss: what it is called, which task it serves, its formula, its gradient with respect to the outputs, and what
-    a constant prediction would score."""
+class CrossEntropy:
+    """The negative log-probability of the right class, from logits (N, C); targets (N,) int64.
 
-    name: str
-    task: Task
-    formula: str
-    function: Callable[[Tensor, Tensor], Tensor]
-    gradient: Callable[[Tensor, Tensor], Tensor]
-    of_best_constant: Callable[[Tensor], float]
-
-
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """L = −mean log softmax(logits)[target]; logits (N, C), targets (N,) int64."""
-    return F.cross_entropy(logits, targets)
-
-
-def cross_entropy_gradient(logits: Tensor, targets: Tensor) -> Tensor:
-    """∂L/∂logits = (softmax(logits) − one-hot target) / N; (N, C)."""
-    return logits.softmax(1).sub_(F.one_hot(targets, logits.shape[1])).div_(len(targets))
-
-
-def class_entropy(targets: Tensor) -> float:
-    """The cross-entropy of always predicting the classes' shares, in nats."""
-    shares = torch.bincount(targets).double() / len(targets)
-    return float(torch.special.entr(shares).sum())
-
-
-def mse(predictions: Tensor, targets: Tensor) -> Tensor:
-    """L = mean (ŷ − y)²; predictions (N, 1), targets (N,).
-
-    The last dimension is taken away by name: (N, 1) − (N,) would broadcast to (N, N) in silence.
+    With label smoothing ε the right class is wanted with 1 − ε + ε/C, the others with ε/C. With class weights w the
+    mean divides by the sum of the examples' weights, as `torch.nn.CrossEntropyLoss` does.
     """
-    return F.mse_loss(predictions.squeeze(1), targets)
 
-
-def mse_gradient(predictions: Tensor, targets: Tensor) -> Tensor:
-    """∂L/∂ŷ = 2 (ŷ − y) / N; (N, 1)."""
-    return (predictions - targets[:, None]).mul_(2 / len(targets))
-
-
-def variance(targets: Tensor) -> float:
-    """The MSE of always predicting the mean."""
-    return float(targets.double().var(correction=0))
-
-
-LOSSES: dict[str, Loss] = {
-    loss.name: loss
-    for loss in (
-        Loss(
-            "cross_entropy",
-            "classification",
-            "L = −Σ y_c log p_c,  p = softmax(logits)",
-            cross_entropy,
-            cross_entropy_gradient,
-            class_entropy,
-        ),
-        Loss("mse", "regression", "L = 1/N Σ (ŷ − y)²", mse, mse_gradient, variance),
+    name: ClassVar[str] = "cross_entropy"
+    task: ClassVar[Task] = "classification"
+    input: ClassVar[Literal["logits", "values"]] = "logits"
+    formula: ClassVar[str] = "L = −Σ_c q_c log p_c,  p = softmax(z),  q = w_y ((1 − ε)·1[c = y]) + w_c ε/C"
+    gradient_formula: ClassVar[str] = "∂L/∂z = p Σ_c q_c − q"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "its gradient p − q does not vanish where the network is sure and wrong",
+        "its outputs become probabilities of the classes",
     )
-}
+    drawbacks: ClassVar[tuple[str, ...]] = (
+        "wants logits: a softmax of one's own before it puts a floor of ln(e + C − 1) − 1 under the loss",
+        "goes on pushing right answers to be surer; label smoothing ends that",
+    )
+
+    label_smoothing: float = bounded(0.0, doc="ε: how much of each label is shared among all classes", ge=0, lt=1)
+    class_weights: tuple[float, ...] | None = bounded(
+        None, doc="one a class, in the order of the dataset's classes", gt=0, le=1e6
+    )
+    reduction: Reduction = bounded("mean", doc=REDUCTION_DOC)
+
+    def outputs(self, classes: int) -> int:
+        return classes
+
+    def function(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self._check(outputs, targets)
+        weights, smoothing = self._weights(outputs), self.label_smoothing
+        return F.cross_entropy(outputs, targets, weights, reduction=self.reduction, label_smoothing=smoothing)
+
+    def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        self._check(outputs, targets)
+        p, right = outputs.softmax(1), F.one_hot(targets, outputs.shape[1])
+        weights, smoothing, examples = self._weights(outputs), self.label_smoothing, len(targets)
+        if weights is None and smoothing == 0:
+            found = p.sub_(right)
+            return found.div_(examples) if self.reduction == "mean" else found
+        w = p.new_ones(p.shape[1]) if weights is None else weights
+        q = (1 - smoothing) * w[targets, None] * right + smoothing / len(w) * w
+        found = p * q.sum(1, keepdim=True) - q
+        return found / w[targets].sum() if self.reduction == "mean" else found
+
+    def of_best_constant(self, targets: Tensor, batch: int) -> float:
+        """The entropy of the wanted shares of the classes; without options that of the classes' shares, in nats."""
+        counts = torch.bincount(targets, minlength=len(self.class_weights or ())).double()
+        weights = torch.ones_like(counts) if self.class_weights is None else counts.new_tensor(self.class_weights)
+        smoothed = self.label_smoothing / len(counts) * counts.sum()
+        wanted = weights * ((1 - self.label_smoothing) * counts + smoothed)
+        total = wanted.sum()
+        loss = float(torch.special.entr(wanted / total).sum() * total)
+        return loss / float((weights * counts).sum()) if self.reduction == "mean" else loss * batch / len(targets)
+
+    def _weights(self, outputs: Tensor) -> Tensor | None:
+        return None if self.class_weights is None else outputs.new_tensor(self.class_weights)
+
+    @staticmethod
+    def _check(outputs: Tensor, targets: Tensor) -> None:
+        if outputs.dim() != 2 or targets.dim() != 1 or len(outputs) != len(targets):
+            given = f"{tuple(outputs.shape)} and {tuple(targets.shape)}"
+            raise ValueError(
+                f"cross_entropy needs outputs of shape (N, classes) and targets of shape (N,), not {given}"
+            )
+
+
+class _Column:
+    """A loss of one output an example: `each` (N,) and `slope` (N,) of (ŷ, y) are reduced here, once for all."""
+
+    reduction: Reduction
+
+    def outputs(self, classes: int) -> int:
+        return 1
+
+    def function(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        each = self.each(column(outputs, targets), targets)
+        return each.mean() if self.reduction == "mean" else each.sum()
+
+    def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        slope = self.slope(column(outputs, targets), targets)
+        return (slope / len(targets) if self.reduction == "mean" else slope).unsqueeze(-1)
+
+    def of_best_constant(self, targets: Tensor, batch: int) -> float:
+        targets = targets.double()
+        loss = float(self.each(self.best_constant(targets).expand_as(targets), targets).mean())
+        return loss if self.reduction == "mean" else loss * batch
+
+    def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each example."""
+        raise NotImplementedError
+
+    def slope(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Its derivative by the output."""
+        raise NotImplementedError
+
+    def best_constant(self, targets: Tensor) -> Tensor:
+        """The one output, a scalar, whose loss is the least over all targets (N,)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(_Column):
+    """The cross-entropy of two classes from ONE logit (N, 1): that of the second class; targets (N,) int64, 0 or 1."""
+
+    name: ClassVar[str] = "binary_cross_entropy"
+    task: ClassVar[Task] = "classification"
+    input: ClassVar[Literal["logits", "values"]] = "logits"
+    formula: ClassVar[str] = "L = −(y log σ(z) + (1 − y) log(1 − σ(z))) = softplus(z) − y z"
+    gradient_formula: ClassVar[str] = "∂L/∂z = σ(z) − y"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "one output for two classes, and a threshold to choose between two kinds of mistake",
+        "from the logit: no σ that saturates, no logarithm of 0",
+    )
+    drawbacks: ClassVar[tuple[str, ...]] = (
+        "two classes only",
+        "wants the logit: a sigmoid of one's own before it is applied twice",
+    )
+
+    threshold: float = bounded(0.5, doc="the second class is predicted from this probability on", gt=0, lt=1)
+    reduction: Reduction = bounded("mean", doc=REDUCTION_DOC)
+
+    def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype), reduction="none")
+
+    def slope(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return outputs.sigmoid() - targets
+
+    def best_constant(self, targets: Tensor) -> Tensor:
+        return targets.mean().logit(eps=1e-15)  # one class alone: ±35, whose loss is 0
+
+
+@dataclass(frozen=True)
+class MSE(_Column):
+    """The mean squared error, of values (N, 1); targets (N,)."""
+
+    name: ClassVar[str] = "mse"
+    task: ClassVar[Task] = "regression"
+    input: ClassVar[Literal["logits", "values"]] = "values"
+    formula: ClassVar[str] = "L = (ŷ − y)²"
+    gradient_formula: ClassVar[str] = "∂L/∂ŷ = 2 (ŷ − y)"
+    advantages: ClassVar[tuple[str, ...]] = ("smooth, and least for the mean",)
+    drawbacks: ClassVar[tuple[str, ...]] = ("one outlier outweighs many examples: its error counts squared",)
+
+    reduction: Reduction = bounded("mean", doc=REDUCTION_DOC)
+
+    def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).square()
+
+    def slope(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return 2 * (outputs - targets)
+
+    def best_constant(self, targets: Tensor) -> Tensor:
+        return targets.mean()
+
+
+@dataclass(frozen=True)
+class MAE(_Column):
+    """The mean absolute error, of values (N, 1); targets (N,). Its derivative at 0 does not exist; 0 is taken."""
+
+    name: ClassVar[str] = "mae"
+    task: ClassVar[Task] = "regression"
+    input: ClassVar[Literal["logits", "values"]] = "values"
+    formula: ClassVar[str] = "L = |ŷ − y|"
+    gradient_formula: ClassVar[str] = "∂L/∂ŷ = sign(ŷ − y)"
+    advantages: ClassVar[tuple[str, ...]] = ("an outlier counts like any other example: it is least for the median",)
+    drawbacks: ClassVar[tuple[str, ...]] = ("the gradient is as large for a small error: steps do not shrink by it",)
+
+    reduction: Reduction = bounded("mean", doc=REDUCTION_DOC)
+
+    def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).abs()
+
+    def slope(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).sign()
+
+    def best_constant(self, targets: Tensor) -> Tensor:
+        return targets.median()
+
+
+@dataclass(frozen=True)
+class Huber(_Column):
+    """Huber 1964, https://doi.org/10.1214/aoms/1177703732: squared up to an error of δ, straight beyond it; of values
+    (N, 1); targets (N,)."""
+
+    name: ClassVar[str] = "huber"
+    task: ClassVar[Task] = "regression"
+    input: ClassVar[Literal["logits", "values"]] = "values"
+    formula: ClassVar[str] = "L = ½ e² where |e| ≤ δ, else δ (|e| − ½ δ);  e = ŷ − y"
+    gradient_formula: ClassVar[str] = "∂L/∂ŷ = max(−δ, min(e, δ))"
+    advantages: ClassVar[tuple[str, ...]] = ("smooth like mse at small errors, calm like mae about outliers",)
+    drawbacks: ClassVar[tuple[str, ...]] = ("δ has to fit the targets' scale",)
+
+    delta: float = bounded(1.0, doc="δ: from this error on it is straight; of the target as it is scaled", gt=0, le=1e9)
+    reduction: Reduction = bounded("mean", doc=REDUCTION_DOC)
+
+    def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.huber_loss(outputs, targets, reduction="none", delta=self.delta)
+
+    def slope(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).clamp_(-self.delta, self.delta)
+
+    def best_constant(self, targets: Tensor) -> Tensor:
+        """Where the slopes sum to 0: they grow with the constant, so halving what encloses it finds it."""
+        low, high = targets.min(), targets.max()
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self.slope(middle, targets).sum() > 0 else (middle, high)
+        return (low + high) / 2
+
+
+LOSSES: dict[str, type[Loss]] = {entry.name: entry for entry in (CrossEntropy, BinaryCrossEntropy, MSE, MAE, Huber)}
 DEFAULT_LOSS: dict[Task, str] = {"classification": "cross_entropy", "regression": "mse"}
+
+
+def loss_from_json(stored: str | dict[str, Any]) -> Loss:
+    """From a request as it is stored; requests of before hold the name alone."""
+    fields = {} if isinstance(stored, str) else dict(stored)
+    name = stored if isinstance(stored, str) else fields.pop("name")
+    if fields.get("class_weights") is not None:
+        fields["class_weights"] = tuple(fields["class_weights"])
+    return LOSSES[name](**fields)
+
+
+def loss_to_json(loss: Loss) -> dict[str, Any]:
+    """As it is stored: its name and its fields."""
+    return {"name": loss.name} | asdict(loss)  # type: ignore[call-overload, no-any-return]

@@ -1,39 +1,60 @@
-"""When a run ends: an entry a criterion. Each looks at one step and says whether it is the last."""
+"""When a run ends: an entry a criterion. Each looks at one step and says whether it is the last.
+
+An entry is a frozen dataclass of a criterion's fields, which is what a request holds, and the criterion itself, which
+watches one training. Of several that hold at the same step the first in the order of `Stop.criteria` names the end.
+"""
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
 
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
+
+from app.learning.data import Part
 from app.learning.fields import bounded
+
+MUST_END = ("max_epochs", "max_steps", "max_seconds")  # every run reaches these; one of them has to be given
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a criterion is shown after a step: steps and epochs completed, and the step's training loss."""
+    """What a criterion is shown after a step: steps, epochs and seconds of training completed, the step's training
+    loss, and at an epoch's end the loss of each part that has examples."""
 
     step: int
     epoch: int
     loss: float
+    seconds: float = 0.0
+    part_losses: Mapping[Part, float] = field(default_factory=dict)
 
 
 class Criterion(Protocol):
-    """A stop criterion. `state` and `restore` carry what it remembers across a checkpoint."""
+    """A stop criterion. `state` (plain JSON), `tensors` and `restore` carry what it remembers across a checkpoint;
+    the network has its parameters back before `restore` is called."""
 
     reason: ClassVar[str]
 
     def reached(self, seen: Seen) -> bool: ...
 
-    def state(self) -> dict[str, float]: ...
+    def state(self) -> dict[str, Any]: ...
 
-    def restore(self, state: dict[str, float]) -> None: ...
+    def tensors(self) -> dict[str, Tensor]: ...
+
+    def restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None: ...
 
 
-@dataclass
 class _Memoryless:
-    def state(self) -> dict[str, float]:
+    def state(self) -> dict[str, Any]:
         return {}
 
-    def restore(self, state: dict[str, float]) -> None:
+    def tensors(self) -> dict[str, Tensor]:
+        return {}
+
+    def restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         pass
 
 
@@ -59,6 +80,135 @@ class MaxEpochs(_Memoryless):
         return seen.epoch >= self.limit
 
 
+@dataclass
+class MaxSeconds(_Memoryless):
+    """After so many seconds of training, all attempts together; the step that is under way is finished."""
+
+    reason: ClassVar[str] = "max_seconds"
+    limit: float
+
+    def reached(self, seen: Seen) -> bool:
+        return seen.seconds >= self.limit
+
+
+@dataclass(frozen=True)
+class ParameterChangeLimit:
+    """How small a step's change is too small to go on."""
+
+    number: ClassVar[str] = "threshold"
+
+    threshold: float = bounded(1e-4, doc="the change that is too small", gt=0, le=1e9)
+    norm: Literal["max", "l2"] = bounded(
+        "max", doc="of all the changes: the largest, or the root of their squares' sum"
+    )
+
+
+class MinParameterChange(_Memoryless):
+    """The lecture's second criterion: ‖θ_t − θ_{t−1}‖ below a threshold. It keeps a copy of the parameters."""
+
+    reason: ClassVar[str] = "min_parameter_change"
+
+    def __init__(self, limit: ParameterChangeLimit, model: nn.Module) -> None:
+        self.limit = limit
+        self.model = model
+        self.before = self._parameters()
+
+    def reached(self, seen: Seen) -> bool:
+        before, self.before = self.before, self._parameters()
+        change = torch.linalg.vector_norm(self.before - before, math.inf if self.limit.norm == "max" else 2)
+        return float(change) < self.limit.threshold
+
+    def restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        self.before = self._parameters()
+
+    def _parameters(self) -> Tensor:
+        return parameters_to_vector(self.model.parameters()).detach()
+
+
+@dataclass(frozen=True)
+class LossTarget:
+    """A loss that is low enough."""
+
+    number: ClassVar[str] = "value"
+
+    value: float = bounded(doc="the loss that is low enough", ge=-1e9, le=1e9)
+    part: Literal["train", "validation"] = bounded(
+        "train", doc="train: the mean of the last `window` steps' losses; validation: the part's, at an epoch's end"
+    )
+    window: int = bounded(10, doc="steps whose losses are averaged; of the train part", ge=1, le=10**4)
+
+
+class TargetLoss(_Memoryless):
+    """The lecture's third criterion: the loss is at most what was asked for."""
+
+    reason: ClassVar[str] = "target_loss"
+
+    def __init__(self, target: LossTarget) -> None:
+        self.target = target
+        self.losses: deque[float] = deque(maxlen=target.window)
+
+    def reached(self, seen: Seen) -> bool:
+        if self.target.part == "validation":
+            return seen.part_losses.get("validation", math.inf) <= self.target.value
+        self.losses.append(seen.loss)
+        full = len(self.losses) == self.target.window
+        return full and sum(self.losses) / self.target.window <= self.target.value
+
+    def state(self) -> dict[str, Any]:
+        return {"losses": list(self.losses)}
+
+    def restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        self.losses.extend(state.get("losses", ()))
+
+
+@dataclass(frozen=True)
+class PatienceLimit:
+    """How long to wait for a better loss."""
+
+    number: ClassVar[str] = "epochs"
+
+    epochs: int = bounded(doc="epochs without a loss below the best so far", ge=1, le=10**6)
+    part: Literal["train", "validation"] = bounded("validation", doc="the part whose loss is watched")
+
+
+class Patience:
+    """No better loss of a part for so many epochs. It keeps the parameters of the best epoch: those are served."""
+
+    reason: ClassVar[str] = "patience"
+
+    def __init__(self, limit: PatienceLimit, model: nn.Module) -> None:
+        self.limit, self.model = limit, model
+        self.best_loss, self.best_step, self.epochs_since = math.inf, 0, 0
+        self.best: dict[str, Tensor] = {}  # a copy of the state_dict; none before the first epoch's end
+
+    def reached(self, seen: Seen) -> bool:
+        if not seen.part_losses:
+            return False
+        loss = seen.part_losses.get(self.limit.part, math.inf)
+        if loss < self.best_loss:
+            self.best_loss, self.best_step, self.epochs_since = loss, seen.step, 0
+            self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        else:
+            self.epochs_since += 1
+        return self.epochs_since >= self.limit.epochs
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "part": self.limit.part,
+            "best_loss": self.best_loss,
+            "best_step": self.best_step,
+            "epochs_since": self.epochs_since,
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self.best
+
+    def restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        if state.get("part") == self.limit.part:  # the best loss of another part is no measure for this one's
+            self.best_loss, self.best_step = state["best_loss"], state["best_step"]
+            self.epochs_since, self.best = state["epochs_since"], tensors
+
+
 @dataclass(frozen=True)
 class DivergenceLimits:
     """When a loss counts as diverged."""
@@ -67,7 +217,7 @@ class DivergenceLimits:
     window: int = bounded(50, doc="for how many steps running", ge=1, le=10**6)
 
 
-class Divergence:
+class Divergence(_Memoryless):
     """The lecture's fourth criterion: NaN or ∞ at once; or `window` steps running a loss over `factor` × the larger
     of the first step's loss and that of the best constant prediction."""
 
@@ -88,34 +238,69 @@ class Divergence:
         self.steps_above = self.steps_above + 1 if above else 0
         return self.steps_above >= self.limits.window
 
-    def state(self) -> dict[str, float]:
+    def state(self) -> dict[str, Any]:
         return {} if self.first_loss is None else {"first_loss": self.first_loss, "steps_above": self.steps_above}
 
-    def restore(self, state: dict[str, float]) -> None:
+    def restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         if state:
             self.first_loss, self.steps_above = state["first_loss"], int(state["steps_above"])
 
 
+# The criteria that are more than a number.
+LIMITS: dict[str, type[Any]] = {
+    "min_parameter_change": ParameterChangeLimit,
+    "target_loss": LossTarget,
+    "patience": PatienceLimit,
+    "divergence": DivergenceLimits,
+}
+
+
 @dataclass(frozen=True)
 class Stop:
-    """The criteria of one run; None turns one off."""
+    """The criteria of one run, merged field by field with the defaults; null turns one off."""
 
     max_epochs: int | None = bounded(20, doc="passes over the training data", ge=1, le=10**6)
     max_steps: int | None = bounded(None, doc="optimizer steps", ge=1, le=10**8)
-    divergence: DivergenceLimits | None = DivergenceLimits()
+    max_seconds: float | None = bounded(None, doc="seconds of training, all attempts together", gt=0, le=10**8)
+    min_parameter_change: ParameterChangeLimit | None = bounded(None, doc="the largest change in one step is below it")
+    target_loss: LossTarget | None = bounded(None, doc="the loss is at most that")
+    patience: PatienceLimit | None = bounded(
+        None, doc="no better loss for so many epochs; the parameters of the best epoch are served"
+    )
+    divergence: DivergenceLimits | None = bounded(
+        DivergenceLimits(),
+        doc="NaN or ∞ at once, or the loss over factor × the larger of the first step's and the best constant "
+        "prediction's, window steps running; the run then fails",
+    )
 
-    @property
-    def must_end(self) -> bool:
-        """Whether something is left that ends every run."""
-        return self.max_epochs is not None or self.max_steps is not None
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Stop":
+        """From a request as it is stored; a field that it lacks has its default."""
+        found = dict(stored)
+        for name, limits in LIMITS.items():
+            if found.get(name) is not None:
+                found[name] = limits(**found[name])
+        return cls(**found)
 
-    def criteria(self, constant_loss: float) -> list[Criterion]:
-        """Divergence first: a run that reaches its last step with a NaN has failed."""
+    def criteria(self, model: nn.Module, constant_loss: float) -> list[Criterion]:
+        """Those that are on, in the order in which they name the end.
+
+        Divergence first: a run that reaches its last step with a NaN has failed. Then what was learnt, then what has
+        run out.
+        """
         found: list[Criterion] = []
         if self.divergence is not None:
             found.append(Divergence(self.divergence, constant_loss))
+        if self.target_loss is not None:
+            found.append(TargetLoss(self.target_loss))
+        if self.min_parameter_change is not None:
+            found.append(MinParameterChange(self.min_parameter_change, model))
+        if self.patience is not None:
+            found.append(Patience(self.patience, model))
         if self.max_steps is not None:
             found.append(MaxSteps(self.max_steps))
         if self.max_epochs is not None:
             found.append(MaxEpochs(self.max_epochs))
+        if self.max_seconds is not None:
+            found.append(MaxSeconds(self.max_seconds))
         return found

@@ -6,8 +6,10 @@ CPU with the same number of threads, the steps that the first would have yielded
 
 import copy
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -19,9 +21,10 @@ from app.learning.data import Data, Part
 from app.learning.evaluation import Metrics, measure
 from app.learning.layers import Layer, Shape
 from app.learning.losses import Loss
+from app.learning.meaning import meaning
 from app.learning.optimizers import Optimizer
 from app.learning.schedules import Constant, Schedule
-from app.learning.stopping import Seen, Stop
+from app.learning.stopping import Patience, Seen, Stop
 
 Precision = Literal["fp32", "bf16"]
 
@@ -62,7 +65,9 @@ class Checkpoint:
 class Training:
     """A network being trained. Iterate `steps()`; afterwards `stop_reason` says why it ended."""
 
-    def __init__(self, recipe: Recipe, data: Data, device: torch.device) -> None:
+    def __init__(
+        self, recipe: Recipe, data: Data, device: torch.device, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.data, self.device = recipe, data.on(device), device
         self.model = build(recipe.layers, recipe.input_shape).to(device)
@@ -79,17 +84,20 @@ class Training:
         self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU, so that every device sees one order
         self.epoch_started_at = self.order.get_state()
         self.step, self.epoch, self.position = 0, 0, 0
+        self.clock, self.seconds = clock, 0.0  # of training, all attempts together
         train_targets = data.targets.index_select(0, data.parts["train"])
         if train_targets.is_floating_point():
             train_targets = data.prepare_targets.apply(train_targets)
-        self.criteria = recipe.stop.criteria(recipe.loss.of_best_constant(train_targets))
+        batch = min(recipe.batch_size or len(train_targets), len(train_targets))
+        self.criteria = recipe.stop.criteria(self.model, recipe.loss.of_best_constant(train_targets, batch))
+        self.meaning = meaning(recipe.layers, recipe.loss)
         self.stop_reason: str | None = None
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         return len(self._batches(self.data.parts["train"]))
 
-    @property
+    @cached_property
     def total_steps(self) -> float:
         """After how many steps `max_steps` or `max_epochs` ends the run at the latest; ∞ without either."""
         stop = self.recipe.stop
@@ -98,6 +106,7 @@ class Training:
 
     def steps(self) -> Iterator[Step]:
         """Train until a criterion is reached, yielding after each step."""
+        began = self.clock() - self.seconds
         while True:
             for indices in self._rest_of_epoch():
                 loss = self._learn(*self.data.batch(indices, self.device))
@@ -105,10 +114,14 @@ class Training:
                 self.position += len(indices)
                 epoch_over = self.position == len(self.data.parts["train"])
                 self.epoch += epoch_over
-                seen = Seen(self.step, self.epoch, loss)
+                metrics = self.measure("train", "validation") if epoch_over else None
+                part_losses = {part: found["loss"] for part, found in (metrics or {}).items()}
+                self.seconds = self.clock() - began
+                seen = Seen(self.step, self.epoch, loss, self.seconds, part_losses)
                 reached = [criterion.reason for criterion in self.criteria if criterion.reached(seen)]
                 self.stop_reason = reached[0] if reached else None
-                metrics = self.measure("train", "validation") if epoch_over or reached else None
+                if reached and metrics is None:
+                    metrics = self.measure("train", "validation")
                 yield Step(self.step, self.epoch, loss, metrics)
                 if reached:
                     return
@@ -147,13 +160,23 @@ class Training:
         self.optimizer.step()
         return loss.item()  # waits for a GPU: the criteria want each step's loss
 
-    def measure(self, *parts: Part) -> dict[Part, Metrics]:
-        """The metrics of each part that has examples, in eval mode."""
+    def measure(self, *parts: Part, model: nn.Module | None = None) -> dict[Part, Metrics]:
+        """The metrics of each part that has examples, in eval mode; of the network as it is now, or of another."""
         return {
-            part: measure(self.model, self.data, part, self.recipe.loss, self.device)
+            part: measure(model or self.model, self.data, part, self.recipe.loss, self.meaning, self.device)
             for part in parts
             if len(self.data.parts[part])
         }
+
+    def served(self) -> tuple[nn.Sequential, int]:
+        """The network that predictions are made with, and the step it is of: the best where `patience` has kept one,
+        else the last."""
+        for criterion in self.criteria:
+            if isinstance(criterion, Patience) and criterion.best:
+                best = copy.deepcopy(self.model)
+                best.load_state_dict(criterion.best)
+                return best, criterion.best_step
+        return self.model, self.step
 
     def checkpoint(self) -> Checkpoint:
         """A copy of the whole state, on the CPU."""
@@ -164,10 +187,13 @@ class Training:
         tensors["random.torch"] = torch.get_rng_state()
         if self.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        for criterion in self.criteria:
+            tensors |= {f"criteria.{criterion.reason}.{name}": value for name, value in criterion.tensors().items()}
         position = {
             "step": self.step,
             "epoch": self.epoch,
             "position": self.position,
+            "seconds": self.seconds,
             "criteria": {criterion.reason: criterion.state() for criterion in self.criteria},
         }
         return Checkpoint(
@@ -196,8 +222,10 @@ class Training:
         self.step, self.epoch, self.position = (position[key] for key in ("step", "epoch", "position"))
         if self.position == len(self.data.parts["train"]):  # the epoch is over: its permutation has been drawn
             torch.randperm(self.position, generator=self.order)
+        self.seconds = position.get("seconds", 0.0)  # checkpoints of before do not say
         for criterion in self.criteria:
-            criterion.restore(position["criteria"].get(criterion.reason, {}))
+            reason = criterion.reason
+            criterion.restore(position["criteria"].get(reason, {}), under(f"criteria.{reason}.", tensors))
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -160,6 +160,16 @@ def weights(db: Session, id: str) -> Weights:
     return Weights(*found)
 
 
+def weights_file(run: str, attempt: int, step: int) -> str:
+    """What the file is called that is served: its name says of which step it is."""
+    return f"runs/{run}/{attempt}/weights-{step}.safetensors"
+
+
+def step_of(weights: str) -> int:
+    """The way back."""
+    return int(weights.rpartition("-")[2].removesuffix(".safetensors"))
+
+
 def checkpoint_weights(db: Session, id: str, step: int) -> Weights:
     """Those of a checkpoint. Raises NotFound, naming the steps there are."""
     run = get(db, id)

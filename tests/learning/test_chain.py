@@ -27,10 +27,13 @@ def training(layers: list[Layer], loss: str, optimizer: Optimizer) -> Training:
     numbers = torch.Generator().manual_seed(3)
     inputs = torch.randn(50, 1, 2, 3, generator=numbers)
     classes = torch.randint(4, (50,), generator=numbers)
-    outputs, targets = (4, classes) if loss == "cross_entropy" else (1, torch.randn(50, generator=numbers))
+    entry = LOSSES[loss]()
+    outputs, targets = entry.outputs(4), torch.randn(50, generator=numbers)
+    if entry.task == "classification":
+        targets = classes if outputs == 4 else classes % 2
     parts = {"train": torch.arange(40), "validation": torch.arange(40, 45), "test": torch.arange(45, 50)}
     data = Data(inputs, targets, parts, Affine(), Affine())
-    recipe = Recipe([*layers, Linear(outputs)], (1, 2, 3), LOSSES[loss], optimizer, 16, Stop(max_epochs=10), seed=0)
+    recipe = Recipe([*layers, Linear(outputs)], (1, 2, 3), entry, optimizer, 16, Stop(max_epochs=10), seed=0)
     return Training(recipe, data, torch.device("cpu"))
 
 

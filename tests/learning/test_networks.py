@@ -16,7 +16,7 @@ from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
 from app.learning.preprocessing import Affine
 from app.learning.stopping import Stop
 from app.learning.training import Precision, Recipe, Training
-from tests.learning.test_training import as_trained
+from tests.learning.test_training import network_of
 
 NETWORKS: dict[str, list[Layer]] = {
     "dropout": [Linear(16), ReLU(), Dropout(0.5)],
@@ -41,7 +41,7 @@ def training(
     parts = {"train": torch.arange(train), "validation": torch.arange(train, 46), "test": torch.arange(46, 50)}
     data = Data(inputs, targets, parts, Affine(), Affine())
     recipe = Recipe(
-        [*layers, Linear(3)], (1, 8, 8), LOSSES["cross_entropy"], optimizer or Adam(), 8, Stop(max_epochs=epochs), 0,
+        [*layers, Linear(3)], (1, 8, 8), LOSSES["cross_entropy"](), optimizer or Adam(), 8, Stop(max_epochs=epochs), 0,
         precision=precision,
     )  # fmt: skip
     return Training(recipe, data, torch.device("cpu"))
@@ -57,7 +57,7 @@ def test_it_goes_on_with_the_same_bits(layers: list[Layer], at: int, optimizer: 
     for step in stopped.steps():
         if step.number == at:
             break
-    file = checkpoint_to_safetensors(stopped.checkpoint(), as_trained(stopped, (1, 8, 8)))
+    file = checkpoint_to_safetensors(stopped.checkpoint(), network_of(stopped))
     restored = training(layers, optimizer)
     restored.restore(checkpoint_from_safetensors(file))
     assert [step.loss for step in restored.steps()] == losses[at:]

@@ -14,6 +14,8 @@ from app.learning.stopping import DivergenceLimits, Stop
 from app.learning.training import Recipe, Training
 from tests.learning.test_optimizers import EVERY_OPTIMIZER
 
+CROSS_ENTROPY, MSE = LOSSES["cross_entropy"](), LOSSES["mse"]()
+
 
 def training(optimizer: Optimizer, schedule: Schedule = Constant(), **stop: Any) -> Training:
     """A small network on 50 examples of 4 numbers, 3 classes, in batches of 16: the last of an epoch has 2."""
@@ -22,14 +24,15 @@ def training(optimizer: Optimizer, schedule: Schedule = Constant(), **stop: Any)
     parts = {"train": torch.arange(40), "validation": torch.arange(40, 45), "test": torch.arange(45, 50)}
     data = Data(inputs, targets, parts, Affine(), Affine())
     layers = [Linear(8), ReLU(), Linear(3)]
-    recipe = Recipe(layers, (4,), LOSSES["cross_entropy"], optimizer, 16, Stop(**stop), 0, schedule)
+    recipe = Recipe(layers, (4,), CROSS_ENTROPY, optimizer, 16, Stop(**stop), 0, schedule)
     return Training(recipe, data, torch.device("cpu"))
 
 
-def as_trained(run: Training, shape: tuple[int, ...]) -> Trained:
-    """The network as its weights file has it."""
+def network_of(run: Training) -> Trained:
+    """What its weights file holds."""
+    classes, shape = list("abc"), run.recipe.input_shape
     return Trained(
-        run.model, run.recipe.layers, shape, "classification", list("abc"), Affine(), Affine(), None, run.step
+        run.model, run.recipe.layers, shape, "classification", classes, Affine(), Affine(), None, run.step, run.meaning
     )
 
 
@@ -43,7 +46,7 @@ def test_a_restored_training_goes_on_with_the_same_bits(optimizer: Optimizer, at
     for step in stopped.steps():
         if step.number == at:
             break
-    network = as_trained(stopped, (4,))
+    network = network_of(stopped)
     file = checkpoint_to_safetensors(stopped.checkpoint(), network)
     restored = training(optimizer, max_epochs=4)
     restored.restore(checkpoint_from_safetensors(file))

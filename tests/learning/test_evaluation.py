@@ -1,0 +1,137 @@
+"""What outputs mean, and how well they do: against arithmetic, numpy and the lecture's own figures."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.learning.data import Data
+from app.learning.evaluation import calibration, classification, evaluate, roc_auc, top_k_accuracy
+from app.learning.layers import Linear, ReLU, Sigmoid, Softmax
+from app.learning.losses import MSE, BinaryCrossEntropy, CrossEntropy
+from app.learning.meaning import Meaning, meaning
+from app.learning.preprocessing import Affine
+
+LOGITS, BINARY, PROBABILITIES = Meaning("logits"), Meaning("binary logits"), Meaning("probabilities")
+CPU = torch.device("cpu")
+
+
+def test_the_outputs_mean_what_the_loss_and_the_last_layer_say() -> None:
+    assert meaning([Linear(3)], CrossEntropy()) == LOGITS
+    assert meaning([Linear(3), Softmax()], CrossEntropy()) == PROBABILITIES
+    assert meaning([Linear(2), Sigmoid()], CrossEntropy()) == LOGITS  # two sigmoids are no probabilities of two classes
+    assert meaning([Linear(1)], BinaryCrossEntropy(threshold=0.3)) == Meaning("binary logits", 0.3)
+    assert meaning([ReLU(), Linear(1), Sigmoid()], BinaryCrossEntropy()) == PROBABILITIES
+    assert meaning([Linear(1)], MSE()).kind == "values"
+
+
+@pytest.mark.parametrize("classes", [2, 10, 1000])
+@pytest.mark.parametrize("size", [1.0, 1e4])
+def test_probabilities_sum_to_one_and_stay_finite_for_large_logits(classes: int, size: float) -> None:
+    logits = size * torch.randn(50, classes, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
+    for outputs, kind in ((logits, LOGITS), (logits[:, :1], BINARY), (logits.softmax(1), PROBABILITIES),
+                          (logits[:, :1].sigmoid(), PROBABILITIES)):  # fmt: skip
+        found = kind.probabilities(outputs)
+        assert found.isfinite().all() and (found >= 0).all() and found.shape == (50, max(2, outputs.shape[1]))
+        assert (found.sum(1) - 1).abs().max() < 1e-6
+
+
+def test_neither_softmax_nor_sigmoid_is_applied_twice() -> None:
+    logits = torch.tensor([[2.0, -1.0, 0.5]])
+    once = logits.softmax(1).double()
+    torch.testing.assert_close(PROBABILITIES.probabilities(logits.softmax(1)), once, rtol=1e-6, atol=0)
+    torch.testing.assert_close(LOGITS.probabilities(logits), once, rtol=1e-6, atol=0)
+    second = logits[:, :1].sigmoid()
+    for found in (BINARY.probabilities(logits[:, :1]), PROBABILITIES.probabilities(second)):
+        torch.testing.assert_close(found[:, 1:], second.double(), rtol=1e-6, atol=0)
+
+
+def test_the_second_class_is_predicted_from_the_threshold_on() -> None:
+    chances = torch.tensor([[0.1], [0.3], [0.5], [0.9]], dtype=torch.float64)
+    for threshold, labels in ((0.05, [1, 1, 1, 1]), (0.4, [0, 0, 1, 1]), (0.5, [0, 0, 1, 1]), (0.95, [0, 0, 0, 0])):
+        assert Meaning("probabilities", threshold).labels(chances).tolist() == labels
+        assert Meaning("binary logits", threshold).labels(chances.logit() + 1e-12).tolist() == labels
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10**6), examples=st.integers(1, 60), classes=st.integers(4, 7))
+def test_top_k_counts_the_examples_whose_class_is_among_the_k_most_probable(
+    seed: int, examples: int, classes: int
+) -> None:
+    numbers = np.random.default_rng(seed)
+    chances, targets = numbers.dirichlet(np.ones(classes), examples), numbers.integers(0, classes, examples)
+    for k in (1, 3):
+        expected = np.mean([t in np.argsort(-row)[:k] for row, t in zip(chances, targets, strict=True)])
+        found = top_k_accuracy(torch.from_numpy(chances), torch.from_numpy(targets), k)
+        assert found == pytest.approx(expected)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10**6), examples=st.integers(2, 40))
+def test_roc_auc_is_the_chance_to_rank_a_pair_right(seed: int, examples: int) -> None:
+    numbers = np.random.default_rng(seed)
+    chances, targets = numbers.random(examples).round(1), np.arange(examples) % 2
+    pairs = [(a > b) + (a == b) / 2 for a in chances[targets == 1] for b in chances[targets == 0]]
+    assert roc_auc(torch.from_numpy(chances), torch.from_numpy(targets)) == pytest.approx(np.mean(pairs))
+    assert math.isnan(roc_auc(torch.from_numpy(chances), torch.ones(examples)))  # of one class alone there is none
+
+
+def test_calibration_is_how_far_the_probabilities_are_from_the_shares_that_are_right() -> None:
+    # 10 sure of 0.9, 8 of them right: 0.1 off; 30 sure of 0.6, 15 right: 0.1 off; 10 sure of 1, all right
+    confidence = torch.tensor([0.9] * 10 + [0.6] * 30 + [1.0] * 10, dtype=torch.float64)
+    right = torch.tensor([1] * 8 + [0] * 2 + [1, 0] * 15 + [1] * 10).bool()
+    found = calibration(confidence, right)
+    assert found["ece"] == pytest.approx(0.2 * 0.1 + 0.6 * 0.1)
+    assert len(found["bins"]) == 15 and sum(item["examples"] for item in found["bins"]) == 50
+    for item in found["bins"]:
+        sure = item["confidence"]
+        assert (item["examples"] == 0) if sure is None else (item["from"] < sure <= item["to"])
+    assert found["bins"][0]["from"] == 0 and found["bins"][-1]["to"] == 1
+
+
+def test_a_classification_is_evaluated_whole() -> None:
+    outputs = torch.tensor([[5.0, 0, 0, 0], [0, 3, 0, 0], [4, 0, 1, 0], [0, 0, 0, 2.0], [0, 9, 1, 0]])
+    targets = torch.tensor([0, 1, 2, 3, 3])
+    found = classification(outputs, targets, torch.tensor([10, 11, 12, 13, 14]), LOGITS, list("ABCD"))
+    assert found["accuracy"] == 0.6 and list(found["top_k_accuracy"]) == ["3"] and found["roc_auc"] is None
+    assert found["macro"]["recall"] == pytest.approx((1 + 1 + 0 + 0.5) / 4)
+    assert found["macro"]["precision"] == pytest.approx((0.5 + 0.5 + 0 + 1) / 4)
+    assert [(m["index"], m["label"], m["predicted"]) for m in found["most_confused"]] == [
+        (14, "D", "B"),
+        (12, "C", "A"),
+    ]
+    two = classification(
+        torch.tensor([[-2.0], [1.0], [3.0]]), torch.tensor([0, 0, 1]), torch.arange(3), BINARY, ["A", "B"]
+    )
+    assert two["roc_auc"] == 1 and two["top_k_accuracy"] == {} and two["accuracy"] == pytest.approx(2 / 3)
+    assert two["confusion_matrix"] == [[1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(("kind", "outputs"), [(LOGITS, 6), (LOGITS, 2), (BINARY, 1), (PROBABILITIES, 6)])
+def test_a_network_that_answers_nan_is_evaluated_too(kind: Meaning, outputs: int) -> None:
+    classes = list("ABCDEF")[: max(2, outputs)]
+    nan = torch.full((4, outputs), math.nan)
+    found = classification(nan, torch.tensor([0, 1, 0, 1]), torch.arange(4), kind, classes)
+    assert math.isnan(found["calibration"]["ece"])
+    assert all(math.isnan(value) for value in found["top_k_accuracy"].values())
+    assert len(classes) > 2 or math.isnan(found["roc_auc"])
+
+
+def regression_of(factor: float) -> dict:
+    """The evaluation of predictions that are so many times the target, in the target's own units."""
+    y = torch.linspace(1, 20, 40)
+    data = Data((factor * y)[:, None], y, {"train": torch.arange(40), "validation": torch.arange(0),
+                "test": torch.arange(0)}, Affine(), Affine())  # fmt: skip
+    return evaluate(torch.nn.Identity(), data, "train", Meaning("values"), [], CPU)
+
+
+def test_mape_by_the_prediction_flatters_what_is_too_large() -> None:
+    found = regression_of(10)
+    assert found["mape"] == pytest.approx(9.0, rel=1e-6) and found["mape_lecture"] == pytest.approx(0.9, rel=1e-6)
+    assert regression_of(1e6)["mape_lecture"] == pytest.approx(1.0, abs=1e-5)
+    assert regression_of(0.5)["mape"] == pytest.approx(0.5) and regression_of(0.5)["mape_lecture"] == pytest.approx(1.0)
+    assert found["mape_clamp"] == found["mape_lecture_clamp"] == 1e-8
+    assert math.isnan(regression_of(math.nan)["mape_lecture"])
