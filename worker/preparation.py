@@ -104,6 +104,8 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
         stop=stop,
         seed=request["seed"],
         schedule=schedule_from_json(request.get("schedule", {"name": "constant"})),  # runs of before have none
+        clip_norm=request.get("clip_norm"),
+        accumulate=request.get("accumulate", 1),
     )
     return Training(recipe, data, device), Prepared(
         layers, arrays, data, fit_border(inputs, train) if pictures else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from app.learning.architecture import build
 from app.learning.chain import Chain
@@ -36,6 +36,13 @@ class Recipe:
     stop: Stop
     seed: int
     schedule: Schedule = field(default_factory=Constant)
+    clip_norm: float | None = None  # the gradient is shortened to this L2 norm over all parameters
+    accumulate: int = 1  # batches of which the gradients make one step
+
+    @property
+    def examples_per_step(self) -> int | None:
+        """None: all the training data."""
+        return None if self.batch_size is None else self.batch_size * self.accumulate
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class Training:
     @property
     def steps_per_epoch(self) -> int:
         examples = len(self.data.parts["train"])
-        return -(-examples // (self.recipe.batch_size or examples))
+        return -(-examples // (self.recipe.examples_per_step or examples))
 
     @property
     def total_steps(self) -> float:
@@ -92,7 +99,7 @@ class Training:
         """Train until a criterion is reached, yielding after each step."""
         while True:
             for indices in self._rest_of_epoch():
-                loss = self._learn(*self.data.batch(indices, self.device))
+                loss = self._learn(indices)
                 self.step += 1
                 self.position += len(indices)
                 epoch_over = self.position == len(self.data.parts["train"])
@@ -106,7 +113,7 @@ class Training:
                     return
 
     def _rest_of_epoch(self) -> Iterator[Tensor]:
-        """The indices of each batch that the epoch still has; a restored training goes on in the middle."""
+        """The indices of each step's examples that the epoch still has; a restored training goes on in the middle."""
         train = self.data.parts["train"]
         if self.position == len(train):
             self.position = 0
@@ -114,21 +121,44 @@ class Training:
         else:
             self.order.set_state(self.epoch_started_at)
         shuffled = train[torch.randperm(len(train), generator=self.order).to(train.device)]
-        return iter(torch.split(shuffled[self.position :], self.recipe.batch_size or len(train)))
+        return iter(torch.split(shuffled[self.position :], self.recipe.examples_per_step or len(train)))
 
-    def _learn(self, inputs: Tensor, targets: Tensor) -> float:
-        if self.chain is not None:
-            loss = self.chain.learn(inputs, targets)
-        else:
-            self.model.train()
-            self.optimizer.zero_grad()
-            loss = self.recipe.loss.function(self.model(inputs), targets)
-            loss.backward()  # type: ignore[no-untyped-call]
+    def _learn(self, indices: Tensor) -> float:
+        """One step on the examples at `indices`; their mean loss before it."""
+        loss = self._gradient(indices) if self.recipe.accumulate == 1 else self._accumulated_gradient(indices)
+        if self.recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
         factor = self.recipe.schedule.factor(self.step, self.total_steps)
         for group, lr in zip(self.optimizer.param_groups, self.learning_rates, strict=True):
             group["lr"] = lr * factor
         self.optimizer.step()
         return loss.item()  # waits for a GPU: the criteria want each step's loss
+
+    def _gradient(self, indices: Tensor) -> Tensor:
+        """The loss of one batch; its gradient lies in the parameters' `grad`."""
+        inputs, targets = self.data.batch(indices, self.device)
+        if self.chain is not None:
+            return self.chain.learn(inputs, targets)
+        self.model.train()
+        self.optimizer.zero_grad()
+        loss = self.recipe.loss.function(self.model(inputs), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _accumulated_gradient(self, indices: Tensor) -> Tensor:
+        """As `_gradient`, a batch at a time: the mean over all examples is the sum of the batches' means, each by its
+        share of the examples."""
+        learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        sums, loss = [torch.zeros_like(parameter) for parameter in learning], torch.zeros((), device=self.device)
+        for batch in torch.split(indices, self.recipe.batch_size or len(indices)):
+            share = len(batch) / len(indices)
+            loss += share * self._gradient(batch)
+            for gathered, parameter in zip(sums, learning, strict=True):
+                if parameter.grad is not None:
+                    gathered.add_(parameter.grad, alpha=share)
+        for gathered, parameter in zip(sums, learning, strict=True):
+            parameter.grad = gathered
+        return loss
 
     def measure(self, *parts: Part) -> dict[Part, Metrics]:
         """The metrics of each part that has examples, in eval mode."""
