@@ -103,6 +103,8 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
         seed=request["seed"],
         precision=request.get("precision", "fp32"),
         schedule=schedule_from_json(request.get("schedule", {"name": "constant"})),  # runs of before have none
+        clip_norm=request.get("clip_norm"),
+        accumulate=request.get("accumulate", 1),
     )
     training = Training(recipe, data, device)
     border = fit_border(inputs, train) if pictures else None

@@ -205,6 +205,12 @@ class RunRequest(Strict):
     batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] = Field(
         128, description='examples a step; "full" is gradient descent on all the training data'
     )
+    accumulate: int = Field(
+        1, ge=1, le=10**4, description="batches a step: as a batch so many times as large, in the memory of one"
+    )
+    clip_norm: float | None = Field(
+        None, gt=0, le=1e9, description="a gradient that is longer (L2, over all parameters) is shortened to this"
+    )
     stop: StopRequest = Field(default_factory=StopRequest)
     seed: int = Field(0, ge=0, lt=2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"

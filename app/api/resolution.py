@@ -62,6 +62,9 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
     train = _examples_to_learn_from(files, f"datasets/{dataset.id}", **wanted)
     can_stop(resolved["stop"], wanted["validation"])
     has_an_end(resolved["schedule"], resolved["stop"])
+    if request.accumulate > 1 and request.batch_size == "full":
+        detail = "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
+        raise Invalid(detail, [FieldError("/accumulate", detail)])
     optimizer = resolved["optimizer"]
     batch_size = None if resolved["batch_size"] == "full" else resolved["batch_size"]
     found = warnings(

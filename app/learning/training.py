@@ -41,7 +41,14 @@ class Recipe:
     stop: Stop
     seed: int
     schedule: Schedule = field(default_factory=Constant)
+    clip_norm: float | None = None  # the gradient is shortened to this L2 norm over all parameters
+    accumulate: int = 1  # batches of which the gradients make one step
     precision: Precision = "fp32"
+
+    @property
+    def examples_per_step(self) -> int | None:
+        """None: all the training data."""
+        return None if self.batch_size is None else self.batch_size * self.accumulate
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class Training:
         train_targets = data.targets.index_select(0, data.parts["train"])
         if train_targets.is_floating_point():
             train_targets = data.prepare_targets.apply(train_targets)
-        batch = min(recipe.batch_size or len(train_targets), len(train_targets))
+        batch = min(recipe.examples_per_step or len(train_targets), len(train_targets))
         self.criteria = recipe.stop.criteria(self.model, recipe.loss.of_best_constant(train_targets, batch))
         self.meaning = meaning(recipe.layers, recipe.loss)
         self.stop_reason: str | None = None
@@ -109,7 +116,7 @@ class Training:
         began = self.clock() - self.seconds
         while True:
             for indices in self._rest_of_epoch():
-                loss = self._learn(*self.data.batch(indices, self.device))
+                loss = self._learn(indices)
                 self.step += 1
                 self.position += len(indices)
                 epoch_over = self.position == len(self.data.parts["train"])
@@ -127,7 +134,7 @@ class Training:
                     return
 
     def _rest_of_epoch(self) -> Iterator[Tensor]:
-        """The indices of each batch that the epoch still has; a restored training goes on in the middle."""
+        """The indices of each step's examples that the epoch still has; a restored training goes on in the middle."""
         train = self.data.parts["train"]
         if self.position == len(train):
             self.position = 0
@@ -138,27 +145,54 @@ class Training:
         return iter(self._batches(shuffled[self.position :]))
 
     def _batches(self, indices: Tensor) -> list[Tensor]:
-        """A last example that would be alone joins the batch before where there is batch norm: it has no spread."""
-        batches = list(torch.split(indices, self.recipe.batch_size or len(indices)))
+        """The examples of each step."""
+        return self._split(indices, self.recipe.examples_per_step)
+
+    def _split(self, indices: Tensor, size: int | None) -> list[Tensor]:
+        """A last example that would be alone joins those before where there is batch norm: it has no spread."""
+        batches = list(torch.split(indices, size or len(indices)))
         if self.in_company and len(batches) > 1 and len(batches[-1]) == 1:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
 
-    def _learn(self, inputs: Tensor, targets: Tensor) -> float:
-        if self.chain is not None:
-            loss = self.chain.learn(inputs, targets)
-        else:
-            self.model.train()
-            self.optimizer.zero_grad()
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-                outputs = self.model(inputs)
-            loss = self.recipe.loss.function(outputs.float(), targets)
-            loss.backward()  # type: ignore[no-untyped-call]
+    def _learn(self, indices: Tensor) -> float:
+        """One step on the examples at `indices`; their mean loss before it."""
+        loss = self._gradient(indices) if self.recipe.accumulate == 1 else self._accumulated_gradient(indices)
+        if self.recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
         factor = self.recipe.schedule.factor(self.step, self.total_steps)
         for group, lr in zip(self.optimizer.param_groups, self.learning_rates, strict=True):
             group["lr"] = lr * factor
         self.optimizer.step()
         return loss.item()  # waits for a GPU: the criteria want each step's loss
+
+    def _gradient(self, indices: Tensor) -> Tensor:
+        """The loss of one batch; its gradient lies in the parameters' `grad`."""
+        inputs, targets = self.data.batch(indices, self.device)
+        if self.chain is not None:
+            return self.chain.learn(inputs, targets)
+        self.model.train()
+        self.optimizer.zero_grad()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+            outputs = self.model(inputs)
+        loss = self.recipe.loss.function(outputs.float(), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _accumulated_gradient(self, indices: Tensor) -> Tensor:
+        """As `_gradient`, a batch at a time: the mean over all examples is the sum of the batches' means, each by its
+        share of the examples (with class weights, whose mean is by their sum, that is only nearly so)."""
+        learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        sums, loss = [torch.zeros_like(parameter) for parameter in learning], torch.zeros((), device=self.device)
+        for batch in self._split(indices, self.recipe.batch_size):
+            share = 1.0 if self.recipe.loss.reduction == "sum" else len(batch) / len(indices)
+            loss += share * self._gradient(batch)
+            for gathered, parameter in zip(sums, learning, strict=True):
+                if parameter.grad is not None:
+                    gathered.add_(parameter.grad, alpha=share)
+        for gathered, parameter in zip(sums, learning, strict=True):
+            parameter.grad = gathered
+        return loss
 
     def measure(self, *parts: Part, model: nn.Module | None = None) -> dict[Part, Metrics]:
         """The metrics of each part that has examples, in eval mode; of the network as it is now, or of another."""

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,14 +18,22 @@ from tests.learning.test_optimizers import EVERY_OPTIMIZER
 CROSS_ENTROPY, MSE = LOSSES["cross_entropy"](), LOSSES["mse"]()
 
 
-def training(optimizer: Optimizer, schedule: Schedule = Constant(), **stop: Any) -> Training:
+def training(
+    optimizer: Optimizer,
+    schedule: Schedule = Constant(),
+    batch_size: int = 16,
+    clip_norm: float | None = None,
+    accumulate: int = 1,
+    **stop: Any,
+) -> Training:
     """A small network on 50 examples of 4 numbers, 3 classes, in batches of 16: the last of an epoch has 2."""
     numbers = torch.Generator().manual_seed(7)
     inputs, targets = torch.randn(50, 4, generator=numbers), torch.randint(3, (50,), generator=numbers)
     parts = {"train": torch.arange(40), "validation": torch.arange(40, 45), "test": torch.arange(45, 50)}
     data = Data(inputs, targets, parts, Affine(), Affine())
     layers = [Linear(8), ReLU(), Linear(3)]
-    recipe = Recipe(layers, (4,), CROSS_ENTROPY, optimizer, 16, Stop(**stop), 0, schedule)
+    recipe = Recipe(layers, (4,), CROSS_ENTROPY, optimizer, batch_size, Stop(**stop), 0, schedule,
+                    clip_norm, accumulate)  # fmt: skip
     return Training(recipe, data, torch.device("cpu"))
 
 
@@ -94,3 +103,66 @@ def test_nan_diverges_at_once_and_a_high_loss_after_its_window() -> None:
     steps = list(run.steps())
     assert run.stop_reason == "diverged"
     assert len(steps) <= 5  # the first step is the reference; three above it, or a NaN before
+
+
+def by_autograd(run: Training) -> Training:
+    run.chain = None
+    return run
+
+
+def by_hand(run: Training) -> Training:
+    assert run.chain is not None
+    return run
+
+
+PATHS = [by_hand, by_autograd]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("optimizer", [SGD(), Adam()], ids=lambda o: o.name)
+@pytest.mark.parametrize(("batch_size", "accumulate"), [(4, 3), (5, 2), (7, 2), (1, 6), (16, 4)])
+def test_accumulated_batches_are_one_batch_so_many_times_as_large(
+    batch_size: int, accumulate: int, optimizer: Optimizer, path: Callable[[Training], Training]
+) -> None:
+    small = path(training(optimizer, batch_size=batch_size, accumulate=accumulate, max_epochs=3))
+    large = path(training(optimizer, batch_size=batch_size * accumulate, max_epochs=3))
+    assert small.steps_per_epoch == large.steps_per_epoch == -(-40 // (batch_size * accumulate))  # the last one is less
+    for ours, theirs in zip(small.steps(), large.steps(), strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, rel=1e-6)
+    for ours, theirs in zip(small.model.parameters(), large.model.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_long_gradient_is_shortened_to_the_norm_and_a_short_one_is_left(
+    path: Callable[[Training], Training],
+) -> None:
+    def first_gradient(clip_norm: float | None, accumulate: int = 1) -> torch.Tensor:
+        run = path(training(SGD(), clip_norm=clip_norm, accumulate=accumulate, max_epochs=1))
+        next(run.steps())
+        return torch.cat([parameter.grad.flatten() for parameter in run.model.parameters()])
+
+    free = first_gradient(None)
+    norm = float(free.norm())
+    torch.testing.assert_close(first_gradient(norm / 3), free / 3, rtol=1e-4, atol=1e-8)
+    assert torch.equal(first_gradient(norm * 3), free)
+    accumulated = first_gradient(norm / 100, accumulate=2)  # of the sum, not of each part
+    assert float(accumulated.norm()) == pytest.approx(norm / 100, rel=1e-3)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("at", [1, 2, 3, 5])
+def test_with_accumulation_and_clipping_a_restored_training_has_the_same_bits(
+    at: int, path: Callable[[Training], Training]
+) -> None:
+    def make() -> Training:
+        return path(training(Adam(), batch_size=5, accumulate=3, clip_norm=0.5, max_epochs=3))
+
+    undisturbed = [step.loss for step in make().steps()]
+    stopped = make()
+    for step in stopped.steps():
+        if step.number == at:
+            break
+    restored = make()
+    restored.restore(stopped.checkpoint())
+    assert [step.loss for step in restored.steps()] == undisturbed[at:]

@@ -1,0 +1,36 @@
+import torch
+
+from app.api.catalogue import install_builtin
+from app.api.requests import RunRequest
+from app.api.resolution import resolve
+from app.learning.optimizers import Adam
+from app.learning.schedules import Constant, Cosine
+from app.settings import Settings
+from app.storage import datasets, migrate
+from app.storage.database import Database
+from app.storage.files import LocalFiles
+from worker.preparation import prepare
+
+CPU = torch.device("cpu")
+
+
+def test_a_stored_request_is_prepared_as_it_says_and_one_of_before_by_the_defaults(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    database, files = Database(settings.database), LocalFiles(settings.files)
+    migrate.upgrade(database)
+    install_builtin(database, files)
+    with database.write() as db:
+        wanted = {"dataset": "digits", "schedule": "cosine", "clip_norm": 1, "accumulate": 2}
+        request, _ = resolve(RunRequest.model_validate(wanted), datasets.hold(db, "digits"), files)
+    training, _ = prepare(request, files, CPU)
+    recipe = training.recipe
+    assert (recipe.schedule, recipe.clip_norm, recipe.accumulate) == (Cosine(), 1.0, 2)
+
+    for field in ("schedule", "clip_norm", "accumulate"):
+        del request[field]
+    request["optimizer"] = {"name": "adam", "lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-8}
+    training, _ = prepare(request, files, CPU)
+    recipe = training.recipe
+    assert (recipe.schedule, recipe.clip_norm, recipe.accumulate) == (Constant(), None, 1)
+    assert recipe.optimizer == Adam(lr=0.01)
+    database.close()
