@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,6 +23,12 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(5, ge=0, description="how often a running training is checkpointed")
     threads: int | None = Field(None, ge=1, description="CPU threads of a training; by default its share of the cores")
     flush_seconds: float = Field(0.5, gt=0, description="how often losses are written to the database")
+
+    @field_validator("api_key")
+    @classmethod
+    def _empty_is_none(cls, key: SecretStr | None) -> SecretStr | None:
+        """`ANTIGRAD_API_KEY=` is no key: nobody shall take a service for locked that is not."""
+        return key if key is not None and key.get_secret_value().strip() else None
 
     @property
     def database(self) -> str:

@@ -103,12 +103,12 @@ async def stream(news: NewsLookups, seen: Position) -> AsyncIterator[str]:
             run, points = await news.get(seen)
         except NotFound:  # it has been deleted
             return
+        if run.status != status:  # before its points: who comes back with this id has not seen them
+            status = run.status
+            yield event("status", seen, {"status": status, "attempt": run.attempt})
         last = {name: int(found.steps[-1]) for name, found in points.items()}
         loss_step = last.pop(LOSS, seen.loss_step)
         seen = Position(seen.run, loss_step, max([seen.other_step, *last.values()]))
-        if run.status != status:
-            status = run.status
-            yield event("status", seen, {"status": status, "attempt": run.attempt})
         if points:
             yield event("points", seen, {name: as_json(found) for name, found in points.items()})
             yield event("progress", seen, run.progress | {"metrics": run.metrics})

@@ -15,7 +15,8 @@ def draw(series: dict[str, Series], title: str, format: Format) -> bytes:
     """Losses on the left axis, accuracies (and R²) on the right one."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     losses = figure.subplots()
-    losses.set(title=title, xlabel="step", ylabel="loss")
+    losses.set(xlabel="step", ylabel="loss")
+    losses.set_title(title, parse_math=False)  # a name may hold a $
     losses.grid(alpha=0.3)
     shares = losses.twinx() if any(not is_loss(name) for name in series) else None
     if shares is not None:

@@ -43,4 +43,7 @@ def test_a_view_that_comes_back_has_no_gap_and_no_repeat(client: TestClient, wor
         rest = list(events(client.get(f"/runs/{run}/events", headers={"Last-Event-ID": f"{seen}.{epoch}"}).text))
         assert steps(rest) == list(range(seen + 1, last + 1))
         assert steps(rest, "validation.loss") == [s for s in steps(whole, "validation.loss") if s > epoch]
+    for place, (_, id, _) in enumerate(whole):  # cut off behind any event
+        rest = list(events(client.get(f"/runs/{run}/events", headers={"Last-Event-ID": id}).text))
+        assert steps(whole[: place + 1]) + steps(rest) == list(range(1, last + 1))
     assert client.get(f"/runs/{run}/events", headers={"Last-Event-ID": "then"}).status_code == 422
