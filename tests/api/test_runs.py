@@ -1,10 +1,14 @@
 """What a run's owner may do with it, on both databases, with a real worker."""
 
+import os
+import subprocess
+import sys
 import time
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from app.api.resolution import has_an_end
 from app.errors import Invalid
@@ -58,6 +62,11 @@ def test_a_running_run_is_cancelled_within_a_second_and_says_so_only_when_it_is(
     time.sleep(0.3)
     assert client.get(f"/runs/{run}/curve").json()["points"] == points
     assert client.post(f"/runs/{run}/cancel").json()["status"] == "cancelled"  # again: no harm
+
+
+def test_a_name_may_hold_what_a_formula_would(client: TestClient) -> None:
+    run = queue(client, SMALL | {"name": "cost $\\frac{ and $"})
+    assert client.get(f"/runs/{run}/curve.png").content.startswith(b"\x89PNG")
 
 
 def test_a_queued_run_is_cancelled_at_once(client: TestClient) -> None:
@@ -246,6 +255,14 @@ def test_a_table_is_scaled_in_training_and_in_serving_alike(client: TestClient, 
         "/predict", params={"run": run}, json={"instances": [[59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.86, 87]]}
     )
     assert 50 < answer.json()["predictions"][0]["value"] < 300  # in the target's own units
+
+
+def test_an_empty_key_is_none_and_opens_nothing_beyond_this_machine(settings: Settings) -> None:
+    assert Settings(api_key=SecretStr(" "), _env_file=None).api_key is None
+    environment = os.environ | {"ANTIGRAD_API_KEY": "", "ANTIGRAD_HOME": str(settings.home)}
+    command = [sys.executable, "-m", "app.cli", "serve", "--host", "0.0.0.0"]
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert refused.returncode == 2 and "ANTIGRAD_API_KEY" in refused.stderr
 
 
 def test_a_key_is_asked_for_on_every_route_but_healthz(settings: Settings) -> None:
