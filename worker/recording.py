@@ -74,8 +74,7 @@ class Recorder:
 
     def _progress(self) -> dict[str, Any]:
         training, stop = self.training, self.training.recipe.stop
-        by_epochs = None if stop.max_epochs is None else stop.max_epochs * training.steps_per_epoch
-        max_steps = min((limit for limit in (stop.max_steps, by_epochs) if limit is not None), default=None)
+        max_steps = None if math.isinf(training.total_steps) else int(training.total_steps)
         took = time.monotonic() - self.started
         speed = (training.step - self.first_step) / took if took > 0 else 0.0
         fractions, left = [], []  # by steps and by time: what comes first ends the run
