@@ -1,6 +1,5 @@
 """Networks before any training: what a description comes to, and the presets to begin with."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -10,10 +9,9 @@ from app.api.answers import Warned
 from app.api.problems import nearest, problems
 from app.api.requests import ModelRequest, Strict
 from app.errors import Invalid, Malformed, NotFound
-from app.learning.architecture import rows, with_output_layer
+from app.learning.architecture import rows, spread, with_output_layer
 from app.learning.export import layers_from_json
 from app.learning.insight.warnings import of_architecture
-from app.learning.layers.structure import Block, Placed, placed
 from app.learning.presets import PRESETS, Preset
 
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))
@@ -53,19 +51,6 @@ class Inspection(BaseModel):
     warnings: list[Warned]
 
 
-def spread(places: tuple[Placed, ...], pointer: str) -> Iterator[tuple[str, Placed]]:
-    """The layers one after another, with those of blocks in their stead."""
-    for place in places:
-        here, shape = pointer + place.pointer, place.shape
-        if not isinstance(place.layer, Block):
-            yield here, place
-            continue
-        for _ in range(place.layer.repeat):
-            within = placed(place.layer.layers, shape)
-            yield from spread(within, f"{here}/layers")
-            shape = within[-1].output_shape
-
-
 @router.post("/architectures/inspect", summary="What a network comes to", responses=problems(Malformed))
 def inspect(body: InspectRequest) -> Inspection:
     """Shapes, parameters and products by layer, and what a teacher would say. Nothing is allocated."""
@@ -80,7 +65,7 @@ def inspect(body: InspectRequest) -> Inspection:
             parameters=place.layer.parameters(place.shape),
             multiply_adds=place.layer.multiply_adds(place.shape),
         )
-        for pointer, place in spread(rows(layers, tuple(body.input_shape), MOST_PARAMETERS), "/model/layers")
+        for pointer, place in spread(rows(layers, tuple(body.input_shape), MOST_PARAMETERS), opened=("block",))
     ]
     total = Total(
         parameters=sum(row.parameters for row in found), multiply_adds=sum(row.multiply_adds for row in found)

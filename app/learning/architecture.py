@@ -80,7 +80,7 @@ def rows(layers: list[Layer], input_shape: Shape, limit: int = MAX_PARAMETERS) -
 
 def refuse_untrainable(layers: list[Layer], input_shape: Shape, batch_size: int | None) -> None:
     """Raises InvalidChoice when nothing would be learnt, or when batch norm would meet one number alone."""
-    found = list(_placed_within(rows(layers, input_shape), "/model/layers"))
+    found = list(spread(rows(layers, input_shape)))
     if not any(place.layer.has_parameters and getattr(place.layer, "trainable", True) for _, place in found):
         raise InvalidChoice("/model/layers", 'no layer is trainable; leave out "trainable": false somewhere')
     for pointer, place in found:
@@ -88,15 +88,20 @@ def refuse_untrainable(layers: list[Layer], input_shape: Shape, batch_size: int 
             raise InvalidChoice(pointer, "batch_norm needs a batch_size of 2 and more: one number has no spread")
 
 
-def _placed_within(places: Iterable[Placed], pointer: str) -> Iterator[tuple[str, Placed]]:
+def spread(
+    places: Iterable[Placed], pointer: str = "/model/layers", opened: tuple[str, ...] = ("block", "residual")
+) -> Iterator[tuple[str, Placed]]:
+    """The layers one after another with pointers to them, and in the stead of those of the types `opened` what is in
+    them: a block's layers as often as it repeats."""
     for place in places:
         here, shape = pointer + place.pointer, place.shape
-        inner: tuple[Layer, ...] = getattr(place.layer, "layers", ())
-        if not inner:
+        if place.layer.type not in opened:
             yield here, place
-        for _ in range(getattr(place.layer, "repeat", 1) if inner else 0):
+            continue
+        inner: tuple[Layer, ...] = getattr(place.layer, "layers", ())
+        for _ in range(getattr(place.layer, "repeat", 1)):
             within = placed(inner, shape)
-            yield from _placed_within(within, f"{here}/layers")
+            yield from spread(within, f"{here}/layers", opened)
             shape = within[-1].output_shape
 
 
