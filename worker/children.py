@@ -28,8 +28,8 @@ class Queue(Protocol):
     def any_free(self, db: Session, now: Now, /) -> bool: ...
     def claim(self, db: Session, worker: str, now: Now, lease_seconds: float, /) -> Run | Dataset | None: ...
     def renew(self, db: Session, id: str, attempt: int, now: Now, lease_seconds: float, /) -> None: ...
-    def give_back(self, db: Session, id: str, attempt: int, /) -> None: ...
-    def release_worker(self, db: Session, worker: str, /) -> int: ...
+    def give_back(self, db: Session, id: str, attempt: int, now: Now, /) -> None: ...
+    def release_worker(self, db: Session, worker: str, now: Now, /) -> int: ...
 
 
 QUEUES: dict[Kind, Queue] = {"train": leases, "import": imports}
@@ -54,11 +54,12 @@ class Child:
         return f"{self.id}/{self.attempt}"
 
     def tell(self, order: bytes) -> None:
-        """Write to the child's pipe; a child that is gone does not mind."""
+        """Write to the child's pipe; a child that is gone does not mind. The nearest deadline counts."""
         with contextlib.suppress(BrokenPipeError, BlockingIOError):
             os.write(self.orders, order)
-        if order != PING and self.order is None:
-            self.order, self.deadline = order, time.monotonic() + GRACE_SECONDS[self.kind][order]
+        if order != PING:
+            deadline = time.monotonic() + GRACE_SECONDS[self.kind][order]
+            self.order, self.deadline = order, min(deadline, self.deadline or deadline)
 
     def kill(self) -> None:
         if self.pid is not None:

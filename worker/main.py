@@ -167,8 +167,8 @@ class Worker:
         while True:
             try:
                 with self.database.write() as db:
-                    if self.stopping or child.order in (PAUSE, HAND_BACK):
-                        QUEUES[child.kind].give_back(db, child.id, child.attempt)
+                    if self.stopping or child.order is not None:  # it was killed since it did not obey in time
+                        QUEUES[child.kind].give_back(db, child.id, child.attempt, database_now())
                     elif child.kind == "import":
                         imports.child_died(db, child.id, child.attempt, error["message"])
                     else:
@@ -201,13 +201,13 @@ class Worker:
         for child in (child for child in self.children.values() if child.kind == "train"):
             with contextlib.suppress(LeaseLost), self.database.read() as db:
                 match leases.wanted(db, child.id, child.attempt):
-                    case "cancel" if child.order is None:
+                    case "cancel" if child.order != CANCEL:  # also while it pauses or is handed back
                         child.tell(CANCEL)
                     case "pause" if child.order is None:
                         child.tell(PAUSE)
         for worker in dead_workers(self.lock):
             with self.database.write() as db:
-                released = sum(queue.release_worker(db, worker) for queue in QUEUES.values())
+                released = sum(queue.release_worker(db, worker, database_now()) for queue in QUEUES.values())
                 workers.forget(db, worker)
             log.warning("worker %s has died; %d runs and imports are free again", worker, released)
 

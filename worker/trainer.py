@@ -20,7 +20,7 @@ from app.storage.files import open_files
 from app.storage.leases import LeaseLost
 from worker import preparation
 from worker.checkpoints import Checkpoints
-from worker.orders import CANCEL, HAND_BACK, PAUSE, Orders
+from worker.orders import Orders
 from worker.patience import use_patiently, write_patiently
 from worker.recording import Recorder, jsonable
 
@@ -56,6 +56,7 @@ class Attempt:
             run = runs.get(db, self.run)
             request, environment, checkpoint = run.request, run.environment, run.checkpoint
             recorded = last_steps(db, self.run)
+            self.served_before = run.weights is not None
         threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
         torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
         device = preparation.device(request["device"])
@@ -84,7 +85,7 @@ class Attempt:
                 recorder.flushed()
                 flushed = now
             if orders.wanted is not None:
-                self._leave(orders.wanted, checkpoints, recorder)
+                self._checkpoint(checkpoints, recorder, **leases.left(database_now()))
                 return
             if now - checkpointed >= self.checkpoint_seconds:
                 self._checkpoint(checkpoints, recorder)
@@ -115,30 +116,15 @@ class Attempt:
             with contextlib.suppress(OSError):  # no row names it: it goes with the run
                 self.files.delete(old)
 
-    def _leave(self, order: bytes, checkpoints: Checkpoints, recorder: Recorder) -> None:
-        """Checkpoint, and leave the run cancelled, paused or to another worker."""
-        if order == CANCEL:
-            over = {"status": "cancelled", "stop_reason": "cancelled", "finished_at": database_now()}
-        else:
-            over = {"status": {PAUSE: "paused", HAND_BACK: "queued"}[order]}
-        self._checkpoint(checkpoints, recorder, worker=None, lease_expires_at=None, wanted=None, **over)
-
     def _finish(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
-        """The result and the status land in one transaction."""
+        """The result and the status land in one transaction.
+
+        A run that was trained further and diverged goes on to serve what it served before.
+        """
         training, prepared = checkpoints.training, checkpoints.prepared
+        diverged = training.stop_reason == "diverged"
         served, step = training.served()
-        weights = runs.weights_file(self.run, self.attempt, step)
-        trained = export.to_safetensors(prepared.trained(served, step))
-        use_patiently(lambda: self.files.write(weights, trained))
-        arguments = served, training.data
-        evaluation = {
-            part: jsonable(evaluate(*arguments, part, training.meaning, prepared.classes, training.device))
-            for part, indices in training.data.parts.items()
-            if len(indices)
-        }
         result: dict[str, Any] = {
-            "weights": weights,
-            "evaluation": evaluation,
             "metrics": jsonable(training.measure("train", "validation", "test", model=served)),
             "stop_reason": training.stop_reason,
             "status": "succeeded",
@@ -146,7 +132,18 @@ class Attempt:
             "lease_expires_at": None,
             "wanted": None,
         }
-        if training.stop_reason == "diverged":
+        if not (diverged and self.served_before):
+            weights = runs.weights_file(self.run, self.attempt, step)
+            trained = export.to_safetensors(prepared.trained(served, step))
+            use_patiently(lambda: self.files.write(weights, trained))
+            arguments = served, training.data
+            result["weights"] = weights
+            result["evaluation"] = {
+                part: jsonable(evaluate(*arguments, part, training.meaning, prepared.classes, training.device))
+                for part, indices in training.data.parts.items()
+                if len(indices)
+            }
+        if diverged:
             message = f"the loss was {recorder.last_loss} at step {training.step}; try a smaller learning rate"
             result |= {"status": "failed", "error": {"type": "Diverged", "message": message, "trace": []}}
         self._checkpoint(checkpoints, recorder, **result)
@@ -157,11 +154,9 @@ class Attempt:
         message = str(error)
         if isinstance(error, OSError):
             message += ". The run's files cannot be written or read: see to the disk or the object store, then "
-            message += "POST /runs/{id}/again"
+            message += "POST /runs/{id}/resume"
         reason = {"type": type(error).__name__, "message": message, "trace": "".join(trace).splitlines()[-20:]}
         try:
-            self.write(
-                lambda db: leases.end(db, self.run, self.attempt, "failed", database_now(), error=reason, weights=None)
-            )
+            self.write(lambda db: leases.end(db, self.run, self.attempt, "failed", database_now(), error=reason))
         except LeaseLost:
             os._exit(0)

@@ -31,6 +31,7 @@ from app.storage import datasets, runs
 from app.storage.database import Database, database_now
 from app.storage.deletion import delete_run
 from app.storage.files import Files
+from app.storage.leases import WISHES
 from app.storage.tables import ENDED, Run
 
 router = APIRouter(prefix="/runs", tags=["runs"], responses=problems(Invalid))
@@ -47,10 +48,8 @@ def described(db: Session, run: Run) -> RunAnswer:
     silent = run.status == "running" and run.lease_expires_at is not None and run.lease_expires_at < now
     if run.status != "queued" and not silent:
         return run_answer(run)
-    position = runs.queue_position(db, run)
-    each = runs.seconds_per_run(db)
-    estimate = None if each is None else rfc3339(now + (position - 1) * each)
-    return run_answer(run, Queue(position=position, estimated_start=estimate))
+    position = runs.queue_position(db, run, now)
+    return run_answer(run, Queue(position=position, estimated_start=rfc3339(runs.estimated_start(db, position, now))))
 
 
 def enqueue(db: Session, files: Files, body: RunRequest, key: str | None, response: Response) -> RunAnswer:
@@ -89,7 +88,7 @@ Filter = Annotated[str | None, Query(max_length=200)]
 
 
 def run_filter(status: Filter = None, dataset: Filter = None, tag: Filter = None) -> ColumnElement[bool] | None:
-    return None if status is dataset is tag is None else runs.matching(status, dataset, tag)
+    return None if status is dataset is tag is None else runs.matching(database_now(), status, dataset, tag)
 
 
 FilterDep = Annotated[ColumnElement[bool] | None, Depends(run_filter)]
@@ -98,7 +97,7 @@ FilterDep = Annotated[ColumnElement[bool] | None, Depends(run_filter)]
 @router.get("", summary="List runs, newest first")
 def list_runs(database: DatabaseDep, where: FilterDep, limit: Limit = 50, cursor: Cursor = None) -> RunPage:
     with database.read() as db:
-        found = runs.page(db, runs.matching(None, None, None) if where is None else where, limit + 1, cursor)
+        found = runs.page(db, runs.matching(database_now()) if where is None else where, limit + 1, cursor)
         more = found[limit - 1].id if len(found) > limit else None
         return RunPage(items=[described(db, run) for run in found[:limit]], next=more)
 
@@ -147,7 +146,8 @@ async def get(
     while found.status == before and found.status not in ENDED and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
         found = await look_up.get(id)
-    etag = etag_of(found.model_dump_json().encode())
+    moving = {"queue": {"estimated_start"}}  # it moves with the clock: that alone is no news
+    etag = etag_of(found.model_dump_json(exclude=moving).encode())
     if knows(if_none_match, etag):
         return unchanged(etag)
     response.headers["ETag"] = etag
@@ -165,7 +165,7 @@ def cancel(id: str, database: DatabaseDep) -> RunAnswer:
 @router.post("/{id}/pause", summary="Checkpoint a run and give its worker back", responses=problems(NotFound, Conflict))
 def pause(id: str, database: DatabaseDep) -> RunAnswer:
     with database.write() as db:
-        runs.pause(db, id)
+        runs.pause(db, id, database_now())
         return _again(db, id)
 
 
@@ -176,10 +176,12 @@ def resume(
 ) -> RunAnswer:
     with database.write() as db:
         run = runs.get(db, id)
+        if run.wanted is not None:
+            raise Conflict(f"the run is about to be {WISHES[run.wanted]}; resume it when it is")
         if run.status in ("queued", "running"):
             raise Conflict(f"the run is {run.status}; it goes on by itself")
-        if run.status == "failed":
-            raise Conflict(f"the run has failed; POST /runs/{id}/again makes a new run of it")
+        if run.stop_reason == "diverged":
+            raise Conflict(f"the run has diverged, and would again; POST /runs/{id}/again with a smaller learning rate")
         stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop")
         can_stop(stop, run.request["split"]["validation"])
         has_an_end(run.request.get("schedule", {"name": "constant"}), stop)

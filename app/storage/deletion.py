@@ -10,8 +10,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict
-from app.storage import curves, models, runs
-from app.storage.database import Database
+from app.storage import curves, leases, models, runs
+from app.storage.database import Database, database_now
 from app.storage.files import Files
 from app.storage.tables import DELETED, IdempotencyKey, Run
 
@@ -31,7 +31,7 @@ def delete_run(database: Database, files: Files, id: str) -> None:
 
 def _begin(db: Session, id: str) -> None:
     run = runs.get(db, id)
-    gone = update(Run).where(Run.id == id, Run.status == run.status, Run.status != "running")
+    gone = update(Run).where(Run.id == id, Run.status == run.status, ~leases.held(database_now()))
     if runs.rows(db, gone.values(status=DELETED)) != 1:
         raise Conflict(f"the run is running; POST /runs/{id}/cancel first")
     models.refuse_used(db, id)  # behind the update, which whoever points a name at the run has to wait for

@@ -63,7 +63,7 @@ def renew(db: Session, dataset: str, attempt: int, now: Now, lease_seconds: floa
     write(db, dataset, attempt, lease_expires_at=now + lease_seconds)
 
 
-def give_back(db: Session, dataset: str, attempt: int) -> None:
+def give_back(db: Session, dataset: str, attempt: int, _now: Now) -> None:
     """Let another worker begin anew."""
     write(db, dataset, attempt, **NOBODYS)
 
@@ -87,7 +87,7 @@ def child_died(db: Session, dataset: str, attempt: int, error: str) -> None:
     write(db, dataset, attempt, deaths=deaths + 1, **NOBODYS, **over)
 
 
-def release_worker(db: Session, worker: str) -> int:
+def release_worker(db: Session, worker: str, _now: Now) -> int:
     """Let others take all imports of a worker that is known to be dead; answers how many."""
     return _rows(db, update(Dataset).where(Dataset.worker == worker).values(**NOBODYS))
 

@@ -1,5 +1,6 @@
 """Runs as their users see them: created, found, listed, and asked to stop, go on or disappear."""
 
+import heapq
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, Invalid, NotFound
 from app.storage.database import database_now
 from app.storage.ids import new_id
-from app.storage.leases import Now
+from app.storage.leases import NOBODYS, Now, held, waiting
 from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, IdempotencyKey, Run
 
 
@@ -68,13 +69,15 @@ def _unknown(id: str) -> NotFound:
     return NotFound(f"no run has the id {id!r}; GET /runs lists them")
 
 
-def matching(status: str | None, dataset: str | None, tag: str | None) -> ColumnElement[bool]:
-    """The filter of a list; `tag` is `key:value`. Raises Invalid."""
+def matching(
+    now: Now, status: str | None = None, dataset: str | None = None, tag: str | None = None
+) -> ColumnElement[bool]:
+    """The filter of a list, `status` as readers see it; `tag` is `key:value`. Raises Invalid."""
     conditions: list[ColumnElement[bool]] = [Run.status != DELETED]
     if status is not None:
         if status not in (*OPEN, *ENDED):
             raise Invalid(f"no status is called {status!r}; there are {', '.join((*OPEN, *ENDED))}")
-        conditions.append(Run.status == status)
+        conditions.append({"queued": waiting(now), "running": held(now)}.get(status, Run.status == status))
     if dataset is not None:
         conditions.append(Run.dataset == dataset)
     if tag is not None:
@@ -91,51 +94,53 @@ def page(db: Session, where: ColumnElement[bool], limit: int, before: str | None
     return list(db.scalars(query if before is None else query.where(Run.id < before)))
 
 
-def queue_position(db: Session, run: Run) -> int:
+def queue_position(db: Session, run: Run, now: Now) -> int:
     """1 for the run that is taken next."""
     ahead = or_(Run.priority > run.priority, and_(Run.priority == run.priority, Run.id < run.id))
-    return 1 + db.execute(select(func.count()).where(Run.status == "queued", ahead)).scalar_one()
+    return 1 + db.execute(select(func.count()).where(waiting(now), ahead)).scalar_one()
 
 
-def seconds_per_run(db: Session) -> float | None:
-    """How long the last twenty runs took, on average; None before the first has ended."""
-    last = (
-        select((Run.finished_at - Run.started_at).label("took"))
-        .where(Run.status == "succeeded")
-        .order_by(Run.id.desc())
-        .limit(20)
-        .subquery()
-    )
-    average: float | None = db.execute(select(func.avg(last.c.took))).scalar_one()
-    return average
+def estimated_start(db: Session, position: int, now: float) -> float | None:
+    """When the run at this place in the queue begins, if each takes as long as the last twenty trained on average.
+
+    As many run at once as run now. None before the first run has ended.
+    """
+    last = select(Run.progress["seconds"].as_float().label("trained")).where(Run.status == "succeeded")
+    twenty = last.order_by(Run.finished_at.desc()).limit(20).subquery()
+    each: float | None = db.execute(select(func.avg(twenty.c.trained))).scalar_one()
+    if each is None:
+        return None
+    trained = db.scalars(select(Run.progress["seconds"].as_float()).where(held(now))).all()
+    ends = [now + max(0.0, each - (seconds or 0.0)) for seconds in trained] or [now]
+    heapq.heapify(ends)
+    for _ in range(position - 1):
+        heapq.heapreplace(ends, ends[0] + each)
+    return ends[0]
 
 
 def cancel(db: Session, where: ColumnElement[bool], now: Now) -> int:
     """Cancel: what waits at once, what runs between two steps; what has ended stays. Answers how many were open."""
-    waiting = update(Run).where(where, Run.status.in_(("queued", "paused")))
-    running = update(Run).where(where, Run.status == "running")
-    return rows(db, waiting.values(status="cancelled", stop_reason="cancelled", finished_at=now, wanted=None)) + rows(
-        db, running.values(wanted="cancel")
-    )
+    at_once = update(Run).where(where, or_(waiting(now), Run.status == "paused"))
+    soon = update(Run).where(where, held(now))
+    ended = {"status": "cancelled", "stop_reason": "cancelled", "finished_at": now}
+    return rows(db, at_once.values(**ended, **NOBODYS)) + rows(db, soon.values(wanted="cancel"))
 
 
-def pause(db: Session, id: str) -> None:
+def pause(db: Session, id: str, now: Now) -> None:
     """Pause: checkpoints and gives the worker back. Raises Conflict for a run that has ended."""
     run = get(db, id)
     if run.status in ENDED:
         raise Conflict(f"the run has {run.status}; only a queued or running one can be paused")
-    rows(db, update(Run).where(Run.id == id, Run.status == "queued").values(status="paused"))
-    rows(db, update(Run).where(Run.id == id, Run.status == "running", Run.wanted.is_(None)).values(wanted="pause"))
+    rows(db, update(Run).where(Run.id == id, waiting(now)).values(status="paused", **NOBODYS))
+    rows(db, update(Run).where(Run.id == id, held(now), Run.wanted.is_(None)).values(wanted="pause"))
 
 
 def resume(db: Session, id: str, request: dict[str, Any]) -> None:
-    """Queue a paused or ended run again, with `request`; it goes on from its checkpoint."""
+    """Queue a paused or ended run again, with `request`; it goes on from its checkpoint, if there is one."""
     values = {"status": "queued", "wanted": None, "stop_reason": None, "error": None, "finished_at": None, "deaths": 0}
     rows(
         db,
-        update(Run)
-        .where(Run.id == id, Run.status.in_(("paused", "succeeded", "cancelled")))
-        .values(request=request, **values),
+        update(Run).where(Run.id == id, Run.status.in_(("paused", *ENDED))).values(request=request, **values),
     )
 
 

@@ -4,18 +4,23 @@ import os
 import subprocess
 import sys
 import time
+from datetime import datetime
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from sqlalchemy import select, update
 
 from app.api.resolution import has_an_end
 from app.errors import Invalid
 from app.main import create_app
 from app.settings import Settings
+from app.storage.database import database_now
+from app.storage.tables import Run
 from tests.chaos.test_kills import outcome, until_step
 from tests.conftest import Workers
+from tests.storage.rows import insert_run
 from tests.test_main_job import ended
 
 SMALL = {
@@ -195,6 +200,66 @@ def test_an_unchanged_run_answers_304(client: TestClient) -> None:
     assert client.get(f"/runs/{run}", headers={"If-None-Match": first.headers["etag"]}).status_code == 304
     client.post(f"/runs/{run}/cancel")
     assert client.get(f"/runs/{run}", headers={"If-None-Match": first.headers["etag"]}).status_code == 200
+
+
+def test_the_start_is_estimated_from_how_long_runs_train(client: TestClient, settings: Settings) -> None:
+    first, second, third = (queue(client, SMALL) for _ in range(3))
+    etag = client.get(f"/runs/{third}").headers["etag"]
+    assert client.get(f"/runs/{third}").json()["queue"] == {"position": 3, "estimated_start": None}
+    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+        now = db.execute(select(database_now())).scalar_one()
+        for id, seconds in (("run_a", 10), ("run_b", 30)):  # 20 s on average, whatever pauses lay between
+            insert_run(db, id, progress={"seconds": seconds}, started_at=now - 1000, finished_at=now)
+        held = {"progress": {"seconds": 5}, "worker": "w", "lease_expires_at": now + 60}
+        insert_run(db, "run_c", "running", **held)
+        insert_run(db, "run_d", "running", **held | {"progress": {"seconds": 15}})
+    starts = []
+    for id in (first, second, third):
+        estimate = client.get(f"/runs/{id}").json()["queue"]["estimated_start"]
+        starts.append(datetime.fromisoformat(estimate).timestamp() - now)
+    assert starts == pytest.approx([5, 15, 25], abs=2)  # two train at once, of which one has 5 s to go and one 15
+    unchanged = client.get(f"/runs/{third}", headers={"If-None-Match": etag})
+    assert unchanged.status_code == 304  # an estimate moves with the clock: that alone is no news
+
+
+def test_a_run_that_is_trained_further_in_vain_serves_what_it_served(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    run = queue(client, SMALL)
+    assert ended(client, run)["status"] == "succeeded"
+    weights, evaluation = (client.get(f"/runs/{run}/{what}").content for what in ("weights", "evaluation"))
+    furthers = {"max_epochs": 6, "divergence": {"factor": 1.0001, "window": 1}}
+    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+        request = client.get(f"/runs/{run}").json()["request"]
+        broken = request | {"optimizer": request["optimizer"] | {"lr": 1e9}}
+        db.execute(update(Run).where(Run.id == run).values(request=broken))
+    assert client.post(f"/runs/{run}/resume", json={"stop": furthers}).status_code == 202
+    found = ended(client, run)
+    assert (found["status"], found["stop_reason"]) == ("failed", "diverged")
+    assert client.get(f"/runs/{run}/weights").content == weights
+    assert client.get(f"/runs/{run}/evaluation").content == evaluation
+    assert client.post("/predict", params={"run": run}, json={"instances": [[255] * 784]}).status_code == 200
+    refused = client.post(f"/runs/{run}/resume", json={"stop": {"max_epochs": 9}})
+    assert refused.status_code == 409 and "smaller learning rate" in refused.json()["detail"]
+
+
+def test_a_run_that_failed_through_no_fault_of_its_own_goes_on_where_it_was(
+    client: TestClient, workers: Workers, settings: Settings
+) -> None:
+    workers.start()
+    whole, run = queue(client, SMALL | {"stop": {"max_epochs": 6}}), queue(client, SMALL)
+    assert ended(client, run)["status"] == "succeeded"
+    weights = client.get(f"/runs/{run}/weights").content
+    targets = settings.files / "datasets/digits/targets.npy"
+    sound = targets.read_bytes()
+    targets.write_bytes(b"broken")
+    client.post(f"/runs/{run}/resume", json={"stop": {"max_epochs": 6}})
+    found = ended(client, run)
+    assert found["status"] == "failed" and found["error"]["type"] == "ValueError"
+    assert client.get(f"/runs/{run}/weights").content == weights  # what it served it serves
+    targets.write_bytes(sound)
+    assert client.post(f"/runs/{run}/resume").json()["error"] is None
+    assert ended(client, run)["status"] == "succeeded"
+    assert outcome(client, run) == outcome(client, whole)
 
 
 def test_wait_answers_when_the_status_changes(client: TestClient, workers: Workers) -> None:

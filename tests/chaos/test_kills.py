@@ -72,14 +72,14 @@ def test_a_killed_child_or_worker_loses_no_step(client: TestClient, workers: Wor
     assert outcome(client, run) == outcome(client, undisturbed)
 
 
-def freeze(database: Database, run: str, worker: int) -> None:
-    """Stop a worker and its children between two transactions: nobody else can have what a frozen process locked."""
+def freeze(database: Database, run: str, *processes: int) -> None:
+    """Stop processes between two transactions: nobody else can have what a frozen process locked."""
     while True:
-        for process in (worker, *children(worker)):
+        for process in processes:
             os.kill(process, signal.SIGSTOP)
         if is_free(database, run):
             return
-        for process in (worker, *children(worker)):
+        for process in processes:
             os.kill(process, signal.SIGCONT)
         time.sleep(0.05)
 
@@ -109,7 +109,7 @@ def test_a_frozen_worker_that_comes_back_changes_nothing(client: TestClient, wor
     frozen = workers.start(lease=1.0)
     run = client.post("/runs", json=REQUEST).json()["id"]
     until_step(client, run, 1)
-    freeze(client.app.state.database, run, frozen.pid)  # type: ignore[attr-defined]
+    freeze(client.app.state.database, run, frozen.pid, *children(frozen.pid))  # type: ignore[attr-defined]
     second = workers.start(lease=1.0)
     found = ended(client, run)
     assert found["status"] == "succeeded" and found["attempt"] == 2
@@ -119,6 +119,42 @@ def test_a_frozen_worker_that_comes_back_changes_nothing(client: TestClient, wor
     time.sleep(1.5)
     assert (client.get(f"/runs/{run}").json(), outcome(client, run)) == before
     assert second.poll() is None
+
+
+def test_a_child_that_hears_nothing_is_cancelled_within_its_grace_even_while_it_should_pause(
+    client: TestClient, workers: Workers
+) -> None:
+    worker = workers.start()
+    run = client.post("/runs", json=REQUEST | {"stop": {"max_epochs": 10**6}}).json()["id"]
+    until_step(client, run, 1)
+    freeze(client.app.state.database, run, *children(worker.pid))  # type: ignore[attr-defined]
+    client.post(f"/runs/{run}/pause")
+    time.sleep(1)  # the worker has told the child by now, and would wait 10 s for it
+    assert client.post(f"/runs/{run}/resume").json()["detail"].startswith("the run is about to be paused")
+    asked = time.monotonic()
+    assert client.post(f"/runs/{run}/cancel").json()["status"] == "running"
+    found = ended(client, run)
+    assert found["status"] == found["stop_reason"] == "cancelled" and found["finished_at"]
+    assert time.monotonic() - asked < 5
+
+
+def test_a_run_whose_worker_fell_silent_waits_for_everybody(client: TestClient, workers: Workers) -> None:
+    frozen = workers.start(lease=1.0)
+    first, second, third = (client.post("/runs", json=REQUEST | {"priority": 2 - i}).json()["id"] for i in range(3))
+    until_step(client, first, 1)
+    freeze(client.app.state.database, first, frozen.pid, *children(frozen.pid))  # type: ignore[attr-defined]
+    while client.get(f"/runs/{first}").json()["status"] != "queued":
+        time.sleep(0.05)
+    listed = {run["id"]: run["queue"]["position"] for run in client.get("/runs?status=queued").json()["items"]}
+    assert listed == {first: 1, second: 2, third: 3}
+    assert client.get("/runs?status=running").json()["items"] == []
+    assert client.post(f"/runs/{first}/pause").json()["status"] == "paused"
+    assert client.post(f"/runs/{first}/resume").json()["status"] == "queued"
+    assert client.post(f"/runs/{first}/cancel").json()["status"] == "cancelled"
+    os.kill(frozen.pid, signal.SIGCONT)
+    assert ended(client, second)["status"] == "succeeded"  # it has ended the frozen child, and works on
+    assert client.get(f"/runs/{first}").json()["status"] == "cancelled"
+    assert client.delete(f"/runs/{first}").status_code == 204
 
 
 def test_sigterm_hands_the_run_back_at_once(client: TestClient, workers: Workers) -> None:

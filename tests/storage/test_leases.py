@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from sqlalchemy import delete
+from sqlalchemy import delete, event, select
 
+from app.errors import Conflict
 from app.storage import leases, migrate, runs
 from app.storage.database import Database
 from app.storage.leases import MAX_DEATHS, LeaseLost
-from app.storage.tables import Dataset, Run
+from app.storage.tables import ENDED, Dataset, Run
 
 LEASE = 30.0
 REQUEST = {"name": None, "dataset": "letters", "tags": {}, "priority": 0}
@@ -30,7 +31,7 @@ class Modelled:
     worker: str | None = None
     expires: float = 0.0
     deaths: int = 0
-    cancel_wanted: bool = False
+    wanted: str | None = None
     marks: int = 0  # what its attempts have written
 
 
@@ -62,6 +63,14 @@ class Queue(RuleBasedStateMachine):
         run = self.model[held.run]
         return run.status == "running" and run.attempt == held.attempt
 
+    def waits(self, run: Modelled) -> bool:
+        return run.status == "queued" or (run.status == "running" and run.expires < self.now)
+
+    def leaves(self, run: Modelled) -> None:
+        """What its user wanted by then, else it waits again."""
+        run.status = {"cancel": "cancelled", "pause": "paused", None: "queued"}[run.wanted]
+        run.wanted = None
+
     def attempted(self, held: Held, change: Any) -> bool:
         """Whether the fence let the change through; it has to exactly if the attempt still holds the run."""
         holds = self.holds(held)
@@ -88,11 +97,7 @@ class Queue(RuleBasedStateMachine):
         with self.database.write() as db:
             found = leases.claim(db, worker, self.now, LEASE)
             order = {run.id: (-run.priority, run.id) for run in db.query(Run)}
-        free = [
-            id
-            for id, run in self.model.items()
-            if run.status == "queued" or (run.status == "running" and run.expires < self.now)
-        ]
+        free = [id for id, run in self.model.items() if self.waits(run)]
         if not free:
             assert found is None
             return None
@@ -122,46 +127,73 @@ class Queue(RuleBasedStateMachine):
     @rule(held=claims)
     def finish(self, held: Held | None) -> None:
         if held and self.attempted(held, lambda db: leases.end(db, held.run, held.attempt, "succeeded", self.now)):
-            self.model[held.run].status = "succeeded"
+            self.model[held.run].status, self.model[held.run].wanted = "succeeded", None
 
     @rule(held=claims)
-    def hand_back(self, held: Held | None) -> None:
-        if held and self.attempted(held, lambda db: leases.give_back(db, held.run, held.attempt)):
-            self.model[held.run].status = "queued"
+    def leave(self, held: Held | None) -> None:
+        if held and self.attempted(held, lambda db: leases.give_back(db, held.run, held.attempt, self.now)):
+            self.leaves(self.model[held.run])
 
     @rule(held=claims)
     def child_dies(self, held: Held | None) -> None:
         if held and self.attempted(held, lambda db: leases.child_died(db, held.run, held.attempt, self.now, {})):
             run = self.model[held.run]
-            if run.cancel_wanted:
-                run.status = "cancelled"
+            run.deaths += 1
+            if run.deaths == MAX_DEATHS and run.wanted != "cancel":
+                run.status, run.wanted = "failed", None
             else:
-                run.deaths += 1
-                run.status = "failed" if run.deaths == MAX_DEATHS else "queued"
+                self.leaves(run)
 
     @rule(run=runs_made)
     def cancel(self, run: str) -> None:
         with self.database.write() as db:
             runs.cancel(db, Run.id == run, self.now)
         found = self.model[run]
-        if found.status == "queued":
-            found.status = "cancelled"
+        if self.waits(found) or found.status == "paused":
+            found.status, found.wanted = "cancelled", None
         elif found.status == "running":
-            found.cancel_wanted = True
+            found.wanted = "cancel"
+
+    @rule(run=runs_made)
+    def pause(self, run: str) -> None:
+        found = self.model[run]
+        try:
+            with self.database.write() as db:
+                runs.pause(db, run, self.now)
+        except Conflict:
+            assert found.status in ENDED
+            return
+        assert found.status not in ENDED
+        if self.waits(found):
+            found.status, found.wanted = "paused", None
+        elif found.status == "running":
+            found.wanted = found.wanted or "pause"
+
+    @rule(run=runs_made)
+    def resume(self, run: str) -> None:
+        with self.database.write() as db:
+            runs.resume(db, run, REQUEST)
+        found = self.model[run]
+        if found.status in ("paused", *ENDED):
+            found.status, found.deaths = "queued", 0
 
     @rule(worker=st.sampled_from("abc"))
     def worker_is_known_to_be_dead(self, worker: str) -> None:
         with self.database.write() as db:
-            leases.release_worker(db, worker)
+            leases.release_worker(db, worker, self.now)
         for run in self.model.values():
             if run.status == "running" and run.worker == worker:
-                run.status = "queued"
+                self.leaves(run)
 
     @invariant()
     def the_rows_are_as_modelled(self) -> None:
         with self.database.read() as db:
-            rows = {run.id: (run.status, run.attempt, run.progress.get("marks", 0)) for run in db.query(Run)}
-        assert rows == {id: (run.status, run.attempt, run.marks) for id, run in self.model.items()}
+            rows = {
+                run.id: (run.status, run.attempt, run.wanted, run.progress.get("marks", 0)) for run in db.query(Run)
+            }
+            found = db.scalars(select(Run.id).where(runs.matching(self.now, status="queued")))
+            assert set(found) == {id for id, run in self.model.items() if self.waits(run)}
+        assert rows == {id: (run.status, run.attempt, run.wanted, run.marks) for id, run in self.model.items()}
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -169,6 +201,8 @@ def queue(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[type[Queue
     on_sqlite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path / 'queue.db'}" if on_sqlite else request.getfixturevalue("postgres").new_database()
     database = Database(url)
+    if on_sqlite:  # what is asked here is not whether it survives a power cut
+        event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
     migrate.upgrade(database)
     with database.write() as db:
         db.add(Dataset(id="letters", name="letters", status="ready", about={}, skipped=[], created_at=0.0))
