@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from app.learning.architecture import build, parameter_groups
 from app.learning.chain import Chain
 from app.learning.data import Data, Part
+from app.learning.descent import Stored, descent
 from app.learning.evaluation import Metrics, measure
 from app.learning.layers import Layer, Shape
 from app.learning.losses import Loss
@@ -84,8 +85,10 @@ class Training:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.in_company = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules)
         by_hand = device.type == "cpu" and recipe.precision == "fp32" and Chain.fits(self.model)
-        self.chain = Chain(self.model, recipe.loss) if by_hand else None
         self.optimizer = recipe.optimizer.build(parameter_groups(self.model))
+        as_it_is = by_hand and recipe.clip_norm is None and recipe.accumulate == 1
+        self.descent = descent(recipe.optimizer, self.optimizer) if as_it_is else Stored(self.optimizer)
+        self.chain = Chain(self.model, recipe.loss, self.descent) if by_hand else None
         # As they are before the schedule.
         self.learning_rates = [group["lr"] * group["lr_factor"] for group in self.optimizer.param_groups]
         self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU, so that every device sees one order
@@ -157,13 +160,13 @@ class Training:
 
     def _learn(self, indices: Tensor) -> float:
         """One step on the examples at `indices`; their mean loss before it."""
-        loss = self._gradient(indices) if self.recipe.accumulate == 1 else self._accumulated_gradient(indices)
-        if self.recipe.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
         factor = self.recipe.schedule.factor(self.step, self.total_steps)
         for group, lr in zip(self.optimizer.param_groups, self.learning_rates, strict=True):
             group["lr"] = lr * factor
-        self.optimizer.step()
+        loss = self._gradient(indices) if self.recipe.accumulate == 1 else self._accumulated_gradient(indices)
+        if self.recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+        self.descent.step()
         return loss.item()  # waits for a GPU: the criteria want each step's loss
 
     def _gradient(self, indices: Tensor) -> Tensor:

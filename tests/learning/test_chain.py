@@ -1,11 +1,14 @@
+from unittest.mock import patch
+
 import pytest
 import torch
 
+from app.learning.chain import Chain
 from app.learning.data import Data
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from app.learning.layers.structure import Block
 from app.learning.losses import LOSSES
-from app.learning.optimizers import SGD, Optimizer
+from app.learning.optimizers import Adam, Optimizer
 from app.learning.preprocessing import Affine
 from app.learning.stopping import Stop
 from app.learning.training import Recipe, Training
@@ -41,9 +44,10 @@ def training(layers: list[Layer], loss: str, optimizer: Optimizer) -> Training:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
 def test_by_hand_is_what_autograd_does(layers: list[Layer], loss: str, optimizer: Optimizer) -> None:
-    by_hand, reference = (training(layers, loss, optimizer) for _ in range(2))
-    assert by_hand.chain is not None
-    reference.chain = None
+    by_hand = training(layers, loss, optimizer)
+    with patch.object(Chain, "fits", return_value=False):
+        reference = training(layers, loss, optimizer)
+    assert by_hand.chain is not None and reference.chain is None
     for ours, theirs in zip(by_hand.steps(), reference.steps(), strict=True):
         assert ours.loss == pytest.approx(theirs.loss, rel=1e-5)
     for ours, theirs in zip(by_hand.model.parameters(), reference.model.parameters(), strict=True):
@@ -53,12 +57,10 @@ def test_by_hand_is_what_autograd_does(layers: list[Layer], loss: str, optimizer
 @pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_its_gradients_are_those_of_the_definition(layers: list[Layer], loss: str) -> None:
-    run = training(layers, loss, SGD())
+    run = training(layers, loss, Adam())
     assert run.chain is not None
     run.model.double()
     learning = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
-    for parameter in learning:
-        parameter.grad = torch.empty_like(parameter)
     inputs, targets = run.data.batch(torch.arange(16), run.device)
     inputs, targets = inputs.double(), targets.double() if targets.is_floating_point() else targets
     run.chain.learn(inputs, targets)
