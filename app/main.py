@@ -12,6 +12,7 @@ from app.api import (
     architectures,
     curves,
     datasets,
+    entries,
     events,
     limits,
     models,
@@ -29,7 +30,7 @@ from app.storage.database import Database
 from app.storage.deletion import finish_deletions
 from app.storage.files import open_files
 
-ROUTES = (runs, curves, events, datasets, uploads, predict, models, architectures, operations)
+ROUTES = (runs, curves, events, datasets, uploads, predict, models, architectures, entries, operations)
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
 
 
