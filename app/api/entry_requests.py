@@ -1,4 +1,4 @@
-"""The request models that follow from the learning core's entries: layers, losses, optimizers, schedules, criteria.
+"""The request models that follow from the learning core's entries: layers, optimizers, stop criteria and the like.
 
 An entry is a dataclass whose fields say their bounds (`app.learning.fields`), so a new one needs nothing here.
 """
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, create_model, model_validator
 
 from app.api.strict import Strict
+from app.learning.insight.surfaces import SURFACES
 from app.learning.layers import LAYERS, Layer
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
@@ -124,4 +125,7 @@ ScheduleRequest: Any = _or_name(
     _one_of({name: _model(entry, "name") for name, entry in SCHEDULES.items()}, "name"), SCHEDULES
 )
 LossRequest: Any = _or_name(_one_of({name: _model(entry, "name") for name, entry in LOSSES.items()}, "name"), LOSSES)
+SurfaceRequest: Any = _or_name(
+    _one_of({name: _model(entry, "name") for name, entry in SURFACES.items()}, "name"), SURFACES
+)
 StopRequest: Any = _model(Stop)
