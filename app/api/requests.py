@@ -1,4 +1,4 @@
-"""What clients send to train."""
+"""What clients send about networks and runs."""
 
 from typing import Annotated, Any, Literal
 
