@@ -12,6 +12,7 @@ from app.api import (
     architectures,
     curves,
     datasets,
+    entries,
     events,
     limits,
     models,
@@ -19,6 +20,7 @@ from app.api import (
     predict,
     problems,
     runs,
+    trajectory,
     uploads,
 )
 from app.api.catalogue import install_builtin
@@ -29,7 +31,7 @@ from app.storage.database import Database
 from app.storage.deletion import finish_deletions
 from app.storage.files import open_files
 
-ROUTES = (runs, curves, events, datasets, uploads, predict, models, architectures, operations)
+ROUTES = (runs, curves, events, datasets, uploads, predict, models, architectures, entries, trajectory, operations)
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
 
 

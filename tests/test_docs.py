@@ -82,9 +82,21 @@ def test_networks_are_inspected_and_presets_trained_as_their_page_says(service: 
     assert '"multiply_adds"' in printed and '"status":"queued"' in printed
 
 
-def test_the_tables_are_those_of_the_code() -> None:
-    page = (ROOT / "docs/architectures.md").read_text()
-    assert tables.layers() in page and tables.presets() in page
+@pytest.mark.parametrize("page", tables.PAGES)
+def test_the_tables_are_those_of_the_code(page: str) -> None:
+    written = (ROOT / "docs" / page).read_text()
+    for table in tables.PAGES[page]:
+        assert f"|\n{table}\n" in written, table  # behind its heading, and with no row more
+
+
+def test_optimizers_walk_and_train_as_their_page_says(service: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs/optimizers.md").read_text()
+    printed = run_shell(page, service, tmp_path)
+    answers = blocks("text", page)
+    assert len(answers) == 3
+    for answer in answers:
+        assert answer in printed
+    assert "event: done" in (tmp_path / "events.txt").read_text()
 
 
 def test_losses_and_criteria_work_as_their_page_says(service: str, tmp_path: Path) -> None:

@@ -1,24 +1,105 @@
 """The tables of the documents that follow from the code: `python -m tools.tables` prints what docs/ has to hold."""
 
-from dataclasses import fields
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from typing import Any
 
-from app.learning.layers import LAYERS
+from app.learning.insight.surfaces import SURFACES
+from app.learning.layers import LAYERS, activations
+from app.learning.losses import LOSSES
+from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
 from app.learning.presets import PRESETS
+from app.learning.schedules import SCHEDULES
+
+
+def row(*cells: str) -> str:
+    """A row of a table. The bars of an absolute value would end its cell, and are drawn by another character."""
+    return "".join(f"| {cell.replace('|', '∣')} " for cell in cells) + "|\n"
+
+
+def names(entry: Any) -> str:
+    """An entry's fields."""
+    return ", ".join(f"`{item.name}`" for item in fields(entry))
+
+
+def defaults(entry: Any) -> str:
+    """An entry's fields with their defaults, as JSON has them."""
+    return ", ".join(
+        f"`{item.name}`" + ("" if item.default is MISSING else f" {json.dumps(item.default)}") for item in fields(entry)
+    )
 
 
 def layers() -> str:
     """A row a layer: its name, formula and fields."""
+    return "".join(row(f"`{kind}`", entry.formula, names(entry)) for kind, entry in LAYERS.items())
+
+
+def judged(entries: Mapping[str, Any]) -> str:
+    """A row an entry: what speaks for it and against it."""
     return "".join(
-        f"| `{kind}` | {entry.formula.replace('|', '∣')} | {', '.join(f'`{item.name}`' for item in fields(entry))} |\n"  # type: ignore[arg-type]
-        for kind, entry in LAYERS.items()
+        row(f"`{name}`", "; ".join(entry.advantages), "; ".join(entry.drawbacks)) for name, entry in entries.items()
     )
+
+
+def slopes() -> str:
+    """A row an activation: its formula, derivative and range."""
+    return "".join(
+        row(f"`{entry.type}`", entry.formula, entry.derivative or "", entry.range or "")
+        for entry in activations.ENTRIES
+    )
+
+
+def judged_activations() -> str:
+    """What speaks for each activation and against it."""
+    return judged({entry.type: entry for entry in activations.ENTRIES})
+
+
+def losses() -> str:
+    """A row a loss: the formula for one example, and its gradient."""
+    return "".join(row(f"`{name}`", entry.formula, entry.gradient_formula) for name, entry in LOSSES.items())
+
+
+def optimizers() -> str:
+    """A row an optimizer: PyTorch's formula, and the lecture's where it has one."""
+    return "".join(
+        row(f"`{name}`", entry.formula, LECTURE_FORMS[name].formula if name in LECTURE_FORMS else "")
+        for name, entry in OPTIMIZERS.items()
+    )
+
+
+def hyperparameters() -> str:
+    """A row an optimizer: its fields with their defaults in both forms."""
+    return "".join(
+        row(f"`{name}`", defaults(entry), defaults(LECTURE_FORMS[name]) if name in LECTURE_FORMS else "")
+        for name, entry in OPTIMIZERS.items()
+    )
+
+
+def formulas(entries: Mapping[str, Any]) -> str:
+    """A row an entry: its formula, and its fields with their defaults."""
+    return "".join(row(f"`{name}`", entry.formula, defaults(entry)) for name, entry in entries.items())
 
 
 def presets() -> str:
     """A row a preset: its name and what it is."""
-    return "".join(f"| `{preset.name}` | {preset.summary} |\n" for preset in PRESETS.values())
+    return "".join(row(f"`{preset.name}`", preset.summary) for preset in PRESETS.values())
 
+
+PAGES: dict[str, Iterable[str]] = {
+    "architectures.md": (layers(), slopes(), judged_activations(), presets()),
+    "losses-and-stopping.md": (losses(), judged(LOSSES)),
+    "optimizers.md": (
+        optimizers(),
+        hyperparameters(),
+        judged(OPTIMIZERS),
+        formulas(SCHEDULES),
+        judged(SCHEDULES),
+        formulas(SURFACES),
+    ),
+}
 
 if __name__ == "__main__":
-    print(layers())
-    print(presets())
+    for page, tables in PAGES.items():
+        print(f"docs/{page}\n")
+        print("\n".join(tables))

@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from app.api.answers import Warned
 from app.api.problems import nearest, problems
-from app.api.requests import ModelRequest, Strict
+from app.api.requests import ModelRequest
+from app.api.strict import Strict
 from app.errors import Invalid, Malformed, NotFound
 from app.learning.architecture import rows, spread, with_output_layer
 from app.learning.export import layers_from_json

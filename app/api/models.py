@@ -8,7 +8,7 @@ from pydantic import Field
 from app.api.answers import ModelAnswer, ModelList, model_answer
 from app.api.deps import DatabaseDep
 from app.api.problems import problems
-from app.api.requests import Strict, Text
+from app.api.strict import Strict, Text
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.storage import models
 

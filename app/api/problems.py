@@ -123,12 +123,17 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
-    """A JSON pointer into what was sent: pydantic's path also names the branch of a union, which was not."""
+    """A JSON pointer into what was sent: pydantic's path also names the branch of a union, which was not.
+
+    A branch may be called like a field beside it: the optimizer `momentum` has a field `momentum`.
+    """
     pointer, node = "", body
     for place, part in enumerate(where):
         inside = (isinstance(node, dict) and part in node) or (
             isinstance(node, list) and isinstance(part, int) and part < len(node)
         )
+        if 0 < place < len(where) - 1 and isinstance(node, dict) and part in (node.get("name"), node.get("type")):
+            inside = False  # the branch: it says of itself that it is so called
         if inside:
             node = node[part]
         if inside or (missing and place == len(where) - 1):

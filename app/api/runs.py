@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.api.answers import Queue, RunAnswer, RunPage, rfc3339, run_answer
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, RunDep
+from app.api.entry_requests import StopRequest
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.problems import binary, problems
-from app.api.requests import ResumeRequest, RunRequest, StopRequest
+from app.api.requests import ResumeRequest, RunRequest
 from app.api.resolution import can_stop, environment, has_an_end, resolve
 from app.api.results import (
     CancelledAnswer,

@@ -5,6 +5,7 @@ Autograd is the reference that a test holds this to.
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -61,31 +62,38 @@ class _Activation:
     """One number at a time; its derivative follows from the outputs."""
 
     def __init__(self, layer: nn.Module) -> None:
-        self.function, self.derivative = ACTIVATIONS[type(layer)]
+        self.formula = ACTIVATIONS[type(layer)]
         self.outputs = _Buffers()
 
     def forward(self, x: Tensor) -> Tensor:
-        self.y = self.function(x, self.outputs.like(x, x.shape[1]))
+        self.y = self.formula.function(x, self.outputs.like(x, x.shape[1]))
         return self.y
 
     def backward(self, g: Tensor) -> Tensor:
         """In place: nobody else wants what came from above."""
-        return self.derivative(g, self.y)
+        return self.formula.derivative(g, self.y)
 
     def learn(self, g: Tensor, descent: Descent) -> None:
         """It has nothing to learn."""
 
 
-ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
-    nn.ReLU: (
+class Formula(NamedTuple):
+    """`function(x, out)` gives the outputs y; `derivative(g, y)` makes of the gradient by y that by x, in place."""
+
+    function: Callable[[Tensor, Tensor], Tensor]
+    derivative: Callable[[Tensor, Tensor], Tensor]
+
+
+ACTIVATIONS: dict[type[nn.Module], Formula] = {
+    nn.ReLU: Formula(
         lambda x, out: torch.clamp_min(x, 0, out=out),
         lambda g, y: aten.threshold_backward.grad_input(g, y, 0, grad_input=g),
     ),
-    nn.Sigmoid: (
+    nn.Sigmoid: Formula(
         lambda x, out: torch.sigmoid(x, out=out),
         lambda g, y: aten.sigmoid_backward.grad_input(g, y, grad_input=g),
     ),
-    nn.Tanh: (
+    nn.Tanh: Formula(
         lambda x, out: torch.tanh(x, out=out),
         lambda g, y: aten.tanh_backward.grad_input(g, y, grad_input=g),
     ),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from app.learning.optimizers import SGD, Momentum, Optimizer
 
@@ -25,7 +25,7 @@ class Place(NamedTuple):
 class Descent(Protocol):
     """Where each parameter's gradient goes, and what is left to do when all have arrived."""
 
-    def place(self, parameter: nn.Parameter) -> Place: ...
+    def place(self, parameter: Tensor) -> Place: ...
 
     def step(self) -> None: ...
 
@@ -36,7 +36,7 @@ class Stored:
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self.optimizer = optimizer
 
-    def place(self, parameter: nn.Parameter) -> Place:
+    def place(self, parameter: Tensor) -> Place:
         if parameter.grad is None:
             parameter.grad = torch.empty_like(parameter)
         return Place(parameter.grad, 0.0, 1.0)
@@ -51,7 +51,7 @@ class IntoVelocity:
     def __init__(self, optimizer: torch.optim.Optimizer, momentum: float) -> None:
         self.optimizer, self.momentum = optimizer, momentum
 
-    def place(self, parameter: nn.Parameter) -> Place:
+    def place(self, parameter: Tensor) -> Place:
         state = self.optimizer.state[parameter]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(parameter)
@@ -72,14 +72,14 @@ class IntoWeights:
             parameter: index for index, group in enumerate(optimizer.param_groups) for parameter in group["params"]
         }
 
-    def place(self, parameter: nn.Parameter) -> Place:
+    def place(self, parameter: Tensor) -> Place:
         return Place(parameter.data, 1.0, -self.optimizer.param_groups[self.group[parameter]]["lr"])
 
     def step(self) -> None:
         """Nothing is left to do."""
 
 
-def learning_rates(optimizer: torch.optim.Optimizer) -> Iterator[tuple[nn.Parameter, float]]:
+def learning_rates(optimizer: torch.optim.Optimizer) -> Iterator[tuple[Tensor, float]]:
     """Each parameter with its learning rate now."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:

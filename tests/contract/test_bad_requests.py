@@ -59,6 +59,13 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
         "/optimizer/betas",
         "less than",
     ),
+    (
+        LETTERS | {"optimizer": {"name": "momentum", "nesterov": True, "momentum": 0.0}},
+        "/optimizer/nesterov",
+        "momentum above 0",
+    ),
+    (LETTERS | {"optimizer": {"name": "momentum", "momentum": 0.9, "lr": 0}}, "/optimizer/lr", "greater than 0"),
+    (LETTERS | {"optimizer": {"name": "momentum", "momentum": 1}}, "/optimizer/momentum", "less than 1"),
     (LETTERS | {"optimizer": {"name": "rmsprop", "alpha": 1}}, "/optimizer/alpha", "less than 1"),
     (LETTERS | {"schedule": "cosin"}, "/schedule", "did you mean 'cosine'"),
     (LETTERS | {"schedule": {"name": "cosin"}}, "/schedule", "did you mean 'cosine'"),

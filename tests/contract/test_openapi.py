@@ -71,7 +71,9 @@ def test_every_operation_says_what_it_does_takes_and_answers(document: dict[str,
 
 
 def test_every_model_has_examples_or_says_what_its_fields_are(document: dict[str, Any]) -> None:
-    for name in ("RunRequest", "RunAnswer", "DatasetAnswer", "PredictAnswer", "Problem", "CurveAnswer"):
+    for name in ("RunRequest", "RunAnswer", "DatasetAnswer", "PredictAnswer", "Problem", "CurveAnswer",
+                 "LayerAnswer", "LossAnswer", "OptimizerAnswer", "ScheduleAnswer", "FieldAnswer", "TrajectoryRequest",
+                 "SurfaceAnswer", "PathAnswer"):  # fmt: skip
         assert "example" in json.dumps(document["components"]["schemas"][name]), name
 
 
@@ -93,6 +95,8 @@ EXAMPLES: list[Any] = [
     {"stop": {"max_epochs": 30}},
     {"seed": 1, "optimizer": {"lr": 0.1}},
     {"instances": [[0.5] * 784]},
+    {"surface": {"name": "quadratic", "condition": 5}, "start": [1, 1.5], "steps": 5, "noise": 0.1, "seed": 1,
+     "spike": {"step": 2, "factor": 9}, "optimizers": [{"name": "sgd", "lr": 0.1}]},
     {"run": "run_ended"},
 ]  # fmt: skip
 

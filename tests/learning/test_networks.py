@@ -3,7 +3,10 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import avg_pool2d
 
+from app.datasets.builtin import BUILTIN
+from app.learning.architecture import build
 from app.learning.data import Data
 from app.learning.export import checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.layers import Layer, Linear, ReLU
@@ -11,7 +14,7 @@ from app.learning.layers.activations import Tanh
 from app.learning.layers.convolution import Conv2d, MaxPool2d
 from app.learning.layers.regularisation import BatchNorm, Dropout
 from app.learning.layers.structure import Block, Residual
-from app.learning.losses import LOSSES
+from app.learning.losses import LOSSES, CrossEntropy
 from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
 from app.learning.preprocessing import Affine
 from app.learning.stopping import Stop
@@ -142,3 +145,50 @@ def test_bf16_learns_what_fp32_learns_with_weights_in_fp32() -> None:
     ]
     linear = training([Linear(8), ReLU()], precision="bf16")
     assert linear.chain is None  # by hand it would be fp32
+
+
+def letters_in_little() -> Data:
+    """1,500 letters A–J as pictures of 7×7, the means of 4×4 pixels."""
+    letters = BUILTIN["notmnist"].load()
+    inputs = avg_pool2d(torch.from_numpy(letters.inputs[:1600]).float() / 255, 4)
+    parts = {"train": torch.arange(1500), "validation": torch.arange(1500, 1550), "test": torch.arange(1550, 1600)}
+    return Data(inputs, torch.from_numpy(letters.targets[:1600]), parts, Affine(), Affine())
+
+
+def least_loss_of_one_linear_layer(data: Data) -> float:
+    """On the training part. The loss is convex in the weights, so that L-BFGS finds it, wherever it begins."""
+    inputs, classes = data.batch(data.parts["train"], torch.device("cpu"))
+    layer = nn.Linear(inputs[0].numel(), 10)
+    search = torch.optim.LBFGS(layer.parameters(), max_iter=150, history_size=20, line_search_fn="strong_wolfe")
+
+    def loss() -> float:
+        search.zero_grad()
+        found = CrossEntropy().function(layer(inputs.flatten(1)), classes)
+        found.backward()  # type: ignore[no-untyped-call]
+        return found.item()
+
+    search.step(loss)
+    return loss()
+
+
+def test_a_stack_of_linear_layers_does_no_better_than_one_and_with_a_relu_between_it_does() -> None:
+    """The lecture's reason for nonlinearities."""
+    data = letters_in_little()
+    best = least_loss_of_one_linear_layer(data)
+
+    def least_loss(*layers: Layer) -> float:
+        stop = Stop(max_epochs=None, max_steps=200)
+        recipe = Recipe([*layers, Linear(10)], (1, 7, 7), CrossEntropy(), Adam(lr=0.02), None, stop, seed=0)
+        return min(step.loss for step in Training(recipe, data, torch.device("cpu")).steps())
+
+    assert best <= least_loss(Linear(32), Linear(32)) < 1.1 * best  # it comes near, and never below
+    assert least_loss(Linear(32), ReLU(), Linear(32), ReLU()) < best / 4
+
+
+def test_the_lectures_three_neurons_and_two_are_one_layer_of_two_weights_each() -> None:
+    model = build([Linear(3), Linear(2)], (2,)).double()
+    first, second = (module for module in model if isinstance(module, nn.Linear))
+    inputs = torch.randn(20, 2, dtype=torch.float64)
+    weights = second.weight @ first.weight  # W₁W₂, transposed as PyTorch keeps it
+    bias = second.weight @ first.bias + second.bias
+    torch.testing.assert_close(model(inputs), inputs @ weights.t() + bias, rtol=1e-12, atol=1e-12)

@@ -1,6 +1,6 @@
 """The nonlinearities (lecture, "activations"): applied to each number by itself, they learn nothing and keep the shape.
 
-Advantages and drawbacks are the lecture's tables, mended where they are wrong (docs/layers.md says where).
+Advantages and drawbacks are the lecture's tables, mended where they are wrong (docs/architectures.md says where).
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ class ReLU(Parameterless):
     type: ClassVar[str] = "relu"
     formula: ClassVar[str] = "max(0, x)"
     derivative: ClassVar[str | None] = "1 for x > 0, else 0"
-    range: ClassVar[str] = "[0, ∞)"
+    range: ClassVar[str | None] = "[0, ∞)"
     advantages: ClassVar[tuple[str, ...]] = (
-        "does not saturate for x > 0: gradients keep their size in depth",
-        "quick: no exponential",
+        "does not saturate for x > 0: gradients keep their size in depth, and it learns faster than sigmoid and tanh",
+        "simple and quick: a comparison, no exponential",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
         "a unit that is negative for every example is dead: its gradient is 0 and it learns no more",
-        "not centred on zero",
+        "not centred on zero: the weight gradients of a unit behind it share a sign, and the descent zigzags",
     )
 
     def module(self, shape: Shape) -> nn.Module:
@@ -40,7 +40,7 @@ class LeakyReLU(Parameterless):
     type: ClassVar[str] = "leaky_relu"
     formula: ClassVar[str] = "max(0, x) + slope·min(0, x)"
     derivative: ClassVar[str | None] = "1 for x > 0, else slope"
-    range: ClassVar[str] = "(−∞, ∞)"
+    range: ClassVar[str | None] = "(−∞, ∞)"
     advantages: ClassVar[tuple[str, ...]] = ("no dead units", "quick: no exponential")
     drawbacks: ClassVar[tuple[str, ...]] = ("one more number to choose",)
 
@@ -57,11 +57,15 @@ class Sigmoid(Parameterless):
     type: ClassVar[str] = "sigmoid"
     formula: ClassVar[str] = "σ(x) = 1 / (1 + e⁻ˣ)"
     derivative: ClassVar[str | None] = "σ(x)·(1 − σ(x)), at most 1/4"
-    range: ClassVar[str] = "(0, 1)"
-    advantages: ClassVar[tuple[str, ...]] = ("smooth", "its value can be read as a probability")
+    range: ClassVar[str | None] = "(0, 1)"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "its value can be read as a probability",
+        "smooth, and its derivative is had from its value",
+        "its derivative is at most 1/4: it makes no gradient larger",
+    )
     drawbacks: ClassVar[tuple[str, ...]] = (
         "saturates on both sides: gradients vanish, all the more in depth",
-        "not centred on zero: the weight gradients of a unit share a sign, and the descent zigzags",
+        "not centred on zero: the weight gradients of a unit behind it share a sign, and the descent zigzags",
         "an exponential costs more than a comparison",
     )
 
@@ -76,8 +80,12 @@ class Tanh(Parameterless):
     type: ClassVar[str] = "tanh"
     formula: ClassVar[str] = "tanh(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)"
     derivative: ClassVar[str | None] = "1 − tanh²(x), at most 1"
-    range: ClassVar[str] = "(−1, 1)"
-    advantages: ClassVar[tuple[str, ...]] = ("smooth", "centred on zero")
+    range: ClassVar[str | None] = "(−1, 1)"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "centred on zero",
+        "smooth, with a derivative of 1 at 0, four times the sigmoid's: gradients vanish later",
+        "nonlinear, as all of these are: with it layers fit what no stack of linear ones can",
+    )
     drawbacks: ClassVar[tuple[str, ...]] = (
         "saturates on both sides: gradients vanish in depth",
         "an exponential costs more than a comparison",
@@ -97,7 +105,7 @@ class GELU(Parameterless):
     type: ClassVar[str] = "gelu"
     formula: ClassVar[str] = "x·Φ(x)"
     derivative: ClassVar[str | None] = "Φ(x) + x·φ(x)"
-    range: ClassVar[str] = "[−0.17, ∞)"
+    range: ClassVar[str | None] = "[−0.17, ∞)"
     advantages: ClassVar[tuple[str, ...]] = ("smooth", "no dead units")
     drawbacks: ClassVar[tuple[str, ...]] = ("costs more than ReLU",)
 
@@ -115,7 +123,7 @@ class Softmax(Parameterless):
     type: ClassVar[str] = "softmax"
     formula: ClassVar[str] = "pᵢ = eˣⁱ / Σⱼ eˣʲ"
     derivative: ClassVar[str | None] = "∂pᵢ/∂xⱼ = pᵢ·(δᵢⱼ − pⱼ)"
-    range: ClassVar[str] = "(0, 1), summing to 1"
+    range: ClassVar[str | None] = "(0, 1), summing to 1"
     advantages: ClassVar[tuple[str, ...]] = ("its values can be read as probabilities",)
     drawbacks: ClassVar[tuple[str, ...]] = ("before cross_entropy it is one softmax too many",)
 
@@ -151,7 +159,7 @@ class SquareActivation(Parameterless):
     type: ClassVar[str] = "square"
     formula: ClassVar[str] = "x²"
     derivative: ClassVar[str | None] = "2x"
-    range: ClassVar[str] = "[0, ∞)"
+    range: ClassVar[str | None] = "[0, ∞)"
     drawbacks: ClassVar[tuple[str, ...]] = (
         "small numbers shrink and large ones explode, layer by layer",
         "not monotonic: x and −x look alike",
@@ -169,7 +177,7 @@ class SineActivation(Parameterless):
     type: ClassVar[str] = "sine"
     formula: ClassVar[str] = "sin x"
     derivative: ClassVar[str | None] = "cos x"
-    range: ClassVar[str] = "[−1, 1]"
+    range: ClassVar[str | None] = "[−1, 1]"
     advantages: ClassVar[tuple[str, ...]] = ("bounded and centred on zero",)
     drawbacks: ClassVar[tuple[str, ...]] = ("not monotonic: many inputs look alike, and the loss has many valleys",)
     caution: ClassVar[str | None] = "sin x is not monotonic: many inputs look alike, and the loss has many valleys"
@@ -185,7 +193,7 @@ class LogActivation(Parameterless):
     type: ClassVar[str] = "log"
     formula: ClassVar[str] = "ln x"
     derivative: ClassVar[str | None] = "1 / x"
-    range: ClassVar[str] = "(−∞, ∞), for x > 0 alone"
+    range: ClassVar[str | None] = "(−∞, ∞), for x > 0 alone"
     drawbacks: ClassVar[tuple[str, ...]] = ("NaN for negative numbers and −∞ for 0: a linear layer gives both",)
     caution: ClassVar[str | None] = (
         "ln x is NaN for negative numbers and −∞ for 0, and a linear layer gives both: expect NaN at the first step"

@@ -37,6 +37,7 @@ class Conv2d:
     type: ClassVar[str] = "conv2d"
     formula: ClassVar[str] = "y[c, i, j] = b[c] + Σ w[c, k, u, v]·x[k, i·s + u, j·s + v]"
     derivative: ClassVar[str | None] = "∂L/∂w[c, k, u, v] = Σ ∂L/∂y[c, i, j]·x[k, i·s + u, j·s + v]"
+    range: ClassVar[str | None] = None
     advantages: ClassVar[tuple[str, ...]] = (
         "finds a pattern wherever it stands",
         "few parameters, whatever the picture's size",
@@ -102,6 +103,11 @@ class MaxPool2d(_Pool):
     type: ClassVar[str] = "max_pool2d"
     formula: ClassVar[str] = "y[c, i, j] = max x[c, i·s + u, j·s + v]"
     derivative: ClassVar[str | None] = "1 where the maximum stands, 0 elsewhere"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "smaller pictures: fewer products, and the layers behind it see further",
+        "a pattern that is shifted by a pixel is found all the same",
+    )
+    drawbacks: ClassVar[tuple[str, ...]] = ("where in its window a pattern stood is lost",)
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.MaxPool2d(self.kernel_size, self.stride)
@@ -114,6 +120,11 @@ class AvgPool2d(_Pool):
     type: ClassVar[str] = "avg_pool2d"
     formula: ClassVar[str] = "y[c, i, j] = mean x[c, i·s + u, j·s + v]"
     derivative: ClassVar[str | None] = "1 / kernel_size² everywhere in the window"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "smaller pictures: fewer products, and the layers behind it see further",
+        "every pixel of a window has its share of the gradient",
+    )
+    drawbacks: ClassVar[tuple[str, ...]] = ("blurs: what stands out in one pixel is diluted",)
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.AvgPool2d(self.kernel_size, self.stride)

@@ -21,6 +21,7 @@ class Layer(Protocol):
     type: ClassVar[str]
     formula: ClassVar[str]
     derivative: ClassVar[str | None]
+    range: ClassVar[str | None]  # of what comes out; None where that is any number, or as what goes in
     advantages: ClassVar[tuple[str, ...]]
     drawbacks: ClassVar[tuple[str, ...]]
     caution: ClassVar[str | None]  # what is said to everybody who chooses it
@@ -93,6 +94,7 @@ class Parameterless:
     """What learns nothing and costs no products; by default it keeps the shape."""
 
     derivative: ClassVar[str | None] = None
+    range: ClassVar[str | None] = None
     advantages: ClassVar[tuple[str, ...]] = ()
     drawbacks: ClassVar[tuple[str, ...]] = ()
     caution: ClassVar[str | None] = None

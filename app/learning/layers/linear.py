@@ -21,6 +21,7 @@ class Linear:
     type: ClassVar[str] = "linear"
     formula: ClassVar[str] = "Y = XW + b"
     derivative: ClassVar[str | None] = "∂L/∂W = Xᵀ·∂L/∂Y,  ∂L/∂b = Σ ∂L/∂Y,  ∂L/∂X = ∂L/∂Y·Wᵀ"
+    range: ClassVar[str | None] = None
     advantages: ClassVar[tuple[str, ...]] = (
         "every output sees every input",
         "one product of matrices, quick everywhere",

@@ -38,6 +38,7 @@ class BatchNorm:
     type: ClassVar[str] = "batch_norm"
     formula: ClassVar[str] = "y = γ·(x − μ) / √(σ² + ε) + β;  μ, σ² of the batch, in evaluation their running means"
     derivative: ClassVar[str | None] = None
+    range: ClassVar[str | None] = None
     advantages: ClassVar[tuple[str, ...]] = (
         "larger learning rates",
         "deep networks whose activations keep their scale",

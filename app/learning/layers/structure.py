@@ -31,6 +31,7 @@ class _Nest:
     """Layers one after another as one layer."""
 
     derivative: ClassVar[str | None] = None
+    range: ClassVar[str | None] = None
     advantages: ClassVar[tuple[str, ...]] = ()
     drawbacks: ClassVar[tuple[str, ...]] = ()
     caution: ClassVar[str | None] = None
