@@ -1,9 +1,9 @@
-"""`python -m bench train|conv|start|predict|queue|api`: measures, and prints each figure beside the wanted one."""
+"""`python -m bench NAME`: measures, and prints each figure beside the wanted one."""
 
 import argparse
 import importlib
 
-NAMES = ("train", "conv", "start", "predict", "queue", "api")
+NAMES = ("train", "conv", "lecture", "start", "predict", "queue", "api")
 
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 parser.add_argument("name", choices=NAMES)
