@@ -34,7 +34,8 @@ class Guard:
             if int(request.headers.get("Content-Length", "0")) > limit:
                 raise _too_large(limit)
         except AppError as error:
-            await as_response(request, error)(scope, receive, send)
+            headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+            await as_response(request, error, headers)(scope, receive, send)
             return
         seen = 0
 
