@@ -48,7 +48,8 @@ def instances(body: bytes, shape: tuple[int, ...], columns: Callable[[], Sequenc
 def _by_name(row: dict[str, Any], names: tuple[str, ...], pointer: str) -> list[float]:
     for name in row:
         if name not in names:
-            _refuse(f"{pointer}/{name}", "no column is called so", f"{_all(names)}{nearest(name, list(names))}")
+            near = nearest(name[:100], list(names))
+            _refuse(f"{pointer}/{name[:100]}", "no column is called so", f"{_all(names)}{near}")
     missing = [name for name in names if name not in row]
     if missing:
         _refuse(pointer, f"lacks {', '.join(missing)}", _all(names))

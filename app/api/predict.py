@@ -113,7 +113,9 @@ async def predict(
 ) -> Response:
     """Send a picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), as multipart
     (`curl -F image=@a.png`, repeated for a batch), or JSON: `{"instances": [[…784 numbers…]]}`, for a table also
-    `{"instances": [{"age": 59, …}]}` with a number for each column."""
+    `{"instances": [{"age": 59, …}]}` with a number for each column.
+
+    A request may have 64 MB of pictures with 100,000,000 pixels together, or 2 MB of JSON."""
     if run is not None and model is not None:
         raise Invalid("run= and model= both say who answers; give one of them", [FieldError("model", "leave it out")])
     if step is not None and run is None:

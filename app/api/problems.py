@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 from app.datasets.errors import SplitImpossible
@@ -156,12 +156,14 @@ def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
 
 
 def methods_at(app: FastAPI, scope: Scope) -> list[str]:
-    """Those that the address has, of whatever route: Starlette names those of the first one only."""
+    """Those that the address has, of whatever route: Starlette names those of the first one only. What is mounted are
+    files, which match any."""
+    routes = [route for route in app.routes if not isinstance(route, Mount)]
     return [
         method
         for method in ("DELETE", "GET", "HEAD", "POST", "PUT")
-        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in app.routes)
-    ]
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ] or ["GET", "HEAD"]
 
 
 def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:

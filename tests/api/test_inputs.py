@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from app.api.limits import JSON_BYTES
 from app.main import create_app
 from app.serving.images import MAX_PIXELS
 from app.settings import Settings
@@ -108,6 +109,13 @@ def test_sixteen_bits_are_scaled_to_eight(client: TestClient) -> None:
 FLAT = [0.5] * 784
 NESTED = [[0.5] * 28] * 28
 WANTED = "784 numbers in a list, flat or nested as [28, 28]"
+
+
+def test_numbers_have_the_limit_of_json_and_pictures_their_own(client: TestClient) -> None:
+    refused = rows(client, "run_pictures", *[FLAT] * 1000)
+    assert refused.status_code == 413 and f"{JSON_BYTES:,}" in refused.json()["detail"]
+    fits = asked(client, encoded(Image.fromarray(np.zeros((28, 28), np.uint8))) + b"\0" * (JSON_BYTES + 1))
+    assert fits.status_code == 200
 
 
 def test_numbers_come_flat_or_nested(client: TestClient) -> None:

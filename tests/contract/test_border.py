@@ -48,7 +48,8 @@ def test_a_fault_of_the_service_is_a_problem_and_its_text_stays_in_the_log(
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"), [("PUT", "/runs", "GET, POST"), ("POST", "/runs/run_1", "DELETE, GET"),
-                                    ("DELETE", "/predict", "POST"), ("POST", "/docs", "GET")],
+                                    ("DELETE", "/predict", "POST"), ("POST", "/docs", "GET"),
+                                    ("POST", "/static-offline-docs/swagger-ui.css", "GET, HEAD")],
 )  # fmt: skip
 def test_a_method_that_an_address_has_not_is_told_those_that_it_has(
     quick_client: TestClient, method: str, path: str, allowed: str
