@@ -11,10 +11,12 @@ from starlette.datastructures import UploadFile
 
 from app.api.instances import instances
 from app.api.problems import no_such_part
+from app.datasets.errors import TooManyPixels
+from app.datasets.pictures import MAX_PIXELS
 from app.errors import Invalid, UnsupportedMediaType
 from app.learning.export import Trained
 from app.serving.images import Background, count_pixels, decode, inverted
-from app.serving.threads import worked_out
+from app.serving.threads import AT_ONCE, worked_out
 
 Invert = Literal["false", "true", "auto"]
 
@@ -57,6 +59,11 @@ async def read_inputs(
         )
     bodies = await _bodies(request, kind)
     size = sum(map(len, bodies))
+    if len(bodies) == 1 and size <= AT_ONCE["bytes"]:  # as most are: it is opened only once
+        try:
+            return _pictures(bodies, trained, conversion, AT_ONCE["pixels"])
+        except TooManyPixels:
+            pass  # this one needs a thread
     pixels = await worked_out(lambda: count_pixels(bodies), bytes=size)
     return await worked_out(lambda: _pictures(bodies, trained, conversion), bytes=size, pixels=pixels)
 
@@ -76,11 +83,10 @@ async def _bodies(request: Request, kind: str) -> list[bytes]:
     )
 
 
-def _pictures(bodies: list[bytes], trained: Trained, conversion: Conversion) -> Inputs:
+def _pictures(bodies: list[bytes], trained: Trained, conversion: Conversion, most: int = MAX_PIXELS) -> Inputs:
     shape, fit, background = trained.input_shape, conversion.fit, conversion.background
-    return invert(
-        np.stack([decode(body, shape, fit, background) for body in bodies]), conversion.invert, trained.border
-    )
+    found = np.stack([decode(body, shape, fit, background, most) for body in bodies])
+    return invert(found, conversion.invert, trained.border)
 
 
 def invert(pictures: NDArray[np.uint8], wanted: Invert, border: float | None) -> Inputs:

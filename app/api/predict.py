@@ -7,7 +7,7 @@ import torch
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.api.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
-from app.api.deps import DatabaseDep, ModelsDep
+from app.api.deps import ModelsDep
 from app.api.inputs import Conversion, Inputs, Invert, read_inputs
 from app.api.problems import problems
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
@@ -92,7 +92,6 @@ WeightsDep = Annotated[WeightsLookups, Depends(weights_lookups_of_app)]
              responses=problems(Invalid, Malformed, NotFound, Conflict, UnsupportedMediaType))  # fmt: skip
 async def predict(
     request: Request,
-    database: DatabaseDep,
     weights_of: WeightsDep,
     loaded: ModelsDep,
     run: Annotated[str | None, Query(max_length=100, description="a run's id")] = None,
@@ -124,6 +123,7 @@ async def predict(
     trained = await loaded.get(serves.weights)
 
     def columns() -> Sequence[str]:
+        database: Database = request.app.state.database  # no dependency: each takes its time, and few ask for this
         with database.read() as db:
             return datasets.columns(db, serves.run)
 

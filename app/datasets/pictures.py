@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from app.datasets.errors import NoPicture, WrongSize
+from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 25_000_000
@@ -24,15 +24,22 @@ def count_pixels(data: bytes) -> int:
 
 
 def decode(
-    data: bytes, height: int, width: int, fit: bool = False, background: Background = "white"
+    data: bytes,
+    height: int,
+    width: int,
+    fit: bool = False,
+    background: Background = "white",
+    most: int = MAX_PIXELS,
 ) -> NDArray[np.uint8]:
     """A picture as uint8 (1, height, width), upright as EXIF says.
 
     A gray picture of that size is taken as it is, another mode at that size is made gray; another size is refused,
-    or with `fit` scaled and padded with `background`. Transparency lies over `background`. Raises NoPicture, and
-    WrongSize where `fit` would help.
+    or with `fit` scaled and padded with `background`. Transparency lies over `background`. Raises NoPicture,
+    WrongSize where `fit` would help, and TooManyPixels over `most`.
     """
     with _opened(data) as opened:
+        if opened.width * opened.height > most:
+            raise TooManyPixels(f"the picture is {opened.width}×{opened.height}")
         opened.load()  # with which Pillow turns a TIFF by itself
         turned = opened.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
         picture: Image.Image = ImageOps.exif_transpose(opened) if turned else opened

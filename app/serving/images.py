@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.datasets import pictures
-from app.datasets.errors import NoPicture, WrongSize
+from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
 from app.datasets.pictures import Background
 from app.errors import Invalid, TooLarge
 from app.learning.preprocessing import border
@@ -27,12 +27,19 @@ def count_pixels(bodies: list[bytes]) -> int:
 
 
 def decode(
-    data: bytes, shape: tuple[int, ...], fit: bool = False, background: Background = "white"
+    data: bytes,
+    shape: tuple[int, ...],
+    fit: bool = False,
+    background: Background = "white",
+    most: int = pictures.MAX_PIXELS,
 ) -> NDArray[np.uint8]:
-    """A picture as uint8 of `shape`, (1, H, W): decoded exactly as those of a dataset are. Raises Invalid."""
+    """A picture as uint8 of `shape`, (1, H, W): decoded exactly as those of a dataset are. Raises Invalid, and
+    TooManyPixels over `most`."""
     height, width = shape[1:]
     try:
-        return pictures.decode(data, height, width, fit, background)
+        return pictures.decode(data, height, width, fit, background, most)
+    except TooManyPixels:
+        raise
     except WrongSize as error:
         raise Invalid(
             f"the picture is {error.width}×{error.height}, the run was trained on {width}×{height}; "

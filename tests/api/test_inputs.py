@@ -73,6 +73,7 @@ def test_others_are_answered_while_a_large_picture_is_worked_on(client: TestClie
 
 def test_a_request_has_a_budget_of_pixels(client: TestClient) -> None:
     blank = encoded(Image.new("1", (5000, 5000)))
+    assert len(blank) < 2**16 and asked(client, blank, fit="true").status_code == 200
     files = [("image", ("a.png", blank, "image/png"))] * 5
     refused = client.post("/predict", params={"run": "run_pictures", "fit": "true"}, files=files)
     assert refused.status_code == 413 and f"{MAX_PIXELS:,}" in refused.json()["detail"]
