@@ -45,6 +45,12 @@ class Malformed(AppError):
     status, title = 400, "Malformed request"
 
 
+class MethodNotAllowed(AppError):
+    """The address is there, but not for this method; `Allow` lists those that it has."""
+
+    status, title = 405, "Method not allowed"
+
+
 class Conflict(AppError):
     """The state of the thing forbids this now."""
 
@@ -73,3 +79,9 @@ class NotReady(AppError):
     """The service cannot answer this now; try again."""
 
     status, title = 503, "Not ready"
+
+
+class Internal(AppError):
+    """The service has a fault; its log says which. Sending the same again will hardly help."""
+
+    status, title = 500, "Internal error"

@@ -4,7 +4,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
@@ -24,6 +24,7 @@ from app.api import (
     uploads,
 )
 from app.api.catalogue import install_builtin
+from app.api.deps import only_known_parameters
 from app.serving.models import LoadedModels
 from app.settings import Settings
 from app.storage import migrate
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     migrate.upgrade(database)
     install_builtin(database, files)
     finish_deletions(database, files)
+    files.sweep()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -59,9 +61,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.weights = predict.weights_lookups(database)
     app.state.runs, app.state.news = runs.run_lookups(database), events.news_lookups(database)
     app.add_middleware(limits.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
-    problems.register(app)
+    problems.register(app, locked=settings.api_key is not None)
     for routes in ROUTES:
-        app.include_router(routes.router)
+        app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])
 
     @app.get("/", include_in_schema=False)
     def root() -> RedirectResponse:

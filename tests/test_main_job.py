@@ -4,6 +4,8 @@ import subprocess
 
 from fastapi.testclient import TestClient
 
+from tests.contract.test_example import PROGRESS
+
 
 def ended(client: TestClient, run: str) -> dict:
     for _ in range(4):
@@ -18,6 +20,8 @@ def test_letters_are_learnt_and_a_picture_is_classified(client: TestClient, work
     assert answer.status_code == 202
     run = ended(client, answer.json()["id"])
     assert run["status"] == "succeeded" and run["stop_reason"] == "max_epochs"
+    assert run["progress"].keys() >= PROGRESS and answer.json()["served_step"] is None
+    assert run["served_step"] == run["progress"]["step"] == 250
     assert run["metrics"]["test"]["accuracy"] > 0.85
 
     curve = client.get(f"{answer.headers['Location']}/curve", params={"series": "train.loss"}).json()

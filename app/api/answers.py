@@ -185,18 +185,28 @@ class Label(BaseModel):
     probability: float = Field(examples=[0.97])
 
 
-class Prediction(BaseModel):
-    """Classification: the label, its probability, and the `top` ones; regression: the value.
+class LabelPrediction(BaseModel):
+    """Classification: the label, its probability, and the `top` ones.
 
     A network of one output for two classes predicts the second from the loss's `threshold` on, so that the label may
     be the less probable one; its logit is one number.
     """
 
-    label: str | None = None
-    probability: float | None = None
-    top: list[Label] | None = None
-    logits: list[float] | None = None
-    value: float | None = None
+    label: str = Field(examples=["A"])
+    probability: float = Field(examples=[0.97])
+    top: list[Label]
+    logits: list[float] | None = Field(
+        None,
+        exclude_if=lambda logits: logits is None,
+        description="with logits=true; left out where the network ends in a softmax or sigmoid",
+        examples=[[4.1, -0.3]],
+    )
+
+
+class ValuePrediction(BaseModel):
+    """Regression: the value, in the target's own units."""
+
+    value: float = Field(examples=[151.2])
 
 
 class Preprocessing(BaseModel):
@@ -216,4 +226,4 @@ class PredictAnswer(BaseModel):
     run: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
     model: str | None = Field(None, description="the name that led to the run", examples=["default"])
     preprocessing: Preprocessing | None = Field(None, description="with explain=preprocessing")
-    predictions: list[Prediction]
+    predictions: list[LabelPrediction] | list[ValuePrediction]

@@ -8,7 +8,12 @@ threads wait for connections whose holders wait for a thread. So a session lives
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query as QueryParameter
+from fastapi.routing import APIRoute
 
+from app.api.problems import nearest
+from app.errors import FieldError, Invalid
 from app.serving.models import LoadedModels
 from app.settings import Settings
 from app.storage import runs
@@ -52,3 +57,26 @@ def find_run(id: str, database: DatabaseDep) -> Run:
 RunDep = Annotated[Run, Depends(find_run, scope="function")]
 Limit = Annotated[int, Query(ge=1, le=200, description="how many items at most")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+
+
+async def only_known_parameters(request: Request) -> None:
+    """Raises Invalid for a query parameter that the route does not have: ignored, it would be missed by nobody."""
+    if not request.scope["query_string"]:
+        return
+    known = _query_parameters(request.scope["route"])
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        there = f"there are {', '.join(known)}" if known else "there are none"
+        found = [FieldError(name, f"there is no such parameter; {there}{nearest(name, known)}") for name in unknown]
+        raise Invalid("; ".join(f"{error.pointer}: {error.detail}" for error in found[:5]), found)
+
+
+_names: dict[str, list[str]] = {}  # by route: looking through its dependencies takes longer than many a request
+
+
+def _query_parameters(route: APIRoute) -> list[str]:
+    """Those of its dependencies too."""
+    if route.unique_id not in _names:
+        found = get_flat_params(route.dependant)
+        _names[route.unique_id] = [field.alias for field in found if isinstance(field.field_info, QueryParameter)]
+    return _names[route.unique_id]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, NamedTuple
@@ -83,12 +84,11 @@ def events(
     The id of an event is the last step seen of `train.loss` and of the other series, `600.550`: with it as
     Last-Event-ID the stream goes on without a gap or a repeat.
     """
-    try:
-        loss_step, other_step = (int(part) for part in (last_event_id or "0.0").split("."))
-    except ValueError:
-        raise Invalid("Last-Event-ID is not one of this stream; leave it out to begin at the start") from None
+    seen = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,18})", last_event_id or "0.0")
+    if seen is None:
+        raise Invalid("Last-Event-ID is not one of this stream; leave it out to begin at the start")
     return StreamingResponse(
-        stream(news, Position(run.id, loss_step, other_step)),
+        stream(news, Position(run.id, int(seen[1]), int(seen[2]))),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-cache"},
     )

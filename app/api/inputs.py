@@ -1,6 +1,6 @@
 """The body of a prediction as a network's inputs: pictures (raw or multipart), or JSON numbers."""
 
-import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,9 +9,14 @@ from fastapi import Request
 from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 
-from app.errors import FieldError, Invalid, Malformed, UnsupportedMediaType
+from app.api.instances import instances
+from app.api.problems import no_such_part
+from app.datasets.errors import TooManyPixels
+from app.datasets.pictures import MAX_PIXELS
+from app.errors import Invalid, UnsupportedMediaType
 from app.learning.export import Trained
-from app.serving.images import Background, decode, inverted
+from app.serving.images import Background, count_pixels, decode, inverted
+from app.serving.threads import AT_ONCE, worked_out
 
 Invert = Literal["false", "true", "auto"]
 
@@ -33,28 +38,55 @@ class Inputs:
     inverted: list[bool]
 
 
-async def read_inputs(request: Request, trained: Trained, conversion: Conversion) -> Inputs:
-    """Raises Invalid, Malformed or UnsupportedMediaType, each with what would be right."""
+async def read_inputs(
+    request: Request, trained: Trained, conversion: Conversion, columns: Callable[[], Sequence[str]]
+) -> Inputs:
+    """`columns` finds the names of a table's columns, and may take its time.
+
+    Raises Invalid, Malformed, TooLarge or UnsupportedMediaType, each with what would be right.
+    """
     kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if kind == "application/json":
-        numbers = instances(await request.body(), trained.input_shape)
+        body = await request.body()
+        by_name = body.count(b"{") > 1
+        numbers = await worked_out(
+            lambda: instances(body, trained.input_shape, columns), bytes=len(body), queries=int(by_name)
+        )
         return Inputs(numbers, [False] * len(numbers))
     if len(trained.input_shape) != 3:
-        raise UnsupportedMediaType('this run predicts from rows: send JSON {"instances": [[…]]} as application/json')
+        raise UnsupportedMediaType(
+            "this run predicts from rows: send JSON {\"instances\": [[…]]} with -H 'Content-Type: application/json'"
+        )
+    bodies = await _bodies(request, kind)
+    size = sum(map(len, bodies))
+    if len(bodies) == 1 and size <= AT_ONCE["bytes"]:  # as most are: it is opened only once
+        try:
+            return _pictures(bodies, trained, conversion, AT_ONCE["pixels"])
+        except TooManyPixels:
+            pass  # this one needs a thread
+    pixels = await worked_out(lambda: count_pixels(bodies), bytes=size)
+    return await worked_out(lambda: _pictures(bodies, trained, conversion), bytes=size, pixels=pixels)
+
+
+async def _bodies(request: Request, kind: str) -> list[bytes]:
     if kind == "multipart/form-data":
         async with request.form(max_files=256, max_fields=16) as form:
             files = [item for item in form.getlist("image") if isinstance(item, UploadFile)]
-            bodies = [await item.read() for item in files]
-        if not bodies:
-            raise Invalid("no part is called image; send one with curl -F image=@a.png")
-    elif kind.startswith("image/") or kind == "application/octet-stream":
-        bodies = [await request.body()]
-    else:
-        raise UnsupportedMediaType(
-            f"the Content-Type is {kind or 'missing'}; for a picture as the raw body add -H 'Content-Type: image/png'"
-        )
-    pictures = np.stack([decode(body, trained.input_shape, conversion.fit, conversion.background) for body in bodies])
-    return invert(pictures, conversion.invert, trained.border)
+            if not files:
+                raise no_such_part(form, "image", "a.png")
+            return [await item.read() for item in files]
+    if kind.startswith("image/") or kind == "application/octet-stream":
+        return [await request.body()]
+    raise UnsupportedMediaType(
+        f"the Content-Type is {kind or 'missing'}; for a picture as the raw body add -H 'Content-Type: image/png', "
+        "for numbers -H 'Content-Type: application/json'"
+    )
+
+
+def _pictures(bodies: list[bytes], trained: Trained, conversion: Conversion, most: int = MAX_PIXELS) -> Inputs:
+    shape, fit, background = trained.input_shape, conversion.fit, conversion.background
+    found = np.stack([decode(body, shape, fit, background, most) for body in bodies])
+    return invert(found, conversion.invert, trained.border)
 
 
 def invert(pictures: NDArray[np.uint8], wanted: Invert, border: float | None) -> Inputs:
@@ -72,33 +104,3 @@ def invert(pictures: NDArray[np.uint8], wanted: Invert, border: float | None) ->
             swapped = [inverted(picture, border) for picture in pictures]
     pictures[swapped] = 255 - pictures[swapped]
     return Inputs(pictures, swapped)
-
-
-def instances(body: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """JSON numbers as float32 (N, *shape): each instance flat or nested."""
-    size = int(np.prod(shape))
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Malformed(f"the body is not JSON: {error}") from error
-    if not isinstance(found, dict) or set(found) != {"instances"} or not isinstance(found["instances"], list):
-        raise Invalid('the body is {"instances": [[…], …]}')
-    rows = []
-    for index, instance in enumerate(found["instances"]):
-        pointer = f"/instances/{index}"
-        try:
-            row = np.asarray(instance, np.float32).reshape(-1)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise _wrong(pointer, f"give {size} numbers, flat or nested as {list(shape)}") from error
-        if row.size != size:
-            raise _wrong(pointer, f"has {row.size} numbers; the run takes {size}, flat or nested as {list(shape)}")
-        if not np.isfinite(row).all():
-            raise _wrong(pointer, "holds NaN or ∞; give finite numbers")
-        rows.append(row.reshape(shape))
-    if not 1 <= len(rows) <= 10_000:
-        raise _wrong("/instances", "give 1 to 10,000 instances")
-    return np.stack(rows)
-
-
-def _wrong(pointer: str, detail: str) -> Invalid:
-    return Invalid(f"{pointer}: {detail}", [FieldError(pointer, detail)])

@@ -26,7 +26,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        limit = LIMITS.get(scope["path"], JSON_BYTES)
+        limit = limit_of(request)
         try:
             self._check_key(request)
             if "\0" in scope["path"] or b"%00" in scope["query_string"]:
@@ -34,7 +34,8 @@ class Guard:
             if int(request.headers.get("Content-Length", "0")) > limit:
                 raise _too_large(limit)
         except AppError as error:
-            await as_response(request, error)(scope, receive, send)
+            headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
+            await as_response(request, error, headers)(scope, receive, send)
             return
         seen = 0
 
@@ -54,6 +55,12 @@ class Guard:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(key.encode(), self.api_key.encode()):
             raise Unauthorized("send the header Authorization: Bearer <key>; it is ANTIGRAD_API_KEY of the service")
+
+
+def limit_of(request: Request) -> int:
+    """How many bytes the body may have. Numbers as JSON are parsed in one go, for which all others wait."""
+    path, kind = request.url.path, request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+    return JSON_BYTES if (path, kind) == ("/predict", "application/json") else LIMITS.get(path, JSON_BYTES)
 
 
 def _too_large(limit: int) -> TooLarge:

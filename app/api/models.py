@@ -28,7 +28,6 @@ def point(name: Name, body: PointRequest, database: DatabaseDep) -> ModelAnswer:
     """From the answer on, `/predict?model=<name>` is this run; `default` is also what `/predict` alone asks."""
     with database.write() as db:
         models.point(db, name, body.run)
-        db.flush()
         return model_answer(models.history(db, name))
 
 

@@ -1,50 +1,86 @@
-"""The loss curve as the lecture draws it: title, axis labels and grid; what is not finite is a marked gap."""
+"""The curve as the lecture draws it: title, axis labels and grid; what is not finite is a marked gap."""
 
 import io
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from app.storage.curves import Series
 
 Format = Literal["png", "svg"]
 
+TITLE = 60  # characters that fit
+UNITS = {"mse": "mse (target's units²)", "mae": "mae (target's units)", "mape": "mape (a fraction)"}
+FAR_APART = 1000.0  # a loss that goes over so many times its median is drawn on a logarithmic axis
+
 
 def draw(series: dict[str, Series], title: str, format: Format) -> bytes:
-    """Losses on the left axis, accuracies (and R²) on the right one."""
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    losses = figure.subplots()
-    losses.set(xlabel="step", ylabel="loss")
-    losses.set_title(title, parse_math=False)  # a name may hold a $
-    losses.grid(alpha=0.3)
-    shares = losses.twinx() if any(not is_loss(name) for name in series) else None
-    if shares is not None:
-        shares.set(ylabel="accuracy")
-    for index, (name, points) in enumerate(sorted(series.items())):
-        axes = losses if is_loss(name) or shares is None else shares
-        finite = np.isfinite(points.values)
-        gaps = np.where(finite, points.values, np.nan)
-        many = len(points.steps) > 50
-        axes.plot(
-            points.steps,
-            gaps,
-            color=f"C{index}",
-            linewidth=0.7 if many else 1.5,
-            linestyle="-" if is_loss(name) else "--",
-            marker=None if many else ".",
-            label=name,
-        )
-        for step in points.steps[~finite][:100]:
-            axes.axvline(step, color="red", alpha=0.4, linewidth=1)
-        if not finite.all():
-            axes.plot([], [], color="red", label=f"{name} is not finite")
-    if series:
-        figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+    """Series named `part.metric`. Loss and accuracy share a panel, on its left and its right axis; each other metric
+    has one of its own, since its numbers are of another size."""
+    metrics = sorted({metric_of(name) for name in series}, key=lambda metric: (metric != "loss", metric))
+    share = set(metrics) <= {"loss", "accuracy"}
+    count = 1 if share else len(metrics)
+    columns = 1 if count == 1 else 2
+    rows = -(-count // columns)
+    figure = Figure(figsize=(8, 4.5 if rows == 1 else 2.6 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    panels: list[Axes] = list(grid.flat)
+    for unused in panels[count:]:
+        unused.remove()
+    axes_of = dict(zip(metrics, panels, strict=False))
+    if share and len(metrics) == 2:
+        axes_of["accuracy"] = panels[0].twinx()
+    for panel in panels[:count]:
+        panel.set(xlabel="step")
+        panel.grid(alpha=0.3)
+    for metric, axes in axes_of.items():
+        axes.set(ylabel=UNITS.get(metric, metric))
+    cut = title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
+    figure.suptitle(cut, parse_math=False)  # a name may hold a $
+    lines: dict[str, Any] = {}
+    for name, points in sorted(series.items()):
+        part, metric = name.partition(".")[0], metric_of(name)
+        line = _plot(axes_of[metric], points, "C0" if part == "train" else "C1", "--" if metric == "accuracy" else "-")
+        lines.setdefault(name if share else part, line)
+        if not np.isfinite(points.values).all():
+            lines["not finite"] = panels[0].plot([], [], color="red", linewidth=4, alpha=0.3)[0]
+    if lines:
+        figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=5, fontsize=8)
     file = io.BytesIO()
     figure.savefig(file, format=format, dpi=110)
     return file.getvalue()
 
 
-def is_loss(name: str) -> bool:
-    return name.endswith((".loss", ".mse", ".mae"))
+def metric_of(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _plot(axes: Axes, points: Series, color: str, linestyle: str) -> Any:
+    finite = np.isfinite(points.values)
+    known = points.values[finite]
+    if len(known) and known.min() > 0 and known.max() > FAR_APART * np.median(known):
+        axes.set_yscale("log")
+    many = len(points.steps) > 50
+    (line,) = axes.plot(
+        points.steps,
+        np.where(finite, points.values, np.nan),
+        color=color,
+        linewidth=0.7 if many else 1.5,
+        linestyle=linestyle,
+        marker=None if many else ".",
+    )
+    for first, last in _gaps(points.steps, finite):
+        axes.axvspan(first, last, color="red", alpha=0.15, linewidth=0)
+        axes.axvline(first, color="red", alpha=0.4, linewidth=1)
+    return line
+
+
+def _gaps(steps: NDArray[np.int64], finite: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """The first and the last step of each stretch that is not finite; up to a hundred."""
+    edges = np.diff(np.concatenate([[True], finite, [True]]).astype(np.int8))
+    firsts, lasts = np.flatnonzero(edges == -1), np.flatnonzero(edges == 1) - 1
+    yield from zip(steps[firsts[:100]].tolist(), steps[lasts[:100]].tolist(), strict=True)

@@ -1,22 +1,26 @@
 """Predictions of a trained run, in eval mode under `torch.no_grad()`."""
 
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple
 
 import torch
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.api.answers import Label, PredictAnswer, Prediction, Preprocessing
+from app.api.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
 from app.api.deps import ModelsDep
-from app.api.inputs import Conversion, Invert, read_inputs
+from app.api.inputs import Conversion, Inputs, Invert, read_inputs
 from app.api.problems import problems
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.export import Trained
 from app.serving.images import Background
 from app.serving.lookups import Lookups
-from app.storage import models, runs
+from app.serving.threads import worked_out
+from app.storage import datasets, models, runs
 from app.storage.database import Database
 
 router = APIRouter(tags=["predict"])
+
+AT_ONCE = 256  # through the network, which needs memory for each
 
 
 class Asked(NamedTuple):
@@ -84,6 +88,7 @@ WeightsDep = Annotated[WeightsLookups, Depends(weights_lookups_of_app)]
 
 
 @router.post("/predict", summary="Classify pictures, or predict a row's value", openapi_extra=BODY,
+             response_model=PredictAnswer,
              responses=problems(Invalid, Malformed, NotFound, Conflict, UnsupportedMediaType))  # fmt: skip
 async def predict(
     request: Request,
@@ -96,7 +101,7 @@ async def predict(
     step: Annotated[int | None, Query(ge=1, le=10**9, description="of a checkpoint; the end if left out")] = None,
     top: Annotated[str, Query(pattern=r"^(all|[1-9]\d{0,5})$", description="how many labels, or all")] = "3",
     logits: Annotated[
-        bool, Query(description="the network's logits too; null for a network that ends in a softmax or sigmoid")
+        bool, Query(description="the network's logits too, unless it ends in a softmax or sigmoid")
     ] = False,
     fit: Annotated[bool, Query(description="convert pictures of another size")] = False,
     background: Background = "white",
@@ -104,46 +109,69 @@ async def predict(
         Invert, Query(description="swap black and white; auto where the border is nearer to the training's then")
     ] = "false",
     explain: Annotated[Literal["preprocessing"] | None, Query(description="say what was done to the input")] = None,
-) -> PredictAnswer:
+) -> Response:
     """Send a picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), as multipart
-    (`curl -F image=@a.png`, repeated for a batch), or JSON `{"instances": [[…784 numbers…]]}`."""
+    (`curl -F image=@a.png`, repeated for a batch), or JSON: `{"instances": [[…784 numbers…]]}`, for a table also
+    `{"instances": [{"age": 59, …}]}` with a number for each column.
+
+    A request may have 64 MB of pictures with 100,000,000 pixels together, or 2 MB of JSON."""
     if run is not None and model is not None:
         raise Invalid("run= and model= both say who answers; give one of them", [FieldError("model", "leave it out")])
     if step is not None and run is None:
         raise Invalid("step= is of a run; say which one with run=", [FieldError("run", "give the run of that step")])
     serves = await weights_of.get(Asked(run, step, model))
     trained = await loaded.get(serves.weights)
-    inputs = await read_inputs(request, trained, Conversion(fit, background, invert))
-    outputs = trained.outputs(torch.from_numpy(inputs.values))
+
+    def columns() -> Sequence[str]:
+        database: Database = request.app.state.database  # no dependency: each takes its time, and few ask for this
+        with database.read() as db:
+            return datasets.columns(db, serves.run)
+
+    conversion = Conversion(fit, background, invert)
+    inputs = await read_inputs(request, trained, conversion, columns)
+
+    def answered() -> bytes:
+        explanation = preprocessing(trained, conversion, inputs) if explain else None
+        predictions = answers(trained, torch.from_numpy(inputs.values), top, logits)
+        answer = PredictAnswer(run=serves.run, model=serves.model, preprocessing=explanation, predictions=predictions)
+        return answer.model_dump_json().encode()
+
+    count = len(inputs.values)
+    labels = count * (1 + len(trained.classes))
+    content = await worked_out(answered, products=count * trained.multiply_adds, labels=labels)
+    return Response(content, media_type="application/json")
+
+
+def preprocessing(trained: Trained, conversion: Conversion, inputs: Inputs) -> Preprocessing:
+    return Preprocessing(
+        input_shape=list(trained.input_shape),
+        shift=list(trained.prepare_inputs.shift),
+        scale=list(trained.prepare_inputs.scale),
+        fit=conversion.fit,
+        background=conversion.background,
+        inverted=inputs.inverted,
+    )
+
+
+def answers(
+    trained: Trained, inputs: torch.Tensor, top: str, logits: bool
+) -> list[LabelPrediction] | list[ValuePrediction]:
+    """Raw inputs (N, *input_shape) as labels with probabilities, or as values. Raises Conflict where they are NaN."""
+    outputs = torch.cat([trained.outputs(some) for some in torch.split(inputs, AT_ONCE)])
     if not outputs.isfinite().all():
         raise Conflict("the network answers with NaN or ∞: its training has diverged; train again with a smaller lr")
-    answer = PredictAnswer(run=serves.run, model=serves.model, predictions=answers(trained, outputs, top, logits))
-    if explain:
-        answer.preprocessing = Preprocessing(
-            input_shape=list(trained.input_shape),
-            shift=list(trained.prepare_inputs.shift),
-            scale=list(trained.prepare_inputs.scale),
-            fit=fit,
-            background=background,
-            inverted=inputs.inverted,
-        )
-    return answer
-
-
-def answers(trained: Trained, outputs: torch.Tensor, top: str | Literal["all"], logits: bool) -> list[Prediction]:
-    """Outputs (N, classes) or (N, 1) as labels with probabilities, or (N,) as values."""
     if trained.task == "regression":
-        return [Prediction(value=value) for value in outputs.tolist()]
+        return [ValuePrediction(value=value) for value in outputs.tolist()]
     classes = len(trained.classes)
     count = classes if top == "all" else min(int(top), classes)
-    found: list[Any] = []
+    found: list[LabelPrediction] = []
     probabilities, labels = trained.meaning.probabilities(outputs), trained.meaning.labels(outputs).tolist()
     chances, order = probabilities.topk(count)
     has_logits = trained.meaning.kind != "probabilities"
     for row, label in enumerate(labels):
         pairs = zip(order[row].tolist(), chances[row].tolist(), strict=True)
         found.append(
-            Prediction(
+            LabelPrediction(
                 label=trained.classes[label],
                 probability=float(probabilities[row, label]),
                 top=[Label(label=trained.classes[k], probability=p) for k, p in pairs],

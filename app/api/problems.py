@@ -10,10 +10,25 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from app.datasets.errors import SplitImpossible
-from app.errors import AppError, FieldError, Invalid, Malformed, NotFound, NotReady, TooLarge, Unauthorized
+from app.errors import (
+    AppError,
+    FieldError,
+    Internal,
+    Invalid,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    NotReady,
+    TooLarge,
+    Unauthorized,
+    UnsupportedMediaType,
+)
 from app.learning.errors import InvalidChoice
 
 log = logging.getLogger("antigrad.api")
@@ -60,10 +75,10 @@ def as_response(request: Request, error: AppError, headers: Mapping[str, str] | 
     return Response(json.dumps(body), error.status, headers, media_type="application/problem+json")
 
 
-def register(app: FastAPI) -> None:
-    """Translate all errors of the app, and describe them in its document."""
+def register(app: FastAPI, locked: bool) -> None:
+    """Translate all errors of the app, and describe them in its document, with the key where it is `locked`."""
     generate = app.openapi
-    app.openapi = lambda: app.openapi_schema or describe(generate())  # type: ignore[method-assign]
+    app.openapi = lambda: app.openapi_schema or describe(generate(), locked)  # type: ignore[method-assign]
 
     @app.exception_handler(AppError)
     def app_error(request: Request, error: AppError) -> Response:
@@ -79,6 +94,12 @@ def register(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def validation(request: Request, error: RequestValidationError) -> Response:
+        if isinstance(error.body, bytes):  # FastAPI reads as JSON only what says that it is
+            kind = request.headers.get("Content-Type") or "missing"
+            detail = (
+                f"the Content-Type is {kind[:100]}; this address reads JSON: add -H 'Content-Type: application/json'"
+            )
+            return as_response(request, UnsupportedMediaType(detail))
         found = [_field_error(item, error.body) for item in error.errors()]
         detail = "; ".join(f"{item.pointer or 'the body'}: {item.detail}" for item in found[:5])
         broken_json = any(item["type"] == "json_invalid" for item in error.errors())
@@ -89,10 +110,18 @@ def register(app: FastAPI) -> None:
         known: AppError = NotFound("there is nothing here; /docs lists what there is")
         if error.status_code == 413:
             known = TooLarge(str(error.detail))
+        elif error.status_code == 405:
+            allowed = ", ".join(methods_at(app, request.scope))
+            known = MethodNotAllowed(f"{request.method} is not for this address; it takes {allowed}")
+            return as_response(request, known, {"Allow": allowed})
         elif error.status_code != 404:
             known = Malformed(str(error.detail))
-            known.status, known.title = error.status_code, str(error.detail)
         return as_response(request, known, error.headers)
+
+    @app.exception_handler(Exception)
+    def broke_down(request: Request, error: Exception) -> Response:
+        log.error("%s %s broke down", request.method, request.url.path, exc_info=error)
+        return as_response(request, Internal("the service has a fault; its log says which"))
 
     @app.exception_handler(OSError)
     def files_away(request: Request, error: OSError) -> Response:
@@ -107,19 +136,34 @@ def register(app: FastAPI) -> None:
         return as_response(request, away, {"Retry-After": "2"})
 
 
-def describe(document: dict[str, Any]) -> dict[str, Any]:
-    """Add to the OpenAPI document the models of problems, which no route names as its answer, and the problems that
-    may come from any route."""
+def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
+    """Add to the OpenAPI document the models of problems, which no route names as its answer, the problems that may
+    come from any route, and where the service is `locked` its key."""
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            anywhere = () if path == "/healthz" else (Unauthorized, NotReady)
-            with_body = (TooLarge,) if method == "post" else ()
+            anywhere = (Invalid, Internal) if path == "/healthz" else (Invalid, Unauthorized, NotReady, Internal)
+            with_body = (TooLarge, UnsupportedMediaType) if method in ("post", "put") else ()
             for status, answer in problems(*anywhere, *with_body).items():
                 operation["responses"].setdefault(str(status), answer)
+    if locked:
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"key": []}]
+        document["paths"]["/healthz"]["get"]["security"] = []
     models = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     inner = models.pop("$defs")
     document["components"]["schemas"] |= inner | {"Problem": models}
     return document
+
+
+def methods_at(app: FastAPI, scope: Scope) -> list[str]:
+    """Those that the address has, of whatever route: Starlette names those of the first one only. What is mounted are
+    files, which match any."""
+    routes = [route for route in app.routes if not isinstance(route, Mount)]
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "POST", "PUT")
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ] or ["GET", "HEAD"]
 
 
 def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
@@ -168,6 +212,17 @@ def _field_error(item: dict[str, Any], body: Any) -> FieldError:
         case "json_invalid":
             detail = f"the body is not JSON: {context.get('error', 'it cannot be parsed')}"
     return FieldError(pointer, detail)
+
+
+def no_such_part(form: FormData, wanted: str, file: str) -> Invalid:
+    """The refusal of a multipart body whose part `wanted` is missing or holds no file."""
+    if wanted in form:
+        said = f"the part {wanted} holds text, not a file; put an @ before the file's name"
+    else:
+        there = ", ".join(repr(name) for name in form) or "none"
+        said = f"no part is called {wanted}, there is {there}; send one"
+    detail = f"{said}: curl -F {wanted}=@{file}"
+    return Invalid(detail, [FieldError(f"/{wanted}", detail)])
 
 
 def nearest(given: str, choices: list[str]) -> str:

@@ -10,7 +10,7 @@ import torch
 from app.api.requests import RunRequest
 from app.datasets.arrays import Arrays
 from app.datasets.split import split
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.export import layers_from_json, layers_to_json
 from app.learning.insight.warnings import warnings
@@ -32,34 +32,37 @@ from app.storage.tables import Dataset
 def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """The request as it will be trained, and the warnings on it, as JSON.
 
-    Raises Invalid, InvalidChoice, SplitImpossible or Conflict.
+    Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound where the dataset is deleted meanwhile.
     """
     if dataset.status != "ready":
         raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; it can be trained on when it is ready")
-    arrays = Arrays.load(files, f"datasets/{dataset.id}")
+    task, shape, classes = dataset.about["task"], tuple(dataset.about["shape"]), len(dataset.about["classes"])
     resolved: dict[str, Any] = request.model_dump(mode="json")
     resolved["dataset"] = dataset.id
 
-    loss = loss_from_json(resolved["loss"] or DEFAULT_LOSS[arrays.task])
-    _loss_serves(loss, arrays.task, len(arrays.classes))
+    loss = loss_from_json(resolved["loss"] or DEFAULT_LOSS[task])
+    _loss_serves(loss, task, classes)
     resolved["loss"] = loss_to_json(loss)
 
-    layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), loss.outputs(len(arrays.classes)))
-    refuse_untrainable(layers, arrays.shape, None if request.batch_size == "full" else request.batch_size)
+    layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), loss.outputs(classes))
+    refuse_untrainable(layers, shape, None if request.batch_size == "full" else request.batch_size)
     resolved["model"] = {"layers": layers_to_json(layers)}
 
-    pictures = len(arrays.shape) == 3
+    pictures = len(shape) == 3
     _only_for("normalise", request.normalise, pictures, "pictures")
     _only_for("scaling", request.scaling, not pictures, "tables")
     resolved["normalise"] = (request.normalise or "unit") if pictures else None
     resolved["scaling"] = None if pictures else resolved["scaling"] or {"inputs": "standard", "target": "standard"}
 
     wanted = resolved["split"]
-    wanted["stratify"] = wanted["stratify"] and arrays.task == "classification"
+    wanted["stratify"] = wanted["stratify"] and task == "classification"
     if wanted["validation"] + wanted["test"] >= 1:
         detail = "validation + test must be below 1, so that something is left to train on"
         raise Invalid(detail, [FieldError("/split", detail)])
-    train = _examples_to_learn_from(files, f"datasets/{dataset.id}", **wanted)
+    try:
+        train = _examples_to_learn_from(files, f"datasets/{dataset.id}", **wanted)
+    except FileNotFoundError as error:
+        raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
     can_stop(resolved["stop"], wanted["validation"])
     has_an_end(resolved["schedule"], resolved["stop"])
     if request.accumulate > 1 and request.batch_size == "full":
@@ -67,9 +70,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
         raise Invalid(detail, [FieldError("/accumulate", detail)])
     optimizer = resolved["optimizer"]
     batch_size = None if resolved["batch_size"] == "full" else resolved["batch_size"]
-    found = warnings(
-        layers, loss.name, loss.outputs(len(arrays.classes)), optimizer["name"], optimizer["lr"], batch_size, train
-    )
+    found = warnings(layers, loss.name, loss.outputs(classes), optimizer["name"], optimizer["lr"], batch_size, train)
     return resolved, [asdict(warning) for warning in found]
 
 

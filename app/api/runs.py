@@ -28,7 +28,7 @@ from app.api.results import (
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.presets import under
 from app.serving.lookups import Lookups
-from app.storage import datasets, runs
+from app.storage import datasets, keys, runs
 from app.storage.database import Database, database_now
 from app.storage.deletion import delete_run
 from app.storage.files import Files
@@ -53,22 +53,39 @@ def described(db: Session, run: Run) -> RunAnswer:
     return run_answer(run, Queue(position=position, estimated_start=rfc3339(runs.estimated_start(db, position, now))))
 
 
-def enqueue(db: Session, files: Files, body: RunRequest, key: str | None, response: Response) -> RunAnswer:
+def enqueue(database: Database, files: Files, body: RunRequest, key: str | None, response: Response) -> RunAnswer:
     """Create the run unless this key has created it already, and answer 202 or 200."""
     digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
-    run = runs.made_by(db, key, digest) if key else None
-    if run is None:
-        dataset = datasets.hold(db, body.dataset)
-        request, warnings = resolve(body, dataset, files)
-        known = {"task": dataset.about["task"], "environment": environment(dataset), "warnings": warnings}
-        run = runs.create(db, request=request, **known)
-        if key:
-            runs.remember_key(db, key, digest, run)
-        accepted(response, run.id)
-    else:
+    if key and (made := _made_by(database, key, digest, response)):
+        return made
+    with database.read() as db:
+        dataset = datasets.get(db, body.dataset)
+    request, warnings = resolve(body, dataset, files)  # it may read files: no transaction waits for them
+    known = {"task": dataset.about["task"], "environment": environment(dataset), "warnings": warnings}
+    try:
+        with database.write() as db:
+            datasets.hold(db, dataset.id)
+            run = runs.create(db, request=request, **known)
+            if key:
+                keys.remember(db, key, digest, run=run.id)
+            answer = described(db, run)
+    except Conflict:  # the same request has come twice at this moment, and the other one was first
+        if key and (made := _made_by(database, key, digest, response)):
+            return made
+        raise
+    accepted(response, answer.id)
+    return answer
+
+
+def _made_by(database: Database, key: str, digest: str, response: Response) -> RunAnswer | None:
+    """The run that this key has created already. Raises Invalid."""
+    with database.read() as db:
+        run = keys.run_made_by(db, key, digest)
+        if run is None:
+            return None
         response.status_code = 200
         response.headers["Location"] = f"/runs/{run.id}"
-    return described(db, run)
+        return described(db, run)
 
 
 def accepted(response: Response, id: str) -> None:
@@ -81,14 +98,24 @@ def accepted(response: Response, id: str) -> None:
 @router.post("", summary="Queue a training run", status_code=202,
              responses=problems(NotFound, Malformed, Conflict) | SENT_AGAIN)  # fmt: skip
 def create(body: RunRequest, database: DatabaseDep, files: FilesDep, response: Response, key: Key = None) -> RunAnswer:
-    with database.write() as db:
-        return enqueue(db, files, body, key, response)
+    return enqueue(database, files, body, key, response)
 
 
 Filter = Annotated[str | None, Query(max_length=200)]
 
 
-def run_filter(status: Filter = None, dataset: Filter = None, tag: Filter = None) -> ColumnElement[bool] | None:
+def run_filter(
+    database: DatabaseDep,
+    status: Filter = None,
+    dataset: Annotated[str | None, Query(max_length=200, description="its id or its name")] = None,
+    tag: Filter = None,
+) -> ColumnElement[bool] | None:
+    if dataset is not None:
+        try:
+            with database.read() as db:
+                dataset = datasets.get(db, dataset).id
+        except NotFound as error:  # not the address is wrong but the filter
+            raise Invalid(error.detail, [FieldError("dataset", error.detail)]) from error
     return None if status is dataset is tag is None else runs.matching(database_now(), status, dataset, tag)
 
 
@@ -203,9 +230,9 @@ def again(
     changes: Annotated[dict[str, Any], Body(examples=[{"seed": 1}])] = {},  # noqa: B006
     key: Key = None,
 ) -> RunAnswer:
-    with database.write() as db:
-        body = RunRequest.model_validate(_merged(RunRequest, runs.get(db, id).request, changes, ""))
-        return enqueue(db, files, body, key, response)
+    with database.read() as db:
+        old = runs.get(db, id).request
+    return enqueue(database, files, RunRequest.model_validate(_merged(RunRequest, old, changes, "")), key, response)
 
 
 @router.delete("/{id}", summary="Delete a run with its curve and files", status_code=204,

@@ -12,9 +12,9 @@ from starlette.requests import ClientDisconnect
 
 from app.api.answers import DatasetAnswer, dataset_answer
 from app.api.deps import DatabaseDep, FilesDep
-from app.api.problems import problems
+from app.api.problems import no_such_part, problems
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
-from app.storage import datasets
+from app.storage import datasets, keys
 from app.storage.database import Database
 from app.storage.ids import new_id
 
@@ -78,13 +78,22 @@ def refuse_early(database: Database, name: str, key: str | None) -> None:
 
 def enqueue(database: Database, id: str, name: str, key: str | None, digest: str) -> DatasetAnswer:
     """Create the dataset, which from then on waits for a worker; or find the one that this key has created already."""
-    with database.write() as db:
-        dataset = datasets.made_by(db, key, digest) if key else None
-        if dataset is None:
-            dataset = datasets.create(db, id, name)
-            if key:
-                datasets.remember_key(db, key, digest, dataset)
-        return dataset_answer(dataset)
+    try:
+        with database.write() as db:
+            dataset = keys.dataset_made_by(db, key, digest) if key else None
+            if dataset is None:
+                dataset = datasets.create(db, id, name)
+                if key:
+                    keys.remember(db, key, digest, dataset=id)
+            return dataset_answer(dataset)
+    except Conflict:  # of the key or of the name: both may be those of the same upload, which came at this moment
+        if key is None:
+            raise
+        with database.read() as db:
+            dataset = keys.dataset_made_by(db, key, digest)
+            if dataset is None:
+                raise
+            return dataset_answer(dataset)
 
 
 async def receive(request: Request, file: IO[bytes]) -> str:
@@ -108,6 +117,6 @@ async def _pieces(request: Request) -> AsyncGenerator[bytes, None]:
     async with request.form(max_files=1, max_fields=16) as form:
         part = form.get("file")
         if not isinstance(part, UploadFile):
-            raise Invalid("no part is called file; send one with curl -F file=@letters.zip")
+            raise no_such_part(form, "file", "letters.zip")
         while piece := await part.read(2**20):
             yield piece

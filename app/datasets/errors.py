@@ -19,3 +19,7 @@ class WrongSize(NoPicture):
     def __init__(self, width: int, height: int) -> None:
         super().__init__(f"the picture is {width}×{height}")
         self.width, self.height = width, height
+
+
+class TooManyPixels(NoPicture):
+    """The picture is larger than what shall be decoded now."""

@@ -7,13 +7,14 @@ input exactly as the training did. No pickle.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from app.learning.architecture import build
+from app.learning.architecture import build, rows
 from app.learning.layers import LAYERS, Layer, Normal, Shape
 from app.learning.losses import Task
 from app.learning.meaning import Meaning
@@ -37,6 +38,11 @@ class Trained:
     border: float | None  # how bright the training pictures are around what they show, 0–255; None for tables
     step: int
     meaning: Meaning
+
+    @cached_property
+    def multiply_adds(self) -> int:
+        """How many products one prediction takes."""
+        return sum(place.layer.multiply_adds(place.shape) for place in rows(self.layers, self.input_shape))
 
     @torch.no_grad()
     def outputs(self, inputs: Tensor) -> Tensor:

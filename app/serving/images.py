@@ -1,25 +1,45 @@
-"""From the bytes of a picture to what a network was trained on."""
+"""From the bytes of pictures to what a network was trained on."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from app.datasets import pictures
-from app.datasets.errors import NoPicture, WrongSize
+from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
 from app.datasets.pictures import Background
-from app.errors import Invalid
+from app.errors import Invalid, TooLarge
 from app.learning.preprocessing import border
 
-__all__ = ["Background", "decode", "inverted"]
+__all__ = ["Background", "count_pixels", "decode", "inverted"]
+
+MAX_PIXELS = 100_000_000  # of all pictures of a request
+
+
+def count_pixels(bodies: list[bytes]) -> int:
+    """How many pixels the pictures have together, by their headers. Raises Invalid, and TooLarge over MAX_PIXELS."""
+    try:
+        count = sum(pictures.count_pixels(body) for body in bodies)
+    except NoPicture as error:
+        raise Invalid(str(error)) from error
+    if count > MAX_PIXELS:
+        raise TooLarge(f"the pictures have {count:,} pixels together; send at most {MAX_PIXELS:,} in a request")
+    return count
 
 
 def decode(
-    data: bytes, shape: tuple[int, ...], fit: bool = False, background: Background = "white"
+    data: bytes,
+    shape: tuple[int, ...],
+    fit: bool = False,
+    background: Background = "white",
+    most: int = pictures.MAX_PIXELS,
 ) -> NDArray[np.uint8]:
-    """A picture as uint8 of `shape`, (1, H, W): decoded exactly as those of a dataset are. Raises Invalid."""
+    """A picture as uint8 of `shape`, (1, H, W): decoded exactly as those of a dataset are. Raises Invalid, and
+    TooManyPixels over `most`."""
     height, width = shape[1:]
     try:
-        return pictures.decode(data, height, width, fit, background)
+        return pictures.decode(data, height, width, fit, background, most)
+    except TooManyPixels:
+        raise
     except WrongSize as error:
         raise Invalid(
             f"the picture is {error.width}×{error.height}, the run was trained on {width}×{height}; "

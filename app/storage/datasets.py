@@ -4,9 +4,9 @@ from sqlalchemy import case, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict, NotFound
 from app.storage.database import database_now
-from app.storage.tables import DELETED, Dataset, IdempotencyKey, Run
+from app.storage.tables import DELETED, Dataset, Run
 
 UPLOADED = "ds_"  # how the id of an upload begins, and no name does
 
@@ -30,6 +30,13 @@ def _get(db: Session, id_or_name: str, lock: bool) -> Dataset:
     return found
 
 
+def columns(db: Session, run: str) -> tuple[str, ...]:
+    """The names of the columns that a run learns from: a run's dataset cannot be deleted before it. None for pictures,
+    and for a table whose columns have no names."""
+    query = select(Dataset.about).join(Run, Run.dataset == Dataset.id).where(Run.id == run)
+    return tuple(db.execute(query).scalar_one()["feature_names"])
+
+
 def refuse_taken(db: Session, name: str) -> None:
     """Raises Conflict when there is a dataset of this name."""
     taken = db.scalars(select(Dataset).where(Dataset.name == name)).one_or_none()
@@ -49,21 +56,6 @@ def create(db: Session, id: str, name: str) -> Dataset:
     except IntegrityError as error:  # another upload of this moment has the name
         raise _taken(name, "") from error
     return dataset
-
-
-def made_by(db: Session, key: str, body_sha256: str) -> Dataset | None:
-    """The dataset that this Idempotency-Key made; raises Invalid if its request was another one."""
-    found = db.get(IdempotencyKey, key)
-    if found is None:
-        return None
-    if found.body_sha256 != body_sha256 or found.dataset is None:
-        raise Invalid("this Idempotency-Key was used for another request; send a new key for a new one")
-    return get(db, found.dataset)
-
-
-def remember_key(db: Session, key: str, body_sha256: str, dataset: Dataset) -> None:
-    """Bind the key to the dataset, in the transaction that creates it."""
-    db.add(IdempotencyKey(key=key, body_sha256=body_sha256, dataset=dataset.id))
 
 
 def page(db: Session, limit: int, before: str | None) -> list[Dataset]:

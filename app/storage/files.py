@@ -6,13 +6,15 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 AWAY = errno.EHOSTUNREACH
+STALE_SECONDS = 24 * 3600
 
 
 class FilesRefused(Exception):
@@ -53,6 +55,11 @@ class Files(ABC):
     @abstractmethod
     def delete_folder(self, name: str) -> None:
         """Delete a folder with all that lies in it; one that does not exist is fine."""
+
+    @abstractmethod
+    def sweep(self) -> None:
+        """Delete what killed processes have left half-written on this machine. What anybody still writes stays: only
+        what has not grown for `STALE_SECONDS` goes. Raises OSError."""
 
     @abstractmethod
     def temporary(self) -> IO[bytes]:
@@ -125,6 +132,13 @@ class LocalFiles(Files):
 
     def delete_folder(self, name: str) -> None:
         shutil.rmtree(self.local(name), ignore_errors=True)
+
+    def sweep(self) -> None:
+        stale = time.time() - STALE_SECONDS
+        for path in self.root.rglob(".*.part"):
+            with suppress(FileNotFoundError):  # another process sweeps too
+                if path.stat().st_mtime < stale:
+                    path.unlink()
 
     def temporary(self) -> IO[bytes]:
         self.root.mkdir(parents=True, exist_ok=True)

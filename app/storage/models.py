@@ -4,6 +4,7 @@ A name is its versions; the newest one counts, the older ones are its history.
 """
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from app.errors import Conflict, NotFound
@@ -15,7 +16,8 @@ DEFAULT = "default"  # the name that /predict uses when nothing else is asked fo
 
 
 def point(db: Session, model: str, run_id: str) -> None:
-    """Point the name at a run; the same run again changes nothing. Raises NotFound, and Conflict without weights."""
+    """Point the name at a run; the same run again changes nothing. Raises NotFound, and Conflict without weights
+    or where another request points it at this moment."""
     run = db.scalars(select(Run).where(Run.id == run_id).with_for_update(read=True)).one_or_none()
     if run is None or run.status == DELETED:
         raise NotFound(f"no run has the id {run_id!r}; GET /runs lists them")
@@ -27,6 +29,10 @@ def point(db: Session, model: str, run_id: str) -> None:
     number = versions[0].version + 1 if versions else 1
     now = db.execute(select(database_now())).scalar_one()
     db.add(ModelVersion(model=model, version=number, run=run_id, created_at=now))
+    try:
+        db.flush()
+    except IntegrityError as error:
+        raise Conflict(f"another request has pointed {model!r} at a run at this moment; send yours again") from error
 
 
 def history(db: Session, model: str) -> list[ModelVersion]:

@@ -76,6 +76,9 @@ class RemoteFiles(Files):
             for path in self.store.find(self._path(name)):
                 self.store.rm_file(path)  # one by one: s3fs does not tell which of many it was refused
 
+    def sweep(self) -> None:
+        self.cache.sweep()
+
     def temporary(self) -> IO[bytes]:
         return self.cache.temporary()
 

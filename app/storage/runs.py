@@ -11,7 +11,7 @@ from app.errors import Conflict, Invalid, NotFound
 from app.storage.database import database_now
 from app.storage.ids import new_id
 from app.storage.leases import NOBODYS, Now, held, waiting
-from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, IdempotencyKey, Run
+from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, Run
 
 
 def create(
@@ -38,23 +38,6 @@ def create(
     db.add(run)
     db.flush()
     return run
-
-
-def made_by(db: Session, key: str, body_sha256: str) -> Run | None:
-    """The run that this Idempotency-Key made; raises Invalid if its body was another one."""
-    found = db.get(IdempotencyKey, key)
-    if found is None:
-        return None
-    if found.body_sha256 != body_sha256:
-        raise Invalid("this Idempotency-Key was used with another body; send a new key for a new request")
-    if found.run is None:
-        raise Invalid("this Idempotency-Key was used for a dataset; send a new key for a new request")
-    return get(db, found.run)
-
-
-def remember_key(db: Session, key: str, body_sha256: str, run: Run) -> None:
-    """Bind the key to the run, in the transaction that creates it."""
-    db.add(IdempotencyKey(key=key, body_sha256=body_sha256, run=run.id))
 
 
 def get(db: Session, id: str) -> Run:
@@ -136,12 +119,14 @@ def pause(db: Session, id: str, now: Now) -> None:
 
 
 def resume(db: Session, id: str, request: dict[str, Any]) -> None:
-    """Queue a paused or ended run again, with `request`; it goes on from its checkpoint, if there is one."""
+    """Queue a paused or ended run again, with `request`; it goes on from its checkpoint, if there is one.
+
+    Raises Conflict where another request has just done it.
+    """
     values = {"status": "queued", "wanted": None, "stop_reason": None, "error": None, "finished_at": None, "deaths": 0}
-    rows(
-        db,
-        update(Run).where(Run.id == id, Run.status.in_(("paused", *ENDED))).values(request=request, **values),
-    )
+    resumed = update(Run).where(Run.id == id, Run.status.in_(("paused", *ENDED)))
+    if rows(db, resumed.values(request=request, **values)) != 1:
+        raise Conflict("another request has resumed or deleted the run at this moment; GET it to see how it is now")
 
 
 def checkpoints(db: Session, id: str) -> list[CheckpointRow]:

@@ -17,7 +17,7 @@ from app.errors import Invalid
 from app.main import create_app
 from app.settings import Settings
 from app.storage.database import database_now
-from app.storage.tables import Run
+from app.storage.tables import Dataset, Run
 from tests.chaos.test_kills import outcome, until_step
 from tests.conftest import Workers
 from tests.storage.rows import insert_run
@@ -72,6 +72,23 @@ def test_a_running_run_is_cancelled_within_a_second_and_says_so_only_when_it_is(
 def test_a_name_may_hold_what_a_formula_would(client: TestClient) -> None:
     run = queue(client, SMALL | {"name": "cost $\\frac{ and $"})
     assert client.get(f"/runs/{run}/curve.png").content.startswith(b"\x89PNG")
+
+
+def test_runs_are_listed_by_their_datasets_name_or_id(client: TestClient) -> None:
+    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+        db.execute(update(Dataset).where(Dataset.id == "digits").values(name="figures"))
+    queue(client, SMALL | {"dataset": "notmnist"})
+    run = queue(client, SMALL)
+    for dataset in ("digits", "figures"):
+        assert [item["id"] for item in client.get("/runs", params={"dataset": dataset}).json()["items"]] == [run]
+    refused = client.get("/runs", params={"dataset": "figurse"})
+    assert refused.status_code == 422 and "notmnist" in refused.json()["detail"]
+    assert client.post("/runs/cancel", params={"dataset": "figures"}).json() == {"cancelled": 1}
+
+
+def test_whoever_queues_a_run_is_told_where_to_look_and_when(client: TestClient) -> None:
+    answer = client.post("/runs", json=SMALL)
+    assert answer.headers["Location"] == f"/runs/{answer.json()['id']}" and int(answer.headers["Retry-After"]) >= 1
 
 
 def test_a_queued_run_is_cancelled_at_once(client: TestClient) -> None:

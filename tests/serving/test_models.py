@@ -68,3 +68,21 @@ def test_the_last_used_are_kept_and_a_failure_is_not(files: SlowFiles) -> None:
 
     with patch.object(models, "from_safetensors", lambda data: data):
         asyncio.run(scenario())
+
+
+def test_kept_networks_have_a_bound_in_bytes_and_the_newest_is_kept_whatever_it_has(files: SlowFiles) -> None:
+    async def scenario() -> None:
+        for name in "abc":
+            files.write(name, b"4444")
+        files.write("large", b"1" * 20)
+        loaded = LoadedModels(files)
+        for name in "abc":
+            await loaded.get(name)
+        assert list(loaded.loaded) == ["b", "c"]  # of 10 bytes
+        await loaded.get("large")
+        assert list(loaded.loaded) == ["large"]
+        await loaded.get("a")
+        assert list(loaded.loaded) == ["a"]
+
+    with patch.object(models, "from_safetensors", lambda data: data), patch.object(models, "KEPT_BYTES", 10):
+        asyncio.run(scenario())

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import botocore.exceptions
 import pytest
 
 from app.storage import remote
-from app.storage.files import Files, FilesRefused, LocalFiles, is_away, open_files
+from app.storage.files import STALE_SECONDS, Files, FilesRefused, LocalFiles, is_away, open_files
 from app.storage.remote import RemoteFiles
 from tests.object_store import ObjectStore
 
@@ -48,6 +49,24 @@ def remote_files(bucket: str, tmp_path: Path) -> RemoteFiles:
 def left_over(home: Path) -> list[Path]:
     """The half-written files on this machine."""
     return list(home.rglob("*.part"))
+
+
+def test_what_a_killed_process_has_left_half_written_goes_after_a_day(files: Files, tmp_path: Path) -> None:
+    files.write(NAME, b"whole")
+    files.local(NAME)
+    local = files.cache if isinstance(files, RemoteFiles) else files
+    assert isinstance(local, LocalFiles)
+    with local.create("datasets/ds_2/upload") as growing, local.create("datasets/ds_3/upload") as left:
+        old, new = (next((local.root / f"datasets/ds_{number}").glob(".*.part")) for number in (3, 2))
+        for file in (growing, left):
+            file.flush()
+        day_ago = time.time() - STALE_SECONDS - 1
+        os.utime(old, (day_ago, day_ago))
+        os.utime(local.root / NAME, (day_ago, day_ago))
+        files.sweep()
+        assert not old.exists() and new.exists()
+        old.touch()  # so that the block can end
+    assert files.read(NAME) == b"whole" and local.local(NAME).exists()
 
 
 def test_what_is_written_is_read_opened_and_deleted(files: Files) -> None:

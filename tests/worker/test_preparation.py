@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import torch
 
 from app.api.catalogue import install_builtin
@@ -33,4 +35,22 @@ def test_a_stored_request_is_prepared_as_it_says_and_one_of_before_by_the_defaul
     recipe = training.recipe
     assert (recipe.schedule, recipe.clip_norm, recipe.accumulate) == (Constant(), None, 1)
     assert recipe.optimizer == Adam(lr=0.01)
+    database.close()
+
+
+def test_pictures_are_normalised_as_the_request_says(tmp_path: Path) -> None:
+    database, files = Database(f"sqlite:///{tmp_path / 'antigrad.db'}"), LocalFiles(tmp_path / "files")
+    migrate.upgrade(database)
+    install_builtin(database, files)
+    with database.read() as db:
+        digits = datasets.get(db, "digits")
+    found = {}
+    for normalise in (None, "unit", "standard", "none"):
+        wanted = RunRequest.model_validate({"dataset": "digits"} | ({"normalise": normalise} if normalise else {}))
+        training, _ = prepare(resolve(wanted, digits, files)[0], files, CPU)
+        data = training.data
+        found[normalise] = data.prepare_inputs.apply(data.inputs[data.parts["train"]])
+    assert torch.equal(found[None], found["unit"])
+    assert float(found["unit"].max()) == 1 and float(found["none"].max()) == 255
+    assert abs(float(found["standard"].mean())) < 1e-4 and abs(float(found["standard"].std()) - 1) < 1e-4
     database.close()

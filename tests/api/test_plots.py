@@ -1,0 +1,42 @@
+"""A curve's picture says what its axes are; its texts stand as comments in the SVG."""
+
+import re
+
+import numpy as np
+
+from app.api.plots import TITLE, draw
+from app.storage.curves import Series
+
+
+def texts(series: dict[str, Series], title: str = "a run") -> list[str]:
+    return re.findall(r"<!-- (.+?) -->", draw(series, title, "svg").decode())
+
+
+def some(*values: float) -> Series:
+    return Series(np.arange(1, len(values) + 1), np.array(values))
+
+
+def test_each_metric_of_a_regression_has_a_panel_in_its_own_unit() -> None:
+    metrics = ("loss", "mse", "mae", "r2", "mape")
+    found = texts({f"{part}.{metric}": some(3, 2) for part in ("train", "validation") for metric in metrics})
+    labels = {"loss", "mse (target's units²)", "mae (target's units)", "r2", "mape (a fraction)"}
+    assert labels <= set(found) and "accuracy" not in found
+    assert found.count("train") == found.count("validation") == 1 and found.count("step") == 5
+
+
+def test_loss_and_accuracy_share_a_panel() -> None:
+    found = texts({"train.loss": some(3, 2), "train.accuracy": some(0.1, 0.2)})
+    assert found.count("step") == 1 and {"loss", "accuracy", "train.loss", "train.accuracy"} <= set(found)
+
+
+def test_what_is_not_finite_is_in_the_legend_once_and_a_loss_that_runs_away_leaves_the_rest_to_be_seen() -> None:
+    runs_away = some(1, 2, 3, 4, 1e9, np.nan, np.inf, np.nan)
+    found = texts({"train.loss": runs_away, "validation.loss": some(np.nan, 1)})
+    assert found.count("not finite") == 1
+    assert any(re.match(r"\$\\mathdefault\{10\^", text) for text in found), found  # ticks of a logarithmic axis
+
+
+def test_a_long_name_is_cut() -> None:
+    name = "x" * 200
+    found = texts({"train.loss": some(1)}, name)
+    assert "x" * (TITLE - 1) + "…" in found and not any("x" * TITLE in text for text in found)

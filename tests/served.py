@@ -1,0 +1,37 @@
+"""Networks that can be asked at once, without a training."""
+
+import torch
+from fastapi.testclient import TestClient
+
+from app.learning.architecture import build
+from app.learning.export import Trained, to_safetensors
+from app.learning.layers import Linear
+from app.learning.meaning import Meaning
+from app.learning.preprocessing import Affine
+from app.storage.runs import weights_file
+from tests.storage.rows import insert_run
+
+
+def serve(client: TestClient, run: str, dataset: str = "digits") -> str:
+    """A run that has succeeded with one linear layer: of ten classes for pictures, of one value for `diabetes`."""
+    table = dataset == "diabetes"
+    shape = (10,) if table else (1, 28, 28)
+    layers = [Linear(units=1 if table else 10)]
+    torch.manual_seed(0)
+    trained = Trained(
+        model=build(layers, shape),
+        layers=layers,
+        input_shape=shape,
+        task="regression" if table else "classification",
+        classes=[] if table else list("0123456789"),
+        prepare_inputs=Affine() if table else Affine(scale=(255.0,)),
+        prepare_targets=Affine(),
+        border=None if table else 0.0,
+        step=7,
+        meaning=Meaning("values" if table else "logits"),
+    )
+    file = weights_file(run, 1, 7)
+    client.app.state.files.write(file, to_safetensors(trained))  # type: ignore[attr-defined]
+    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+        insert_run(db, run, dataset=dataset, task=trained.task, weights=file, finished_at=2.0)
+    return run
