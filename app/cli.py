@@ -1,9 +1,9 @@
 """The command line: the service's commands stand here, its users' in `app.client`."""
 
 import json
+import os
 import signal
 import socket
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from app.beside import WorkersBeside
-from app.client import AsJson, commands
-from app.settings import Settings
+from app.client import AsJson, commands, leave
+from app.settings import Settings, SettingsRefused, load
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HELP = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
@@ -31,18 +31,15 @@ def serve(
     """Start the API, and workers beside it."""
     settings = _settings()
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
-        typer.echo(f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or say --no-auth", err=True)
-        raise typer.Exit(2)
+        leave(2, f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or say --no-auth")
     import uvicorn  # here, like all that loads torch: `antigrad runs` shall answer at once
 
     from app.main import create_app
+    from app.starting import starting
 
     _require_free(host, port)
-    try:
+    with starting(settings):
         app = create_app(settings)
-    except OSError as error:
-        typer.echo(f"the files cannot be read or written: {error.strerror}; antigrad doctor says more", err=True)
-        raise typer.Exit(1) from None
     # uvicorn raises the signal that ended it once more, after it has shut down: it shall not end us before the workers.
     signal.signal(signal.SIGTERM, lambda *_: None)
     beside = WorkersBeside(workers)
@@ -53,15 +50,14 @@ def serve(
 
 
 def _settings() -> Settings:
-    """The settings, refused before anything has started where they name a store of files that cannot be used."""
+    """The settings, refused before anything has started where they cannot work."""
     from app.storage.files import FilesRefused, open_files
 
-    settings = Settings()
     try:
+        settings = load()
         open_files(settings.files_url, settings.home)
-    except FilesRefused as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    except (SettingsRefused, FilesRefused) as error:
+        leave(2, str(error))
     return settings
 
 
@@ -72,25 +68,28 @@ def _require_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            typer.echo(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port", err=True)
-            raise typer.Exit(1) from None
+            leave(1, f"cannot listen on {host}:{port}: {error.strerror}; choose another --port")
 
 
 @main.command()
 def worker(concurrency: Annotated[int, typer.Option(min=1, max=64, help="runs at once")] = 1) -> None:
     """Start a worker alone."""
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "worker", "--concurrency", str(concurrency)]))
+    _settings()
+    # In this process: whoever stops it stops the worker, which hands its runs back.
+    os.execv(sys.executable, [sys.executable, "-m", "worker", "--concurrency", str(concurrency)])
 
 
 @main.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision."""
+    from app.starting import starting
     from app.storage import migrate as schema
     from app.storage.database import Database
 
     settings = _settings()
-    settings.home.mkdir(parents=True, exist_ok=True)
-    schema.upgrade(Database(settings.database))
+    with starting(settings):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        schema.upgrade(Database(settings.database))
     typer.echo("the schema is at the newest revision")
 
 
@@ -99,7 +98,7 @@ def doctor(as_json: AsJson = False) -> None:
     """Check this machine and this service's settings; exit status 1 when something has to be mended."""
     from app.doctor import examine
 
-    findings = list(examine(Settings()))
+    findings = list(examine())
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
     else:
@@ -116,10 +115,9 @@ def backup(file: Annotated[Path, typer.Argument(help="where to write it, such as
     from app.backup import BackupFailed, backup
 
     try:
-        missing = backup(Settings(), file)
+        missing = backup(_settings(), file)
     except BackupFailed as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+        leave(2, str(error))
     typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; antigrad restore brings it back")
     for name in missing:
         typer.echo(f"missing: the database names {name}, which does not exist", err=True)
@@ -131,12 +129,11 @@ def restore(file: Annotated[Path, typer.Argument(help="a file that antigrad back
     """Fill an empty ANTIGRAD_HOME from a backup."""
     from app.backup import BackupFailed, restore
 
-    settings = Settings()
+    settings = _settings()
     try:
         restore(settings, file)
     except BackupFailed as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+        leave(2, str(error))
     typer.echo(f"restored to {settings.home}; antigrad serve starts it")
 
 

@@ -3,15 +3,17 @@
 import platform
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.settings import Settings
+from app.settings import Settings, SettingsRefused, load
+from app.starting import advice, reason
 from app.storage import migrate
 from app.storage.database import Database
 from app.storage.files import FilesRefused, open_files
@@ -29,19 +31,28 @@ class Finding:
     advice: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine() -> Iterator[Finding]:
     """All checks, one after another; none changes anything."""
     yield Finding("python", "ok", platform.python_version())
     yield Finding("torch", "ok", torch.__version__)
     yield _devices()
+    try:
+        settings = load()
+    except SettingsRefused as error:
+        yield Finding("settings", "fail", str(error), "mend it in the environment, or in .env; what needs it waits")
+        return
+    yield Finding("settings", "ok", "each of them, and all together, can be used")
+    home = _home(settings)
+    yield home
+    if home.status == "fail":
+        return
     yield _disk(settings)
     yield _storage(settings)
     if not settings.database_url and not (settings.home / "antigrad.db").exists():
         yield Finding("database", "ok", "there is none yet; antigrad serve makes it")
         return
     database = Database(settings.database)
-    yield _database(database)
-    yield _migrations(database)
+    yield from _database(database, settings)
     database.close()
 
 
@@ -52,9 +63,24 @@ def _devices() -> Finding:
     return Finding("devices", "ok", f"cpu ({torch.get_num_threads()} threads), no CUDA")
 
 
+def _home(settings: Settings) -> Finding:
+    try:
+        with tempfile.TemporaryFile(dir=_nearest(settings.home)):
+            pass
+    except OSError as error:
+        advice = "make it a folder that this user may write to, or set ANTIGRAD_HOME to another one"
+        return Finding("home", "fail", f"nothing can be written to {settings.home}: {error.strerror}", advice)
+    there = "can be written to" if settings.home.exists() else "does not exist yet; antigrad serve makes it"
+    return Finding("home", "ok", f"{settings.home} {there}")
+
+
+def _nearest(home: Path) -> Path:
+    """The home, or what of the way to it exists."""
+    return next(place for place in (home.resolve(), *home.resolve().parents) if place.exists())
+
+
 def _disk(settings: Settings) -> Finding:
-    there = next(folder for folder in (settings.home.resolve(), *settings.home.resolve().parents) if folder.exists())
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(_nearest(settings.home)).free
     detail = f"{free / 1e9:.1f} GB free for {settings.home}"
     if free < ENOUGH_BYTES:
         return Finding("disk", "warn", detail, "delete runs that are not needed, or set ANTIGRAD_HOME to a larger disk")
@@ -63,7 +89,7 @@ def _disk(settings: Settings) -> Finding:
 
 def _storage(settings: Settings) -> Finding:
     if not settings.files_url and not settings.home.exists():
-        return Finding("storage", "ok", f"{settings.home} does not exist yet; antigrad serve makes it")
+        return Finding("storage", "ok", "there is none yet; antigrad serve makes it")
     place = settings.files_url or settings.files
     try:
         files = open_files(settings.files_url, settings.home)
@@ -79,26 +105,15 @@ def _storage(settings: Settings) -> Finding:
     return Finding("storage", "ok", f"{place} can be written to")
 
 
-def _database(database: Database) -> Finding:
-    name = f"SQLite {sqlite3.sqlite_version}, with a rollback journal" if database.is_sqlite else "Postgres"
-    return _asked(database, "database", lambda: Finding("database", "ok", name))
-
-
-def _migrations(database: Database) -> Finding:
-    def current() -> Finding:
-        if migrate.is_current(database):
-            return Finding("migrations", "ok", "the schema is at the newest revision")
-        return Finding("migrations", "fail", "the schema is not at the newest revision", "antigrad migrate")
-
-    return _asked(database, "migrations", current)
-
-
-def _asked(database: Database, check: str, question: Callable[[], Finding]) -> Finding:
+def _database(database: Database, settings: Settings) -> Iterator[Finding]:
     try:
-        with database.read() as db:
-            db.execute(text("SELECT 1"))
-        return question()
+        current = migrate.is_current(database)
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", error)).splitlines()[0]
-        advice = "start the database, or mend ANTIGRAD_DATABASE_URL"
-        return Finding(check, "fail", f"it does not answer: {reason}", advice)
+        yield Finding("database", "fail", f"it cannot be used: {reason(error)}", advice(settings))
+        return
+    name = f"SQLite {sqlite3.sqlite_version}, with a rollback journal" if database.is_sqlite else "Postgres"
+    yield Finding("database", "ok", name)
+    if current:
+        yield Finding("migrations", "ok", "the schema is at the newest revision")
+    else:
+        yield Finding("migrations", "fail", "the schema is not at the newest revision", "antigrad migrate")

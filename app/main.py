@@ -39,10 +39,10 @@ DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for 
 def create_app(settings: Settings) -> FastAPI:
     """The app over one database and one store of files; both are opened here, and the schema is brought up to date.
 
-    Raises FilesRefused, and OSError when the files cannot be read or written.
+    What it raises when one of them cannot be used, `app.starting` says in a sentence.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
     database, files = Database(settings.database), open_files(settings.files_url, settings.home)
+    settings.home.mkdir(parents=True, exist_ok=True)
     migrate.upgrade(database)
     install_builtin(database, files)
     finish_deletions(database, files)

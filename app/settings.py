@@ -1,15 +1,24 @@
 """What can be set, from the environment (`ANTIGRAD_*`) or a `.env` file; everything has a default."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "ANTIGRAD_"
+URLS = "postgresql+psycopg://user:password@host/database for Postgres, or empty for SQLite under ANTIGRAD_HOME"
+
+
+class SettingsRefused(Exception):
+    """A setting cannot be used; each line names one, and says what would be right."""
 
 
 class Settings(BaseSettings):
     """The settings of one process."""
 
-    model_config = SettingsConfigDict(env_prefix="ANTIGRAD_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", allow_inf_nan=False)
 
     home: Path = Field(Path("data"), description="where the SQLite database and the files lie")
     database_url: str = Field("", description="postgresql+psycopg://… for Postgres; SQLite under home when empty")
@@ -17,7 +26,9 @@ class Settings(BaseSettings):
         "", description="s3://bucket/prefix for an object store; the folder files under home if empty"
     )
     api_key: SecretStr | None = Field(None, description="when set, every route but /healthz asks for it")
-    lease_seconds: float = Field(30, gt=0, description="how long a worker may be silent before its runs are taken over")
+    lease_seconds: float = Field(
+        30, gt=0, le=86_400, description="how long a worker may be silent before its runs are taken over"
+    )
     heartbeat_seconds: float = Field(5, gt=0, description="how often a worker renews its leases")
     poll_seconds: float = Field(0.02, gt=0, description="how often an idle worker looks for work")
     checkpoint_seconds: float = Field(5, ge=0, description="how often a running training is checkpointed")
@@ -26,9 +37,53 @@ class Settings(BaseSettings):
 
     @field_validator("api_key")
     @classmethod
-    def _empty_is_none(cls, key: SecretStr | None) -> SecretStr | None:
+    def _can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
         """`ANTIGRAD_API_KEY=` is no key: nobody shall take a service for locked that is not."""
-        return key if key is not None and key.get_secret_value().strip() else None
+        value = key.get_secret_value() if key is not None else ""
+        if not value.strip():
+            return None
+        if not is_sendable(value):
+            raise ValueError("a key travels in a header: give letters, digits and signs of ASCII, without spaces")
+        return key
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_a_database(cls, url: str) -> str:
+        """What is wrong is said without the URL: it may hold a password."""
+        if not url:
+            return url
+        from sqlalchemy.engine import make_url  # here: the commands of a service's users do without it
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            parsed = make_url(url)
+        except (ArgumentError, ValueError):
+            raise ValueError(f"it is no URL of a database; give {URLS}") from None
+        if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
+            raise ValueError(f"API and workers cannot share a database in memory; give {URLS}")
+        if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
+            raise ValueError(f"it begins with {parsed.drivername}://; give {URLS}")
+        return url
+
+    @model_validator(mode="after")
+    def _a_lease_is_renewed_in_time(self) -> Self:
+        if self.poll_seconds > self.heartbeat_seconds:
+            raise ValueError(
+                f"ANTIGRAD_POLL_SECONDS is {self.poll_seconds:g}, and a worker cannot renew its leases more often than "
+                f"it looks for work: give at most ANTIGRAD_HEARTBEAT_SECONDS, which is {self.heartbeat_seconds:g}"
+            )
+        from app.storage.database import BUSY_TIMEOUT_SECONDS
+
+        waits = {"ANTIGRAD_HEARTBEAT_SECONDS": self.heartbeat_seconds}
+        if self.database.startswith("sqlite"):
+            waits["how long a writer may wait for SQLite"] = BUSY_TIMEOUT_SECONDS
+        for name, seconds in waits.items():
+            if self.lease_seconds < 3 * seconds:
+                raise ValueError(
+                    f"ANTIGRAD_LEASE_SECONDS is {self.lease_seconds:g}, and a worker that is well would lose its runs: "
+                    f"give at least {3 * seconds:g}, three times {name}"
+                )
+        return self
 
     @property
     def database(self) -> str:
@@ -39,3 +94,27 @@ class Settings(BaseSettings):
     def files(self) -> Path:
         """The folder of datasets, checkpoints and weights, where no `files_url` is given."""
         return self.home / "files"
+
+
+def is_sendable(key: str) -> bool:
+    """Whether a header can carry the key as it is: visible ASCII."""
+    return all("!" <= character <= "~" for character in key)
+
+
+def load() -> Settings:
+    """The settings of the environment. Raises SettingsRefused."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsRefused("\n".join(_sentence(problem) for problem in error.errors())) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsRefused(f"the file .env cannot be read: {error}") from None
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    """Pydantic's error with the variable's name; the value only where it can hold no secret."""
+    variable = "".join(f"{PREFIX}{field}".upper() for field in problem["loc"])
+    if problem["type"] != "value_error":
+        return f"{variable} is {problem['input']!r}; {problem['msg'].replace('Input', 'it', 1)}"
+    reason = str(problem["ctx"]["error"])
+    return f"{variable}: {reason}" if variable else reason  # what concerns several names them itself

@@ -57,14 +57,13 @@ class Workers:
         self.settings = settings
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, *, lease: float = 30, checkpoint: float = 0.2) -> subprocess.Popen[bytes]:
+    def start(self, *, checkpoint: float = 0.2) -> subprocess.Popen[bytes]:
         """One more worker."""
         environment = os.environ | {
             "ANTIGRAD_HOME": str(self.settings.home),
             "ANTIGRAD_DATABASE_URL": self.settings.database_url,
             "ANTIGRAD_FILES_URL": self.settings.files_url,
-            "ANTIGRAD_LEASE_SECONDS": str(lease),
-            "ANTIGRAD_HEARTBEAT_SECONDS": str(min(1.0, lease / 5)),
+            "ANTIGRAD_HEARTBEAT_SECONDS": "1",
             "ANTIGRAD_CHECKPOINT_SECONDS": str(checkpoint),
         }
         command = [sys.executable, "-m", "worker", "--until-stdin-closes"]

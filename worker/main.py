@@ -17,10 +17,11 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from app.settings import Settings
+from app.settings import Settings, SettingsRefused, load
+from app.starting import starting
 from app.storage import imports, leases, migrate, workers
 from app.storage.database import Database, database_now, is_away
-from app.storage.files import FilesRefused, open_files
+from app.storage.files import open_files
 from app.storage.leases import LeaseLost
 from worker import importer
 from worker.children import QUEUES, Child, Kind
@@ -44,6 +45,8 @@ class Worker:
     def __init__(self, settings: Settings, concurrency: int) -> None:
         self.settings, self.concurrency = settings, concurrency
         self.database, self.files = Database(settings.database), open_files(settings.files_url, settings.home)
+        settings.home.mkdir(parents=True, exist_ok=True)
+        migrate.upgrade(self.database)
         self.lock = WorkerLock(settings.home / "workers")
         self.id = self.lock.worker
         self.children: dict[str, Child] = {}
@@ -65,7 +68,6 @@ class Worker:
 
     def serve(self, until_closed: int | None = None) -> None:
         """Work until told to stop, or until the file descriptor `until_closed` reaches its end."""
-        migrate.upgrade(self.database)
         with self.database.write() as db:
             workers.register(db, self.id, self.concurrency, database_now())
         log.info("worker %s takes %d runs at once", self.id, self.concurrency)
@@ -238,9 +240,11 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     try:
-        worker = Worker(Settings(), arguments.concurrency)
-    except FilesRefused as error:
+        settings = load()
+    except SettingsRefused as error:
         sys.exit(str(error))
+    with starting(settings):
+        worker = Worker(settings, arguments.concurrency)
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
     try:

@@ -11,8 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
 from app.storage.database import Database
+from app.storage.tables import Run
 from tests.conftest import Workers
 from tests.test_main_job import ended
 
@@ -105,12 +107,20 @@ def is_free(database: Database, run: str) -> bool:
         connection.invalidate()  # its timeout is not for others
 
 
+def let_expire(database: Database, run: str) -> None:
+    """As after a lease without a heartbeat."""
+    with database.write() as db:
+        db.execute(update(Run).where(Run.id == run).values(lease_expires_at=0))
+
+
 def test_a_frozen_worker_that_comes_back_changes_nothing(client: TestClient, workers: Workers) -> None:
-    frozen = workers.start(lease=1.0)
+    database: Database = client.app.state.database  # type: ignore[attr-defined]
+    frozen = workers.start()
     run = client.post("/runs", json=REQUEST).json()["id"]
     until_step(client, run, 1)
-    freeze(client.app.state.database, run, frozen.pid, *children(frozen.pid))  # type: ignore[attr-defined]
-    second = workers.start(lease=1.0)
+    freeze(database, run, frozen.pid, *children(frozen.pid))
+    let_expire(database, run)
+    second = workers.start()
     found = ended(client, run)
     assert found["status"] == "succeeded" and found["attempt"] == 2
     before = client.get(f"/runs/{run}").json(), outcome(client, run)
@@ -139,12 +149,13 @@ def test_a_child_that_hears_nothing_is_cancelled_within_its_grace_even_while_it_
 
 
 def test_a_run_whose_worker_fell_silent_waits_for_everybody(client: TestClient, workers: Workers) -> None:
-    frozen = workers.start(lease=1.0)
+    database: Database = client.app.state.database  # type: ignore[attr-defined]
+    frozen = workers.start()
     first, second, third = (client.post("/runs", json=REQUEST | {"priority": 2 - i}).json()["id"] for i in range(3))
     until_step(client, first, 1)
-    freeze(client.app.state.database, first, frozen.pid, *children(frozen.pid))  # type: ignore[attr-defined]
-    while client.get(f"/runs/{first}").json()["status"] != "queued":
-        time.sleep(0.05)
+    freeze(database, first, frozen.pid, *children(frozen.pid))
+    let_expire(database, first)
+    assert client.get(f"/runs/{first}").json()["status"] == "queued"
     listed = {run["id"]: run["queue"]["position"] for run in client.get("/runs?status=queued").json()["items"]}
     assert listed == {first: 1, second: 2, third: 3}
     assert client.get("/runs?status=running").json()["items"] == []

@@ -1,0 +1,40 @@
+"""What keeps the service from starting is said in one sentence, and what to do about it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic.util import CommandError
+from sqlalchemy.exc import DatabaseError
+
+from app.settings import Settings
+from app.storage.files import FilesRefused
+
+
+@contextmanager
+def starting(settings: Settings) -> Iterator[None]:
+    """Around all that opens the home, the files and the database: what they raise ends the process with status 1."""
+    try:
+        yield
+    except FilesRefused as error:
+        sys.exit(str(error))
+    except OSError as error:
+        place = error.filename or settings.files_url or settings.home
+        asked = "is ANTIGRAD_FILES_URL right?" if settings.files_url else f"is ANTIGRAD_HOME={settings.home} right?"
+        sys.exit(f"{place} cannot be read or written: {error.strerror}; {asked} antigrad doctor says more")
+    except CommandError as error:
+        sys.exit(f"the database is of a newer Antigrad than this one ({error}): install that one")
+    except DatabaseError as error:
+        sys.exit(f"the database cannot be used: {reason(error)}; {advice(settings)}")
+
+
+def reason(error: Exception) -> str:
+    """What the database says: the first line, without the statement that it was asked."""
+    return str(getattr(error, "orig", error)).splitlines()[0]
+
+
+def advice(settings: Settings) -> str:
+    """What to do about a database that cannot be used."""
+    if settings.database_url:
+        return "start the database, or mend ANTIGRAD_DATABASE_URL"
+    return f"see to {settings.home / 'antigrad.db'}, or move it away and bring a backup back with antigrad restore"
