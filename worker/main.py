@@ -24,6 +24,7 @@ from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
 from app.storage.leases import LeaseLost
 from worker import importer
+from worker.changes import Changes
 from worker.children import QUEUES, Child, Kind
 from worker.liveness import WorkerLock, dead_workers
 from worker.orders import CANCEL, HAND_BACK, PAUSE, PING
@@ -47,6 +48,7 @@ class Worker:
         self.database, self.files = Database(settings.database), open_files(settings.files_url, settings.home)
         settings.home.mkdir(parents=True, exist_ok=True)
         migrate.upgrade(self.database)
+        self.changes = Changes(self.database)
         self.lock = WorkerLock(settings.home / "workers")
         self.id = self.lock.worker
         self.children: dict[str, Child] = {}
@@ -87,17 +89,23 @@ class Worker:
                 if now >= next_look:
                     next_look = now + 0.2
                     self._look_around()
-                for kind, at_once in self.places.items():
-                    while not self.stopping and self._at_work(kind) < at_once and self._claim(kind):
-                        pass
+                if self.changes.look_is_due():
+                    self._fill_places()
             except OperationalError as error:
                 if not is_away(error):
                     raise
+                self.changes.look_again()
                 log.warning("the database does not answer: %s", error.orig)
                 time.sleep(0.2)
             self._enforce()
         with contextlib.suppress(OperationalError), self.database.write() as db:
             workers.forget(db, self.id)
+
+    def _fill_places(self) -> None:
+        """Take what is free, as far as there is room."""
+        for kind, at_once in self.places.items():
+            while not self.stopping and self._at_work(kind) < at_once and self._claim(kind):
+                pass
 
     def _at_work(self, kind: Kind) -> int:
         return sum(child.kind == kind for child in self.children.values())
@@ -147,6 +155,7 @@ class Worker:
 
     def _ended(self, child: Child, code: int) -> None:
         """A child is gone: if it has not ended its run itself, say why, and let the run be tried again."""
+        self.changes.look_again()  # there is room for another one
         lines = child.last_lines()
         child.close()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
@@ -229,6 +238,7 @@ class Worker:
             child.close()
         self.warm.close()
         self.warm_process.wait()
+        self.changes.close()
         self.database.close()
         self.lock.release()
 
