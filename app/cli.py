@@ -6,19 +6,34 @@ import signal
 import socket
 import sys
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.beside import WorkersBeside
-from app.client import AsJson, commands, leave
+from app.client import STATUSES, AsJson, commands, leave
 from app.settings import Settings, SettingsRefused, load
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-HELP = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
-main = typer.Typer(help=HELP, no_args_is_help=True)
+main = typer.Typer(no_args_is_help=True)
 main.add_typer(commands)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"antigrad {version('antigrad')}")
+        raise typer.Exit
+
+
+@main.callback(epilog=STATUSES)
+def antigrad(
+    say_version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Train a neural network over HTTP, watch it learn, and ask it for predictions."""
 
 
 @main.command()

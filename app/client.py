@@ -1,7 +1,6 @@
 """The user's commands, over HTTP: `antigrad train`, `watch`, `predict`, `runs`, `cancel`, `again`.
 
-Exit statuses, for scripts: 0 it is done; 1 the run failed; 2 the command or the request is wrong; 3 the service
-cannot be reached; 4 the run was cancelled. With --json, standard output holds JSON and nothing else.
+The exit status says how a command ended (`STATUSES`). With --json, standard output holds JSON and nothing else.
 """
 
 import json
@@ -18,12 +17,19 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from typer.core import TyperCommand
 
-FAILED, REFUSED, UNREACHABLE, CANCELLED = 1, 2, 3, 4
+from app.settings import is_sendable
+
+FAILED, REFUSED, UNREACHABLE, CANCELLED, UNAUTHORIZED, INTERRUPTED = 1, 2, 3, 4, 5, 130
+STATUSES = (
+    "Exit status: 0 done, 1 the run failed, 2 the command or the request is wrong, 3 the service cannot be reached or "
+    "cannot answer, 4 the run was cancelled, 5 the API key is missing or wrong, 130 Ctrl-C (the run goes on)."
+)
 ENDS = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}
 RECONNECTIONS = 20
 
 commands = typer.Typer()
 to_people = Console(stderr=True)
+COLUMNS = BarColumn(bar_width=10), TextColumn("{task.fields[news]}"), TimeRemainingColumn(compact=True)
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or last for the newest")]
 
@@ -31,8 +37,14 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or last f
 def service() -> httpx.Client:
     """The service at ANTIGRAD_URL, with ANTIGRAD_API_KEY if there is one."""
     key = os.environ.get("ANTIGRAD_API_KEY")
+    if key and not is_sendable(key):
+        leave(UNAUTHORIZED, "ANTIGRAD_API_KEY cannot be a key: one holds letters, digits and signs of ASCII, no spaces")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.Client(base_url=os.environ.get("ANTIGRAD_URL", "http://127.0.0.1:8000"), headers=headers, timeout=60)
+    url = os.environ.get("ANTIGRAD_URL", "http://127.0.0.1:8000")
+    try:
+        return httpx.Client(base_url=url, headers=headers, timeout=60)
+    except httpx.InvalidURL as error:
+        leave(REFUSED, f"ANTIGRAD_URL={url} is no address ({error}); give one like http://127.0.0.1:8000")
 
 
 def leave(status: int, *lines: str) -> NoReturn:
@@ -41,7 +53,7 @@ def leave(status: int, *lines: str) -> NoReturn:
     raise typer.Exit(status)
 
 
-def unreachable(error: httpx.TransportError) -> NoReturn:
+def unreachable(error: httpx.RequestError) -> NoReturn:
     leave(
         UNREACHABLE,
         f"the service does not answer: {error}",
@@ -54,13 +66,34 @@ def ask(method: str, path: str, **request: Any) -> Any:
     try:
         with service() as client:
             answer = client.request(method, path, **request)
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         unreachable(error)
     if answer.is_error:
-        problem = answer.json()
-        fields = [f"  {field['pointer']}: {field['detail']}" for field in problem.get("errors", [])]
-        leave(REFUSED, f"{problem['title']}: {problem['detail']}", *(fields if len(fields) > 1 else []))
-    return answer.json()
+        refused(answer)
+    return content(answer)
+
+
+def content(answer: httpx.Response) -> Any:
+    """The JSON of an answer of ours; what else may answer, such as a proxy, is told."""
+    try:
+        return answer.json()
+    except ValueError:
+        kind = answer.headers.get("Content-Type", "something else")
+        leave(
+            UNREACHABLE,
+            f"{answer.url} is answered with {answer.status_code} and {kind} instead of JSON: that is not Antigrad, or "
+            "a proxy before it; is ANTIGRAD_URL right?",
+        )
+
+
+def refused(answer: httpx.Response) -> NoReturn:
+    """Say why the service refuses."""
+    problem = content(answer)
+    if not isinstance(problem, dict) or not {"title", "detail"} <= problem.keys():
+        leave(UNREACHABLE, f"{answer.url} is answered with {answer.status_code}, and not by Antigrad: {problem}")
+    status = UNREACHABLE if answer.is_server_error else UNAUTHORIZED if answer.status_code == 401 else REFUSED
+    fields = [f"  {field['pointer']}: {field['detail']}" for field in problem.get("errors", [])]
+    leave(status, f"{problem['title']}: {problem['detail']}", *(fields if len(fields) > 1 else []))
 
 
 def found(run: str) -> str:
@@ -80,8 +113,9 @@ def events(run: str) -> Iterator[tuple[str, Any]]:
                 service() as client,
                 client.stream("GET", f"/runs/{run}/events", headers={"Last-Event-ID": last}) as answer,
             ):
-                if answer.is_error:
-                    leave(REFUSED, f"the service answers {answer.status_code}: {answer.read().decode()}")
+                if answer.is_error or not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
+                    answer.read()
+                    refused(answer)
                 event: dict[str, str] = {}
                 for line in answer.iter_lines():
                     if line:
@@ -94,7 +128,7 @@ def events(run: str) -> Iterator[tuple[str, Any]]:
                         if event["event"] == "done":
                             return
                     event = {}
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             broken += 1
             if broken > RECONNECTIONS:
                 unreachable(error)
@@ -103,11 +137,12 @@ def events(run: str) -> Iterator[tuple[str, Any]]:
 
 def follow(run: str, as_json: bool) -> NoReturn:
     """Show a run until it has ended; the exit status says how."""
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[news]}"), TimeRemainingColumn()
     done: dict[str, Any] = {}
     try:
-        with Progress(*columns, console=to_people, disable=as_json) as progress:
-            bar = progress.add_task(run, total=1.0, news="")
+        if not as_json:
+            to_people.print(run)
+        with Progress(*COLUMNS, console=to_people, disable=as_json) as progress:
+            bar = progress.add_task("", total=1.0, news="")
             for kind, data in events(run):
                 if kind == "status":
                     progress.update(bar, news=data["status"])
@@ -116,7 +151,7 @@ def follow(run: str, as_json: bool) -> NoReturn:
                 elif kind == "done":
                     done = data
     except KeyboardInterrupt:
-        leave(130, f"the run goes on; antigrad watch {run} shows it again, antigrad cancel {run} ends it")
+        leave(INTERRUPTED, f"the run goes on; antigrad watch {run} shows it again, antigrad cancel {run} ends it")
     if as_json:
         typer.echo(json.dumps(done))
     else:
@@ -130,11 +165,14 @@ def follow(run: str, as_json: bool) -> NoReturn:
 
 
 def news(progress: dict[str, Any]) -> str:
-    """A line beside the bar."""
-    text = f"step {progress['step']}" + (f"/{progress['max_steps']}" if progress["max_steps"] else "")
-    for part in ("train", "validation"):
-        metrics = progress["metrics"].get(part) or {}
-        text += "".join(f"  {part} {name} {shown(metrics[name])}" for name in ("loss", "accuracy") if name in metrics)
+    """What stands beside the bar, short enough for 80 columns: how far it is, and how well it does."""
+    text = str(progress["step"]) + (f"/{progress['max_steps']}" if progress["max_steps"] else "")
+    train, validation = (progress["metrics"].get(part) or {} for part in ("train", "validation"))
+    if "loss" in train:
+        text += f"  loss {shown(train['loss'])}"
+    for name in ("accuracy", "loss"):
+        if name in validation:
+            return f"{text}  validation {name} {shown(validation[name])}"
     return text
 
 
@@ -258,13 +296,14 @@ def runs(
     if as_json:
         typer.echo(json.dumps(answer))
         return
-    table = Table("run", "name", "dataset", "status", "step", "test")
+    table = Table("run", "status", "step", "test", "dataset", "name", box=None, pad_edge=False)
     for run in answer["items"]:
         test = run["metrics"]["test"] or {}
         best = next((f"{name} {shown(test[name])}" for name in ("accuracy", "r2") if name in test), "")
         step = str(run["progress"].get("step", ""))
-        table.add_row(run["id"], run["name"], run["request"]["dataset"], run["status"], step, best)
-    Console().print(table)
+        table.add_row(run["id"], run["status"], step, best, run["request"]["dataset"], run["name"])
+    # Wider than any terminal: an id that is cut off is of no use.
+    Console(width=10_000, markup=False, emoji=False, highlight=False).print(table)
 
 
 @commands.command()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -40,20 +41,21 @@ def run_shell(page: str, service: str, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service with one worker, as README has it started."""
+@contextmanager
+def serving(home: Path, *options: str, **variables: str) -> Iterator[str]:
+    """The address of a service of its own, once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"ANTIGRAD_HOME": str(tmp_path_factory.mktemp("home"))}
-    process = subprocess.Popen([sys.executable, "-m", "app.cli", "serve", "--port", str(port)], env=environment)
+    environment = os.environ | {"ANTIGRAD_HOME": str(home)} | variables
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port), *options]
+    process = subprocess.Popen(command, env=environment)
     try:
         deadline = time.monotonic() + 60
         while True:
             try:
-                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
-                    break
+                httpx.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
+                break
             except httpx.TransportError:
                 assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)
@@ -61,6 +63,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service with one worker, as README has it started."""
+    with serving(tmp_path_factory.mktemp("home")) as address:
+        yield address
 
 
 def test_the_curl_commands_work_in_their_order(service: str, tmp_path: Path) -> None:

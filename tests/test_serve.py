@@ -15,7 +15,7 @@ import pytest
 
 from app.settings import Settings
 from tests.chaos.test_kills import REQUEST
-from tests.chaos.test_resources import family
+from tests.processes import family
 
 Serve = Callable[[], "subprocess.Popen[bytes]"]
 
@@ -74,6 +74,13 @@ def queue(port: int) -> str:
     return str(httpx.post(f"http://127.0.0.1:{port}/runs", json=REQUEST).json()["id"])
 
 
+def everybody(service: "subprocess.Popen[bytes]") -> list[int]:
+    """All processes of a service with one worker that trains: API, worker, warm server, child."""
+    found = family(service.pid)
+    assert len(found) == 4
+    return found
+
+
 def outcome(port: int, run: str) -> tuple[dict[str, object], bytes]:
     curve = get(port, f"/runs/{run}/curve?series=train.loss&points=10000000").json()["series"]
     return curve, get(port, f"/runs/{run}/weights").content
@@ -101,7 +108,7 @@ def test_the_whole_service_killed_at_once_loses_no_step(serve: Serve, port: int,
     moments = sorted(chance.sample(range(1, 2000), chance.randint(1, 3)))
     for at_step in moments:
         until(lambda at_step=at_step: step(port, run) >= at_step)  # type: ignore[misc]
-        for process in family(service.pid):
+        for process in everybody(service):
             os.kill(process, signal.SIGKILL)
         service.wait()
         service = serve()
@@ -114,7 +121,7 @@ def test_sigterm_ends_it_in_good_order(serve: Serve, port: int) -> None:
     service = serve()
     run = queue(port)
     until(lambda: step(port, run) >= 1)
-    members = family(service.pid)
+    members = everybody(service)
     service.terminate()
     assert service.wait(30) == 0
     assert not any(Path(f"/proc/{process}").exists() for process in members)

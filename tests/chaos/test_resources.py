@@ -17,6 +17,7 @@ from tests.conftest import Workers
 from tests.datasets.archives import letters, zipped
 from tests.object_store import ObjectStore
 from tests.postgres import Postgres
+from tests.processes import family
 from tests.test_main_job import ended
 
 LARGE = {"model": {"layers": [{"type": "linear", "units": 4096}, {"type": "relu"}]}, "stop": {"max_epochs": 3}}
@@ -39,12 +40,6 @@ def test_a_run_that_the_disk_cannot_hold_fails_with_its_reason_and_the_next_one_
     assert list(Path(workers.settings.files).glob(f"runs/{run}/**/.*.part")) == []  # nothing half-written stays
     after = client.post("/runs", json=REQUEST | {"stop": {"max_epochs": 1}}).json()["id"]
     assert ended(client, after)["status"] == "succeeded"
-
-
-def family(pid: int) -> list[int]:
-    """A process, and all that it has started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(found for child in children for found in family(int(child)))]
 
 
 @pytest.fixture
