@@ -75,9 +75,9 @@ def queue(port: int) -> str:
 
 
 def everybody(service: "subprocess.Popen[bytes]") -> list[int]:
-    """All processes of a service with one worker that trains: API, worker, warm server, child."""
+    """All processes of a service with one worker: API, worker, warm server, and the child if it trains just now."""
     found = family(service.pid)
-    assert len(found) == 4
+    assert len(found) >= 3
     return found
 
 

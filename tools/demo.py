@@ -5,10 +5,11 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import httpx
 from rich.progress import BarColumn, Progress, TextColumn
+
+from app.settings import Settings, SettingsRefused, load
 
 
 def main() -> None:
@@ -16,6 +17,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--once", action="store_true", help="stop at the end")
     arguments = parser.parse_args()
+    try:
+        settings = load()
+    except SettingsRefused as error:
+        sys.exit(str(error))
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -25,7 +30,7 @@ def main() -> None:
     address = f"http://127.0.0.1:{arguments.port}"
     service = subprocess.Popen([sys.executable, "-m", "app.cli", "serve", "--port", str(arguments.port)])
     try:
-        show(address, service)
+        show(address, service, settings)
         if not arguments.once:
             print(f"\nThe service stays up at {address} (its documentation: {address}/docs). Ctrl-C ends it.")
             service.wait()
@@ -36,11 +41,13 @@ def main() -> None:
         service.wait()
 
 
-def show(address: str, service: "subprocess.Popen[bytes]") -> None:
-    client = httpx.Client(base_url=address, timeout=30)
+def show(address: str, service: "subprocess.Popen[bytes]", settings: Settings) -> None:
+    key = {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"} if settings.api_key else {}
+    key_shown = "-H 'Authorization: Bearer …' " if key else ""
+    client = httpx.Client(base_url=address, headers=key, timeout=30)
     until_ready(client, service)
     body = '{"dataset": "notmnist"}'
-    print(f"\n$ curl -X POST {address}/runs -H 'Content-Type: application/json' -d '{body}'")
+    print(f"\n$ curl {key_shown}-X POST {address}/runs -H 'Content-Type: application/json' -d '{body}'")
     run = client.post("/runs", content=body, headers={"Content-Type": "application/json"}).raise_for_status().json()
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[news]}")
     with Progress(*columns) as progress:
@@ -54,25 +61,27 @@ def show(address: str, service: "subprocess.Popen[bytes]") -> None:
     print(f"test accuracy: {run['metrics']['test']['accuracy']:.3f}   (run {run['id']})")
 
     sample = client.get("/datasets/notmnist/samples", params={"limit": 1}).json()["items"][0]
-    picture = Path("data/letter.png")
+    picture = settings.home / "letter.png"
     picture.write_bytes(client.get(f"/datasets/notmnist/images/{sample['index']}.png").content)
-    command = ["curl", "-s", "--data-binary", f"@{picture}", "-H", "Content-Type: image/png", f"{address}/predict"]
+    command = ["-s", "--data-binary", f"@{picture}", "-H", "Content-Type: image/png", f"{address}/predict"]
     shown = " ".join(f"'{part}'" if " " in part else part for part in command)
-    print(f"\n$ {shown}   # a letter that the network has never seen: {sample['label']}", flush=True)
-    subprocess.run(command, check=True)
+    print(f"\n$ curl {key_shown}{shown}   # a letter that the network has never seen: {sample['label']}", flush=True)
+    secret = [part for name, value in key.items() for part in ("-H", f"{name}: {value}")]
+    subprocess.run(["curl", *secret, *command], check=True)
     print()
 
 
 def until_ready(client: httpx.Client, service: "subprocess.Popen[bytes]") -> None:
-    for _ in range(300):
+    for _ in range(600):
         if service.poll() is not None:
             sys.exit("the service did not start; its reason stands above")
         try:
             if client.get("/readyz").status_code == 200:
                 return
         except httpx.TransportError:
-            time.sleep(0.1)
-    sys.exit("the service is not ready after 30 s")
+            pass
+        time.sleep(0.1)
+    sys.exit("the service is not ready after a minute")
 
 
 def news(run: dict) -> str:  # type: ignore[type-arg]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes .venv: torch first, by plain pip (each machine may want another index), then the lock with its hashes.
-# A stamp makes a second run quick; an interrupted one is done again.
+# A stamp makes a second run quick; an interrupted one is done again. Without TORCH_INDEX the torch that is there stays.
 set -eu
 python=${PYTHON:-python3}
 index=${TORCH_INDEX:-}
@@ -11,13 +11,26 @@ command -v "$python" >/dev/null || { echo "There is no $python. Install Python 3
 "$python" -c 'import venv, ensurepip' 2>/dev/null ||
     { echo "$python has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
-wanted=$({ "$python" -c 'import sys; print(sys.version, sys.base_prefix)'; echo "$index"; cat requirements-dev.lock pyproject.toml; } | cksum)
-[ "$(cat .venv/stamp 2>/dev/null)" = "$wanted" ] && exit 0
+wanted=$({ "$python" -c 'import sys; print(sys.version, sys.base_prefix)'; cat requirements-dev.lock pyproject.toml; } | cksum)
+if [ -f .venv/stamp ]; then
+    made="" from=""
+    { read -r made && read -r from; } < .venv/stamp || true
+    [ "$made" = "$wanted" ] && [ "${index:-$from}" = "$from" ] && exit 0
+    index=${index:-$from}
+fi
 
-echo "Making .venv (some minutes the first time) …"
+# What pip warns of (another machine's settings, mostly) is shown when it fails.
+pip() {
+    .venv/bin/pip install --quiet --disable-pip-version-check "$@" > .venv/pip.log 2>&1 || { cat .venv/pip.log >&2; exit 1; }
+}
+
+echo "Making .venv: this takes some minutes the first time."
 rm -rf .venv
 "$python" -m venv .venv
-.venv/bin/pip install --quiet --disable-pip-version-check ${index:+--index-url "$index"} torch==2.13.0
-.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
-.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-echo "$wanted" > .venv/stamp
+echo "  1 of 3  PyTorch, the largest part"
+pip ${index:+--index-url "$index"} torch==2.13.0
+echo "  2 of 3  the other libraries"
+pip --no-deps --require-hashes -r requirements-dev.lock
+echo "  3 of 3  Antigrad itself"
+pip --no-deps --no-build-isolation --editable .
+printf '%s\n%s\n' "$wanted" "$index" > .venv/stamp

@@ -249,6 +249,7 @@ def main() -> None:
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop with the process that started this")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = load()
     except SettingsRefused as error:

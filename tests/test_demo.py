@@ -1,0 +1,42 @@
+"""`make demo` shows what README promises, with whatever is set."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def demo(home: Path, port: int, **variables: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tools.demo", "--once", "--port", str(port)]
+    environment = os.environ | {"ANTIGRAD_HOME": str(home)} | variables
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=200)
+
+
+def test_the_demo_learns_letters_and_classifies_one(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    done = demo(tmp_path / "home", port, ANTIGRAD_API_KEY="s3cret")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"curl -H 'Authorization: Bearer …' -X POST http://127.0.0.1:{port}/runs" in done.stdout
+    assert "test accuracy: 0.8" in done.stdout or "test accuracy: 0.9" in done.stdout
+    assert '"predictions":[{"label"' in done.stdout and (tmp_path / "home/letter.png").exists()
+    assert "s3cret" not in done.stdout + done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [({}, "choose another: make demo PORT="), ({"ANTIGRAD_THREADS": "many"}, "ANTIGRAD_THREADS is 'many'")],
+    ids=["a taken port", "a wrong setting"],
+)
+def test_what_keeps_the_demo_from_starting_is_said_at_once(
+    tmp_path: Path, variables: dict[str, str], said: str
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = demo(tmp_path / "home", taken.getsockname()[1], **variables)
+    assert done.returncode == 1 and said in done.stderr and len(done.stderr.splitlines()) == 1
