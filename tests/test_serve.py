@@ -127,3 +127,23 @@ def test_sigterm_ends_it_in_good_order(serve: Serve, port: int) -> None:
     assert not any(Path(f"/proc/{process}").exists() for process in members)
     serve()
     until(lambda: get(port, f"/runs/{run}").json()["status"] == "succeeded")
+
+
+def test_a_service_without_a_key_is_opened_to_others_only_on_purpose(settings: Settings, port: int) -> None:
+    command = [sys.executable, "-m", "app.cli", "serve", "--host", "127.0.0.2", "--port", str(port), "--workers", "0"]
+    environment = os.environ | {"ANTIGRAD_HOME": str(settings.home), "ANTIGRAD_DATABASE_URL": settings.database_url}
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2 and "ANTIGRAD_API_KEY" in refused.stderr and "--no-auth" in refused.stderr
+    service = subprocess.Popen([*command, "--no-auth"], env=environment)
+    try:
+
+        def answers() -> bool:
+            try:
+                return httpx.get(f"http://127.0.0.2:{port}/runs").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        until(answers)
+    finally:
+        service.terminate()
+        assert service.wait(30) == 0

@@ -1,0 +1,64 @@
+"""How many runs a worker trains at once and on how many threads."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from tests.api.test_runs import ENDLESS, SMALL, queue, status
+from tests.chaos.test_kills import children, until_step
+from tests.test_main_job import ended
+
+
+@contextmanager
+def working(settings: Settings, *options: str, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """`antigrad worker` as its users start it; it is told to stop at the end, if it has not been."""
+    environment = os.environ | {
+        "ANTIGRAD_HOME": str(settings.home),
+        "ANTIGRAD_DATABASE_URL": settings.database_url,
+    }
+    process = subprocess.Popen([sys.executable, "-m", "app.cli", "worker", *options], env=environment | variables)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_a_worker_trains_as_many_runs_at_once_as_it_is_told_to_and_hands_them_back(
+    client: TestClient, settings: Settings
+) -> None:
+    runs = [queue(client, ENDLESS) for _ in range(3)]
+    with working(settings, "--concurrency", "2") as worker:
+        for run in runs[:2]:
+            until_step(client, run, 1)
+        assert [status(client, run) for run in runs] == ["running", "running", "queued"]
+        assert len(children(worker.pid)) == 2
+        client.post(f"/runs/{runs[0]}/cancel")
+        until_step(client, runs[2], 1)  # there is room for it
+        assert [status(client, run) for run in runs] == ["cancelled", "running", "running"]
+    assert [status(client, run) for run in runs] == ["cancelled", "queued", "queued"]
+
+
+CORES = os.cpu_count() or 1
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "threads"),
+    [(["--concurrency", str(CORES)], {}, 1), ([], {"ANTIGRAD_THREADS": str(CORES + 1)}, CORES + 1)],
+    ids=["a share", "as set"],
+)
+def test_a_training_has_its_share_of_the_cores_or_the_threads_that_are_set(
+    tmp_path: Path, options: list[str], variables: dict[str, str], threads: int
+) -> None:
+    settings = Settings(home=tmp_path / "home", _env_file=None)
+    with TestClient(create_app(settings)) as client, working(settings, *options, **variables):
+        run = queue(client, SMALL | {"stop": {"max_steps": 1}})
+        assert ended(client, run)["environment"]["threads"] == threads
