@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from app.learning.descent import Descent
+from app.learning.descent import ByHand
 from app.learning.losses import Loss
 
 aten = torch.ops.aten
@@ -37,6 +37,7 @@ class _Linear:
         self.layer = layer
         layer.weight.data = layer.weight.data.t().contiguous().t()
         self.outputs, self.gradients = _Buffers(), _Buffers()
+        self.ones: dict[int, Tensor] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         w, b = self.layer.weight.t(), self.layer.bias
@@ -47,15 +48,23 @@ class _Linear:
         """∂L/∂X = GWᵀ"""
         return torch.mm(g, self.layer.weight, out=self.gradients.like(g, self.layer.in_features))
 
-    def learn(self, g: Tensor, descent: Descent) -> None:
+    def learn(self, g: Tensor, descent: ByHand) -> None:
         """∂L/∂W = XᵀG and ∂L/∂b = Gᵀ1, each to where the descent wants it."""
         weight, bias = self.layer.weight, self.layer.bias
         if weight.requires_grad:
             to, beta, alpha = descent.place(weight)
-            to.t().addmm_(self.x.t(), g, beta=beta, alpha=alpha)
+            if beta == 0:  # `addmm_` would fill it first
+                torch.mm(self.x.t(), g, out=to.t())
+            else:
+                to.t().addmm_(self.x.t(), g, beta=beta, alpha=alpha)
         if bias is not None and bias.requires_grad:
             to, beta, alpha = descent.place(bias)
-            to.addmv_(g.t(), g.new_ones(len(g)), beta=beta, alpha=alpha)
+            to.addmv_(g.t(), self._ones(g), beta=beta, alpha=alpha)
+
+    def _ones(self, g: Tensor) -> Tensor:
+        if len(g) not in self.ones:
+            self.ones[len(g)] = g.new_ones(len(g))
+        return self.ones[len(g)]
 
 
 class _Activation:
@@ -73,7 +82,7 @@ class _Activation:
         """In place: nobody else wants what came from above."""
         return self.formula.derivative(g, self.y)
 
-    def learn(self, g: Tensor, descent: Descent) -> None:
+    def learn(self, g: Tensor, descent: ByHand) -> None:
         """It has nothing to learn."""
 
 
@@ -112,7 +121,7 @@ def modules(model: nn.Sequential) -> Iterator[nn.Module]:
 class Chain:
     """A network that is such a chain, under a loss; its gradients go where the descent wants them."""
 
-    def __init__(self, model: nn.Sequential, loss: Loss, descent: Descent) -> None:
+    def __init__(self, model: nn.Sequential, loss: Loss, descent: ByHand) -> None:
         found = [module for module in modules(model) if not isinstance(module, nn.Flatten)]
         self.links = [_Linear(module) if isinstance(module, nn.Linear) else _Activation(module) for module in found]
         learning = [any(parameter.requires_grad for parameter in module.parameters()) for module in found]
@@ -130,7 +139,7 @@ class Chain:
         values = inputs.flatten(1)
         for link in self.links:
             values = link.forward(values)
-        loss, gradient = self.loss.function(values, targets), self.loss.gradient(values, targets)
+        loss, gradient = self.loss.with_gradient(values, targets)
         for index in range(len(self.links) - 1, self.lowest - 1, -1):
             link, above = self.links[index], gradient
             if index > self.lowest:

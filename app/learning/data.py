@@ -40,6 +40,27 @@ class Data:
         return Data(inputs, targets, parts, self.prepare_inputs, self.prepare_targets)
 
 
+class Batches:
+    """Batches of data on the CPU, gathered into memory that is used again: each lives until the next of its size."""
+
+    def __init__(self, data: Data) -> None:
+        self.data = data
+        self.memory: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def gather(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Data.batch`."""
+        data, size = self.data, len(indices)
+        if size not in self.memory:
+            raw = data.inputs.new_empty((size, *data.inputs.shape[1:]))
+            self.memory[size] = raw, raw.new_empty(raw.shape, dtype=torch.float32), data.targets.new_empty(size)
+        raw, inputs, targets = self.memory[size]
+        torch.index_select(data.inputs, 0, indices, out=raw)
+        torch.index_select(data.targets, 0, indices, out=targets)
+        if targets.is_floating_point():
+            targets = data.prepare_targets.apply(targets)
+        return data.prepare_inputs.apply(raw, out=inputs), targets
+
+
 def free_memory(device: torch.device) -> int:
     """Bytes that are free on the device."""
     if device.type == "cuda":

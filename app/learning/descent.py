@@ -1,21 +1,26 @@
-"""Where a gradient goes when it is made by hand, and the step that follows from it.
+"""Where gradients go, and the step that follows from them.
 
-Usually it is kept in the parameters' `grad`, and the optimizer takes its step from there. Momentum and plain gradient
-descent do without that: the matrix product that makes the gradient adds it to the velocity, or to the weights
-themselves, in the same pass. At one example a step that is most of the work.
+Autograd leaves them in the parameters' `grad`, and the optimizer takes its step from there (`Stored`). Gradients that
+are made by hand may go where they are used. All parameters lie side by side in one tensor then, so that one call
+updates them all (`Flat`); and momentum and plain gradient descent do without a gradient: the matrix product that makes
+it adds it to the velocity (`IntoVelocity`), or to the weights themselves (`IntoWeights`), in the same pass.
+
+All leave the same state behind, a parameter at a time as `torch.optim` keeps it: a checkpoint of one is another's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from app.learning.optimizers import SGD, Momentum, Optimizer
 
+State = dict[int, dict[str, Tensor]]  # of each parameter, by its number
+
 
 class Place(NamedTuple):
-    """`tensor` ← beta · `tensor` + alpha · gradient"""
+    """`tensor` ← beta · `tensor` + alpha · gradient; alpha is 1 where beta is 0."""
 
     tensor: Tensor
     beta: float
@@ -23,74 +28,194 @@ class Place(NamedTuple):
 
 
 class Descent(Protocol):
-    """Where each parameter's gradient goes, and what is left to do when all have arrived."""
+    """The way from gradients to the optimizer's step."""
+
+    def step(self) -> None:
+        """What is left to do when all gradients have arrived, at the learning rates of the optimizer's groups."""
+        ...
+
+    def state(self) -> State: ...
+
+    def load(self, state: State) -> None: ...
+
+
+class ByHand(Descent, Protocol):
+    """One that says where a gradient made by hand shall go."""
 
     def place(self, parameter: Tensor) -> Place: ...
 
-    def step(self) -> None: ...
-
 
 class Stored:
-    """Into `grad`, for the optimizer."""
+    """In `grad`, for the optimizer."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self.optimizer = optimizer
-
-    def place(self, parameter: Tensor) -> Place:
-        if parameter.grad is None:
-            parameter.grad = torch.empty_like(parameter)
-        return Place(parameter.grad, 0.0, 1.0)
 
     def step(self) -> None:
         self.optimizer.step()
 
+    def state(self) -> State:
+        found: State = self.optimizer.state_dict()["state"]
+        return found
 
-class IntoVelocity:
-    """v ← μv + g as the gradient arrives; then θ ← θ − ηv. The velocities are the optimizer's own."""
-
-    def __init__(self, optimizer: torch.optim.Optimizer, momentum: float) -> None:
-        self.optimizer, self.momentum = optimizer, momentum
-
-    def place(self, parameter: Tensor) -> Place:
-        state = self.optimizer.state[parameter]
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(parameter)
-        return Place(state["momentum_buffer"], self.momentum, 1.0)
-
-    @torch.no_grad()
-    def step(self) -> None:
-        for parameter, lr in learning_rates(self.optimizer):
-            parameter.add_(self.optimizer.state[parameter]["momentum_buffer"], alpha=-lr)
+    def load(self, state: State) -> None:
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        whole = self.optimizer.state_dict()
+        whole["state"] = {
+            index: {name: _laid_out(value, parameters[index]) for name, value in values.items()}
+            for index, values in state.items()
+        }
+        self.optimizer.load_state_dict(whole)
 
 
-class IntoWeights:
-    """θ ← θ − ηg as the gradient arrives."""
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """In memory as the parameter is: fused kernels go through both in step."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+class Row:
+    """Parameters side by side in one tensor; a matrix lies there as (in, out), transposed to PyTorch's (out, in)."""
+
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        self.shapes = [parameter.shape for parameter in parameters]
+        self.whole = nn.Parameter(torch.cat([parameter.detach().t().flatten() for parameter in parameters]))
+        for parameter, piece in zip(parameters, self.pieces(self.whole.data), strict=True):
+            parameter.data = piece
+
+    def pieces(self, whole: Tensor) -> list[Tensor]:
+        """The parts of a tensor that belong to each parameter, in its shape."""
+        sizes = [shape.numel() for shape in self.shapes]
+        return [part.view(shape[::-1]).t() for part, shape in zip(torch.split(whole, sizes), self.shapes, strict=True)]
+
+    def split(self, state: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+        """The state of all as that of each."""
+        found: list[dict[str, Tensor]] = [{} for _ in self.shapes]
+        for name, value in state.items():
+            each = self.pieces(value) if value.shape == self.whole.shape else [value] * len(found)
+            for values, piece in zip(found, each, strict=True):
+                values[name] = piece
+        return found
+
+    def joined(self, states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """The way back."""
+        found: dict[str, Tensor] = {}
+        for name, first in states[0].items():
+            if first.shape != self.shapes[0]:  # a number, the same for each
+                found[name] = first
+                continue
+            found[name] = torch.empty_like(self.whole.data, dtype=first.dtype)
+            for piece, state in zip(self.pieces(found[name]), states, strict=True):
+                piece.copy_(state[name])
+        return found
+
+
+class _Rows:
+    """What the three have in common: a row for each group of the optimizer."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        self.optimizer = optimizer
-        self.group = {
-            parameter: index for index, group in enumerate(optimizer.param_groups) for parameter in group["params"]
-        }
+        self.groups = optimizer.param_groups
+        self.rows = [Row(group["params"]) for group in self.groups]
+        self.places: dict[Tensor, Place] = {}
 
     def place(self, parameter: Tensor) -> Place:
-        return Place(parameter.data, 1.0, -self.optimizer.param_groups[self.group[parameter]]["lr"])
+        return self.places[parameter]
+
+    def state(self) -> State:
+        states = [state for row, whole in zip(self.rows, self.wholes(), strict=True) for state in row.split(whole)]
+        return {index: state for index, state in enumerate(states) if state}
+
+    def load(self, state: State) -> None:
+        index = 0
+        for number, row in enumerate(self.rows):
+            states = [state.get(index + offset, {}) for offset in range(len(row.shapes))]
+            self.load_whole(number, row.joined(states))
+            index += len(states)
+
+    def wholes(self) -> Iterator[dict[str, Tensor]]:
+        """The optimizer's state of each row."""
+        raise NotImplementedError
+
+    def load_whole(self, number: int, state: dict[str, Tensor]) -> None:
+        raise NotImplementedError
+
+
+class Flat(_Rows):
+    """In one gradient, from which the optimizer updates all parameters as one."""
+
+    def __init__(self, entry: Optimizer, optimizer: torch.optim.Optimizer) -> None:
+        super().__init__(optimizer)
+        self.optimizer = entry.build([{"params": [row.whole]} for row in self.rows])
+        for group, row in zip(self.groups, self.rows, strict=True):
+            row.whole.grad = torch.zeros_like(row.whole)
+            for parameter, piece in zip(group["params"], row.pieces(row.whole.grad), strict=True):
+                parameter.grad = piece
+                self.places[parameter] = Place(piece, 0.0, 1.0)
+
+    def step(self) -> None:
+        for group, whole in zip(self.groups, self.optimizer.param_groups, strict=True):
+            whole["lr"] = group["lr"]
+        self.optimizer.step()
+
+    def wholes(self) -> Iterator[dict[str, Tensor]]:
+        found = self.optimizer.state_dict()["state"]
+        return (found.get(number, {}) for number in range(len(self.rows)))
+
+    def load_whole(self, number: int, state: dict[str, Tensor]) -> None:
+        whole = self.optimizer.state_dict()
+        whole["state"] |= {number: state} if state else {}
+        self.optimizer.load_state_dict(whole)
+
+
+class IntoVelocity(_Rows):
+    """v ← μv + g as the gradient arrives; then θ ← θ − ηv."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, momentum: float) -> None:
+        super().__init__(optimizer)
+        self.velocities = [torch.zeros_like(row.whole.data) for row in self.rows]
+        for group, row, velocity in zip(self.groups, self.rows, self.velocities, strict=True):
+            for parameter, piece in zip(group["params"], row.pieces(velocity), strict=True):
+                self.places[parameter] = Place(piece, momentum, 1.0)
+
+    def step(self) -> None:
+        for group, row, velocity in zip(self.groups, self.rows, self.velocities, strict=True):
+            row.whole.data.add_(velocity, alpha=-group["lr"])
+
+    def wholes(self) -> Iterator[dict[str, Tensor]]:
+        return ({"momentum_buffer": velocity} for velocity in self.velocities)
+
+    def load_whole(self, number: int, state: dict[str, Tensor]) -> None:
+        if state:
+            self.velocities[number].copy_(state["momentum_buffer"])
+
+
+class IntoWeights(_Rows):
+    """θ ← θ − ηg as the gradient arrives."""
+
+    def place(self, parameter: Tensor) -> Place:
+        group = self.group[parameter]
+        return Place(parameter.data, 1.0, -group["lr"])
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        super().__init__(optimizer)
+        self.group = {parameter: group for group in self.groups for parameter in group["params"]}
 
     def step(self) -> None:
         """Nothing is left to do."""
 
+    def wholes(self) -> Iterator[dict[str, Tensor]]:
+        return ({} for _ in self.rows)
 
-def learning_rates(optimizer: torch.optim.Optimizer) -> Iterator[tuple[Tensor, float]]:
-    """Each parameter with its learning rate now."""
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            yield parameter, group["lr"]
+    def load_whole(self, number: int, state: dict[str, Tensor]) -> None:
+        """It has none."""
 
 
-def descent(entry: Optimizer, optimizer: torch.optim.Optimizer) -> Descent:
-    """The shortest way to the optimizer's step from gradients that are made by hand and used as they are."""
+def by_hand(entry: Optimizer, optimizer: torch.optim.Optimizer, as_they_are: bool) -> ByHand:
+    """The shortest way for gradients that are made by hand, and used as they are or changed first."""
     match entry:
-        case SGD(weight_decay=0):
+        case SGD(weight_decay=0) if as_they_are:
             return IntoWeights(optimizer)
-        case Momentum(weight_decay=0, dampening=0, nesterov=False):
+        case Momentum(weight_decay=0, dampening=0, nesterov=False) if as_they_are:
             return IntoVelocity(optimizer, entry.momentum)
-    return Stored(optimizer)
+    return Flat(entry, optimizer)

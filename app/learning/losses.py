@@ -45,6 +45,10 @@ class Loss(Protocol):
         """∂L/∂outputs, by hand; shaped like the outputs."""
         ...
 
+    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Both at once."""
+        ...
+
     def of_best_constant(self, targets: Tensor, batch: int) -> float:
         """The loss of `batch` such examples under the best of all predictions that are the same for each."""
         ...
@@ -100,15 +104,27 @@ class CrossEntropy:
 
     def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
         self._check(outputs, targets)
-        p, right = outputs.softmax(1), F.one_hot(targets, outputs.shape[1])
-        weights, smoothing, examples = self._weights(outputs), self.label_smoothing, len(targets)
+        p, weights, smoothing = outputs.softmax(1), self._weights(outputs), self.label_smoothing
         if weights is None and smoothing == 0:
-            found = p.sub_(right)
-            return found.div_(examples) if self.reduction == "mean" else found
+            return self._without_options(p, targets)
+        right = F.one_hot(targets, outputs.shape[1])
         w = p.new_ones(p.shape[1]) if weights is None else weights
         q = (1 - smoothing) * w[targets, None] * right + smoothing / len(w) * w
         found = p * q.sum(1, keepdim=True) - q
         return found / w[targets].sum() if self.reduction == "mean" else found
+
+    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        if self.class_weights is not None or self.label_smoothing != 0:
+            return self.function(outputs, targets), self.gradient(outputs, targets)
+        self._check(outputs, targets)
+        log_p = outputs.log_softmax(1)
+        loss = F.nll_loss(log_p, targets, reduction=self.reduction)
+        return loss, self._without_options(log_p.exp_(), targets)
+
+    def _without_options(self, p: Tensor, targets: Tensor) -> Tensor:
+        """p − 1[c = y], in place."""
+        found = p.scatter_(1, targets[:, None], -1.0, reduce="add")
+        return found.div_(len(targets)) if self.reduction == "mean" else found
 
     def of_best_constant(self, targets: Tensor, batch: int) -> float:
         """The entropy of the wanted shares of the classes; without options that of the classes' shares, in nats."""
@@ -147,6 +163,9 @@ class _Column:
     def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
         slope = self.slope(column(outputs, targets), targets)
         return (slope / len(targets) if self.reduction == "mean" else slope).unsqueeze(-1)
+
+    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        return self.function(outputs, targets), self.gradient(outputs, targets)
 
     def of_best_constant(self, targets: Tensor, batch: int) -> float:
         targets = targets.double()

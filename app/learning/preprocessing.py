@@ -23,12 +23,12 @@ class Affine:
     shift: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
 
-    def apply(self, x: Tensor) -> Tensor:
-        """x as float32, shifted and scaled; (N, …) in and out."""
-        if self.shift == (0.0,):
-            return x.float() if self.scale == (1.0,) else x / self.scale[0]  # uint8 / float is float32, in one pass
+    def apply(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """x as float32, shifted and scaled; (N, …) in and out. `out` is where to."""
+        if self.shift == (0.0,):  # uint8 / float is float32, in one pass
+            return x.float() if self.scale == (1.0,) else torch.div(x, self.scale[0], out=out)
         x = x.float()
-        return (x - x.new_tensor(self.shift)) / x.new_tensor(self.scale)
+        return torch.div(torch.sub(x, x.new_tensor(self.shift), out=out), x.new_tensor(self.scale), out=out)
 
     def invert(self, z: Tensor) -> Tensor:
         """The way back: z ↦ z · scale + shift."""

@@ -15,10 +15,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from app.learning import descent
 from app.learning.architecture import build, parameter_groups
 from app.learning.chain import Chain
-from app.learning.data import Data, Part
-from app.learning.descent import Stored, descent
+from app.learning.data import Batches, Data, Part
+from app.learning.descent import Descent, Stored
 from app.learning.evaluation import Metrics, measure
 from app.learning.layers import Layer, Shape
 from app.learning.losses import Loss
@@ -86,9 +87,12 @@ class Training:
         self.in_company = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules)
         by_hand = device.type == "cpu" and recipe.precision == "fp32" and Chain.fits(self.model)
         self.optimizer = recipe.optimizer.build(parameter_groups(self.model))
-        as_it_is = by_hand and recipe.clip_norm is None and recipe.accumulate == 1
-        self.descent = descent(recipe.optimizer, self.optimizer) if as_it_is else Stored(self.optimizer)
-        self.chain = Chain(self.model, recipe.loss, self.descent) if by_hand else None
+        self.descent: Descent = Stored(self.optimizer)
+        self.chain: Chain | None = None
+        if by_hand:
+            as_they_are = recipe.clip_norm is None and recipe.accumulate == 1
+            self.descent = descent.by_hand(recipe.optimizer, self.optimizer, as_they_are)
+            self.chain, self.batches = Chain(self.model, recipe.loss, self.descent), Batches(self.data)
         # As they are before the schedule.
         self.learning_rates = [group["lr"] * group["lr_factor"] for group in self.optimizer.param_groups]
         self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU, so that every device sees one order
@@ -171,9 +175,9 @@ class Training:
 
     def _gradient(self, indices: Tensor) -> Tensor:
         """The loss of one batch; its gradient lies in the parameters' `grad`."""
-        inputs, targets = self.data.batch(indices, self.device)
         if self.chain is not None:
-            return self.chain.learn(inputs, targets)
+            return self.chain.learn(*self.batches.gather(indices))
+        inputs, targets = self.data.batch(indices, self.device)
         self.model.train()
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
@@ -194,7 +198,8 @@ class Training:
                 if parameter.grad is not None:
                     gathered.add_(parameter.grad, alpha=share)
         for gathered, parameter in zip(sums, learning, strict=True):
-            parameter.grad = gathered
+            if parameter.grad is not None:
+                parameter.grad.copy_(gathered)
         return loss
 
     def measure(self, *parts: Part, model: nn.Module | None = None) -> dict[Part, Metrics]:
@@ -218,7 +223,7 @@ class Training:
     def checkpoint(self) -> Checkpoint:
         """A copy of the whole state, on the CPU."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
+        for index, state in self.descent.state().items():
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items() if value is not None}
         tensors["random.order"] = self.epoch_started_at
         tensors["random.torch"] = torch.get_rng_state()
@@ -241,16 +246,11 @@ class Training:
         """Go back to a checkpoint of the same recipe (its `stop` may differ)."""
         tensors, position = checkpoint.tensors, checkpoint.position
         self.model.load_state_dict(under("model.", tensors))
-        optimizer = copy.copy(self.optimizer.state_dict())
-        optimizer["state"] = {}
-        learning = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        state: descent.State = {}
         for name, tensor in under("optimizer.", tensors).items():
             index, key = name.split(".", 1)
-            parameter = learning[int(index)]
-            if tensor.shape == parameter.shape:  # laid out as the parameter is: fused kernels go through both in step
-                tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
-            optimizer["state"].setdefault(int(index), {})[key] = tensor
-        self.optimizer.load_state_dict(optimizer)
+            state.setdefault(int(index), {})[key] = tensor
+        self.descent.load(state)
         self.epoch_started_at = tensors["random.order"]
         self.order.set_state(self.epoch_started_at)
         torch.set_rng_state(tensors["random.torch"])

@@ -7,7 +7,7 @@ from torch import nn
 
 from app.learning.chain import ACTIVATIONS, Chain
 from app.learning.data import Data
-from app.learning.descent import Stored
+from app.learning.descent import Flat
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from app.learning.layers.structure import Block
 from app.learning.losses import LOSSES, MSE, CrossEntropy, Loss
@@ -60,9 +60,12 @@ def test_by_hand_is_what_autograd_does(layers: list[Layer], loss: str, optimizer
 @pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_its_gradients_are_those_of_the_definition(layers: list[Layer], loss: str) -> None:
-    run = training(layers, loss, Adam())
+    torch.set_default_dtype(torch.float64)
+    try:
+        run = training(layers, loss, Adam())
+    finally:
+        torch.set_default_dtype(torch.float32)
     assert run.chain is not None
-    run.model.double()
     learning = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
     inputs, targets = run.data.batch(torch.arange(16), run.device)
     inputs, targets = inputs.double(), targets.double() if targets.is_floating_point() else targets
@@ -100,7 +103,7 @@ def by_chain(*modules: nn.Module) -> list[Any]:
     """The gradients by the weights of each layer. What the first layer multiplies is the identity, so that its weights
     are what comes out of it, and its gradient is that by the inputs of what is behind."""
     model = nn.Sequential(*modules)
-    chain = Chain(model, MSE(reduction="sum"), Stored(SGD().build(model.parameters())))
+    chain = Chain(model, MSE(reduction="sum"), Flat(SGD(), SGD().build(model.parameters())))
     loss = chain.learn(torch.eye(2, dtype=torch.float64), torch.tensor(TARGETS, dtype=torch.float64))
     assert loss == LOSS
     return [module.weight.grad.t().tolist() for module in modules if isinstance(module, nn.Linear)]  # type: ignore[union-attr]
