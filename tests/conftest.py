@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
 from tests.object_store import ObjectStore
 from tests.postgres import Postgres
+
+
+# Tests run beside each other, one on each core: more threads in each would only wait for one another.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

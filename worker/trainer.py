@@ -58,6 +58,8 @@ class Attempt:
             recorded = last_steps(db, self.run)
             self.served_before = run.weights is not None
         threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
+        # Numbers below 10⁻³⁸ count as 0: what decays towards it, like a dead unit's moments, would slow each step down.
+        torch.set_flush_denormal(True)
         torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
         device = preparation.device(request["device"])
         training, prepared = use_patiently(lambda: preparation.prepare(request, self.files, device))

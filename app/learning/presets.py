@@ -27,12 +27,17 @@ def conv(channels: int, kernel_size: int = 3, **fields: Any) -> dict[str, Any]:
     return {"type": "conv2d", "channels": channels, "kernel_size": kernel_size} | fields
 
 
-def vgg_stage(channels: int, convolutions: int) -> list[dict[str, Any]]:
-    """So many convolutions of one width with ReLU, then a picture of half the size (the lecture's drawing of VGG)."""
-    return [{"type": "block", "repeat": convolutions, "layers": [conv(channels), RELU]}, POOL]
+def vgg_stage(channels: int, convolutions: int, *between: dict[str, Any]) -> list[dict[str, Any]]:
+    """So many convolutions of one width with ReLU, then a picture of half the size (the lecture's drawing of VGG).
+
+    `between` stands between each convolution and its ReLU.
+    """
+    return [{"type": "block", "repeat": convolutions, "layers": [conv(channels), *between, RELU]}, POOL]
 
 
-RELU, POOL, FLATTEN, SOFTMAX = ({"type": kind} for kind in ("relu", "max_pool2d", "flatten", "softmax"))
+RELU, POOL, FLATTEN, SOFTMAX, BATCH_NORM = (
+    {"type": kind} for kind in ("relu", "max_pool2d", "flatten", "softmax", "batch_norm")
+)
 LECTURE = {
     "loss": "cross_entropy",
     "optimizer": {"name": "sgd", "lr": 0.1},
@@ -51,7 +56,13 @@ PRESETS: dict[str, Preset] = {
             (1, 28, 28),
             10,
             [linear(1024), RELU, {"type": "dropout", "p": 0.5}, linear(512), RELU, {"type": "dropout", "p": 0.5}],
-            {"normalise": "standard", "optimizer": {"name": "adam", "lr": 0.001}, "stop": {"max_epochs": 30}},
+            {
+                "normalise": "standard",
+                "optimizer": {"name": "adam", "lr": 0.001},
+                "schedule": {"name": "cosine"},
+                "loss": {"name": "cross_entropy", "label_smoothing": 0.1},
+                "stop": {"max_epochs": 30},
+            },
         ),
         Preset(
             "lenet",
@@ -66,10 +77,19 @@ PRESETS: dict[str, Preset] = {
             "The idea of VGG for pictures of 28×28: smaller in space, deeper in channels, then fully connected.",
             (1, 28, 28),
             10,
-            [*vgg_stage(32, 2), *vgg_stage(64, 2), FLATTEN, linear(256), RELU, {"type": "dropout", "p": 0.5}],
+            [
+                *vgg_stage(32, 2, BATCH_NORM),
+                *vgg_stage(64, 2, BATCH_NORM),
+                FLATTEN,
+                linear(256),
+                BATCH_NORM,
+                RELU,
+                {"type": "dropout", "p": 0.5},
+            ],
             {
                 "normalise": "standard",
-                "optimizer": {"name": "adam", "lr": 0.001},
+                "optimizer": {"name": "adam", "lr": 0.003},
+                "schedule": {"name": "one_cycle"},
                 "batch_size": 64,
                 "stop": {"max_epochs": 10},
             },

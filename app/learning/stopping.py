@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector
 
 from app.learning.data import Part
 from app.learning.fields import bounded
@@ -122,7 +121,7 @@ class MinParameterChange(_Memoryless):
         self.before = self._parameters()
 
     def _parameters(self) -> Tensor:
-        return parameters_to_vector(self.model.parameters()).detach()
+        return torch.cat([parameter.detach().flatten() for parameter in self.model.parameters()])
 
 
 @dataclass(frozen=True)

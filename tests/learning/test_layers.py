@@ -171,3 +171,23 @@ def test_vgg16_has_the_parameters_that_the_paper_counts() -> None:
     assert sum(place.layer.parameters(place.shape) for place in rows(layers, preset.input_shape, 10**9)) == 138_357_544
     with pytest.raises(InvalidChoice, match="at most 100,000,000"):
         count_parameters(layers, preset.input_shape)
+
+
+@pytest.mark.parametrize("format", [torch.contiguous_format, torch.channels_last], ids=["contiguous", "channels last"])
+@pytest.mark.parametrize(("inputs", "stride", "padding"), [(1, 2, 0), (4, 2, 0), (4, 3, 1), (12, 2, 0)])
+def test_windows_of_one_pixel_apart_from_one_another_learn_as_their_definition_says(
+    inputs: int, stride: int, padding: int, format: torch.memory_format
+) -> None:
+    layer = Conv2d(8, kernel_size=1, stride=stride, padding=padding).module((inputs, 8, 8)).to(memory_format=format)
+    definition = nn.Conv2d(inputs, 8, 1, stride, padding).double()  # in float64 it is another kernel
+    definition.load_state_dict(layer.state_dict())
+    for seed in range(20):
+        numbers = torch.Generator().manual_seed(seed)
+        x = torch.randn(8, inputs, 8, 8, generator=numbers).to(memory_format=format).requires_grad_()
+        wanted = x.detach().double().requires_grad_()
+        found, expected = layer(x), definition(wanted)
+        slope = torch.randn(expected.shape, generator=numbers)
+        ours = torch.autograd.grad(found, (x, *layer.parameters()), slope)
+        theirs = torch.autograd.grad(expected, (wanted, *definition.parameters()), slope.double())
+        for a, b in zip((found, *ours), (expected, *theirs), strict=True):
+            torch.testing.assert_close(a.double(), b, rtol=1e-4, atol=1e-4)

@@ -205,7 +205,7 @@ def sum_against_mean(loss: str, lr: float, batch_size: int | None) -> list[Tenso
         for _ in run.steps():
             pass
         assert run.stop_reason == "max_epochs"  # the sum is no divergence
-        found.append(torch.nn.utils.parameters_to_vector(run.model.parameters()).detach())
+        found.append(torch.cat([parameter.detach().flatten() for parameter in run.model.parameters()]))
     return found
 
 

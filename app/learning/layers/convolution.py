@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
@@ -80,9 +81,30 @@ class Conv2d:
         return shape[0] * self.kernel_size**2 * channels * height * width
 
     def module(self, shape: Shape) -> nn.Module:
-        module = nn.Conv2d(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, bias=self.bias)
+        module = convolution(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, self.bias)
         initialise(module, self.init)
         return learning(module, self.trainable, self.lr_factor)
+
+
+def convolution(inputs: int, outputs: int, kernel_size: int, stride: int, padding: int, bias: bool) -> nn.Conv2d:
+    """PyTorch's, or what is the same."""
+    kind = Sparse if kernel_size == 1 and stride > 1 else nn.Conv2d
+    return kind(inputs, outputs, kernel_size, stride, padding, bias=bias)
+
+
+class Sparse(nn.Conv2d):
+    """Windows of one pixel, apart from one another: only the pixels that they meet are taken, then multiplied.
+
+    The same numbers as its parent's, whose kernel in oneDNN writes past its memory where there are few channels, seen
+    with PyTorch 2.13 on a CPU without AVX-512: wrong gradients, or the end of the process.
+    https://github.com/uxlfoundation/oneDNN/issues/6035
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        height, width = self.stride
+        above, beside = (int(side) for side in self.padding)
+        met = F.pad(input, (beside, beside, above, above))[:, :, ::height, ::width]
+        return F.conv2d(met, self.weight, self.bias)
 
 
 @dataclass(frozen=True)

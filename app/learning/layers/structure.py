@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
+from app.learning.layers.convolution import convolution
 from app.learning.layers.entry import Layer, Parameterless, Shape
 
 
@@ -120,7 +121,7 @@ class Residual(_Nest):
         out = self.output_shape(shape)
         shortcut: nn.Module = nn.Identity()
         if out != shape and len(shape) == 3:
-            shortcut = nn.Conv2d(shape[0], out[0], 1, _stride(shape, out), bias=False)
+            shortcut = convolution(shape[0], out[0], 1, _stride(shape, out), 0, bias=False)
         elif out != shape:
             shortcut = nn.Linear(shape[0], out[0], bias=False)
         return Sum(nn.Sequential(*chain(self.layers, shape)), shortcut)

@@ -1,0 +1,46 @@
+"""What the presets reach by their own recipes, on the data that come with them."""
+
+import statistics
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from bench.store import Store, store
+from worker import preparation
+
+CPU = torch.device("cpu")
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def found() -> Iterator[Store]:
+    with store() as found:
+        yield found
+
+
+def on_test(found: Store, dataset: str, preset: str, seed: int, **changes: object) -> dict[str, float]:
+    """The metrics of the test part at the end of such a run."""
+    request = found.resolved({"dataset": dataset, "model": {"preset": preset}, "seed": seed} | changes)
+    training, _ = preparation.prepare(request, found.files, CPU)
+    for _ in training.steps():
+        pass
+    return training.measure("test", model=training.served()[0])["test"]
+
+
+def test_the_mlp_knows_91_of_100_letters(found: Store) -> None:
+    accuracies = [on_test(found, "notmnist", "mlp", seed)["accuracy"] for seed in range(5)]
+    assert statistics.mean(accuracies) >= 0.91, accuracies
+
+
+def test_the_small_vgg_knows_94_of_100_letters_after_ten_epochs_and_bfloat16_costs_nothing(found: Store) -> None:
+    seeds = range(3)
+    fp32 = [on_test(found, "notmnist", "vgg_small", seed)["accuracy"] for seed in seeds]
+    assert statistics.mean(fp32) >= 0.94, fp32
+    bf16 = [on_test(found, "notmnist", "vgg_small", seed, precision="bf16")["accuracy"] for seed in seeds]
+    assert statistics.mean(bf16) >= 0.94, bf16
+    assert statistics.mean(bf16) >= statistics.mean(fp32) - 0.005, (fp32, bf16)  # the seeds spread as much
+
+
+def test_the_lectures_regressor_does_better_than_the_mean(found: Store) -> None:
+    assert on_test(found, "diabetes", "lecture_regressor", 0)["mse"] < 4000  # the mean's is about 5,200
