@@ -15,7 +15,6 @@ from app.settings import Settings
 from tests.object_store import ObjectStore
 from tests.postgres import Postgres
 
-
 # Tests run beside each other, one on each core: more threads in each would only wait for one another.
 torch.set_num_threads(1)
 
