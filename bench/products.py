@@ -1,0 +1,111 @@
+"""The trainer's step as a share of its limit: the five matrix products of 784-256-10, with memory kept for them.
+
+Wanted: 0.70 of the limit at batch 128 with Adam and 0.72 with momentum, 0.72 at batch 512 with both; and at one example
+a step, with plain gradient descent on one thread, 4 × the loop that one writes by hand. Each rival runs in turn, in
+many short rounds; best is compared with best, and the medians stand beside. Nothing is measured or stored beside the
+steps; what recording costs says `bench train`.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from app.learning.training import Training
+from bench.report import figure
+from bench.store import Store
+from worker import preparation
+
+CPU = torch.device("cpu")
+ROUNDS, STEPS = 30, 12
+Rival = Callable[[], object]
+
+
+def products(batch: int) -> Rival:
+    """The products of one step: two forward, three back."""
+    x, h, g1, g2 = (torch.rand(batch, width) for width in (784, 256, 256, 10))
+    w1, w2 = torch.rand(784, 256), torch.rand(256, 10)
+    z1, z2, gh = torch.empty(batch, 256), torch.empty(batch, 10), torch.empty(batch, 256)
+    dw1, dw2 = torch.empty(784, 256), torch.empty(256, 10)
+
+    def step() -> None:
+        torch.mm(x, w1, out=z1)
+        torch.mm(h, w2, out=z2)
+        torch.mm(h.t(), g2, out=dw2)
+        torch.mm(g2, w2.t(), out=gh)
+        torch.mm(x.t(), g1, out=dw1)
+
+    return step
+
+
+def trainer(store: Store, batch: int, optimizer: dict[str, Any]) -> Rival:
+    """A step of the real trainer."""
+    request = {"dataset": "notmnist", "batch_size": batch, "optimizer": optimizer, "stop": {"max_epochs": 10**4}}
+    training: Training = preparation.prepare(store.resolved(request), store.files, CPU)[0]
+    training.measure = lambda *_: {}  # type: ignore[method-assign]
+    steps = training.steps()
+    return lambda: next(steps)
+
+
+def plain(store: Store, batch: int) -> Rival:
+    """A step as one writes it, with gradient descent."""
+    data = preparation.prepare(store.resolved({"dataset": "notmnist"}), store.files, CPU)[0].data
+    part = TensorDataset(*data.batch(data.parts["train"], CPU))
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def steps() -> Iterator[float]:
+        while True:
+            for inputs, targets in DataLoader(part, batch_size=batch, shuffle=True):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(inputs), targets)
+                loss.backward()
+                optimizer.step()
+                yield loss.item()
+
+    running = steps()
+    return lambda: next(running)
+
+
+def seconds(rivals: dict[str, Rival], times: int = 1) -> dict[str, list[float]]:
+    """Of one step of each, in each round."""
+    took: dict[str, list[float]] = {name: [] for name in rivals}
+    for step in rivals.values():
+        step()
+    for _ in range(ROUNDS):
+        for name, step in rivals.items():
+            begun = time.perf_counter()
+            for _ in range(STEPS * times):
+                step()
+            took[name].append((time.perf_counter() - begun) / STEPS / times)
+    return took
+
+
+def shares(store: Store) -> None:
+    """Print how near the trainer's steps come."""
+    adam, momentum = {"name": "adam"}, {"name": "momentum", "lr": 0.01}
+    for batch, optimizer, wanted in (
+        (128, adam, 0.70),
+        (128, momentum, 0.72),
+        (512, adam, 0.72),
+        (512, momentum, 0.72),
+    ):
+        took = seconds({"limit": products(batch), "trainer": trainer(store, batch, optimizer)})
+        name = f"batch {batch}, {optimizer['name']}: share of the limit"
+        figure(f"{name}, best", min(took["limit"]) / min(took["trainer"]), "", at_least=wanted)
+        figure(f"{name}, median", statistics.median(took["limit"]) / statistics.median(took["trainer"]), "")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    took = seconds({"plain": plain(store, 1), "trainer": trainer(store, 1, {"name": "sgd", "lr": 0.01})}, times=8)
+    torch.set_num_threads(threads)
+    figure(
+        "batch 1, sgd: the trainer against a plain loop, best",
+        min(took["plain"]) / min(took["trainer"]),
+        "×",
+        at_least=4,
+    )
