@@ -171,11 +171,15 @@ class Queue(RuleBasedStateMachine):
 
     @rule(run=runs_made)
     def resume(self, run: str) -> None:
-        with self.database.write() as db:
-            runs.resume(db, run, REQUEST)
         found = self.model[run]
-        if found.status in ("paused", *ENDED):
-            found.status, found.deaths = "queued", 0
+        try:
+            with self.database.write() as db:
+                runs.resume(db, run, REQUEST)
+        except Conflict:
+            assert found.status in ("queued", "running")
+            return
+        assert found.status in ("paused", *ENDED)
+        found.status, found.deaths = "queued", 0
 
     @rule(worker=st.sampled_from("abc"))
     def worker_is_known_to_be_dead(self, worker: str) -> None:
