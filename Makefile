@@ -28,6 +28,10 @@ test-long: venv
 chaos: venv
 	CHAOS_RUNS=100 $(BIN)/pytest -n 2 tests/chaos/test_kills.py -k loses_no_step
 
+# What the presets reach, over three seeds where the long tests take one
+results: venv
+	RESULT_SEEDS=3 $(BIN)/pytest -n 2 tests/test_results.py
+
 # Format, lint, types, imports
 lint: venv
 	$(BIN)/ruff check .
@@ -42,4 +46,4 @@ lock: venv
 	$(COMPILE) --extra dev -o requirements-dev.lock
 	$(COMPILE) --constraints requirements-dev.lock -o requirements.lock
 
-.PHONY: help venv demo test test-long chaos lint lock
+.PHONY: help venv demo test test-long chaos results lint lock

@@ -1,5 +1,6 @@
 """What the presets reach by their own recipes, on the data that come with them."""
 
+import os
 import statistics
 from collections.abc import Iterator
 
@@ -10,7 +11,8 @@ from bench.store import Store, store
 from worker import preparation
 
 CPU = torch.device("cpu")
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]
+SEEDS = int(os.environ.get("RESULT_SEEDS", "1"))  # `make results` asks for three: a convolution takes its time
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +35,17 @@ def test_the_mlp_knows_91_of_100_letters(found: Store) -> None:
     assert statistics.mean(accuracies) >= 0.91, accuracies
 
 
-def test_the_small_vgg_knows_94_of_100_letters_after_ten_epochs_and_bfloat16_costs_nothing(found: Store) -> None:
-    seeds = range(3)
-    fp32 = [on_test(found, "notmnist", "vgg_small", seed)["accuracy"] for seed in seeds]
-    assert statistics.mean(fp32) >= 0.94, fp32
-    bf16 = [on_test(found, "notmnist", "vgg_small", seed, precision="bf16")["accuracy"] for seed in seeds]
-    assert statistics.mean(bf16) >= 0.94, bf16
+def test_the_small_vgg_knows_94_of_100_letters_after_ten_epochs(found: Store) -> None:
+    accuracies = [on_test(found, "notmnist", "vgg_small", seed)["accuracy"] for seed in range(SEEDS)]
+    assert statistics.mean(accuracies) >= 0.94, accuracies
+
+
+@pytest.mark.skipif(SEEDS < 3, reason="one seed says nothing; make results takes three")
+def test_bfloat16_costs_the_small_vgg_nothing(found: Store) -> None:
+    fp32, bf16 = (
+        [on_test(found, "notmnist", "vgg_small", seed, precision=kind)["accuracy"] for seed in range(SEEDS)]
+        for kind in ("fp32", "bf16")
+    )
     assert statistics.mean(bf16) >= statistics.mean(fp32) - 0.005, (fp32, bf16)  # the seeds spread as much
 
 
