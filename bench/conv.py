@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from app.learning.architecture import build
-from app.learning.training import Training
 from bench.report import figure
 from bench.store import Store, store
 from worker import preparation
@@ -38,12 +37,8 @@ def seconds(step: Callable[[], object]) -> float:
 
 def ours(store: Store, precision: str) -> Callable[[], object]:
     """A step of the real trainer."""
-    request = store.resolved({"dataset": "notmnist", "model": {"preset": "vgg_small"}, "precision": precision})
-    training: Training = preparation.prepare(request, store.files, DEVICE)[0]
-    training.measure = lambda *_: {}  # type: ignore[method-assign]
-    training.criteria = []
-    steps = training.steps()
-    return lambda: next(steps)
+    request = {"dataset": "notmnist", "model": {"preset": "vgg_small"}, "precision": precision}
+    return store.stepping(request, DEVICE)
 
 
 def plain(store: Store) -> Callable[[], object]:

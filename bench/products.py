@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from app.learning.training import Training
 from bench.report import figure
 from bench.store import Store
 from worker import preparation
@@ -41,15 +40,6 @@ def products(batch: int) -> Rival:
         torch.mm(x.t(), g1, out=dw1)
 
     return step
-
-
-def trainer(store: Store, batch: int, optimizer: dict[str, Any]) -> Rival:
-    """A step of the real trainer."""
-    request = {"dataset": "notmnist", "batch_size": batch, "optimizer": optimizer, "stop": {"max_epochs": 10**4}}
-    training: Training = preparation.prepare(store.resolved(request), store.files, CPU)[0]
-    training.measure = lambda *_: {}  # type: ignore[method-assign]
-    steps = training.steps()
-    return lambda: next(steps)
 
 
 def plain(store: Store, batch: int) -> Rival:
@@ -88,6 +78,10 @@ def seconds(rivals: dict[str, Rival], times: int = 1) -> dict[str, list[float]]:
 
 def shares(store: Store) -> None:
     """Print how near the trainer's steps come."""
+
+    def trainer(batch: int, optimizer: dict[str, Any]) -> Rival:
+        return store.stepping({"dataset": "notmnist", "batch_size": batch, "optimizer": optimizer}, CPU)
+
     adam, momentum = {"name": "adam"}, {"name": "momentum", "lr": 0.01}
     for batch, optimizer, wanted in (
         (128, adam, 0.70),
@@ -95,13 +89,13 @@ def shares(store: Store) -> None:
         (512, adam, 0.72),
         (512, momentum, 0.72),
     ):
-        took = seconds({"limit": products(batch), "trainer": trainer(store, batch, optimizer)})
+        took = seconds({"limit": products(batch), "trainer": trainer(batch, optimizer)})
         name = f"batch {batch}, {optimizer['name']}: share of the limit"
         figure(f"{name}, best", min(took["limit"]) / min(took["trainer"]), "", at_least=wanted)
         figure(f"{name}, median", statistics.median(took["limit"]) / statistics.median(took["trainer"]), "")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    took = seconds({"plain": plain(store, 1), "trainer": trainer(store, 1, {"name": "sgd", "lr": 0.01})}, times=8)
+    took = seconds({"plain": plain(store, 1), "trainer": trainer(1, {"name": "sgd", "lr": 0.01})}, times=8)
     torch.set_num_threads(threads)
     figure(
         "batch 1, sgd: the trainer against a plain loop, best",

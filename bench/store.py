@@ -1,18 +1,22 @@
 """A database and files of one's own for a figure, with the built-in datasets, and requests resolved against them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from app.api.catalogue import install_builtin
 from app.api.requests import RunRequest
 from app.api.resolution import resolve
+from app.learning.training import Step, Training
 from app.storage import datasets, migrate
 from app.storage.database import Database
 from app.storage.files import Files, LocalFiles
 from bench.service import home
+from worker import preparation
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,14 @@ class Store:
         body = RunRequest.model_validate(request)
         with self.database.read() as db:
             return resolve(body, datasets.get(db, body.dataset), self.files)[0]
+
+    def stepping(self, request: dict[str, Any], device: torch.device) -> Callable[[], Step]:
+        """The next step of the real trainer at each call: without metrics, and without an end."""
+        training: Training = preparation.prepare(self.resolved(request), self.files, device)[0]
+        training.measure = lambda *_: {}  # type: ignore[method-assign]
+        training.criteria = []
+        steps = training.steps()
+        return lambda: next(steps)
 
 
 @contextmanager

@@ -45,47 +45,56 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_le
 
 def described(db: Session, run: Run) -> RunAnswer:
     """The run, with its place in the queue while it waits; one whose worker fell silent waits too."""
+    return described_all(db, [run])[0]
+
+
+def described_all(db: Session, found: list[Run]) -> list[RunAnswer]:
+    """Runs as `described`: how fast the queue moves is asked once for all."""
     now = db.execute(select(database_now())).scalar_one()
+    pace = runs.pace(db, now) if any(_waits(run, now) for run in found) else None
+
+    def queue(run: Run) -> Queue:
+        position = runs.queue_position(db, run, now)
+        return Queue(position=position, estimated_start=rfc3339(pace.start(position) if pace else None))
+
+    return [run_answer(run, queue(run) if _waits(run, now) else None) for run in found]
+
+
+def _waits(run: Run, now: float) -> bool:
     silent = run.status == "running" and run.lease_expires_at is not None and run.lease_expires_at < now
-    if run.status != "queued" and not silent:
-        return run_answer(run)
-    position = runs.queue_position(db, run, now)
-    return run_answer(run, Queue(position=position, estimated_start=rfc3339(runs.estimated_start(db, position, now))))
+    return run.status == "queued" or silent
 
 
 def enqueue(database: Database, files: Files, body: RunRequest, key: str | None, response: Response) -> RunAnswer:
     """Create the run unless this key has created it already, and answer 202 or 200."""
     digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
-    if key and (made := _made_by(database, key, digest, response)):
-        return made
-    with database.read() as db:
-        dataset = datasets.get(db, body.dataset)
-    request, warnings = resolve(body, dataset, files)  # it may read files: no transaction waits for them
-    known = {"task": dataset.about["task"], "environment": environment(dataset), "warnings": warnings}
-    try:
+
+    def find() -> RunAnswer | None:
+        if key is None:
+            return None
+        with database.read() as db:
+            run = keys.run_made_by(db, key, digest)
+            if run is None:
+                return None
+            response.status_code = 200
+            response.headers["Location"] = f"/runs/{run.id}"
+            return described(db, run)
+
+    def create() -> RunAnswer:
+        with database.read() as db:
+            dataset = datasets.get(db, body.dataset)
+        request, warnings = resolve(body, dataset, files)  # it may read files: no transaction waits for them
+        known = {"task": dataset.about["task"], "environment": environment(dataset), "warnings": warnings}
         with database.write() as db:
             datasets.hold(db, dataset.id)
             run = runs.create(db, request=request, **known)
-            if key:
+            if key is not None:
                 keys.remember(db, key, digest, run=run.id)
             answer = described(db, run)
-    except Conflict:  # the same request has come twice at this moment, and the other one was first
-        if key and (made := _made_by(database, key, digest, response)):
-            return made
-        raise
-    accepted(response, answer.id)
-    return answer
+        accepted(response, answer.id)
+        return answer
 
-
-def _made_by(database: Database, key: str, digest: str, response: Response) -> RunAnswer | None:
-    """The run that this key has created already. Raises Invalid."""
-    with database.read() as db:
-        run = keys.run_made_by(db, key, digest)
-        if run is None:
-            return None
-        response.status_code = 200
-        response.headers["Location"] = f"/runs/{run.id}"
-        return described(db, run)
+    return keys.once(find, create)
 
 
 def accepted(response: Response, id: str) -> None:
@@ -127,7 +136,7 @@ def list_runs(database: DatabaseDep, where: FilterDep, limit: Limit = 50, cursor
     with database.read() as db:
         found = runs.page(db, runs.matching(database_now()) if where is None else where, limit + 1, cursor)
         more = found[limit - 1].id if len(found) > limit else None
-        return RunPage(items=[described(db, run) for run in found[:limit]], next=more)
+        return RunPage(items=described_all(db, found[:limit]), next=more)
 
 
 @router.post("/cancel", summary="Cancel all runs that match a filter")

@@ -78,22 +78,20 @@ def refuse_early(database: Database, name: str, key: str | None) -> None:
 
 def enqueue(database: Database, id: str, name: str, key: str | None, digest: str) -> DatasetAnswer:
     """Create the dataset, which from then on waits for a worker; or find the one that this key has created already."""
-    try:
-        with database.write() as db:
-            dataset = keys.dataset_made_by(db, key, digest) if key else None
-            if dataset is None:
-                dataset = datasets.create(db, id, name)
-                if key:
-                    keys.remember(db, key, digest, dataset=id)
-            return dataset_answer(dataset)
-    except Conflict:  # of the key or of the name: both may be those of the same upload, which came at this moment
-        if key is None:
-            raise
+
+    def find() -> DatasetAnswer | None:
         with database.read() as db:
-            dataset = keys.dataset_made_by(db, key, digest)
-            if dataset is None:
-                raise
+            dataset = keys.dataset_made_by(db, key, digest) if key else None
+            return None if dataset is None else dataset_answer(dataset)
+
+    def create() -> DatasetAnswer:  # a Conflict is of the key or of the name: both may be those of the same upload
+        with database.write() as db:
+            dataset = datasets.create(db, id, name)
+            if key:
+                keys.remember(db, key, digest, dataset=id)
             return dataset_answer(dataset)
+
+    return keys.once(find, create)
 
 
 async def receive(request: Request, file: IO[bytes]) -> str:

@@ -26,9 +26,13 @@ class Data:
         """The prepared examples at `indices`, on `device`."""
         inputs = self.inputs.index_select(0, indices).to(device)
         targets = self.targets.index_select(0, indices).to(device)
+        return self.prepared(inputs, targets)
+
+    def prepared(self, inputs: Tensor, targets: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Raw examples as the network takes them; the inputs go to `out` if it is given."""
         if targets.is_floating_point():
             targets = self.prepare_targets.apply(targets)
-        return self.prepare_inputs.apply(inputs), targets
+        return self.prepare_inputs.apply(inputs, out), targets
 
     def on(self, device: torch.device) -> "Data":
         """The same data, lying on the device where it fits in half its free memory; else it stays where it is."""
@@ -56,9 +60,7 @@ class Batches:
         raw, inputs, targets = self.memory[size]
         torch.index_select(data.inputs, 0, indices, out=raw)
         torch.index_select(data.targets, 0, indices, out=targets)
-        if targets.is_floating_point():
-            targets = data.prepare_targets.apply(targets)
-        return data.prepare_inputs.apply(raw, out=inputs), targets
+        return data.prepared(raw, targets, out=inputs)
 
 
 def free_memory(device: torch.device) -> int:

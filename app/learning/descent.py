@@ -8,7 +8,7 @@ it adds it to the velocity (`IntoVelocity`), or to the weights themselves (`Into
 All leave the same state behind, a parameter at a time as `torch.optim` keeps it: a checkpoint of one is another's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -103,7 +103,7 @@ class Row:
         found: dict[str, Tensor] = {}
         for name, first in states[0].items():
             if first.shape != self.shapes[0]:  # a number, the same for each
-                found[name] = first
+                found[name] = first.clone()  # the optimizer counts on in it
                 continue
             found[name] = torch.empty_like(self.whole.data, dtype=first.dtype)
             for piece, state in zip(self.pieces(found[name]), states, strict=True):
@@ -112,33 +112,34 @@ class Row:
 
 
 class _Rows:
-    """What the three have in common: a row for each group of the optimizer."""
+    """What the three have in common: a row for each group of the optimizer, and the optimizer's state of each row."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self.groups = optimizer.param_groups
         self.rows = [Row(group["params"]) for group in self.groups]
-        self.places: dict[Tensor, Place] = {}
+        self.states: list[dict[str, Tensor]] = [{} for _ in self.rows]
 
-    def place(self, parameter: Tensor) -> Place:
-        return self.places[parameter]
+    def places(self, wholes: list[Tensor], beta: float) -> dict[Tensor, Place]:
+        """Each parameter's place in a tensor that lies as its row does."""
+        return {
+            parameter: Place(piece, beta, 1.0)
+            for group, row, whole in zip(self.groups, self.rows, wholes, strict=True)
+            for parameter, piece in zip(group["params"], row.pieces(whole), strict=True)
+        }
 
     def state(self) -> State:
-        states = [state for row, whole in zip(self.rows, self.wholes(), strict=True) for state in row.split(whole)]
-        return {index: state for index, state in enumerate(states) if state}
+        each = [state for row, whole in zip(self.rows, self.states, strict=True) for state in row.split(whole)]
+        return {index: state for index, state in enumerate(each) if state}
 
     def load(self, state: State) -> None:
         index = 0
-        for number, row in enumerate(self.rows):
-            states = [state.get(index + offset, {}) for offset in range(len(row.shapes))]
-            self.load_whole(number, row.joined(states))
-            index += len(states)
-
-    def wholes(self) -> Iterator[dict[str, Tensor]]:
-        """The optimizer's state of each row."""
-        raise NotImplementedError
-
-    def load_whole(self, number: int, state: dict[str, Tensor]) -> None:
-        raise NotImplementedError
+        for row, whole in zip(self.rows, self.states, strict=True):
+            for name, value in row.joined([state.get(index + i, {}) for i in range(len(row.shapes))]).items():
+                if name in whole:
+                    whole[name].copy_(value)  # where gradients have their place
+                else:
+                    whole[name] = value
+            index += len(row.shapes)
 
 
 class Flat(_Rows):
@@ -147,25 +148,21 @@ class Flat(_Rows):
     def __init__(self, entry: Optimizer, optimizer: torch.optim.Optimizer) -> None:
         super().__init__(optimizer)
         self.optimizer = entry.build([{"params": [row.whole]} for row in self.rows])
-        for group, row in zip(self.groups, self.rows, strict=True):
-            row.whole.grad = torch.zeros_like(row.whole)
-            for parameter, piece in zip(group["params"], row.pieces(row.whole.grad), strict=True):
-                parameter.grad = piece
-                self.places[parameter] = Place(piece, 0.0, 1.0)
+        self.states = [self.optimizer.state[row.whole] for row in self.rows]  # the optimizer's own, not copies
+        gradients = [torch.zeros_like(row.whole.data) for row in self.rows]
+        for row, gradient in zip(self.rows, gradients, strict=True):
+            row.whole.grad = gradient
+        self.place_of = self.places(gradients, 0.0)
+        for parameter, place in self.place_of.items():
+            parameter.grad = place.tensor
+
+    def place(self, parameter: Tensor) -> Place:
+        return self.place_of[parameter]
 
     def step(self) -> None:
         for group, whole in zip(self.groups, self.optimizer.param_groups, strict=True):
             whole["lr"] = group["lr"]
         self.optimizer.step()
-
-    def wholes(self) -> Iterator[dict[str, Tensor]]:
-        found = self.optimizer.state_dict()["state"]
-        return (found.get(number, {}) for number in range(len(self.rows)))
-
-    def load_whole(self, number: int, state: dict[str, Tensor]) -> None:
-        whole = self.optimizer.state_dict()
-        whole["state"] |= {number: state} if state else {}
-        self.optimizer.load_state_dict(whole)
 
 
 class IntoVelocity(_Rows):
@@ -174,41 +171,29 @@ class IntoVelocity(_Rows):
     def __init__(self, optimizer: torch.optim.Optimizer, momentum: float) -> None:
         super().__init__(optimizer)
         self.velocities = [torch.zeros_like(row.whole.data) for row in self.rows]
-        for group, row, velocity in zip(self.groups, self.rows, self.velocities, strict=True):
-            for parameter, piece in zip(group["params"], row.pieces(velocity), strict=True):
-                self.places[parameter] = Place(piece, momentum, 1.0)
+        self.states = [{"momentum_buffer": velocity} for velocity in self.velocities]
+        self.place_of = self.places(self.velocities, momentum)
+
+    def place(self, parameter: Tensor) -> Place:
+        return self.place_of[parameter]
 
     def step(self) -> None:
         for group, row, velocity in zip(self.groups, self.rows, self.velocities, strict=True):
             row.whole.data.add_(velocity, alpha=-group["lr"])
 
-    def wholes(self) -> Iterator[dict[str, Tensor]]:
-        return ({"momentum_buffer": velocity} for velocity in self.velocities)
-
-    def load_whole(self, number: int, state: dict[str, Tensor]) -> None:
-        if state:
-            self.velocities[number].copy_(state["momentum_buffer"])
-
 
 class IntoWeights(_Rows):
     """θ ← θ − ηg as the gradient arrives."""
-
-    def place(self, parameter: Tensor) -> Place:
-        group = self.group[parameter]
-        return Place(parameter.data, 1.0, -group["lr"])
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         super().__init__(optimizer)
         self.group = {parameter: group for group in self.groups for parameter in group["params"]}
 
+    def place(self, parameter: Tensor) -> Place:
+        return Place(parameter.data, 1.0, -self.group[parameter]["lr"])
+
     def step(self) -> None:
         """Nothing is left to do."""
-
-    def wholes(self) -> Iterator[dict[str, Tensor]]:
-        return ({} for _ in self.rows)
-
-    def load_whole(self, number: int, state: dict[str, Tensor]) -> None:
-        """It has none."""
 
 
 def by_hand(entry: Optimizer, optimizer: torch.optim.Optimizer, as_they_are: bool) -> ByHand:

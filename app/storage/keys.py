@@ -1,5 +1,8 @@
 """Idempotency keys: a creating request that is sent again with its key finds what it made, and makes nothing."""
 
+from collections.abc import Callable
+from typing import Literal, TypeVar
+
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -7,25 +10,19 @@ from app.errors import Conflict, Invalid
 from app.storage import datasets, runs
 from app.storage.tables import Dataset, IdempotencyKey, Run
 
+Made = TypeVar("Made")
+
 
 def run_made_by(db: Session, key: str, body_sha256: str) -> Run | None:
     """The run that this key made; raises Invalid if its request was another one."""
-    found = _of(db, key, body_sha256)
-    if found is None:
-        return None
-    if found.run is None:
-        raise Invalid("this Idempotency-Key was used for a dataset; send a new key for a new request")
-    return runs.get(db, found.run)
+    found = _made(db, key, body_sha256, "run")
+    return None if found is None else runs.get(db, found)
 
 
 def dataset_made_by(db: Session, key: str, body_sha256: str) -> Dataset | None:
     """The dataset that this key made; raises Invalid if its request was another one."""
-    found = _of(db, key, body_sha256)
-    if found is None:
-        return None
-    if found.dataset is None:
-        raise Invalid("this Idempotency-Key was used for a run; send a new key for a new request")
-    return datasets.get(db, found.dataset)
+    found = _made(db, key, body_sha256, "dataset")
+    return None if found is None else datasets.get(db, found)
 
 
 def remember(db: Session, key: str, body_sha256: str, *, run: str | None = None, dataset: str | None = None) -> None:
@@ -38,8 +35,30 @@ def remember(db: Session, key: str, body_sha256: str, *, run: str | None = None,
         raise Conflict("another request with this Idempotency-Key came at this moment; send it again") from error
 
 
-def _of(db: Session, key: str, body_sha256: str) -> IdempotencyKey | None:
+def once(find: Callable[[], Made | None], create: Callable[[], Made]) -> Made:
+    """What `find` finds that a request's key has made, else what `create` makes now. When that meets a Conflict, the
+    same request may have come twice at this moment, and the other one was first: it is looked for again."""
+    found = find()
+    if found is not None:
+        return found
+    try:
+        return create()
+    except Conflict:
+        found = find()
+        if found is None:
+            raise
+        return found
+
+
+def _made(db: Session, key: str, body_sha256: str, kind: Literal["run", "dataset"]) -> str | None:
+    """The id of what this key made."""
     found = db.get(IdempotencyKey, key)
-    if found is not None and found.body_sha256 != body_sha256:
+    if found is None:
+        return None
+    if found.body_sha256 != body_sha256:
         raise Invalid("this Idempotency-Key was used with another body; send a new key for a new request")
-    return found
+    made = {"run": found.run, "dataset": found.dataset}
+    if made[kind] is None:
+        (other,) = (name for name, id in made.items() if id is not None)
+        raise Invalid(f"this Idempotency-Key was used for a {other}; send a new key for a new request")
+    return made[kind]

@@ -83,22 +83,30 @@ def queue_position(db: Session, run: Run, now: Now) -> int:
     return 1 + db.execute(select(func.count()).where(waiting(now), ahead)).scalar_one()
 
 
-def estimated_start(db: Session, position: int, now: float) -> float | None:
-    """When the run at this place in the queue begins, if each takes as long as the last twenty trained on average.
+class Pace(NamedTuple):
+    """How the queue moves: each run takes so many seconds, and those that train now end at these times."""
 
-    As many run at once as run now. None before the first run has ended.
-    """
+    each: float
+    ends: list[float]
+
+    def start(self, position: int) -> float:
+        """When the run at this place in the queue begins."""
+        ends = sorted(self.ends)  # which is a heap, too
+        for _ in range(position - 1):
+            heapq.heapreplace(ends, ends[0] + self.each)
+        return ends[0]
+
+
+def pace(db: Session, now: float) -> Pace | None:
+    """If each run takes as long as the last twenty trained on average, and as many run at once as run now; None before
+    the first run has ended."""
     last = select(Run.progress["seconds"].as_float().label("trained")).where(Run.status == "succeeded")
     twenty = last.order_by(Run.finished_at.desc()).limit(20).subquery()
     each: float | None = db.execute(select(func.avg(twenty.c.trained))).scalar_one()
     if each is None:
         return None
     trained = db.scalars(select(Run.progress["seconds"].as_float()).where(held(now))).all()
-    ends = [now + max(0.0, each - (seconds or 0.0)) for seconds in trained] or [now]
-    heapq.heapify(ends)
-    for _ in range(position - 1):
-        heapq.heapreplace(ends, ends[0] + each)
-    return ends[0]
+    return Pace(each, [now + max(0.0, each - (seconds or 0.0)) for seconds in trained] or [now])
 
 
 def cancel(db: Session, where: ColumnElement[bool], now: Now) -> int:

@@ -103,8 +103,8 @@ class Sparse(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         height, width = self.stride
         above, beside = (int(side) for side in self.padding)
-        met = F.pad(input, (beside, beside, above, above))[:, :, ::height, ::width]
-        return F.conv2d(met, self.weight, self.bias)
+        padded = F.pad(input, (beside, beside, above, above)) if above or beside else input
+        return F.conv2d(padded[:, :, ::height, ::width], self.weight, self.bias)
 
 
 @dataclass(frozen=True)
