@@ -32,7 +32,8 @@ from app.storage.database import Database
 from app.storage.deletion import finish_deletions
 from app.storage.files import open_files
 
-ROUTES = (runs, curves, events, datasets, uploads, predict, models, architectures, entries, trajectory, operations)
+# Looked through in this order for each request; /predict is asked the most often.
+ROUTES = (predict, runs, curves, events, datasets, uploads, models, architectures, entries, trajectory, operations)
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
 
 

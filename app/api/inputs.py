@@ -93,7 +93,7 @@ def invert(pictures: NDArray[np.uint8], wanted: Invert, border: float | None) ->
     """Swap black and white, in place; `auto` does it where it brings a picture's border nearer to the training's."""
     match wanted:
         case "false":
-            swapped = [False] * len(pictures)
+            return Inputs(pictures, [False] * len(pictures))
         case "true":
             swapped = [True] * len(pictures)
         case "auto":

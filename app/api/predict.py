@@ -157,19 +157,19 @@ def answers(
     trained: Trained, inputs: torch.Tensor, top: str, logits: bool
 ) -> list[LabelPrediction] | list[ValuePrediction]:
     """Raw inputs (N, *input_shape) as labels with probabilities, or as values. Raises Conflict where they are NaN."""
-    outputs = torch.cat([trained.outputs(some) for some in torch.split(inputs, AT_ONCE)])
-    if not outputs.isfinite().all():
+    outputs = torch.cat([trained.outputs(inputs[i : i + AT_ONCE]) for i in range(0, len(inputs), AT_ONCE)])
+    if not outputs.sum(dtype=torch.float64).isfinite():
         raise Conflict("the network answers with NaN or ∞: its training has diverged; train again with a smaller lr")
     if trained.task == "regression":
         return [ValuePrediction(value=value) for value in outputs.tolist()]
     classes = len(trained.classes)
     count = classes if top == "all" else min(int(top), classes)
     found: list[LabelPrediction] = []
-    probabilities, labels = trained.meaning.probabilities(outputs), trained.meaning.labels(outputs).tolist()
-    chances, order = probabilities.topk(count)
+    probabilities, labels = trained.meaning.probabilities(outputs), trained.meaning.labels(outputs)
+    chances, order = (part.tolist() for part in probabilities.topk(count))
     has_logits = trained.meaning.kind != "probabilities"
-    for row, label in enumerate(labels):
-        pairs = zip(order[row].tolist(), chances[row].tolist(), strict=True)
+    for row, label in enumerate(labels.tolist()):
+        pairs = zip(order[row], chances[row], strict=True)
         found.append(
             LabelPrediction(
                 label=trained.classes[label],

@@ -48,7 +48,8 @@ class Trained:
     def outputs(self, inputs: Tensor) -> Tensor:
         """What the network gives, (N, classes) or (N, 1), as `meaning` says; for regression values (N,) in the target's
         own units; for raw inputs (N, *input_shape)."""
-        self.model.eval()
+        if self.model.training:
+            self.model.eval()
         found: Tensor = self.model(self.prepare_inputs.apply(inputs))
         return found if self.task == "classification" else self.prepare_targets.invert(found.squeeze(1))
 
