@@ -30,7 +30,7 @@ class Settings(BaseSettings):
         30, gt=0, le=86_400, description="how long a worker may be silent before its runs are taken over"
     )
     heartbeat_seconds: float = Field(5, gt=0, description="how often a worker renews its leases")
-    poll_seconds: float = Field(0.03, gt=0, description="how often an idle worker looks for work")
+    poll_seconds: float = Field(0.02, gt=0, description="how often an idle worker looks for work")
     checkpoint_seconds: float = Field(5, ge=0, description="how often a running training is checkpointed")
     threads: int | None = Field(None, ge=1, description="CPU threads of a training; by default its share of the cores")
     flush_seconds: float = Field(0.5, gt=0, description="how often losses are written to the database")

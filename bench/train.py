@@ -10,7 +10,6 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -62,14 +61,14 @@ def bare(request: dict[str, Any], files: Files, with_metrics: bool = True) -> fl
     return time.perf_counter() - Clocked.last.begun
 
 
-def recorded(request: dict[str, Any], folder: Path, database: Database) -> float:
+def recorded(request: dict[str, Any], database: Database, files: Files) -> float:
     """Seconds of the trainer as a child runs it: points, progress and a checkpoint, in a real database."""
     with database.write() as db:
         run = runs.create(db, request=request, task="classification", environment={}, warnings=[]).id
     with database.write() as db:
         leases.claim(db, "bench", database_now(), 3600)
-    job = {"id": run, "attempt": 1, "database": database.url, "files_url": "", "home": str(folder), "threads": THREADS}
-    attempt = Attempt(job | {"flush_seconds": 0.5, "checkpoint_seconds": 5})
+    job = {"id": run, "attempt": 1, "threads": THREADS, "flush_seconds": 0.5, "checkpoint_seconds": 5}
+    attempt = Attempt(job, Database(database.url), files)
     # The result's own work (weights, evaluation) is not recording: only its checkpoint is.
     with patch.object(attempt, "_finish", lambda *state: attempt._checkpoint(*state)):
         attempt.train(SimpleNamespace(wanted=None))  # type: ignore[arg-type]
@@ -106,7 +105,7 @@ def main() -> None:
     with store() as found:
         products.shares(found)
     with store() as found, patch.object(preparation, "Training", Clocked):
-        folder, database, files = found.folder, found.database, found.files
+        database, files = found.database, found.files
         request = found.resolved({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
         data = preparation.prepare(request, files, CPU)[0].data
         rivals: dict[str, Callable[[], float]] = {
@@ -114,7 +113,7 @@ def main() -> None:
             "trainer, steps alone": lambda: bare(request, files, with_metrics=False),
             "plain": lambda: plain(data, with_metrics=True),
             "trainer": lambda: bare(request, files),
-            "trainer, recording": lambda: recorded(request, folder, database),
+            "trainer, recording": lambda: recorded(request, database, files),
         }
         took: dict[str, list[float]] = {name: [] for name in rivals}
         shares = []

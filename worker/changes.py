@@ -3,46 +3,64 @@
 import sqlite3
 import time
 
+import psycopg
+
 from app.storage.database import Database
 
 LONGEST_SECONDS = 2.0  # after which a look is due in any case: a lease runs out without a change
 
 
 class Changes:
-    """SQLite counts its commits in the head of its file, which is read in a hundredth of the time of a look for work.
-    Postgres has no such number: there it is always time to look."""
+    """Over a connection of its own, which a worker holds as long as it lives."""
 
     def __init__(self, database: Database) -> None:
-        self.connection: sqlite3.Connection | None = None
-        if database.is_sqlite:
-            self.connection = sqlite3.connect(str(database.engine.url.database), timeout=0, isolation_level=None)
-        self.seen: int | None = None
+        self.database = database
+        self.connection: sqlite3.Connection | psycopg.Connection | None = None
+        self.seen: object = None
         self.due = 0.0
 
     def look_is_due(self) -> bool:
         """Whether to look for work: somebody has committed since the last time, `look_again` was said, or it is long
         ago."""
         now = time.monotonic()
-        count = self._commits()
-        if count is not None and count == self.seen and now < self.due:
+        state = self._state()
+        if state is not None and state == self.seen and now < self.due:
             return False
-        self.seen, self.due = count, now + LONGEST_SECONDS
+        self.seen, self.due = state, now + LONGEST_SECONDS
         return True
 
     def look_again(self) -> None:
         """What was found and left lying may be taken now."""
         self.due = 0.0
 
-    def _commits(self) -> int | None:
-        """A number that changes when another connection commits; None when there is no telling."""
-        if self.connection is None:
-            return None
+    def _state(self) -> object:
+        """A value that changes when another connection commits; None when there is no telling.
+
+        SQLite counts the commits in its file's head (https://sqlite.org/pragma.html#pragma_data_version). A snapshot
+        of Postgres names the transactions that are visible
+        (https://www.postgresql.org/docs/current/functions-info.html, "Transaction ID and Snapshot Information
+        Functions"): one that commits was under way before, and is no longer, or is newer than all of them.
+        """
         try:
-            found: int = self.connection.execute("PRAGMA data_version").fetchone()[0]
+            if self.connection is None:
+                self.connection = self._connect()
+            question = "PRAGMA data_version" if self.database.is_sqlite else "SELECT pg_current_snapshot()::text"
+            found = self.connection.execute(question).fetchone()
+            return found[0] if found else None
         except sqlite3.OperationalError:  # somebody writes at this moment; whatever else it is, the look will meet it
             return None
-        return found
+        except psycopg.OperationalError:  # the same, but this connection is of no more use
+            self.close()
+            return None
+
+    def _connect(self) -> sqlite3.Connection | psycopg.Connection:
+        url = self.database.engine.url
+        if self.database.is_sqlite:
+            return sqlite3.connect(str(url.database), timeout=0, isolation_level=None)
+        address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(address, autocommit=True, connect_timeout=10)
 
     def close(self) -> None:
         if self.connection is not None:
             self.connection.close()
+            self.connection = None

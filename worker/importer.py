@@ -2,7 +2,6 @@
 
 import logging
 import traceback
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -11,7 +10,7 @@ from app.datasets.errors import ImportFailed
 from app.datasets.folders import read_folders
 from app.storage import imports
 from app.storage.database import Database
-from app.storage.files import Files, open_files
+from app.storage.files import Files
 from app.storage.leases import LeaseLost
 from app.storage.tables import Dataset
 from worker.orders import Orders
@@ -21,14 +20,13 @@ log = logging.getLogger("antigrad.worker")
 UPLOAD = "upload"
 
 
-def main(job: dict[str, Any], orders_descriptor: int) -> None:
+def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
     """Import one dataset, to `ready` or `failed`. It takes no orders but leaves with its worker.
 
     Two attempts may write the files at once, if a frozen worker comes back: each is renamed into its place whole, and
     the same upload makes the same bytes.
     """
     Orders(orders_descriptor, job["lease_seconds"])
-    database, files = Database(job["database"]), open_files(job["files_url"], Path(job["home"]))
     this = job["id"], job["attempt"]
     try:
         try:

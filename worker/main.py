@@ -63,6 +63,19 @@ class Worker:
             env=PASSIVE | os.environ,
         )
         theirs.close()
+        self.warm.send(json.dumps(self._same_for_all_jobs()).encode())
+
+    def _same_for_all_jobs(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "database": settings.database,
+            "files_url": settings.files_url,
+            "home": str(settings.home.resolve()),
+            "lease_seconds": settings.lease_seconds,
+            "flush_seconds": settings.flush_seconds,
+            "checkpoint_seconds": settings.checkpoint_seconds,
+            "threads": settings.threads or max(1, (os.cpu_count() or 1) // self.concurrency),
+        }
 
     def stop(self, *_: object) -> None:
         """Hand every run back and leave the loop."""
@@ -124,19 +137,7 @@ class Worker:
         os.set_blocking(orders_write, False)
         log_file = tempfile.TemporaryFile()  # noqa: SIM115
         child = Child(kind, found.id, found.attempt, orders_write, log_file, renewed=asked)
-        job = {
-            "kind": kind,
-            "key": child.key,
-            "id": found.id,
-            "attempt": found.attempt,
-            "database": self.settings.database,
-            "files_url": self.settings.files_url,
-            "home": str(self.settings.home.resolve()),
-            "lease_seconds": self.settings.lease_seconds,
-            "flush_seconds": self.settings.flush_seconds,
-            "checkpoint_seconds": self.settings.checkpoint_seconds,
-            "threads": self.settings.threads or max(1, (os.cpu_count() or 1) // self.concurrency),
-        }
+        job = {"kind": kind, "key": child.key, "id": found.id, "attempt": found.attempt}
         socket.send_fds(self.warm, [json.dumps(job).encode()], [orders_read, child.log.fileno()])
         os.close(orders_read)
         self.children[child.key] = child

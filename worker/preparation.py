@@ -2,6 +2,7 @@
 
 import platform
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -29,12 +30,16 @@ class Prepared:
     layers: list[Layer]
     arrays: Arrays
     data: Data
-    border: float | None
     meaning: Meaning
 
     @property
     def classes(self) -> list[str]:
         return list(self.arrays.classes)
+
+    @cached_property
+    def border(self) -> float | None:
+        """Found when it is first saved: the first step need not wait for it."""
+        return fit_border(self.data.inputs, self.data.parts["train"]) if len(self.arrays.shape) == 3 else None
 
     def trained(self, model: nn.Module, step: int) -> Trained:
         """The network as it is after `step`."""
@@ -107,5 +112,4 @@ def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tupl
         accumulate=request.get("accumulate", 1),
     )
     training = Training(recipe, data, device)
-    border = fit_border(inputs, train) if pictures else None
-    return training, Prepared(layers, arrays, data, border, training.meaning)
+    return training, Prepared(layers, arrays, data, training.meaning)

@@ -5,7 +5,6 @@ import os
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from app.learning.evaluation import evaluate
 from app.storage import leases, runs
 from app.storage.curves import last_steps
 from app.storage.database import Database, database_now
-from app.storage.files import open_files
+from app.storage.files import Files
 from app.storage.leases import LeaseLost
 from worker import preparation
 from worker.checkpoints import Checkpoints
@@ -25,10 +24,10 @@ from worker.patience import use_patiently, write_patiently
 from worker.recording import Recorder, jsonable
 
 
-def main(job: dict[str, Any], orders_descriptor: int) -> None:
+def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
     """Train one attempt of a run to its end, or until it is told to leave."""
     orders = Orders(orders_descriptor, job["lease_seconds"])
-    attempt = Attempt(job)
+    attempt = Attempt(job, database, files)
     try:
         attempt.train(orders)
     except LeaseLost:
@@ -40,10 +39,8 @@ def main(job: dict[str, Any], orders_descriptor: int) -> None:
 class Attempt:
     """One attempt of one run: every write goes through its fence."""
 
-    def __init__(self, job: dict[str, Any]) -> None:
-        self.run, self.attempt = job["id"], job["attempt"]
-        self.database = Database(job["database"])
-        self.files = open_files(job["files_url"], Path(job["home"]))
+    def __init__(self, job: dict[str, Any], database: Database, files: Files) -> None:
+        self.run, self.attempt, self.database, self.files = job["id"], job["attempt"], database, files
         self.flush_seconds, self.checkpoint_seconds = job["flush_seconds"], job["checkpoint_seconds"]
         self.threads = job["threads"]
 

@@ -1,8 +1,9 @@
 """The warm server: a process that has imported torch and nothing else happened to it, from which children are forked.
 
 It never touches CUDA, a database or a thread: a fork would carry those over broken. It talks with its worker over one
-socket of JSON messages: a job comes in with two file descriptors (the child's orders, the child's log), and out go
-`{"key": …, "pid": …}` when its child has started and `{"key": …, "exit": …}` when it has ended (negative: a signal).
+socket of JSON messages. First comes what is the same for all jobs; then a job comes in with two file descriptors (the
+child's orders, the child's log), and out go `{"key": …, "pid": …}` when its child has started and
+`{"key": …, "exit": …}` when it has ended (negative: a signal).
 """
 
 import contextlib
@@ -13,7 +14,6 @@ import select
 import signal
 import socket
 import sys
-import traceback
 from typing import Any
 
 import numpy as np
@@ -22,49 +22,62 @@ import torch
 
 from app.datasets.split import split
 from app.learning.optimizers import Adam
-from app.settings import Settings
 from app.storage.curves import last_steps
 from app.storage.database import Database
 from app.storage.tables import Run, Table
-from worker import importer, trainer
+from worker import preparation
+from worker.spare import Spare
 
-WORK = {"train": trainer.main, "import": importer.main}
+QUIET_SECONDS = 0.2
 
 
 def serve(worker: socket.socket) -> None:
-    """Fork a child for each job until the worker closes the socket."""
+    """Give each job to a child until the worker closes the socket.
+
+    The next child is forked as soon as nothing has been asked for a moment: forking and rehearsing take as long as the
+    rest of a start, and would take it from the run that has just begun.
+    """
     children: dict[int, str] = {}
     wake, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides
-    warm_up()
+    told = worker.recv(1 << 20)
+    if not told:
+        return
+    settings = json.loads(told)
+    warm_up(settings)
     gc.freeze()
+    spare, spare_is_due = None, True
     while True:
         watched: list[Any] = [worker, wake]
-        ready, _, _ = select.select(watched, [], [])
+        ready, _, _ = select.select(watched, [], [], QUIET_SECONDS if spare_is_due else None)
+        if not ready:
+            spare, spare_is_due = Spare(settings, worker), False
         if wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
             for pid, code in _ended():
-                worker.send(json.dumps({"key": children.pop(pid), "exit": code}).encode())
+                if pid in children:
+                    worker.send(json.dumps({"key": children.pop(pid), "exit": code}).encode())
+                elif spare is not None and pid == spare.pid:  # the next job has one of its own, and may say why
+                    spare.close()
+                    spare = None
         if worker in ready:
             message, descriptors, _, _ = socket.recv_fds(worker, 1 << 20, 2)
             if not message:
                 return
-            job = json.loads(message)
-            orders, log = descriptors
-            pid = os.fork()
-            if pid == 0:
-                worker.close()
-                _child(job, orders, log)
-            os.close(orders)
-            os.close(log)
-            children[pid] = job["key"]
-            worker.send(json.dumps({"key": job["key"], "pid": pid}).encode())
+            child = spare or Spare(settings, worker)
+            spare, spare_is_due = None, True
+            child.give(message, descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            key = json.loads(message)["key"]
+            children[child.pid] = key
+            worker.send(json.dumps({"key": key, "pid": child.pid}).encode())
 
 
-def warm_up() -> None:
+def warm_up(settings: dict[str, Any]) -> None:
     """What each child would load or set up for itself, as far as that starts no thread."""
     memory = Database("sqlite://")
     with memory.write() as db:
@@ -73,8 +86,9 @@ def warm_up() -> None:
         last_steps(db, "")
     memory.close()
     Adam().build([torch.nn.Parameter(torch.zeros(1))])  # torch loads its compiler with the first optimizer: a second
-    if Settings().files_url:
+    if settings["files_url"]:
         import app.storage.remote  # noqa: F401  # another second; a client of the store is each child's own
+    preparation.versions(torch.device("cpu"))  # Python asks a process of its own for the processor's name, once
     split(np.arange(10) % 2, validation=0.2, test=0.2, seed=0, stratify=True)
 
 
@@ -84,23 +98,6 @@ def _ended() -> list[tuple[int, int]]:
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             found.append((ended[0], os.waitstatus_to_exitcode(ended[1])))
     return found
-
-
-def _child(job: dict[str, Any], orders: int, log: int) -> None:
-    """Run the job in this process and end it; never returns."""
-    code = 1
-    try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        WORK[job["kind"]](job, orders)
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
 
 
 if __name__ == "__main__":

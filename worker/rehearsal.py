@@ -1,0 +1,47 @@
+"""What a child does before its run is known, so that the run's first step finds it done: statements are compiled,
+threads stand ready, and memory that is shared with the warm server is its own where it is written to."""
+
+import contextlib
+from typing import Any
+
+import torch
+from sqlalchemy.exc import OperationalError
+
+from app.learning.data import Data
+from app.learning.layers import Linear, ReLU
+from app.learning.losses import CrossEntropy
+from app.learning.optimizers import Adam
+from app.learning.preprocessing import Affine
+from app.learning.stopping import Stop
+from app.learning.training import Recipe, Training
+from app.storage.curves import last_steps
+from app.storage.database import Database
+from app.storage.tables import Run
+
+
+def rehearse(settings: dict[str, Any], database: Database) -> None:
+    """Read a run that does not exist, and take a step on examples that say nothing."""
+    with contextlib.suppress(OperationalError), database.read() as db:  # a database that is away may be back by then
+        db.get(Run, "")
+        last_steps(db, "")
+    database.close()  # no connection is kept for a run that may be long in coming
+    torch.set_num_threads(settings["threads"])
+    recipe = Recipe(
+        layers=[Linear(8), ReLU(), Linear(2)],
+        input_shape=(1, 4, 4),
+        loss=CrossEntropy(),
+        optimizer=Adam(),
+        batch_size=4,
+        stop=Stop(max_steps=1),
+        seed=0,
+    )
+    every = torch.arange(8)
+    data = Data(
+        inputs=torch.zeros(8, 1, 4, 4, dtype=torch.uint8),
+        targets=every % 2,
+        parts={"train": every, "validation": every},
+        prepare_inputs=Affine(scale=(255.0,)),
+        prepare_targets=Affine(),
+    )
+    for _ in Training(recipe, data, torch.device("cpu")).steps():
+        pass
