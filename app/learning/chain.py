@@ -1,7 +1,8 @@
 """Loss and gradients by hand for chains of linear layers and activations, on the CPU.
 
-What autograd computes, with the same kernels, less its bookkeeping and the memory that it takes anew in each step.
-Autograd is the reference that a test holds this to.
+What autograd computes, with the same kernels, less its bookkeeping and the memory that it takes anew in each step: the
+first batch of a size lays out memory for all batches of that size, and binds the calls of a step to it. Autograd is the
+reference that a test holds this to.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,24 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from app.learning.data import Batch
 from app.learning.descent import ByHand
 from app.learning.losses import Loss
 
 aten = torch.ops.aten
-
-
-class _Buffers:
-    """Memory that is used again in each step, one piece for each size of batch."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[int, ...], Tensor] = {}
-
-    def like(self, rows: Tensor, width: int) -> Tensor:
-        """Room for as many rows, each so wide; what it holds is undefined."""
-        shape = len(rows), width
-        if shape not in self.kept:
-            self.kept[shape] = rows.new_empty(shape)
-        return self.kept[shape]
+Call = Callable[[], object]
 
 
 class _Linear:
@@ -36,35 +25,40 @@ class _Linear:
     def __init__(self, layer: nn.Linear) -> None:
         self.layer = layer
         layer.weight.data = layer.weight.data.t().contiguous().t()
-        self.outputs, self.gradients = _Buffers(), _Buffers()
-        self.ones: dict[int, Tensor] = {}
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> tuple[Tensor, Call]:
         w, b = self.layer.weight.t(), self.layer.bias
-        self.x, y = x, self.outputs.like(x, w.shape[1])
-        return torch.mm(x, w, out=y) if b is None else torch.addmm(b, x, w, out=y)
+        y = x.new_empty(len(x), self.layer.out_features)
+        if b is None:
+            return y, lambda: torch.mm(x, w, out=y)
+        return y, lambda: torch.addmm(b, x, w, out=y)
 
-    def backward(self, g: Tensor) -> Tensor:
+    def backward(self, g: Tensor, y: Tensor) -> tuple[Tensor, Call]:
         """∂L/∂X = GWᵀ"""
-        return torch.mm(g, self.layer.weight, out=self.gradients.like(g, self.layer.in_features))
+        weight, below = self.layer.weight, g.new_empty(len(g), self.layer.in_features)
+        return below, lambda: torch.mm(g, weight, out=below)
 
-    def learn(self, g: Tensor, descent: ByHand) -> None:
+    def learn(self, x: Tensor, g: Tensor, descent: ByHand) -> Iterator[Call]:
         """∂L/∂W = XᵀG and ∂L/∂b = Gᵀ1, each to where the descent wants it."""
         weight, bias = self.layer.weight, self.layer.bias
         if weight.requires_grad:
-            to, beta, alpha = descent.place(weight)
-            if beta == 0:  # `addmm_` would fill it first
-                torch.mm(self.x.t(), g, out=to.t())
-            else:
-                to.t().addmm_(self.x.t(), g, beta=beta, alpha=alpha)
+            yield _product(descent, weight, x, g)
         if bias is not None and bias.requires_grad:
-            to, beta, alpha = descent.place(bias)
-            to.addmv_(g.t(), self._ones(g), beta=beta, alpha=alpha)
+            yield _sum(descent, bias, g)
 
-    def _ones(self, g: Tensor) -> Tensor:
-        if len(g) not in self.ones:
-            self.ones[len(g)] = g.new_ones(len(g))
-        return self.ones[len(g)]
+
+def _product(descent: ByHand, weight: Tensor, x: Tensor, g: Tensor) -> Call:
+    place, beta, alpha = descent.place(weight)
+    to, xt = place.t(), x.t()
+    if beta == 0:  # `addmm_` would fill it first
+        return lambda: torch.mm(xt, g, out=to)
+    return lambda: to.addmm_(xt, g, beta=beta, alpha=alpha())
+
+
+def _sum(descent: ByHand, bias: Tensor, g: Tensor) -> Call:
+    to, beta, alpha = descent.place(bias)
+    gt, ones = g.t(), g.new_ones(len(g))
+    return lambda: to.addmv_(gt, ones, beta=beta, alpha=alpha())
 
 
 class _Activation:
@@ -72,18 +66,19 @@ class _Activation:
 
     def __init__(self, layer: nn.Module) -> None:
         self.formula = ACTIVATIONS[type(layer)]
-        self.outputs = _Buffers()
 
-    def forward(self, x: Tensor) -> Tensor:
-        self.y = self.formula.function(x, self.outputs.like(x, x.shape[1]))
-        return self.y
+    def forward(self, x: Tensor) -> tuple[Tensor, Call]:
+        function, y = self.formula.function, torch.empty_like(x)
+        return y, lambda: function(x, y)
 
-    def backward(self, g: Tensor) -> Tensor:
+    def backward(self, g: Tensor, y: Tensor) -> tuple[Tensor, Call]:
         """In place: nobody else wants what came from above."""
-        return self.formula.derivative(g, self.y)
+        derivative = self.formula.derivative
+        return g, lambda: derivative(g, y)
 
-    def learn(self, g: Tensor, descent: ByHand) -> None:
+    def learn(self, x: Tensor, g: Tensor, descent: ByHand) -> Iterator[Call]:
         """It has nothing to learn."""
+        return iter(())
 
 
 class Formula(NamedTuple):
@@ -127,6 +122,7 @@ class Chain:
         learning = [any(parameter.requires_grad for parameter in module.parameters()) for module in found]
         self.lowest = learning.index(True)  # nobody asks for gradients below it
         self.loss, self.descent = loss, descent
+        self.steps: dict[Batch, Callable[[], Tensor]] = {}
 
     @staticmethod
     def fits(model: nn.Sequential) -> bool:
@@ -134,15 +130,36 @@ class Chain:
         return all(type(module) in (nn.Flatten, nn.Linear, *ACTIVATIONS) for module in modules(model))
 
     @torch.no_grad()
-    def learn(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss, a scalar, of inputs (N, …) and targets (N,); its gradient goes to the descent's places."""
-        values = inputs.flatten(1)
+    def learn(self, batch: Batch) -> Tensor:
+        """The loss of a batch, a scalar; its gradient goes to the descent's places."""
+        step = self.steps.get(batch)
+        if step is None:
+            step = self.steps[batch] = self._bound(batch)
+        return step()
+
+    def _bound(self, batch: Batch) -> Callable[[], Tensor]:
+        """The step on whatever examples the batch's memory holds by then."""
+        values, forward = [batch.inputs.flatten(1)], []
         for link in self.links:
-            values = link.forward(values)
-        loss, gradient = self.loss.with_gradient(values, targets)
+            y, call = link.forward(values[-1])
+            values.append(y)
+            forward.append(call)
+        outputs, with_gradient = values[-1], self.loss.with_gradient
+        top = gradient = torch.empty_like(outputs)
+        backward: list[Call] = []
         for index in range(len(self.links) - 1, self.lowest - 1, -1):
             link, above = self.links[index], gradient
             if index > self.lowest:
-                gradient = link.backward(above)  # before the weights change
-            link.learn(above, self.descent)
-        return loss
+                gradient, call = link.backward(above, values[index + 1])
+                backward.append(call)  # before the weights change
+            backward += link.learn(values[index], above, self.descent)
+
+        def step() -> Tensor:
+            for call in forward:
+                call()
+            loss = with_gradient(outputs, batch.targets, top)
+            for call in backward:
+                call()
+            return loss
+
+        return step

@@ -26,13 +26,9 @@ class Data:
         """The prepared examples at `indices`, on `device`."""
         inputs = self.inputs.index_select(0, indices).to(device)
         targets = self.targets.index_select(0, indices).to(device)
-        return self.prepared(inputs, targets)
-
-    def prepared(self, inputs: Tensor, targets: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Raw examples as the network takes them; the inputs go to `out` if it is given."""
         if targets.is_floating_point():
             targets = self.prepare_targets.apply(targets)
-        return self.prepare_inputs.apply(inputs, out), targets
+        return self.prepare_inputs.apply(inputs), targets
 
     def on(self, device: torch.device) -> "Data":
         """The same data, lying on the device where it fits in half its free memory; else it stays where it is."""
@@ -44,23 +40,34 @@ class Data:
         return Data(inputs, targets, parts, self.prepare_inputs, self.prepare_targets)
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Memory that holds prepared examples: inputs (N, …), targets (N,)."""
+
+    inputs: Tensor
+    targets: Tensor
+
+
 class Batches:
-    """Batches of data on the CPU, gathered into memory that is used again: each lives until the next of its size."""
+    """Batches of data on the CPU, gathered into memory that is used again: one for each size."""
 
     def __init__(self, data: Data) -> None:
         self.data = data
-        self.memory: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
+        self.kept: dict[int, tuple[Tensor, Batch]] = {}
 
-    def gather(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """As `Data.batch`."""
+    def of(self, indices: Tensor) -> Batch:
+        """The prepared examples at `indices`, until the next ones of that size."""
         data, size = self.data, len(indices)
-        if size not in self.memory:
+        if size not in self.kept:
             raw = data.inputs.new_empty((size, *data.inputs.shape[1:]))
-            self.memory[size] = raw, raw.new_empty(raw.shape, dtype=torch.float32), data.targets.new_empty(size)
-        raw, inputs, targets = self.memory[size]
+            self.kept[size] = raw, Batch(torch.empty_like(raw, dtype=torch.float32), data.targets.new_empty(size))
+        raw, batch = self.kept[size]
         torch.index_select(data.inputs, 0, indices, out=raw)
-        torch.index_select(data.targets, 0, indices, out=targets)
-        return data.prepared(raw, targets, out=inputs)
+        torch.index_select(data.targets, 0, indices, out=batch.targets)
+        data.prepare_inputs.apply(raw, out=batch.inputs)
+        if batch.targets.is_floating_point():
+            data.prepare_targets.apply(batch.targets, out=batch.targets)
+        return batch
 
 
 def free_memory(device: torch.device) -> int:

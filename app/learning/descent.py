@@ -8,7 +8,7 @@ it adds it to the velocity (`IntoVelocity`), or to the weights themselves (`Into
 All leave the same state behind, a parameter at a time as `torch.optim` keeps it: a checkpoint of one is another's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -20,11 +20,11 @@ State = dict[int, dict[str, Tensor]]  # of each parameter, by its number
 
 
 class Place(NamedTuple):
-    """`tensor` ← beta · `tensor` + alpha · gradient; alpha is 1 where beta is 0."""
+    """`tensor` ← beta · `tensor` + alpha() · gradient; alpha is 1 where beta is 0. It holds for all steps."""
 
     tensor: Tensor
     beta: float
-    alpha: float
+    alpha: Callable[[], float]
 
 
 class Descent(Protocol):
@@ -122,7 +122,7 @@ class _Rows:
     def places(self, wholes: list[Tensor], beta: float) -> dict[Tensor, Place]:
         """Each parameter's place in a tensor that lies as its row does."""
         return {
-            parameter: Place(piece, beta, 1.0)
+            parameter: Place(piece, beta, lambda: 1.0)
             for group, row, whole in zip(self.groups, self.rows, wholes, strict=True)
             for parameter, piece in zip(group["params"], row.pieces(whole), strict=True)
         }
@@ -190,7 +190,8 @@ class IntoWeights(_Rows):
         self.group = {parameter: group for group in self.groups for parameter in group["params"]}
 
     def place(self, parameter: Tensor) -> Place:
-        return Place(parameter.data, 1.0, -self.group[parameter]["lr"])
+        group = self.group[parameter]
+        return Place(parameter.data, 1.0, lambda: -group["lr"])
 
     def step(self) -> None:
         """Nothing is left to do."""

@@ -45,8 +45,8 @@ class Loss(Protocol):
         """∂L/∂outputs, by hand; shaped like the outputs."""
         ...
 
-    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Both at once."""
+    def with_gradient(self, outputs: Tensor, targets: Tensor, out: Tensor) -> Tensor:
+        """The loss; its gradient goes to `out`."""
         ...
 
     def of_best_constant(self, targets: Tensor, batch: int) -> float:
@@ -113,13 +113,14 @@ class CrossEntropy:
         found = p * q.sum(1, keepdim=True) - q
         return found / w[targets].sum() if self.reduction == "mean" else found
 
-    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def with_gradient(self, outputs: Tensor, targets: Tensor, out: Tensor) -> Tensor:
         if self.class_weights is not None or self.label_smoothing != 0:
-            return self.function(outputs, targets), self.gradient(outputs, targets)
+            out.copy_(self.gradient(outputs, targets))
+            return self.function(outputs, targets)
         self._check(outputs, targets)
         log_p = outputs.log_softmax(1)
-        loss = F.nll_loss(log_p, targets, reduction=self.reduction)
-        return loss, self._without_options(log_p.exp_(), targets)
+        self._without_options(torch.exp(log_p, out=out), targets)
+        return F.nll_loss(log_p, targets, reduction=self.reduction)
 
     def _without_options(self, p: Tensor, targets: Tensor) -> Tensor:
         """p − 1[c = y], in place."""
@@ -164,8 +165,9 @@ class _Column:
         slope = self.slope(column(outputs, targets), targets)
         return (slope / len(targets) if self.reduction == "mean" else slope).unsqueeze(-1)
 
-    def with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        return self.function(outputs, targets), self.gradient(outputs, targets)
+    def with_gradient(self, outputs: Tensor, targets: Tensor, out: Tensor) -> Tensor:
+        out.copy_(self.gradient(outputs, targets))
+        return self.function(outputs, targets)
 
     def of_best_constant(self, targets: Tensor, batch: int) -> float:
         targets = targets.double()

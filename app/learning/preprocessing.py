@@ -26,9 +26,11 @@ class Affine:
     def apply(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         """x as float32, shifted and scaled; (N, …) in and out. `out` is where to."""
         if self.shift == (0.0,):  # uint8 / float is float32, in one pass
-            return x.float() if self.scale == (1.0,) else torch.div(x, self.scale[0], out=out)
-        x = x.float()
-        return torch.div(torch.sub(x, x.new_tensor(self.shift), out=out), x.new_tensor(self.scale), out=out)
+            if self.scale != (1.0,):
+                return torch.div(x, self.scale[0], out=out)
+            return x.float() if out is None else out.copy_(x)
+        found = torch.sub(x.float(), x.new_tensor(self.shift, dtype=torch.float32), out=out)
+        return found.div_(found.new_tensor(self.scale))
 
     def invert(self, z: Tensor) -> Tensor:
         """The way back: z ↦ z · scale + shift."""

@@ -176,7 +176,7 @@ class Training:
     def _gradient(self, indices: Tensor) -> Tensor:
         """The loss of one batch; its gradient lies in the parameters' `grad`."""
         if self.chain is not None:
-            return self.chain.learn(*self.batches.gather(indices))
+            return self.chain.learn(self.batches.of(indices))
         inputs, targets = self.data.batch(indices, self.device)
         self.model.train()
         self.optimizer.zero_grad()

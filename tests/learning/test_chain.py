@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from app.learning.chain import ACTIVATIONS, Chain
-from app.learning.data import Data
+from app.learning.data import Batch, Data
 from app.learning.descent import Flat
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from app.learning.layers.structure import Block
@@ -69,7 +69,7 @@ def test_its_gradients_are_those_of_the_definition(layers: list[Layer], loss: st
     learning = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
     inputs, targets = run.data.batch(torch.arange(16), run.device)
     inputs, targets = inputs.double(), targets.double() if targets.is_floating_point() else targets
-    run.chain.learn(inputs, targets)
+    run.chain.learn(Batch(inputs, targets))
     expected = torch.autograd.grad(run.recipe.loss.function(run.model(inputs), targets), learning)
     for parameter, gradient in zip(learning, expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-10, atol=1e-12)
@@ -104,7 +104,7 @@ def by_chain(*modules: nn.Module) -> list[Any]:
     are what comes out of it, and its gradient is that by the inputs of what is behind."""
     model = nn.Sequential(*modules)
     chain = Chain(model, MSE(reduction="sum"), Flat(SGD(), SGD().build(model.parameters())))
-    loss = chain.learn(torch.eye(2, dtype=torch.float64), torch.tensor(TARGETS, dtype=torch.float64))
+    loss = chain.learn(Batch(torch.eye(2, dtype=torch.float64), torch.tensor(TARGETS, dtype=torch.float64)))
     assert loss == LOSS
     return [module.weight.grad.t().tolist() for module in modules if isinstance(module, nn.Linear)]  # type: ignore[union-attr]
 
