@@ -4,7 +4,6 @@ The exit status says how a command ended (`STATUSES`). With --json, standard out
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from typer.core import TyperCommand
 
-from app.settings import is_sendable
+from app.settings import Address, is_sendable
 
 FAILED, REFUSED, UNREACHABLE, CANCELLED, UNAUTHORIZED, INTERRUPTED = 1, 2, 3, 4, 5, 130
 STATUSES = (
@@ -35,16 +34,19 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or last f
 
 
 def service() -> httpx.Client:
-    """The service at ANTIGRAD_URL, with ANTIGRAD_API_KEY if there is one."""
-    key = os.environ.get("ANTIGRAD_API_KEY")
+    """The service at ANTIGRAD_URL, with ANTIGRAD_API_KEY if there is one; both may stand in .env, as the service's."""
+    try:
+        address = Address()
+    except (OSError, UnicodeDecodeError) as error:
+        leave(REFUSED, f"the file .env cannot be read: {error}")
+    key = address.api_key.get_secret_value().strip() if address.api_key else None
     if key and not is_sendable(key):
         leave(UNAUTHORIZED, "ANTIGRAD_API_KEY cannot be a key: one holds letters, digits and signs of ASCII, no spaces")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    url = os.environ.get("ANTIGRAD_URL", "http://127.0.0.1:8000")
     try:
-        return httpx.Client(base_url=url, headers=headers, timeout=60)
+        return httpx.Client(base_url=address.url, headers=headers, timeout=60)
     except httpx.InvalidURL as error:
-        leave(REFUSED, f"ANTIGRAD_URL={url} is no address ({error}); give one like http://127.0.0.1:8000")
+        leave(REFUSED, f"ANTIGRAD_URL={address.url} is no address ({error}); give one like http://127.0.0.1:8000")
 
 
 def leave(status: int, *lines: str) -> NoReturn:

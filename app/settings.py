@@ -15,10 +15,16 @@ class SettingsRefused(Exception):
     """A setting cannot be used; each line names one, and says what would be right."""
 
 
+# An empty variable is none: compose files and .env templates are full of them.
+SOURCES = SettingsConfigDict(
+    env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", allow_inf_nan=False
+)
+
+
 class Settings(BaseSettings):
     """The settings of one process."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", allow_inf_nan=False)
+    model_config = SOURCES
 
     home: Path = Field(Path("data"), description="where the SQLite database and the files lie")
     database_url: str = Field("", description="postgresql+psycopg://… for Postgres; SQLite under home when empty")
@@ -94,6 +100,15 @@ class Settings(BaseSettings):
     def files(self) -> Path:
         """The folder of datasets, checkpoints and weights, where no `files_url` is given."""
         return self.home / "files"
+
+
+class Address(BaseSettings):
+    """Where the user's commands find the service."""
+
+    model_config = SOURCES
+
+    url: str = Field("http://127.0.0.1:8000", description="of the service")
+    api_key: SecretStr | None = Field(None, description="its key, if it asks for one")
 
 
 def is_sendable(key: str) -> bool:

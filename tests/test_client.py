@@ -23,10 +23,12 @@ from tests.test_docs import README, service, serving
 __all__ = ["service"]
 
 
-def antigrad(service: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    environment = os.environ | {"ANTIGRAD_URL": f"http://{service}"} | variables
+def antigrad(
+    service: str, *arguments: str, at: Path | None = None, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | ({"ANTIGRAD_URL": f"http://{service}"} if service else {}) | variables
     command = [sys.executable, "-m", "app.cli", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=environment, cwd=at, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_a_user_trains_watches_predicts_and_repeats(service: str, tmp_path: Path) -> None:
@@ -123,6 +125,13 @@ def test_a_key_or_an_address_that_cannot_be_sent_is_told() -> None:
     assert key.returncode == 5 and "ANTIGRAD_API_KEY" in key.stderr and "Traceback" not in key.stderr
     address = antigrad("127.0.0.1:port", "runs")
     assert address.returncode == 2 and "ANTIGRAD_URL" in address.stderr and "Traceback" not in address.stderr
+
+
+def test_address_and_key_may_stand_in_the_file_that_the_service_reads(tmp_path: Path) -> None:
+    with serving(tmp_path / "home", "--workers", "0", ANTIGRAD_API_KEY="right") as locked:
+        (tmp_path / ".env").write_text(f"ANTIGRAD_API_KEY=right\nANTIGRAD_URL=http://{locked}\n")
+        assert antigrad("", "runs", at=tmp_path).returncode == 0
+        assert antigrad("", "runs", at=tmp_path, ANTIGRAD_API_KEY="wrong").returncode == 5  # a variable comes first
 
 
 def test_a_wrong_key_is_told_from_a_wrong_request(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -145,3 +145,11 @@ def test_settings_that_cannot_work_together_are_refused(
 
 def test_a_shorter_lease_is_fine_where_writers_do_not_wait_for_one_another() -> None:
     assert Settings(lease_seconds=15, database_url=POSTGRES, _env_file=None).lease_seconds == 15
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("ANTIGRAD_LEASE_SECONDS=\n")
+    monkeypatch.setenv("ANTIGRAD_THREADS", "")
+    found = load()
+    assert (found.threads, found.lease_seconds) == (None, 30)
