@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
-from app.api.plots import Format, draw
+from app.api.plots import MEDIA_TYPES, Format, draw
 from app.api.problems import binary, nearest, problems
 from app.api.results import CurveAnswer
 from app.errors import Invalid, NotFound
@@ -103,4 +103,4 @@ def curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep) -> Streaming
 def curve_plot(run: RunDep, database: DatabaseDep, names: SeriesDep, format: Format) -> Response:
     thinned = {name: curves.thinned(database, run.id, name, 2000) for name in names}
     picture = draw(thinned, run.name or run.id, format)
-    return Response(picture, media_type={"png": "image/png", "svg": "image/svg+xml"}[format])
+    return Response(picture, media_type=MEDIA_TYPES[format])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.storage.curves import Series
 
 Format = Literal["png", "svg"]
+MEDIA_TYPES: dict[Format, str] = {"png": "image/png", "svg": "image/svg+xml"}
 
 TITLE = 60  # characters that fit
 UNITS = {"mse": "mse (target's units²)", "mae": "mae (target's units)", "mape": "mape (a fraction)"}

@@ -1,18 +1,21 @@
 """Optimizers side by side on a surface that one can see."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.api.contours import draw
 from app.api.entry_requests import OptimizerRequest, SurfaceRequest
-from app.api.problems import problems
+from app.api.plots import MEDIA_TYPES, Format
+from app.api.problems import binary, problems
 from app.api.strict import Strict
 from app.errors import Invalid, Malformed
 from app.learning.errors import InvalidChoice
-from app.learning.insight.surfaces import surface_from_json
-from app.learning.insight.trajectory import Spike, gaussian_noise, walk
+from app.learning.insight.surfaces import Surface, surface_from_json
+from app.learning.insight.trajectory import Path, Spike, gaussian_noise, walk
 from app.learning.optimizers import optimizer_from_json
 
 router = APIRouter(tags=["optimizers"], responses=problems(Invalid, Malformed))
@@ -101,12 +104,7 @@ class TrajectoryAnswer(BaseModel):
 def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
     """By the very optimizers that train networks, in either form; the same request has the same answer."""
     surface = surface_from_json(body.surface.model_dump(mode="json"))
-    noise = gaussian_noise(body.noise, body.steps, body.seed)
-    spike = None if body.spike is None else Spike(body.spike.step, body.spike.factor)
-    paths = []
-    for optimizer in (request.model_dump(mode="json") for request in body.optimizers):
-        path = walk(surface, body.start or surface.start, optimizer_from_json(optimizer), noise, spike)
-        paths.append(PathAnswer(optimizer=optimizer, **vars(path)))
+    paths = [PathAnswer(optimizer=optimizer, **vars(path)) for optimizer, path in _walked(body, surface)]
     about = SurfaceAnswer(
         name=surface.name,
         formula=surface.formula,
@@ -115,3 +113,25 @@ def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
         fields=asdict(surface),  # type: ignore[call-overload]
     )
     return TrajectoryAnswer(surface=about, paths=paths)
+
+
+@router.post("/optimizers/trajectory.{format}", summary="The same as a picture", response_class=Response,
+             responses=binary("image/png", "image/svg+xml"))  # fmt: skip
+def picture(body: TrajectoryRequest, format: Format) -> Response:
+    """The ways on the surface's contour lines, and beside them its value after each step."""
+    surface = surface_from_json(body.surface.model_dump(mode="json"))
+    paths: dict[str, Path] = {}
+    for optimizer, path in _walked(body, surface):
+        formulas = ", the lecture's" if optimizer.get("formulas") == "lecture" else ""
+        name = f"{optimizer['name']}{formulas}, lr {optimizer['lr']:g}"
+        paths[name if name not in paths else f"{name} ({len(paths) + 1})"] = path
+    drawn = draw(surface, paths, format)
+    return Response(drawn, media_type=MEDIA_TYPES[format])
+
+
+def _walked(body: TrajectoryRequest, surface: Surface) -> Iterator[tuple[dict[str, Any], Path]]:
+    """Each optimizer with every default filled in, and its way."""
+    noise = gaussian_noise(body.noise, body.steps, body.seed)
+    spike = None if body.spike is None else Spike(body.spike.step, body.spike.factor)
+    for optimizer in (request.model_dump(mode="json") for request in body.optimizers):
+        yield optimizer, walk(surface, body.start or surface.start, optimizer_from_json(optimizer), noise, spike)

@@ -129,3 +129,36 @@ def test_while_it_computes_others_are_answered(quick_client: TestClient) -> None
         return ended
 
     assert asyncio.run(both()) == ["health", "walk"]
+
+
+EVERYONE = [{"name": name} for name in OPTIMIZERS]
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_the_ways_are_drawn_on_every_surface(quick_client: TestClient, surface: str) -> None:
+    body = {"surface": surface, "steps": 30, "optimizers": [*EVERYONE, {"name": "sgd", "lr": 0.001}]}
+    answer = quick_client.post("/optimizers/trajectory.svg", json=body)
+    assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("image/svg+xml")
+    assert answer.text.count("<path") > 50
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"surface": "rosenbrock", "optimizers": [{"name": "sgd", "lr": 1e9}]},
+        {"surface": "quadratic", "start": [0, 0], "optimizers": [{"name": "sgd"}]},
+        {"surface": "himmelblau", "start": [1e6, -1e6], "steps": 1, "optimizers": [{"name": "adam"}, {"name": "adam"}]},
+    ],
+    ids=["diverges at once", "starts at the minimum", "starts far away, twice the same"],
+)
+def test_what_is_hard_to_draw_is_drawn(quick_client: TestClient, body: dict[str, Any]) -> None:
+    answer = quick_client.post("/optimizers/trajectory.png", json=body)
+    assert answer.status_code == 200 and answer.content.startswith(b"\x89PNG")
+
+
+def test_a_picture_refuses_what_the_numbers_refuse(quick_client: TestClient) -> None:
+    wrong = {"surface": "rosenbruck", "optimizers": [{"name": "sgd"}]}
+    as_numbers, as_picture = (quick_client.post(f"/optimizers/trajectory{kind}", json=wrong) for kind in ("", ".png"))
+    assert as_picture.status_code == as_numbers.status_code == 422
+    assert as_picture.json()["errors"] == as_numbers.json()["errors"]
+    assert quick_client.post("/optimizers/trajectory.gif", json=wrong).status_code == 422

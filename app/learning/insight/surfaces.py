@@ -21,7 +21,7 @@ class Surface(Protocol):
     name: ClassVar[str]
     formula: ClassVar[str]
     gradient_formula: ClassVar[str]
-    minimum: ClassVar[Point]  # where the value is 0
+    minimum: ClassVar[Point]  # where the value is 0; it may be so elsewhere too
     start: ClassVar[Point]  # where one usually begins
 
     def value(self, x: Number, y: Number) -> Number:
@@ -71,7 +71,117 @@ class Quadratic:
         return x, self.condition * y
 
 
-SURFACES: dict[str, type[Surface]] = {entry.name: entry for entry in (Rosenbrock, Quadratic)}
+@dataclass(frozen=True)
+class Ravine:
+    """The same bowl turned by 45°: no scaling of x and of y by themselves makes it round."""
+
+    name: ClassVar[str] = "ravine"
+    formula: ClassVar[str] = "f(x, y) = ½ (u² + κ v²),  u = (x + y)/√2,  v = (y − x)/√2"
+    gradient_formula: ClassVar[str] = "∇f = (u − κ v, u + κ v)/√2"
+    minimum: ClassVar[Point] = (0.0, 0.0)
+    start: ClassVar[Point] = (-8.0, -6.0)
+
+    condition: float = bounded(50.0, doc="κ: how much steeper it is across than along", ge=1, le=1e6)
+
+    def value(self, x: Number, y: Number) -> Number:
+        along, across = x + y, y - x
+        return (along * along + self.condition * (across * across)) / 4
+
+    def gradient(self, x: float, y: float) -> Point:
+        along, across = x + y, self.condition * (y - x)
+        return (along - across) / 2, (along + across) / 2
+
+
+@dataclass(frozen=True)
+class Saddle:
+    """Two valleys with a pass between them at (0, 0), where the gradient is 0 and nothing is reached."""
+
+    name: ClassVar[str] = "saddle"
+    formula: ClassVar[str] = "f(x, y) = ½ x² + ¼ (y² − 1)²"
+    gradient_formula: ClassVar[str] = "∇f = (x, y (y² − 1))"
+    minimum: ClassVar[Point] = (0.0, 1.0)
+    start: ClassVar[Point] = (2.0, 0.001)
+
+    def value(self, x: Number, y: Number) -> Number:
+        off = y * y - 1
+        return x * x / 2 + off * off / 4
+
+    def gradient(self, x: float, y: float) -> Point:
+        return x, y * (y * y - 1)
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """A funnel in a plain: far from it the gradient says where to go, and is next to nothing."""
+
+    name: ClassVar[str] = "plateau"
+    formula: ClassVar[str] = "f(x, y) = 1 − 1/(1 + x² + y²)"
+    gradient_formula: ClassVar[str] = "∇f = (2 x, 2 y)/(1 + x² + y²)²"
+    minimum: ClassVar[Point] = (0.0, 0.0)
+    start: ClassVar[Point] = (4.0, 3.0)
+
+    def value(self, x: Number, y: Number) -> Number:
+        return 1 - 1 / (1 + x * x + y * y)
+
+    def gradient(self, x: float, y: float) -> Point:
+        below = 1 + x * x + y * y
+        return 2 * x / below / below, 2 * y / below / below
+
+
+@dataclass(frozen=True)
+class Beale:
+    """Flat towards the axes, with steep corners: Beale 1958, in the form of Moré, Garbow and Hillstrom 1981, problem 5,
+    https://doi.org/10.1145/355934.355936."""
+
+    name: ClassVar[str] = "beale"
+    formula: ClassVar[str] = "f(x, y) = (1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²"
+    gradient_formula: ClassVar[str] = "∇f = Σ 2 rₖ · (yᵏ − 1, k x yᵏ⁻¹),  rₖ = cₖ − x (1 − yᵏ)"
+    minimum: ClassVar[Point] = (3.0, 0.5)
+    start: ClassVar[Point] = (1.0, 1.0)
+
+    def value(self, x: Number, y: Number) -> Number:
+        first, second, third = (c - x * (1 - power) for c, power in self._terms(y))
+        return first * first + second * second + third * third
+
+    def gradient(self, x: float, y: float) -> Point:
+        along_x = along_y = 0.0
+        slope = 1.0  # k yᵏ⁻¹
+        for k, (c, power) in enumerate(self._terms(y), start=1):
+            residual = c - x * (1 - power)
+            along_x += 2 * residual * (power - 1)
+            along_y += 2 * residual * x * slope
+            slope = (k + 1) * power
+        return along_x, along_y
+
+    @staticmethod
+    def _terms(y: Number) -> tuple[tuple[float, Number], ...]:
+        """Each residual's constant, and the power of y in it."""
+        return (1.5, y), (2.25, y * y), (2.625, y * y * y)
+
+
+@dataclass(frozen=True)
+class Himmelblau:
+    """Four valleys of the same depth: where one ends follows from where one starts. Himmelblau 1972, Applied Nonlinear
+    Programming."""
+
+    name: ClassVar[str] = "himmelblau"
+    formula: ClassVar[str] = "f(x, y) = (x² + y − 11)² + (x + y² − 7)²"
+    gradient_formula: ClassVar[str] = "∇f = (4 x a + 2 b, 2 a + 4 y b),  a = x² + y − 11,  b = x + y² − 7"
+    minimum: ClassVar[Point] = (3.0, 2.0)
+    start: ClassVar[Point] = (0.0, 0.0)
+
+    def value(self, x: Number, y: Number) -> Number:
+        a, b = x * x + y - 11, x + y * y - 7
+        return a * a + b * b
+
+    def gradient(self, x: float, y: float) -> Point:
+        a, b = x * x + y - 11, x + y * y - 7
+        return 4 * x * a + 2 * b, 2 * a + 4 * y * b
+
+
+SURFACES: dict[str, type[Surface]] = {
+    entry.name: entry for entry in (Rosenbrock, Quadratic, Ravine, Saddle, Plateau, Beale, Himmelblau)
+}
 
 
 def surface_from_json(stored: dict[str, Any]) -> Surface:

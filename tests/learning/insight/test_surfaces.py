@@ -16,7 +16,8 @@ def test_its_gradient_by_hand_is_autograds(surface: Surface, x: float, y: float)
     value = surface.value(at[0], at[1])
     assert surface.value(x, y) == pytest.approx(value.item(), rel=1e-12)
     (gradient,) = torch.autograd.grad(value, at)
-    assert surface.gradient(x, y) == pytest.approx(gradient.tolist(), rel=1e-12, abs=1e-12)
+    rounding = 1e-12 * (1 + value.item())  # terms as large as the value may cancel
+    assert surface.gradient(x, y) == pytest.approx(gradient.tolist(), rel=1e-12, abs=rounding)
 
 
 @pytest.mark.parametrize("surface", EVERY_SURFACE, ids=repr)
@@ -35,4 +36,4 @@ def test_the_condition_of_a_quadratic_is_that_of_its_second_derivatives() -> Non
 
 @pytest.mark.parametrize("surface", EVERY_SURFACE, ids=repr)
 def test_what_is_too_large_is_infinite_and_raises_nothing(surface: Surface) -> None:
-    assert surface.value(1e200, 1e200) == float("inf")
+    assert surface.value(1e200, 1e200) == (1 if surface.name == "plateau" else float("inf"))
