@@ -56,6 +56,29 @@ def draw(series: dict[str, Series], title: str, format: Format) -> bytes:
     return file.getvalue()
 
 
+def draw_together(series: dict[str, Series], title: str, format: Format) -> bytes:
+    """The same series of several runs, by what to call them: what is noisy as a thin line, its running mean over it."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel="step", ylabel=metric_of(title))
+    axes.grid(alpha=0.3)
+    figure.suptitle(title)
+    for number, (name, points) in enumerate(series.items()):
+        finite = points[np.isfinite(points.values)]
+        color, window = f"C{number}", max(1, len(finite.steps) // 50)
+        if window > 1:
+            axes.plot(finite.steps, finite.values, color=color, linewidth=0.5, alpha=0.3)
+        smooth = (
+            np.convolve(finite.values, np.full(window, 1 / window), "valid") if len(finite.steps) else finite.values
+        )
+        axes.plot(finite.steps[window - 1 :], smooth, color=color, linewidth=1.5, label=name)
+    if series:
+        figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+    file = io.BytesIO()
+    figure.savefig(file, format=format, dpi=110)
+    return file.getvalue()
+
+
 def metric_of(name: str) -> str:
     return name.rpartition(".")[2]
 

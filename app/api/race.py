@@ -1,0 +1,151 @@
+"""Optimizers side by side on a network and data of one's own: one start, the same batches, a run for each."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from app.api.answers import RunAnswer
+from app.api.deps import DatabaseDep, FilesDep
+from app.api.entry_requests import OptimizerRequest
+from app.api.plots import MEDIA_TYPES, Format, draw_together
+from app.api.problems import binary, problems
+from app.api.requests import RunRequest
+from app.api.resolution import environment, resolve
+from app.api.runs import Key, described_all
+from app.api.strict import Strict
+from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
+from app.learning.errors import InvalidChoice
+from app.storage import curves, datasets, keys, runs
+from app.storage.database import database_now
+from app.storage.ids import new_id
+from app.storage.tables import Run
+
+router = APIRouter(prefix="/optimizers/race", tags=["optimizers"], responses=problems(Invalid))
+
+MOST = 50  # with runs that repeat one of them
+POINTS = 2000  # of each curve, as many as a picture shows
+RACE, LANE = "race", "lane"  # the tags of its runs
+
+
+class RaceRequest(Strict):
+    """What is trained, and by whom."""
+
+    run: RunRequest = Field(description="as for POST /runs; each of the optimizers takes the place of its own")
+    optimizers: list[OptimizerRequest] = Field(min_length=2, max_length=8)
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "run": {"dataset": "notmnist", "stop": {"max_epochs": 5}},
+                    "optimizers": [{"name": "sgd", "lr": 0.1}, {"name": "momentum", "lr": 0.05}, {"name": "adam"}],
+                }
+            ]
+        }
+    )
+
+
+class RaceAnswer(BaseModel):
+    """The runs in the order of the optimizers; each is a run like any other, tagged `race:<id>`."""
+
+    id: str = Field(examples=["race_01k9zj4c2m8s0q1v5w7x3y6t4a"])
+    runs: list[RunAnswer]
+    links: dict[str, str] = Field(examples=[{"curve": "/optimizers/race/race_01k9zj4c2m8s0q1v5w7x3y6t4a/curve.png"}])
+
+
+@router.post("", summary="Train the same network with several optimizers", status_code=202,
+             responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
+def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Response, key: Key = None) -> RaceAnswer:
+    """The seed is the same for all, and so are the weights at the start and every batch. All are queued, or none."""
+    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+
+    def find() -> RaceAnswer | None:
+        if key is None:
+            return None
+        with database.read() as db:
+            first = keys.run_made_by(db, key, digest)
+            if first is None:
+                return None
+            if RACE not in first.tags:
+                raise Invalid("this Idempotency-Key was used for a run; send a new key for a new request")
+            response.status_code = 200
+            return _answer(db, first.tags[RACE])
+
+    def create() -> RaceAnswer:
+        with database.read() as db:
+            dataset = datasets.get(db, body.run.dataset)
+        id = new_id(RACE)
+        resolved = []
+        for lane, optimizer in enumerate(body.optimizers, start=1):
+            tags = body.run.tags | {RACE: id, LANE: str(lane)}
+            changes = {"optimizer": optimizer, "tags": tags, "name": body.run.name or optimizer.name}
+            with _below_run():
+                resolved.append(resolve(body.run.model_copy(update=changes), dataset, files))
+        with database.write() as db:
+            datasets.hold(db, dataset.id)
+            known = {"task": dataset.about["task"], "environment": environment(dataset)}
+            made = [runs.create(db, request=request, warnings=warnings, **known) for request, warnings in resolved]
+            if key is not None:
+                keys.remember(db, key, digest, run=made[0].id)
+            return _answer(db, id)
+
+    return keys.once(find, create)
+
+
+@router.get("/{id}", summary="The runs of a race", responses=problems(NotFound))
+def get_race(id: str, database: DatabaseDep) -> RaceAnswer:
+    with database.read() as db:
+        return _answer(db, id)
+
+
+@router.get("/{id}/curve.{format}", summary="Their curves in one picture", response_class=Response,
+            responses=binary("image/png", "image/svg+xml") | problems(NotFound))  # fmt: skip
+def race_curve(
+    id: str,
+    format: Format,
+    database: DatabaseDep,
+    series: Annotated[
+        str,
+        Query(pattern=r"^(train|validation)\.[a-z_]+$", description="train.loss: of each step, with a running mean"),
+    ] = "train.loss",
+) -> Response:
+    with database.read() as db:
+        found = {run.id: label(run) for run in _runs(db, id)}
+    drawn = {name: curves.thinned(database, run, series, POINTS) for run, name in found.items()}
+    return Response(draw_together(drawn, series, format), media_type=MEDIA_TYPES[format])
+
+
+@contextmanager
+def _below_run() -> Iterator[None]:
+    """What is refused is a field of `run`, and not of the body."""
+    try:
+        yield
+    except Invalid as error:
+        below = [FieldError(f"/run{field.pointer}", field.detail) for field in error.errors]
+        raise Invalid(error.detail, below) from error
+    except InvalidChoice as error:
+        raise InvalidChoice(f"/run{error.pointer}", error.detail) from error
+
+
+def label(run: Run) -> str:
+    optimizer = run.request["optimizer"]
+    formulas = ", the lecture's" if optimizer.get("formulas") == "lecture" else ""
+    return f"{run.tags.get(LANE)}: {optimizer['name']}{formulas}, lr {optimizer['lr']:g}"
+
+
+def _runs(db: Session, id: str) -> list[Run]:
+    """Those that are not deleted, in the order of the optimizers, and what repeats one of them. Raises NotFound."""
+    found = runs.page(db, runs.matching(database_now(), tag=f"{RACE}:{id}"), MOST, None)
+    if not found:
+        raise NotFound(f"no race has the id {id!r}")
+    return sorted(found, key=lambda run: (int(run.tags.get(LANE, 0)), run.id))
+
+
+def _answer(db: Session, id: str) -> RaceAnswer:
+    links = {"curve": f"/optimizers/race/{id}/curve.png"}
+    return RaceAnswer(id=id, runs=described_all(db, _runs(db, id)), links=links)
