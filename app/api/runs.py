@@ -26,6 +26,8 @@ from app.api.results import (
     RegressionEvaluation,
 )
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
+from app.learning.architecture import without_output_layer
+from app.learning.export import layers_from_json, layers_to_json
 from app.learning.presets import under
 from app.serving.lookups import Lookups
 from app.storage import datasets, keys, runs
@@ -241,6 +243,9 @@ def again(
 ) -> RunAnswer:
     with database.read() as db:
         old = runs.get(db, id).request
+    if changes.keys() & {"loss", "dataset"} and "model" not in changes:  # the output layer follows from them
+        layers = without_output_layer(layers_from_json(old["model"]["layers"]))
+        old = old | {"model": {"layers": layers_to_json(layers)}}
     return enqueue(database, files, RunRequest.model_validate(_merged(RunRequest, old, changes, "")), key, response)
 
 

@@ -36,6 +36,12 @@ def with_output_layer(layers: list[Layer], outputs: int) -> list[Layer]:
     return [*layers, Linear(units=outputs)]
 
 
+def without_output_layer(layers: list[Layer]) -> list[Layer]:
+    """The layers without an output layer as `with_output_layer` appends it: for data or a loss that want another."""
+    last = layers[-1]
+    return layers[:-1] if isinstance(last, Linear) and last == Linear(units=last.units) else layers
+
+
 def walk(layers: list[Layer], pointer: str = "/model/layers") -> Iterator[tuple[str, Layer]]:
     """Every layer with a pointer to it, those within others too; a block's layers once for each time it repeats.
 

@@ -86,6 +86,10 @@ def test_two_classes_from_one_output(client: TestClient, workers: Workers) -> No
             chances.values()
         )
 
+    other = client.post(f"/runs/{run}/again", json={"loss": "cross_entropy"}).json()["request"]["model"]["layers"]
+    assert [(layer["type"], layer.get("units")) for layer in other[-1:]] == [("linear", 2)]  # it follows from the loss
+    assert other[:-1] == found["request"]["model"]["layers"][:-1]
+
     surest = max(item["probability"] for answer in answers for item in answer["top"] if item["label"] == "B")
     threshold = (1 + surest) / 2  # no picture is sure enough to be a B
     careful = queue(client, request | {"loss": {"name": "binary_cross_entropy", "threshold": threshold}})

@@ -7,7 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from app.learning.architecture import MAX_LAYERS, build, count_parameters, parameter_groups, rows, with_output_layer
+from app.learning.architecture import (
+    MAX_LAYERS,
+    build,
+    count_parameters,
+    parameter_groups,
+    rows,
+    with_output_layer,
+    without_output_layer,
+)
 from app.learning.errors import InvalidChoice
 from app.learning.export import layers_from_json, layers_to_json
 from app.learning.layers import LAYERS, Layer, Linear, Normal, ReLU
@@ -102,6 +110,13 @@ def test_an_output_layer_that_is_there_is_taken_with_at_most_one_softmax_behind_
     assert with_output_layer([Linear(10), Softmax(), Softmax()], 10)[-1] == Linear(10)
     assert with_output_layer([Linear(10), ReLU()], 10)[-1] == Linear(10)
     assert with_output_layer([Linear(10)], 2) == [Linear(10), Linear(2)]
+
+
+def test_an_output_layer_that_may_have_been_appended_can_be_replaced() -> None:
+    hidden: list[Layer] = [Linear(8), ReLU()]
+    assert without_output_layer(with_output_layer(hidden, 10)) == hidden
+    for own in ([*hidden, Linear(10, bias=False)], [*hidden, Linear(10), Softmax()]):
+        assert without_output_layer(with_output_layer(own, 10)) == own
 
 
 @pytest.mark.parametrize(
