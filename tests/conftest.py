@@ -1,8 +1,6 @@
 """A service of its own for each test: a fresh home, an empty database, the real app, real worker processes."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
+from tests.forked import Forked, Nursery
 from tests.object_store import ObjectStore
 from tests.postgres import Postgres
 
@@ -57,11 +56,11 @@ def quick_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClien
 class Workers:
     """Worker processes over one service's database; all are ended with the test."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.started: list[subprocess.Popen[bytes]] = []
+    def __init__(self, settings: Settings, nursery: Nursery) -> None:
+        self.settings, self.nursery = settings, nursery
+        self.started: list[Forked] = []
 
-    def start(self, *, checkpoint: float = 0.2) -> subprocess.Popen[bytes]:
+    def start(self, *, checkpoint: float = 0.2) -> Forked:
         """One more worker."""
         environment = os.environ | {
             "ANTIGRAD_HOME": str(self.settings.home),
@@ -70,25 +69,30 @@ class Workers:
             "ANTIGRAD_HEARTBEAT_SECONDS": "1",
             "ANTIGRAD_CHECKPOINT_SECONDS": str(checkpoint),
         }
-        command = [sys.executable, "-m", "worker", "--until-stdin-closes"]
-        self.started.append(subprocess.Popen(command, stdin=subprocess.PIPE, env=environment))
+        self.started.append(self.nursery.start(environment))
         return self.started[-1]
 
     def stop(self) -> None:
         for process in self.started:
-            assert process.stdin is not None
             process.stdin.close()
         for process in self.started:
             process.wait(30)
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
 @pytest.fixture
-def workers(client: TestClient, settings: Settings) -> Iterator[Workers]:
-    workers = Workers(settings)
+def workers(client: TestClient, settings: Settings, nursery: Nursery) -> Iterator[Workers]:
+    workers = Workers(settings, nursery)
     yield workers
     workers.stop()
 
 
 @pytest.fixture
-def worker(workers: Workers) -> subprocess.Popen[bytes]:
+def worker(workers: Workers) -> Forked:
     return workers.start()

@@ -11,6 +11,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.chaos.test_kills import REQUEST, outcome, until_step
 from tests.conftest import Workers
+from tests.forked import Nursery
 from tests.test_main_job import ended
 
 
@@ -20,7 +21,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_backup_of_a_running_service_is_a_working_copy(
-    client: TestClient, settings: Settings, workers: Workers, tmp_path: Path
+    client: TestClient, settings: Settings, workers: Workers, tmp_path: Path, nursery: Nursery
 ) -> None:
     workers.start()
     finished = client.post("/runs", json=REQUEST).json()["id"]
@@ -33,7 +34,7 @@ def test_a_backup_of_a_running_service_is_a_working_copy(
 
     copy = Settings(home=tmp_path / "restored", checkpoint_seconds=0.2, _env_file=None)
     restore(copy, tmp_path / "copy.tar")
-    others = Workers(copy)
+    others = Workers(copy, nursery)
     with TestClient(create_app(copy)) as restored:
         assert outcome(restored, finished) == outcome(client, finished)
         image = restored.get("/datasets/digits/images/3.png").content

@@ -1,10 +1,9 @@
 """The path that a user takes, with its real parts."""
 
-import subprocess
-
 from fastapi.testclient import TestClient
 
 from tests.contract.test_example import PROGRESS
+from tests.forked import Forked
 
 
 def ended(client: TestClient, run: str) -> dict:
@@ -15,7 +14,7 @@ def ended(client: TestClient, run: str) -> dict:
     raise AssertionError(found)
 
 
-def test_letters_are_learnt_and_a_picture_is_classified(client: TestClient, worker: subprocess.Popen[bytes]) -> None:
+def test_letters_are_learnt_and_a_picture_is_classified(client: TestClient, worker: Forked) -> None:
     answer = client.post("/runs", json={"dataset": "notmnist", "stop": {"max_epochs": 5}})
     assert answer.status_code == 202
     run = ended(client, answer.json()["id"])

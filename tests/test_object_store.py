@@ -17,6 +17,7 @@ from tests.api.test_datasets import settled, upload
 from tests.chaos.test_kills import children, outcome, until_step
 from tests.conftest import Workers
 from tests.datasets.archives import letters, zipped
+from tests.forked import Nursery
 from tests.object_store import ObjectStore
 from tests.postgres import Postgres
 from tests.test_doctor import doctor
@@ -38,8 +39,8 @@ def settings(tmp_path: Path, postgres: Postgres, bucket: str) -> Settings:
 
 
 @pytest.fixture
-def workers(client: TestClient, settings: Settings, tmp_path: Path) -> Iterator[Workers]:
-    workers = Workers(settings.model_copy(update={"home": tmp_path / "elsewhere"}))
+def workers(client: TestClient, settings: Settings, nursery: Nursery, tmp_path: Path) -> Iterator[Workers]:
+    workers = Workers(settings.model_copy(update={"home": tmp_path / "elsewhere"}), nursery)
     yield workers
     workers.stop()
 

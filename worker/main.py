@@ -40,6 +40,19 @@ class WarmServerDied(RuntimeError):
     """The process from which children are forked has ended."""
 
 
+def start_warm_server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    """The process from which children are forked, and the socket to it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker.warm", str(theirs.fileno())],
+        pass_fds=[theirs.fileno()],
+        stdin=subprocess.DEVNULL,
+        env=PASSIVE | os.environ,
+    )
+    theirs.close()
+    return ours, process
+
+
 class Worker:
     """One worker process. Everything happens in one loop, so nothing can die beside it unseen."""
 
@@ -54,15 +67,7 @@ class Worker:
         self.children: dict[str, Child] = {}
         self.places: dict[Kind, int] = {"train": concurrency, "import": 1}  # neither waits for the other
         self.stopping = False
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.warm = ours
-        self.warm_process = subprocess.Popen(
-            [sys.executable, "-m", "worker.warm", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env=PASSIVE | os.environ,
-        )
-        theirs.close()
+        self.warm, self.warm_process = start_warm_server()
         self.warm.send(json.dumps(self._same_for_all_jobs()).encode())
 
     def _same_for_all_jobs(self) -> dict[str, Any]:

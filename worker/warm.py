@@ -57,7 +57,7 @@ def serve(worker: socket.socket) -> None:
         if wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
-            for pid, code in _ended():
+            for pid, code in ended_children():
                 if pid in children:
                     worker.send(json.dumps({"key": children.pop(pid), "exit": code}).encode())
                 elif spare is not None and pid == spare.pid:  # the next job has one of its own, and may say why
@@ -92,7 +92,8 @@ def warm_up(settings: dict[str, Any]) -> None:
     split(np.arange(10) % 2, validation=0.2, test=0.2, seed=0, stratify=True)
 
 
-def _ended() -> list[tuple[int, int]]:
+def ended_children() -> list[tuple[int, int]]:
+    """This process's children that have ended, and how: an exit status, or a signal as a negative number."""
     found = []
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:

@@ -1,12 +1,12 @@
 """`/predict?background=`: what lies under transparency and beside a picture that was made to fit."""
 
 import io
-import subprocess
 
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from tests.api.test_runs import SMALL, queue
+from tests.forked import Forked
 from tests.test_main_job import ended
 
 
@@ -16,9 +16,7 @@ def png(picture: Image.Image) -> bytes:
     return data.getvalue()
 
 
-def test_what_is_transparent_or_missing_is_of_the_colour_that_is_asked_for(
-    client: TestClient, worker: subprocess.Popen[bytes]
-) -> None:
+def test_what_is_transparent_or_missing_is_of_the_colour_that_is_asked_for(client: TestClient, worker: Forked) -> None:
     run = queue(client, SMALL)
     assert ended(client, run)["status"] == "succeeded"
 

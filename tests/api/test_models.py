@@ -1,19 +1,19 @@
 """A name points at a run, is pointed at another one, and back."""
 
-import subprocess
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.test_runs import SMALL, queue
+from tests.forked import Forked
 from tests.test_main_job import ended
 
 ZEROS = {"instances": [[0] * 784]}
 
 
 @pytest.fixture
-def runs(client: TestClient, worker: subprocess.Popen[bytes]) -> list[str]:
+def runs(client: TestClient, worker: Forked) -> list[str]:
     found = [queue(client, SMALL | {"seed": seed}) for seed in range(2)]
     assert [ended(client, run)["status"] for run in found] == ["succeeded", "succeeded"]
     return found

@@ -1,7 +1,6 @@
 """What is sent is prepared as the training's pictures were, and what was done to it can be asked."""
 
 import io
-import subprocess
 
 import numpy as np
 import pytest
@@ -11,13 +10,14 @@ from PIL import Image, ImageOps
 from app.storage.database import Database
 from app.storage.files import Files
 from tests.api.test_runs import SMALL, queue
+from tests.forked import Forked
 from tests.test_main_job import ended
 
 PNG = {"Content-Type": "image/png"}
 
 
 @pytest.fixture
-def run(client: TestClient, worker: subprocess.Popen[bytes]) -> str:
+def run(client: TestClient, worker: Forked) -> str:
     found = queue(client, SMALL)
     assert ended(client, found)["status"] == "succeeded"
     return found
@@ -71,9 +71,7 @@ def test_the_preprocessing_is_named_when_asked_for_and_gives_the_same_by_hand(cl
     assert named["predictions"][0]["logits"] == pytest.approx(by_hand, rel=1e-5, abs=1e-6)
 
 
-def test_a_network_that_diverged_says_so_and_guesses_nothing(
-    client: TestClient, worker: subprocess.Popen[bytes]
-) -> None:
+def test_a_network_that_diverged_says_so_and_guesses_nothing(client: TestClient, worker: Forked) -> None:
     run = queue(client, SMALL | {"optimizer": {"name": "sgd", "lr": 1e9}, "stop": {"max_epochs": 50}})
     assert ended(client, run)["stop_reason"] == "diverged"
     answer = client.post("/predict", params={"run": run}, json={"instances": [[255] * 784]})

@@ -1,11 +1,11 @@
 """The same network and data, an optimizer a run."""
 
-import subprocess
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.forked import Forked
 from tests.test_main_job import ended
 
 RUN: dict[str, Any] = {
@@ -23,7 +23,7 @@ def start(client: TestClient, **body: Any) -> dict[str, Any]:
     return answer.json()
 
 
-def test_all_start_alike_and_each_goes_its_own_way(client: TestClient, worker: "subprocess.Popen[bytes]") -> None:
+def test_all_start_alike_and_each_goes_its_own_way(client: TestClient, worker: Forked) -> None:
     race = start(client)
     found = [ended(client, run["id"]) for run in race["runs"]]
     assert [run["status"] for run in found] == ["succeeded"] * 3

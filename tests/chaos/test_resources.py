@@ -15,6 +15,7 @@ from tests.api.test_datasets import settled, upload
 from tests.chaos.test_kills import REQUEST, outcome, until_step
 from tests.conftest import Workers
 from tests.datasets.archives import letters, zipped
+from tests.forked import Nursery
 from tests.object_store import ObjectStore
 from tests.postgres import Postgres
 from tests.processes import family
@@ -49,10 +50,12 @@ def own_postgres() -> Iterator[Postgres]:
     server.close()
 
 
-def test_a_database_that_goes_away_for_a_while_costs_no_step(own_postgres: Postgres, tmp_path: Path) -> None:
+def test_a_database_that_goes_away_for_a_while_costs_no_step(
+    own_postgres: Postgres, nursery: Nursery, tmp_path: Path
+) -> None:
     url = own_postgres.new_database()
     settings = Settings(home=tmp_path / "home", database_url=url, checkpoint_seconds=0.2, _env_file=None)
-    workers = Workers(settings)
+    workers = Workers(settings, nursery)
     with TestClient(create_app(settings)) as client:
         try:
             workers.start()
@@ -87,9 +90,9 @@ def shared(tmp_path: Path, postgres: Postgres, object_store: ObjectStore) -> Set
 
 
 def test_an_object_store_that_goes_away_for_a_while_costs_no_step(
-    shared: Settings, object_store: ObjectStore, tmp_path: Path
+    shared: Settings, object_store: ObjectStore, tmp_path: Path, nursery: Nursery
 ) -> None:
-    workers = Workers(shared.model_copy(update={"home": tmp_path / "elsewhere"}))
+    workers = Workers(shared.model_copy(update={"home": tmp_path / "elsewhere"}), nursery)
     with TestClient(create_app(shared)) as client:
         try:
             worker = workers.start()
@@ -136,9 +139,9 @@ def test_an_object_store_that_goes_away_for_a_while_costs_no_step(
 
 
 def test_a_run_whose_worker_dies_while_the_store_is_away_goes_on_when_it_is_back(
-    shared: Settings, object_store: ObjectStore
+    shared: Settings, object_store: ObjectStore, nursery: Nursery
 ) -> None:
-    workers = Workers(shared)
+    workers = Workers(shared, nursery)
     with TestClient(create_app(shared)) as client:
         try:
             worker = workers.start()
@@ -163,8 +166,10 @@ def test_a_run_whose_worker_dies_while_the_store_is_away_goes_on_when_it_is_back
             workers.stop()
 
 
-def test_what_waits_for_a_store_that_is_away_can_be_cancelled(shared: Settings, object_store: ObjectStore) -> None:
-    workers = Workers(shared.model_copy(update={"home": shared.home.parent / "elsewhere"}))
+def test_what_waits_for_a_store_that_is_away_can_be_cancelled(
+    shared: Settings, object_store: ObjectStore, nursery: Nursery
+) -> None:
+    workers = Workers(shared.model_copy(update={"home": shared.home.parent / "elsewhere"}), nursery)
     with TestClient(create_app(shared)) as client:
         try:
             run = client.post("/runs", json=REQUEST).json()["id"]
