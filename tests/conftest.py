@@ -76,7 +76,7 @@ class Workers:
         for process in self.started:
             process.stdin.close()
         for process in self.started:
-            process.wait(30)
+            process.wait(120)
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def serving(home: Path, *options: str, **variables: str) -> Iterator[str]:
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port), *options]
     process = subprocess.Popen(command, env=environment)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 150
         while True:
             try:
                 httpx.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
@@ -62,7 +62,7 @@ def serving(home: Path, *options: str, **variables: str) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 @pytest.fixture(scope="module")

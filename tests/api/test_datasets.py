@@ -30,7 +30,7 @@ def upload(client: TestClient, name: str, archive: bytes, **headers: str) -> htt
 
 
 def settled(client: TestClient, name: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while (found := client.get(f"/datasets/{name}").json())["status"] == "importing":
         assert time.monotonic() < deadline, found
         time.sleep(0.02)
