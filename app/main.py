@@ -21,6 +21,7 @@ from app.api import (
     problems,
     race,
     runs,
+    trace,
     trajectory,
     uploads,
 )
@@ -43,6 +44,7 @@ ROUTES = (
     uploads,
     models,
     architectures,
+    trace,
     entries,
     trajectory,
     race,

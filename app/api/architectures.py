@@ -3,32 +3,71 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import nn
 
 from app.api.answers import Warned
+from app.api.deps import DatabaseDep, FilesDep, RunDep
+from app.api.entry_requests import OptimizerRequest
 from app.api.problems import nearest, problems
 from app.api.requests import ModelRequest
+from app.api.resolution import examples_to_learn_from
+from app.api.results import Number, number
 from app.api.strict import Strict
 from app.errors import Invalid, Malformed, NotFound
 from app.learning.architecture import rows, spread, with_output_layer
-from app.learning.export import layers_from_json
-from app.learning.insight.warnings import of_architecture
+from app.learning.export import from_safetensors, layers_from_json
+from app.learning.insight.chains import Chain, Stack, as_one_layer, chains, modules_of_chains, stacks
+from app.learning.insight.memory import memory
+from app.learning.insight.warnings import MOST_PARAMETERS, of_architecture
+from app.learning.layers import Layer, Shape
+from app.learning.layers.structure import counted
+from app.learning.losses import MSE, CrossEntropy
+from app.learning.optimizers import optimizer_from_json
 from app.learning.presets import PRESETS, Preset
+from app.storage import datasets
 
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 
-MOST_PARAMETERS = 10**9 - 1  # nothing is allocated
 Side = Annotated[int, Field(ge=1, le=100_000)]
+MOST_NUMBERS = 250_000  # of a matrix in an answer
 
 
 class InspectRequest(Strict):
-    """A network, and what goes into it and comes out."""
+    """A network, what goes into it and comes out, and how it would be trained."""
 
     model: ModelRequest = Field(default_factory=ModelRequest)
     input_shape: list[Side] = Field(
         [1, 28, 28], min_length=1, max_length=3, description="channels, height, width; or the columns of a table"
     )
     outputs: int = Field(10, ge=1, le=10**6, description="classes, or 1 for a regression")
+    batch_size: int = Field(128, ge=1, le=10**7, description="examples at once: what is kept grows with them")
+    optimizer: OptimizerRequest = Field(
+        {"name": "adam"}, validate_default=True, description="it keeps up to two numbers beside each parameter"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_preset(cls, sent: Any) -> Any:
+        """A preset's batch and optimizer where the request does not say."""
+        if isinstance(sent, dict) and isinstance(model := sent.get("model"), dict):
+            preset = PRESETS.get(name) if isinstance(name := model.get("preset"), str) else None
+            recipe = {} if preset is None else dict(preset.request)
+            return {key: recipe[key] for key in ("batch_size", "optimizer") if recipe.get(key, "full") != "full"} | sent
+        return sent
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": {"layers": [{"type": "linear", "units": 256}, {"type": "relu"}]},
+                    "input_shape": [1, 28, 28],
+                    "outputs": 10,
+                    "batch_size": 128,
+                }
+            ]
+        }
+    )
 
 
 class Row(BaseModel):
@@ -44,21 +83,97 @@ class Total(BaseModel):
     multiply_adds: int = Field(description="for one example", examples=[203_264])
 
 
+class MemoryAnswer(BaseModel):
+    """In bytes, of float32. A training takes the first four together, a prediction the first and the last."""
+
+    parameters: int = Field(examples=[814_120])
+    gradients: int = Field(description="of what is trainable", examples=[814_120])
+    optimizer_state: int = Field(examples=[1_628_240])
+    saved_for_backward: int = Field(
+        description="what is kept of a batch on its way through, until the gradients come back", examples=[532_480]
+    )
+    inference: int = Field(
+        description="the batch, and the most that lives beside it at once when nothing is kept", examples=[663_552]
+    )
+
+
+class LinearStack(BaseModel):
+    """Linear layers with nothing nonlinear between them, and the one layer Y = XW + b that they are."""
+
+    pointers: list[str] = Field(examples=[["/model/layers/0", "/model/layers/1"]])
+    input_shape: list[int] = Field(examples=[[2]])
+    output_shape: list[int] = Field(description="a shape of pictures is flattened in W and b", examples=[[2]])
+    parameters: int = Field(description="of all of them", examples=[17])
+    numbers: int = Field(description="of W and b", examples=[6])
+    weight: list[list[Number]] | None = Field(
+        None, description="W, a row an input; of a trained run, up to 250,000 numbers", examples=[[[0.5, 1], [2, 0]]]
+    )
+    bias: list[Number] | None = Field(None, description="b, one an output", examples=[[0.5, 0.25]])
+
+
 class Inspection(BaseModel):
     """Each layer from the input to the output: a block's as often as it repeats."""
 
     layers: list[Row]
     total: Total
+    memory: MemoryAnswer
+    linear_stacks: list[LinearStack]
     warnings: list[Warned]
 
 
 @router.post("/architectures/inspect", summary="What a network comes to", responses=problems(Malformed))
 def inspect(body: InspectRequest) -> Inspection:
-    """Shapes, parameters and products by layer, and what a teacher would say. Nothing is allocated."""
-    written = layers_from_json(body.model.model_dump(mode="json")["layers"])
+    """Shapes, parameters, products and bytes, and what a teacher would say. Nothing is allocated."""
+    written, shape = layers_from_json(body.model.model_dump(mode="json")["layers"]), tuple(body.input_shape)
     layers = with_output_layer(written, body.outputs)
-    appended = f"/model/layers/{len(written)}"
-    found = [
+    optimizer = optimizer_from_json(body.optimizer.model_dump(mode="json"))
+    loss = CrossEntropy() if body.outputs > 1 else MSE()
+    return Inspection(
+        layers=_rows(layers, shape, written=len(written)),
+        total=_total(layers, shape),
+        memory=MemoryAnswer(**vars(memory(layers, shape, body.batch_size, optimizer, MOST_PARAMETERS))),
+        linear_stacks=[_stack(stack) for chain in _chains(layers, shape) for stack in stacks(chain)],
+        warnings=[Warned(**vars(warning)) for warning in of_architecture(layers, shape, loss, body.batch_size)],
+    )
+
+
+@router.get("/runs/{id}/architecture", summary="What a run's network comes to", responses=problems(NotFound))
+def architecture(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspection:
+    """As POST /architectures/inspect, with the run's own warnings. Of one that has been trained, linear layers with
+    nothing between them come with the one matrix and bias that they are: their outputs are equal to 1e-6."""
+    with database.read() as db:
+        about = datasets.get(db, run.request["dataset"]).about
+    layers, shape = layers_from_json(run.request["model"]["layers"]), tuple(about["shape"])
+    batch_size = run.request["batch_size"]
+    if batch_size == "full":
+        batch_size = examples_to_learn_from(files, f"datasets/{run.dataset}", **run.request["split"])
+    optimizer = optimizer_from_json(run.request["optimizer"])
+    found = [list(stacks(chain)) for chain in _chains(layers, shape)]
+    answers: list[LinearStack] = []
+    if run.weights is None or not any(found):
+        answers = [_stack(stack) for chain in found for stack in chain]
+    else:
+        model = from_safetensors(files.read(run.weights)).model
+        assert isinstance(model, nn.Sequential)  # as `build` makes them
+        for chain, parts in zip(found, modules_of_chains(model), strict=True):
+            answers += [_stack(stack, parts[stack.start : stack.start + len(stack.chain)]) for stack in chain]
+    return Inspection(
+        layers=_rows(layers, shape, written=len(layers)),
+        total=_total(layers, shape),
+        memory=MemoryAnswer(**vars(memory(layers, shape, batch_size, optimizer, MOST_PARAMETERS))),
+        linear_stacks=answers,
+        warnings=[Warned(**warning) for warning in run.warnings or []],
+    )
+
+
+def _chains(layers: list[Layer], shape: Shape) -> list[Chain]:
+    return list(chains(rows(layers, shape, MOST_PARAMETERS)))
+
+
+def _rows(layers: list[Layer], shape: Shape, written: int) -> list[Row]:
+    """A row a layer; those behind the `written` ones are nobody's."""
+    appended = f"/model/layers/{written}"
+    return [
         Row(
             type=place.layer.type,
             pointer=None if place.implied or pointer == appended else pointer,
@@ -66,14 +181,28 @@ def inspect(body: InspectRequest) -> Inspection:
             parameters=place.layer.parameters(place.shape),
             multiply_adds=place.layer.multiply_adds(place.shape),
         )
-        for pointer, place in spread(rows(layers, tuple(body.input_shape), MOST_PARAMETERS), opened=("block",))
+        for pointer, place in spread(rows(layers, shape, MOST_PARAMETERS), opened=("block",))
     ]
-    total = Total(
-        parameters=sum(row.parameters for row in found), multiply_adds=sum(row.multiply_adds for row in found)
+
+
+def _total(layers: list[Layer], shape: Shape) -> Total:
+    return Total(**vars(counted(tuple(layers), shape)))
+
+
+def _stack(stack: Stack, parts: list[nn.Module] | None = None) -> LinearStack:
+    """With the numbers of the one layer where the trained parts are given and there are not too many."""
+    answer = LinearStack(
+        pointers=list(stack.pointers),
+        input_shape=list(stack.shape),
+        output_shape=list(stack.output_shape),
+        parameters=stack.parameters,
+        numbers=stack.numbers,
     )
-    loss = "cross_entropy" if body.outputs > 1 else "mse"
-    said = [Warned(**vars(warning)) for warning in of_architecture(layers, loss, body.outputs)]
-    return Inspection(layers=found, total=total, warnings=said)
+    if parts is not None and stack.numbers <= MOST_NUMBERS:
+        one = as_one_layer(parts, stack.shape)
+        answer.weight = [[number(value) for value in row] for row in one.weight.tolist()]
+        answer.bias = [number(value) for value in one.bias.tolist()]
+    return answer
 
 
 class PresetAnswer(BaseModel):

@@ -1,6 +1,5 @@
 """A run's curve: as numbers, as a table, as a picture."""
 
-import math
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from app.api.deps import DatabaseDep, RunDep
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.plots import MEDIA_TYPES, Format, draw
 from app.api.problems import binary, nearest, problems
-from app.api.results import CurveAnswer
+from app.api.results import CurveAnswer, number
 from app.errors import Invalid, NotFound
 from app.learning.evaluation import METRICS
 from app.storage import curves
@@ -42,13 +41,6 @@ def find_series(
 
 
 SeriesDep = Annotated[list[str], Depends(find_series, scope="function")]
-
-
-def number(value: float) -> float | str:
-    """JSON has no NaN and no ∞: they are strings."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def as_json(series: curves.Series) -> dict[str, list[Any]]:

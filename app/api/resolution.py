@@ -23,8 +23,10 @@ from app.learning.losses import (
     loss_from_json,
     loss_to_json,
 )
+from app.learning.optimizers import optimizer_from_json
 from app.learning.schedules import SCHEDULES
-from app.learning.stopping import MUST_END
+from app.learning.stopping import MUST_END, Stop
+from app.learning.training import Recipe
 from app.storage.files import Files
 from app.storage.tables import Dataset
 
@@ -60,7 +62,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
         detail = "validation + test must be below 1, so that something is left to train on"
         raise Invalid(detail, [FieldError("/split", detail)])
     try:
-        train = _examples_to_learn_from(files, f"datasets/{dataset.id}", **wanted)
+        train = examples_to_learn_from(files, f"datasets/{dataset.id}", **wanted)
     except FileNotFoundError as error:
         raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
     can_stop(resolved["stop"], wanted["validation"])
@@ -68,14 +70,22 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
     if request.accumulate > 1 and request.batch_size == "full":
         detail = "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
         raise Invalid(detail, [FieldError("/accumulate", detail)])
-    optimizer = resolved["optimizer"]
-    batch_size = None if resolved["batch_size"] == "full" else resolved["batch_size"]
-    found = warnings(layers, loss.name, loss.outputs(classes), optimizer["name"], optimizer["lr"], batch_size, train)
+    recipe = Recipe(
+        layers,
+        shape,
+        loss,
+        optimizer_from_json(resolved["optimizer"]),
+        None if request.batch_size == "full" else request.batch_size,
+        Stop.from_json(resolved["stop"]),
+        request.seed,
+        accumulate=request.accumulate,
+    )
+    found = warnings(recipe, train, resolved["normalise"])
     return resolved, [asdict(warning) for warning in found]
 
 
 @lru_cache(1000)  # a class of students sends the same split again and again; a dataset never changes
-def _examples_to_learn_from(files: Files, folder: str, **wanted: Any) -> int:
+def examples_to_learn_from(files: Files, folder: str, **wanted: Any) -> int:
     """How many examples are in the training part. Raises SplitImpossible, with what is wrong with the split."""
     return len(split(Arrays.load(files, folder).targets, **wanted).train)
 

@@ -1,11 +1,19 @@
 """What the API answers about what a run has learnt: curves, checkpoints, evaluations."""
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 # JSON has no NaN and no ∞: they are strings.
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
+
+
+def number(value: float) -> Number:
+    """The value as JSON can have it."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 class Points(BaseModel):

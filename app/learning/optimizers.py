@@ -28,6 +28,11 @@ class Optimizer(Protocol):
     advantages: ClassVar[tuple[str, ...]]
     drawbacks: ClassVar[tuple[str, ...]]
 
+    @property
+    def lr(self) -> float:
+        """η, before any schedule."""
+        ...
+
     def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         """The optimizer over these parameters, or groups of them; a group may have an `lr` of its own."""
         ...

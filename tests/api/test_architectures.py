@@ -1,12 +1,17 @@
 """What a network comes to, before any training."""
 
+import subprocess
+import time
 from math import e, log
 from typing import Any
 
 import pytest
+import torch
 from fastapi.testclient import TestClient
 
+from app.learning.export import from_safetensors
 from app.learning.presets import PRESETS
+from tests.test_main_job import ended
 
 
 def inspect(client: TestClient, layers: list[dict[str, Any]] | None = None, **body: Any) -> dict[str, Any]:
@@ -27,6 +32,44 @@ def test_each_layer_has_its_shape_its_parameters_and_its_products(quick_client: 
     ]
     assert found["total"] == {"parameters": 203_530, "multiply_adds": 784 * 256 + 256 * 10}
     assert found["warnings"] == []
+
+
+def test_bytes_grow_with_the_batch_where_they_do(quick_client: TestClient) -> None:
+    few, many = (inspect(quick_client, batch_size=size)["memory"] for size in (10, 1000))
+    assert few["parameters"] == few["gradients"] == 4 * 203_530 and few["optimizer_state"] == 8 * 203_530
+    assert {name: many[name] // few[name] for name in few} == {
+        "parameters": 1, "gradients": 1, "optimizer_state": 1, "saved_for_backward": 100, "inference": 100
+    }  # fmt: skip
+    assert few["saved_for_backward"] == 10 * 4 * (784 + 256)  # the pictures, and what comes out of the ReLU
+    plain = inspect(quick_client, optimizer={"name": "sgd"})["memory"]
+    assert plain["optimizer_state"] == 0
+
+
+def test_a_preset_is_inspected_as_it_would_be_trained(quick_client: TestClient) -> None:
+    preset = inspect(quick_client, model={"preset": "lecture_classifier"})["memory"]
+    assert preset["optimizer_state"] == 0  # SGD
+    batches = [
+        inspect(quick_client, model={"preset": "vgg_small"}, **body)["memory"] for body in ({}, {"batch_size": 128})
+    ]
+    assert batches[1]["inference"] == 2 * batches[0]["inference"]  # its own is 64
+
+
+def test_linear_layers_in_a_row_are_one_and_it_is_said_which(quick_client: TestClient) -> None:
+    (stack,) = inspect(quick_client, [{"type": "linear", "units": 3}], input_shape=[2], outputs=2)["linear_stacks"]
+    assert stack == {
+        "pointers": ["/model/layers/0", "/model/layers/1"], "input_shape": [2], "output_shape": [2],
+        "parameters": 2 * 3 + 3 + 3 * 2 + 2, "numbers": 2 * 2 + 2, "weight": None, "bias": None,
+    }  # fmt: skip
+    assert inspect(quick_client)["linear_stacks"] == []
+
+
+def test_a_thousand_layers_are_inspected_in_half_a_second(quick_client: TestClient) -> None:
+    picture = [{"type": "conv2d", "channels": 8}, {"type": "batch_norm"}, {"type": "relu"}]
+    inspect(quick_client)
+    began = time.process_time()
+    found = inspect(quick_client, [{"type": "block", "repeat": 100, "layers": picture}] * 3)
+    assert time.process_time() - began < 0.5
+    assert len(found["layers"]) == 902
 
 
 def test_vgg16_is_inspected_though_it_could_not_be_trained_here(quick_client: TestClient) -> None:
@@ -60,7 +103,8 @@ def test_a_teacher_would_say_so(quick_client: TestClient) -> None:
         assert all(warning["fix"] for warning in warnings)
     floor = inspect(quick_client, [linear, softmax])["warnings"][0]["detail"]
     assert f"{log(e + 9) - 1:.3f}" == "1.461" and "1.461" in floor
-    assert inspect(quick_client, [linear, softmax], outputs=1)["warnings"] == []
+    within = inspect(quick_client, [linear, softmax], outputs=1)["warnings"]
+    assert [warning["code"] for warning in within] == ["softmax_within"]  # the output layer comes behind it
 
 
 @pytest.mark.parametrize(
@@ -121,3 +165,28 @@ def test_a_preset_is_a_request_that_may_be_changed_field_by_field(quick_client: 
 def test_what_could_not_learn_is_refused(quick_client: TestClient, change: dict[str, Any], pointer: str) -> None:
     answer = quick_client.post("/runs", json={"dataset": "notmnist"} | change)
     assert answer.status_code == 422 and answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_a_trained_linear_stack_comes_with_the_one_matrix_and_bias_that_it_is(
+    client: TestClient, worker: subprocess.Popen[bytes]
+) -> None:
+    collapsing = {"layers": [{"type": "linear", "units": 8}, {"type": "dropout"}, {"type": "linear", "units": 4}]}
+    body: dict[str, Any] = {"dataset": "diabetes", "model": collapsing, "optimizer": {"name": "adam", "lr": 1.0}}
+    body["stop"] = {"max_steps": 30}
+    run = client.post("/runs", json=body).json()
+    assert [warning["code"] for warning in run["warnings"]] == [
+        "linear_stack_collapses", "no_nonlinearity", "learning_rate_unusual"
+    ]  # fmt: skip
+    before = client.get(f"/runs/{run['id']}/architecture").json()["linear_stacks"]
+    assert len(before) == 1 and len(before[0]["pointers"]) == 3
+    assert ended(client, run["id"])["status"] == "succeeded"
+    answer = client.get(f"/runs/{run['id']}/architecture").json()
+    assert answer["warnings"] == run["warnings"]
+    (stack,) = answer["linear_stacks"]
+    assert (stack["input_shape"], stack["output_shape"], stack["numbers"]) == ([10], [1], 11)
+    trained = from_safetensors(client.get(f"/runs/{run['id']}/weights").content)
+    inputs = torch.randn(20, 10)
+    with torch.no_grad():
+        outputs = trained.model.eval()(inputs).double()
+    ours = inputs.double() @ torch.tensor(stack["weight"]).double() + torch.tensor(stack["bias"]).double()
+    torch.testing.assert_close(ours, outputs, rtol=1e-6, atol=1e-6)

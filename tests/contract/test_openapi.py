@@ -73,7 +73,8 @@ def test_every_operation_says_what_it_does_takes_and_answers(document: dict[str,
 def test_every_model_has_examples_or_says_what_its_fields_are(document: dict[str, Any]) -> None:
     for name in ("RunRequest", "RunAnswer", "DatasetAnswer", "PredictAnswer", "Problem", "CurveAnswer",
                  "LayerAnswer", "LossAnswer", "OptimizerAnswer", "ScheduleAnswer", "FieldAnswer", "TrajectoryRequest",
-                 "SurfaceAnswer", "PathAnswer"):  # fmt: skip
+                 "SurfaceAnswer", "PathAnswer", "InspectRequest", "MemoryAnswer", "LinearStack",
+                 "TraceRequest", "TraceAnswer", "TracedLayerAnswer", "ProductAnswer"):  # fmt: skip
         assert "example" in json.dumps(document["components"]["schemas"][name]), name
 
 
@@ -98,6 +99,8 @@ EXAMPLES: list[Any] = [
     {"surface": {"name": "quadratic", "condition": 5}, "start": [1, 1.5], "steps": 5, "noise": 0.1, "seed": 1,
      "spike": {"step": 2, "factor": 9}, "optimizers": [{"name": "sgd", "lr": 0.1}]},
     {"run": "run_ended"},
+    {"model": {"layers": [{"type": "linear", "units": 8}]}, "input_shape": [1, 8, 8], "outputs": 3, "batch_size": 2},
+    {"dataset": "digits", "model": {"layers": [{"type": "linear", "units": 8}]}, "batch_size": 2, "seed": 1},
 ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from torch.nn import Parameter
 
 from app.learning import optimizers
 from app.learning.errors import InvalidChoice
-from app.learning.insight.warnings import USUAL_LR
+from app.learning.insight.recipe_rules import USUAL_LR
 from app.learning.optimizers import (
     LECTURE_FORMS,
     OPTIMIZERS,

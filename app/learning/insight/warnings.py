@@ -1,113 +1,58 @@
 """What a good teacher would say before the training begins. A warning never blocks."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from math import e, log
+from collections.abc import Iterable, Iterator, Sequence
 
-from app.learning.architecture import walk
-from app.learning.layers import Layer, Linear
+from app.learning.architecture import rows
+from app.learning.insight import layer_rules, recipe_rules
+from app.learning.insight.chains import chains
+from app.learning.insight.floors import floor
+from app.learning.insight.warning import Warning
+from app.learning.layers import Layer, Shape
+from app.learning.losses import Loss
+from app.learning.training import Recipe
 
-
-@dataclass(frozen=True)
-class Warning:
-    """`pointer` leads to the field of the request; `fix` is one change to try."""
-
-    code: str
-    pointer: str
-    detail: str
-    fix: str
+MOST_PARAMETERS = 10**9 - 1  # of a network to inspect, of which nothing is allocated
 
 
-# What each optimizer usually takes: (lowest, highest) learning rate that is no surprise. Wide on purpose: a warning
-# that is wrong teaches nothing. From PyTorch's defaults, and the lecture's 0.1 for plain gradient descent.
-USUAL_LR = {
-    "sgd": (1e-4, 2.0),
-    "momentum": (1e-5, 1.0),
-    "adagrad": (1e-5, 1.0),
-    "rmsprop": (1e-6, 0.05),
-    "adam": (1e-6, 0.05),
-    "adamw": (1e-6, 0.05),
-}
+def warnings(recipe: Recipe, train: int, normalise: str | None) -> list[Warning]:
+    """All that is known of a run before it: its recipe (output layer included), the `train` examples to learn from, and
+    how pictures are normalised (None for tables)."""
+    found = list(of_architecture(recipe.layers, recipe.input_shape, recipe.loss, recipe.batch_size))
+    main, *_ = chains(rows(recipe.layers, recipe.input_shape))
+    optimizer, lr = recipe.optimizer.name, recipe.optimizer.lr
+    outputs = main[-1][1].output_shape[0]
+    found += recipe_rules.target_below_floor(recipe.stop.target_loss, floor(recipe.layers[-1], recipe.loss, outputs))
+    found += recipe_rules.unusual_lr(optimizer, lr)
+    found += recipe_rules.unusual_factor(main, optimizer, lr)
+    found += recipe_rules.large_batch(recipe.batch_size, recipe.accumulate, train)
+    found += recipe_rules.raw_pictures(normalise, main)
+    return found
 
 
-def warnings(
-    layers: Sequence[Layer], loss: str, outputs: int, optimizer: str, lr: float, batch_size: int | None, train: int
-) -> list[Warning]:
-    """All that is known of a run before it: its layers (output layer included), and `train` examples to learn from."""
-    return [*of_architecture(layers, loss, outputs), *unusual_lr(optimizer, lr), *large_batch(batch_size, train)]
+def of_architecture(
+    layers: Sequence[Layer], input_shape: Shape, loss: Loss, batch_size: int | None
+) -> Iterator[Warning]:
+    """What the layers tell, the output layer included, under this loss and in batches of this size (None: all)."""
+    return _each_once(_of_architecture(list(layers), input_shape, loss, batch_size))
 
 
-def of_architecture(layers: Sequence[Layer], loss: str, outputs: int) -> Iterator[Warning]:
-    """What the layers alone tell, the output layer included."""
-    found = list(walk(list(layers)))
-    yield from linear_stack(found)
-    yield from softmax_before_loss(found, loss, outputs)
-    yield from chosen_with_care(found)
+def _of_architecture(layers: list[Layer], input_shape: Shape, loss: Loss, batch_size: int | None) -> Iterator[Warning]:
+    found = list(chains(rows(layers, input_shape, MOST_PARAMETERS)))
+    for chain in found:
+        for rule in layer_rules.OF_CHAINS:
+            yield from rule(chain)
+    for rule in layer_rules.OF_NETWORKS:
+        yield from rule(found[0])
+    pointer, last = found[0][-1]
+    yield from recipe_rules.squashed_before_loss(pointer, last.layer, loss, last.output_shape[0])
+    for chain in found:
+        yield from recipe_rules.batch_norm_alone(chain, batch_size)
 
 
-Walked = Sequence[tuple[str, Layer]]
-
-
-def linear_stack(layers: Walked) -> Iterator[Warning]:
-    """(XW₁ + b₁)W₂ + b₂ is XW + b again: without a nonlinearity between, depth adds nothing (lecture, nonlinearity)."""
+def _each_once(found: Iterable[Warning]) -> Iterator[Warning]:
+    """A block's layers are met as often as it repeats."""
     known = set()
-    row = [(pointer, layer) for pointer, layer in layers if layer.type not in ("flatten", "block")]
-    for (_, before), (pointer, layer) in pairwise(row):
-        if isinstance(before, Linear) and isinstance(layer, Linear) and pointer not in known:
-            known.add(pointer)
-            yield Warning(
-                "linear_stack_collapses",
-                pointer,
-                "two linear layers with nothing between them are one linear layer",
-                'put {"type": "relu"} between them, or leave one out',
-            )
-
-
-def softmax_before_loss(layers: Walked, loss: str, outputs: int) -> Iterator[Warning]:
-    """Cross-entropy takes the softmax of its inputs; of shares from 0 to 1 it cannot fall below ln(e + C − 1) − 1."""
-    pointer, last = layers[-1]
-    if last.type == "softmax" and loss == "cross_entropy":
-        floor = log(e + outputs - 1) - 1
-        yield Warning(
-            "softmax_before_cross_entropy",
-            pointer,
-            f"cross_entropy takes the softmax itself; after another one the loss cannot fall below {floor:.3f} and "
-            "learning is slower",
-            "leave the softmax out: predictions have their probabilities all the same",
-        )
-
-
-def chosen_with_care(layers: Walked) -> Iterator[Warning]:
-    """Nonlinearities of which the lecture speaks as examples, and which seldom learn well."""
-    known = set()
-    for pointer, layer in layers:
-        if layer.caution and pointer not in known:
-            known.add(pointer)
-            yield Warning(
-                f"{layer.type}_with_care", pointer, layer.caution, 'take {"type": "relu"} or {"type": "tanh"}'
-            )
-
-
-def unusual_lr(optimizer: str, lr: float) -> Iterator[Warning]:
-    """A learning rate far outside what the optimizer usually takes."""
-    low, high = USUAL_LR[optimizer]
-    if not low <= lr <= high:
-        much = "large: the loss may grow instead of falling" if lr > high else "small: the loss may hardly move"
-        yield Warning(
-            "learning_rate_unusual",
-            "/optimizer/lr",
-            f"{lr:g} is {much}",
-            f"{optimizer} usually takes from {low:g} to {high:g}",
-        )
-
-
-def large_batch(batch_size: int | None, train: int) -> Iterator[Warning]:
-    """A batch that is larger than the data is the full batch, which `"full"` says more plainly."""
-    if batch_size is not None and batch_size > train:
-        yield Warning(
-            "batch_larger_than_data",
-            "/batch_size",
-            f"the batch of {batch_size:,} is larger than the {train:,} examples to train on: each step takes all",
-            'say "full" for gradient descent on all the data, or take a smaller batch',
-        )
+    for warning in found:
+        if (warning.code, warning.pointer) not in known:
+            known.add((warning.code, warning.pointer))
+            yield warning

@@ -130,7 +130,7 @@ class Residual(_Nest):
 class Sum(nn.Module):
     """f(x) + shortcut(x)."""
 
-    def __init__(self, layers: nn.Module, shortcut: nn.Module) -> None:
+    def __init__(self, layers: nn.Sequential, shortcut: nn.Module) -> None:
         super().__init__()
         self.layers, self.shortcut = layers, shortcut
 
