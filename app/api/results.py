@@ -23,6 +23,31 @@ class CurveAnswer(BaseModel):
     series: dict[str, Points] = Field(examples=[{"train.loss": {"step": [1, 2, 3], "value": [2.31, 2.05, 1.9]}}])
 
 
+class LayerDiagnostics(BaseModel):
+    """One layer over time: of a layer that learns the L2 norms of its gradient and of its parameters, the size of an
+    update as a share of theirs, and the share of units that are twins of the first; of a ReLU the share of dead units
+    (0 for every example of the probe), of a sigmoid or tanh the share of saturated outputs; of each its outputs' mean
+    and spread. The input has the root mean square of its largest and smallest column."""
+
+    layer: str = Field(
+        description="its number in the network; within a block with the repetition, 3.0.1; or `input`", examples=["0"]
+    )
+    pointer: str = Field(description="JSON pointer to it in the run's request", examples=["/model/layers/0"])
+    type: str = Field(examples=["linear"])
+    measures: dict[str, Points] = Field(
+        description="gradient_norm, weight_norm, update_ratio, twin_units, dead_units, saturated_units, "
+        "activation_mean, activation_spread, largest_column, smallest_column: those that the layer has",
+        examples=[{"gradient_norm": {"step": [1, 2, 4], "value": [0.91, 0.74, 0.52]}}],
+    )
+
+
+class DiagnosticsAnswer(BaseModel):
+    """The layers in the network's order. `GET /runs/{id}/curve?series=layer.0.gradient_norm` has a series alone."""
+
+    run: str
+    layers: list[LayerDiagnostics]
+
+
 class CheckpointAnswer(BaseModel):
     step: int = Field(examples=[500])
     epoch: int = Field(examples=[10])
