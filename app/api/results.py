@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 # JSON has no NaN and no ∞: they are strings.
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
@@ -46,6 +46,38 @@ class DiagnosticsAnswer(BaseModel):
 
     run: str
     layers: list[LayerDiagnostics]
+
+
+class FindingAnswer(BaseModel):
+    """One cause, with the numbers that show it and one change to try. What follows from it is no finding of its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": "learning_rate_too_high",
+                    "severity": "error",
+                    "finding": "with the learning rate 1 the loss rose from 2.32 to 2.07e+04 at step 6; one step "
+                    "changed the weights of layer 2 (linear) by 100% of them",
+                    "evidence": {"learning_rate": 1.0, "first_loss": 2.32, "highest_loss": 20700.0, "step": 6,
+                                 "layer": "2", "update_ratio": 1.0},
+                    "try": 'set "optimizer": {"lr": 0.1}',
+                }
+            ]
+        },
+    )  # fmt: skip
+
+    code: str = Field(examples=["learning_rate_too_high"])
+    severity: Literal["error", "warning", "hint"] = Field(
+        description="error: it learns little or nothing; warning: it learns, and would do better; hint: worth a look"
+    )
+    finding: str
+    evidence: dict[str, Number | str | list[Number] | None]
+    change: str = Field(alias="try", description="one change to try")
+
+
+class DiagnosisAnswer(RootModel[list[FindingAnswer]]):
+    """Worst first; empty for a sound run, and where nothing is sure."""
 
 
 class CheckpointAnswer(BaseModel):

@@ -67,3 +67,22 @@ def test_a_killed_child_repeats_no_sample(client: TestClient, workers: Workers) 
         for points in layer["measures"].values():
             assert all(a < b for a, b in pairwise(points["step"]))
             assert points["step"][-1] == 50 * 36
+
+
+def test_a_failed_run_is_told_why_and_a_sound_one_nothing(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    wild = queue(client, SMALL | {"optimizer": {"name": "sgd", "lr": 1000}, "stop": {"max_epochs": 10}})
+    sound = queue(client, SMALL | {"stop": {"max_epochs": 20}})
+    ended(client, wild)
+    (found,) = client.get(f"/runs/{wild}/diagnosis").json()
+    assert (found["code"], found["severity"]) == ("learning_rate_too_high", "error")
+    assert found["evidence"]["learning_rate"] == 1000 and "100" in found["try"]
+    ended(client, sound)
+    assert client.get(f"/runs/{sound}/diagnosis").json() == []
+
+
+def test_a_run_that_has_not_begun_has_no_diagnosis_yet(client: TestClient) -> None:
+    run = queue(client, SMALL)
+    assert client.get(f"/runs/{run}/diagnosis").json() == []
+    assert client.get(f"/runs/{run}/diagnostics").json() == {"run": run, "layers": []}
+    assert client.get("/runs/run_x/diagnosis").status_code == 404
