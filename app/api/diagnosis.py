@@ -8,7 +8,7 @@ from app.api.curves import as_json, number
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
 from app.api.results import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics, Points
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.learning.insight.diagnosis import diagnose
 from app.learning.insight.diagnosis.facts import Curve, Facts, LayerSeen
 from app.learning.insight.diagnostics import INPUT
@@ -16,7 +16,7 @@ from app.storage import curves, datasets
 from app.storage.database import Database
 from app.storage.tables import Run
 
-router = APIRouter(prefix="/runs/{id}", tags=["diagnosis"], responses=problems(NotFound))
+router = APIRouter(prefix="/runs/{id}", tags=["diagnosis"], responses=problems(NotFound, Invalid))
 
 
 @router.get("/diagnostics", summary="Gradients, weights, updates, dead and saturated units, by layer over time")

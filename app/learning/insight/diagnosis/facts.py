@@ -8,6 +8,10 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+import torch
+
+from app.learning.losses import loss_from_json
+
 PARTS_OF_A_CURVE = 20
 
 
@@ -107,18 +111,18 @@ class Facts:
         """The score of the best constant prediction: the largest class's share, or an R² of 0."""
         return max(self.counts) / sum(self.counts) if self.classification else 0.0
 
-    @property
+    @cached_property
     def guess_loss(self) -> float | None:
-        """The loss of the best constant prediction, where the request tells it: cross-entropy of the classes' shares,
-        the variance of a standardised target."""
-        if self.request["loss"].get("reduction") == "sum":
+        """The loss of the best constant prediction, where it is known: of the classes' counts, and of a target that
+        is standardised, if it is about normal."""
+        wanted = loss_from_json(self.request["loss"])
+        if wanted.reduction == "sum":
             return None
-        name = self.request["loss"]["name"]
-        if name in ("cross_entropy", "binary_cross_entropy"):
-            shares = [count / sum(self.counts) for count in self.counts if count]
-            return -sum(share * math.log(share) for share in shares)
+        if self.classification:
+            counts = torch.tensor(self.counts)
+            return wanted.of_best_constant(torch.repeat_interleave(torch.arange(len(counts)), counts), 1)
         standard = (self.request.get("scaling") or {}).get("target") == "standard"
-        return {"mse": 1.0, "mae": 0.8, "huber": 0.4}[name] if standard else None
+        return {"mse": 1.0, "mae": 0.8, "huber": 0.4}[wanted.name] if standard else None
 
     def score(self, part: str) -> float:
         """Accuracy or R² of a part at the end; NaN where it is not known."""
@@ -130,8 +134,20 @@ class Facts:
         """How far the training part is from a constant guess (0) on the way to no mistake (1); 0 for what diverged."""
         if self.diverged:
             return 0.0
-        score = self.score("train")
-        return 0.0 if math.isnan(score) else (score - self.guess) / max(1e-9, 1 - self.guess)
+        score, guess = self.score("train"), self.guess
+        if self.weighted:  # accuracy is not what was asked for
+            score, guess = self.recall("train"), 1 / len(self.counts)
+        return 0.0 if math.isnan(score) else (score - guess) / max(1e-9, 1 - guess)
+
+    @property
+    def weighted(self) -> bool:
+        """Classes count by weights, not by their examples."""
+        return self.request["loss"].get("class_weights") is not None
+
+    def recall(self, part: str) -> float:
+        """The mean of the classes' recalls in a part's evaluation; NaN without one."""
+        classes = (self.evaluation.get(part) or {}).get("per_class", [])
+        return sum(found["recall"] for found in classes) / len(classes) if classes else math.nan
 
     @property
     def learning(self) -> list[LayerSeen]:

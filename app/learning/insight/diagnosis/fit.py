@@ -7,9 +7,13 @@ from app.learning.insight.diagnosis.rule import Found, rule
 from app.learning.insight.diagnosis.structure import every
 
 POORLY = 0.7
-RISEN = 1.25  # the last validation loss, in the lowest
-GAP = 0.2  # between the scores of the training and the validation part
+GAP_TOO_SMALL = 0.1  # what is too small errs as much on training examples as on others
+RISEN, SLIGHTLY_RISEN = 1.25, 1.1  # the last validation loss, in the lowest
+# Between the scores of training and validation part: of accuracy, of R² (which is less sure), and where the loss rose.
+GAP, GAP_R2, SLIGHT_GAP = 0.15, 0.25, 0.12
 STILL = 0.04  # of a constant guess's loss, fallen in the last quarter of the run
+SLOWLY, OF_ALL = 0.01, 0.1  # the same of a run that has learnt little, if it is so much of all that the loss fell
+BETTER_ONCE = 0.9  # the lowest validation loss, in that of a constant guess
 SURE = 3.0  # standard deviations
 
 
@@ -22,7 +26,7 @@ SURE = 3.0  # standard deviations
 )
 def model_too_small(facts: Facts) -> Found | None:
     train, validation = facts.score("train"), facts.score("validation")
-    if not facts.learnt < POORLY or train - validation > GAP / 2 or not facts.loss.finite:
+    if not facts.learnt < POORLY or train - validation > GAP_TOO_SMALL or not facts.loss.finite:
         return None
     layers = list(every(facts.request["model"]["layers"]))
     widths = [layer.get("units", layer.get("channels", 0)) for layer in layers if layer["type"] in ("linear", "conv2d")]
@@ -59,9 +63,9 @@ def overfitting(facts: Facts) -> Found | None:
     best = min(losses.values)
     at = losses.values.index(best)
     stopped = facts.request["stop"].get("patience") is not None
-    risen = not stopped and at < 0.75 * epochs and losses.last > RISEN * best and train > validation
-    gap = train - validation > GAP
-    if not (risen or gap):
+    gap, rise = train - validation, losses.last / best if best > 0 else 1.0
+    risen = not stopped and at < 0.75 * epochs and rise > (SLIGHTLY_RISEN if gap > SLIGHT_GAP else RISEN) and gap > 0
+    if not (risen or gap > (GAP if facts.classification else GAP_R2)):
         return None
     said = f"the training part's score is {train:.2f}, the validation part's {validation:.2f}"
     if risen:
@@ -95,7 +99,8 @@ def still_improving(facts: Facts) -> Found | None:
         return None
     before, last = smooth[-max(2, len(smooth) // 4) - 1], smooth[-1]
     scale = facts.guess_loss or smooth[0]
-    if before - last < STILL * scale or last > min(smooth) * 1.02:
+    fell, slowly = before - last, facts.learnt < POORLY and before - last > OF_ALL * (smooth[0] - last)
+    if fell < (SLOWLY if slowly else STILL) * scale or last > min(smooth) * 1.02:
         return None
     of = "validation" if epochs >= 8 else "training"
     more = facts.request["stop"].get("max_epochs")
@@ -119,8 +124,11 @@ def still_improving(facts: Facts) -> Found | None:
 def no_better_than_guess(facts: Facts) -> Found | None:
     part = "validation" if facts.curve("validation.loss").values else "train"
     score = facts.score(part)
-    if math.isnan(score) or facts.diverged:
+    if math.isnan(score) or facts.diverged or facts.weighted:
         return None
+    by_heart = facts.learnt > 0.5 and min(facts.curve("validation.loss").values, default=math.inf)
+    if by_heart and by_heart < BETTER_ONCE * (facts.guess_loss or 0.0):
+        return None  # there was something to learn
     margin = 0.02
     if facts.classification:
         evaluated = (facts.evaluation.get(part) or {}).get("examples") or sum(facts.counts)

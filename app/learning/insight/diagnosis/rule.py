@@ -51,7 +51,7 @@ class Rule:
             "end": facts.ended,
             "layers": bool(facts.learning) and facts.input is not None,
             "validation": bool(facts.curve("validation.loss").values),
-            "evaluation": bool(facts.evaluation),
+            "evaluation": bool(facts.evaluation.keys() & {"validation", "test"}),
         }
         return all(there[need] for need in self.needs)
 
