@@ -10,15 +10,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor, nn
 
+from app.learning.architecture import rows, spread
 from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import Block, Placed, Residual, Sum, placed
 from app.learning.training import Training
 
 PROBE = 256  # examples: a unit that is active for one in fifty is missed once in 170 times
+MEMORY = 256 * 1024**2  # bytes for what the layers give for the probe; a batch has been room enough in any case
 SHARE = 0.01  # of the time since the sampling began; the first sample and the last are taken in any case
 REGULAR = 40  # samples of a run whose length is known, once the steps between them have stopped doubling
 SATURATED = {nn.Sigmoid: (0.02, 0.98), nn.Tanh: (-0.96, 0.96)}  # beyond: a slope below a twelfth of the steepest
@@ -68,8 +71,7 @@ class Sampler:
     def __init__(self, training: Training, after: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self.training, self.clock = training, clock
         self.layers = located(training.model, training.recipe.layers, training.recipe.input_shape)
-        train = training.data.parts["train"]
-        self.probe = train[torch.linspace(0, len(train) - 1, min(PROBE, len(train)), device=train.device).long()]
+        self.probe = probe(training)
         self.sampled, self.next_step = after, after + 1
         self.began, self.spent, self.took = clock(), 0.0, 0.0
         self.before: list[list[Tensor]] | None = None
@@ -95,6 +97,15 @@ class Sampler:
     def _remember(self) -> None:
         """The parameters before the next step: its update is what they differ by afterwards."""
         self.before = [[p.detach().clone() for p in own_parameters(found.module)] for found in self.layers]
+
+
+def probe(training: Training) -> Tensor:
+    """The indices of the training examples that are looked at, evenly out of all."""
+    recipe, train = training.recipe, training.data.parts["train"]
+    places = spread(rows(recipe.layers, recipe.input_shape))
+    bytes_each = 4 * sum(prod(place.output_shape) for _, place in places)
+    room = max(recipe.batch_size or len(train), MEMORY // bytes_each)
+    return train[torch.linspace(0, len(train) - 1, min(PROBE, room, len(train)), device=train.device).long()]
 
 
 def own_parameters(module: nn.Module) -> list[nn.Parameter]:

@@ -143,3 +143,9 @@ def test_sampling_keeps_to_its_share_of_the_time() -> None:
 def test_what_was_sampled_before_is_not_sampled_again() -> None:
     run = training(NETWORKS["chain"], max_steps=30)
     assert min(sampled(run, Sampler(run, after=17, clock=idle(run)))) == 18
+
+
+def test_a_network_of_large_outputs_is_probed_with_what_a_batch_has_room_for() -> None:
+    small, large = (training((Linear(units), ReLU(), Linear(3))) for units in (8, 2 * 10**6))
+    assert (len(Sampler(small).probe), len(Sampler(large).probe)) == (80, 16)
+    assert len(set(Sampler(small).probe.tolist())) == 80

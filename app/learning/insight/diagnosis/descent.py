@@ -31,6 +31,15 @@ def largest_update(facts: Facts, first: bool = False) -> tuple[float, LayerSeen 
     return found
 
 
+def _saturated(facts: Facts) -> list[LayerSeen]:
+    return [layer for layer in facts.layers if layer["saturated_units"].last >= SATURATED]
+
+
+def _dead(facts: Facts) -> list[LayerSeen]:
+    enough = MOSTLY_DEAD if facts.learnt < POORLY else DEAD
+    return [layer for layer in facts.of_type("relu") if layer["dead_units"].last >= enough]
+
+
 @rule(
     "error",
     "end",
@@ -96,7 +105,8 @@ def learning_rate_too_high(facts: Facts) -> Found | None:
     update, layer = largest_update(facts)
     rose = not facts.loss.finite or highest > ROSE * start
     jumped = rose or update > 2 * LARGE_UPDATE
-    if not (facts.diverged or (facts.learnt < POORLY and jumped and update > LARGE_UPDATE)
+    ruined = facts.learnt < POORLY or (facts.learnt < 0.95 and rose and (_dead(facts) or _saturated(facts)))
+    if not (facts.diverged or (ruined and jumped and update > LARGE_UPDATE)
             or (facts.learnt < 0.1 and rose)):  # fmt: skip
         return None
     lr = facts.request["optimizer"]["lr"]
@@ -185,10 +195,8 @@ def learning_rate_too_low(facts: Facts) -> Found | None:
     explains=("vanishing_gradients", *MIXED),
 )
 def saturated_units(facts: Facts) -> Found | None:
-    if facts.learnt >= 0.95:
-        return None
-    layers = [layer for layer in facts.layers if layer["saturated_units"].last >= SATURATED]
-    if not layers:
+    layers = _saturated(facts)
+    if not layers or facts.learnt >= 0.95:
         return None
     worst = max(layers, key=lambda layer: layer["saturated_units"].last)
     share = worst["saturated_units"]
@@ -215,8 +223,7 @@ def saturated_units(facts: Facts) -> Found | None:
     explains=("vanishing_gradients", "learning_rate_too_low", *MIXED),
 )
 def dead_units(facts: Facts) -> Found | None:
-    enough = MOSTLY_DEAD if facts.learnt < POORLY else DEAD
-    layers = [layer for layer in facts.of_type("relu") if layer["dead_units"].last >= enough]
+    layers = _dead(facts)
     if not layers or facts.learnt >= 0.95:
         return None
     worst = max(layers, key=lambda layer: layer["dead_units"].last)

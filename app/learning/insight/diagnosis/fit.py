@@ -97,7 +97,7 @@ def still_improving(facts: Facts) -> Found | None:
     smooth = validation.values if epochs >= 8 else facts.loss.smooth()
     if len(smooth) < 8 or not all(map(math.isfinite, smooth)):
         return None
-    before, last = smooth[-max(2, len(smooth) // 4) - 1], smooth[-1]
+    before, last = min(smooth[: -max(2, len(smooth) // 4)]), smooth[-1]  # the lowest: a peak is no place to fall from
     scale = facts.guess_loss or smooth[0]
     fell, slowly = before - last, facts.learnt < POORLY and before - last > OF_ALL * (smooth[0] - last)
     if fell < (SLOWLY if slowly else STILL) * scale or last > min(smooth) * 1.02:
