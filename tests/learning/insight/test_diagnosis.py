@@ -82,7 +82,7 @@ def sound(n: int, seed: int) -> list[dict[str, Any]]:
         DIGITS | {"model": {"layers": []}} | epochs(40),
         DIGITS | conv | opt("adam", 5e-3) | epochs(8),
         data(f"blobs:{seed}") | net(n) | opt("adam", 2e-3),
-        data(f"rings:{seed}") | net(n, n) | epochs(60),
+        data(f"rings:{seed}") | net(n, n) | epochs(100),
         data(f"friedman:{seed}") | net(n) | epochs(60),
         data("diabetes") | net(n) | epochs(40),
     ]

@@ -11,7 +11,7 @@ GAP_TOO_SMALL = 0.1  # what is too small errs as much on training examples as on
 RISEN, SLIGHTLY_RISEN = 1.25, 1.1  # the last validation loss, in the lowest
 # Between the scores of training and validation part: of accuracy, of R² (which is less sure), and where the loss rose.
 GAP, GAP_R2, SLIGHT_GAP = 0.15, 0.25, 0.12
-STILL = 0.04  # of a constant guess's loss, fallen in the last quarter of the run
+STILL = 0.06  # of a constant guess's loss, fallen in the last quarter of the run
 SLOWLY, OF_ALL = 0.01, 0.1  # the same of a run that has learnt little, if it is so much of all that the loss fell
 BETTER_ONCE = 0.9  # the lowest validation loss, in that of a constant guess
 SURE = 3.0  # standard deviations
