@@ -108,6 +108,26 @@ def test_optimizers_walk_and_train_as_their_page_says(service: str, tmp_path: Pa
     assert "event: done" in (tmp_path / "events.txt").read_text()
 
 
+def test_a_failed_run_is_explained_as_its_page_says(service: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs/diagnosis.md").read_text()
+    run_shell(page, service, tmp_path)
+    (told,) = (json.loads(block) for block in blocks("json", page))
+    (found,) = json.loads((tmp_path / "diagnosis.json").read_text())
+    assert [found["code"], found["severity"], found["try"]] == [told[0][key] for key in ("code", "severity", "try")]
+    assert found["evidence"].keys() == told[0]["evidence"].keys()
+    measured = {
+        name
+        for layer in json.loads((tmp_path / "diagnostics.json").read_text())["layers"]
+        for name in layer["measures"]
+    }
+    table = page[page.index("## In numbers") :]
+    described = {name for row in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE)
+                 for name in re.findall(r"\w+", row)}  # fmt: skip
+    assert described - measured == {"saturated_units"}  # of sigmoid and tanh, which this network has not
+    assert measured <= described
+    assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_losses_and_criteria_work_as_their_page_says(service: str, tmp_path: Path) -> None:
     page = (ROOT / "docs/losses-and-stopping.md").read_text()
     run_shell(page, service, tmp_path)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
+from app.learning.insight.diagnosis import RULES
 from app.learning.insight.surfaces import SURFACES
 from app.learning.layers import LAYERS, activations
 from app.learning.losses import LOSSES
@@ -86,8 +87,14 @@ def presets() -> str:
     return "".join(row(f"`{preset.name}`", preset.summary) for preset in PRESETS.values())
 
 
+def findings() -> str:
+    """A row a rule of the diagnosis: its severity, what it means and what to try."""
+    return "".join(row(f"`{rule.code}`", rule.severity, rule.means, rule.remedy) for rule in RULES)
+
+
 PAGES: dict[str, Iterable[str]] = {
     "architectures.md": (layers(), slopes(), judged_activations(), presets()),
+    "diagnosis.md": (findings(),),
     "losses-and-stopping.md": (losses(), judged(LOSSES)),
     "optimizers.md": (
         optimizers(),

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.learning.insight.diagnostics import Sampler
 from app.learning.training import Step, Training
 from app.storage import curves, leases
 
@@ -25,10 +26,10 @@ def jsonable(value: Any) -> Any:
 class Recorder:
     """The points that are not yet written. Steps that an earlier attempt has recorded are not recorded again: a
     repeated step has the same bits, and a curve that clients have seen never shrinks. `circumstances` (columns of the
-    run) are written with the first points."""
+    run) are written with the first points; diagnostics are sampled behind the step `sampled`."""
 
-    def __init__(self, training: Training, recorded: dict[str, int], **circumstances: Any) -> None:
-        self.training = training
+    def __init__(self, training: Training, recorded: dict[str, int], sampled: int = 0, **circumstances: Any) -> None:
+        self.training, self.sampler = training, Sampler(training, sampled)
         self.recorded, self.circumstances = recorded, circumstances
         self.first = True
         self.last_loss = math.nan
@@ -39,7 +40,7 @@ class Recorder:
     def _clear(self) -> None:
         self.steps: list[int] = []
         self.losses: list[float] = []
-        self.epochs: dict[str, list[tuple[int, float]]] = {}
+        self.others: dict[str, list[tuple[int, float]]] = {}
 
     def add(self, step: Step) -> None:
         """Take note of a step."""
@@ -53,15 +54,21 @@ class Recorder:
                 for name, value in metrics.items():
                     series = f"{part}.{name}"
                     if series != "train.loss" and step.number > self.recorded.get(series, 0):
-                        self.epochs.setdefault(series, []).append((step.number, value))
+                        self.others.setdefault(series, []).append((step.number, value))
+
+    def sample(self, last: bool = False) -> None:
+        """Look into the network, if it is time to."""
+        for layer, measures in (self.sampler.look(last) or {}).items():
+            for name, value in measures.items():
+                series = f"{curves.DIAGNOSTICS}{layer}.{name}"
+                self.others.setdefault(series, []).append((self.training.step, value))
 
     def flush(self, db: Session, run: str, attempt: int) -> None:
         """Write points and progress under the fence; call `flushed` once the transaction is committed."""
+        found: dict[str, Any] = {series: tuple(zip(*points, strict=True)) for series, points in self.others.items()}
         if self.steps:
-            curves.append(db, run, "train.loss", self.steps, self.losses)
-        for series, points in self.epochs.items():
-            steps, values = zip(*points, strict=True)
-            curves.append(db, run, series, steps, values)
+            found["train.loss"] = self.steps, self.losses
+        curves.append_all(db, run, found)
         changes: dict[str, Any] = {"progress": self._progress()} | (self.circumstances if self.first else {})
         if self.metrics:
             changes["metrics"] = jsonable(self.metrics)

@@ -8,6 +8,7 @@ import torch
 from sqlalchemy.exc import OperationalError
 
 from app.learning.data import Data
+from app.learning.insight.diagnostics import Sampler
 from app.learning.layers import Linear, ReLU
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import Adam
@@ -43,5 +44,7 @@ def rehearse(settings: dict[str, Any], database: Database) -> None:
         prepare_inputs=Affine(scale=(255.0,)),
         prepare_targets=Affine(),
     )
-    for _ in Training(recipe, data, torch.device("cpu")).steps():
-        pass
+    training = Training(recipe, data, torch.device("cpu"))
+    sampler = Sampler(training)
+    for _ in training.steps():
+        sampler.look()

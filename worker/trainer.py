@@ -52,7 +52,7 @@ class Attempt:
         with self.database.read() as db:
             run = runs.get(db, self.run)
             request, environment, checkpoint = run.request, run.environment, run.checkpoint
-            recorded = last_steps(db, self.run)
+            recorded, sampled = last_steps(db, self.run), last_steps(db, self.run, diagnostics=True)
             self.served_before = run.weights is not None
         threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
         # Numbers below 10⁻³⁸ count as 0: what decays towards it, like a dead unit's moments, would slow each step down.
@@ -71,7 +71,8 @@ class Attempt:
                 "gradients": "autograd" if training.chain is None else "by hand",
             }
         )
-        recorder = Recorder(training, recorded, device=str(device), environment=environment)
+        sampled_until = max(sampled.values(), default=0)
+        recorder = Recorder(training, recorded, sampled_until, device=str(device), environment=environment)
         checkpoints = Checkpoints(self.run, self.attempt, self.files, training, prepared)
         checkpointed = flushed = time.monotonic()
         for step in training.steps():
@@ -89,6 +90,8 @@ class Attempt:
             if now - checkpointed >= self.checkpoint_seconds:
                 self._checkpoint(checkpoints, recorder)
                 checkpointed = flushed = time.monotonic()
+            recorder.sample()  # behind all that somebody waits for
+        recorder.sample(last=True)
         self._finish(checkpoints, recorder)
 
     def _checkpoint(self, checkpoints: Checkpoints, recorder: Recorder, **values: Any) -> None:

@@ -60,7 +60,8 @@ class RunAnswer(BaseModel):
 def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
     """The run as clients see it."""
     here = f"/runs/{run.id}"
-    links = {name: f"{here}/{name}" for name in ("curve", "events", "cancel", "evaluation", "checkpoints", "weights")}
+    below = ("curve", "events", "cancel", "evaluation", "diagnostics", "diagnosis", "checkpoints", "weights")
+    links = {name: f"{here}/{name}" for name in below}
     return RunAnswer(
         id=run.id,
         name=run.name,

@@ -23,7 +23,11 @@ def find_series(
     database: DatabaseDep,
     series: Annotated[
         str | None,
-        Query(max_length=2000, description="comma-separated, such as train.loss,validation.accuracy; all if left out"),
+        Query(
+            max_length=2000,
+            description="comma-separated, such as train.loss,validation.accuracy; all if left out, but the "
+            "diagnostics, such as layer.0.gradient_norm",
+        ),
     ] = None,
 ) -> list[str]:
     """The names asked for, or of all that there are. Raises Invalid for one that no run of this task has."""
@@ -32,10 +36,11 @@ def find_series(
         if not series:
             return there
         names = series.split(",")
+        sampled = curves.last_steps(db, run.id, diagnostics=True)
         to_come = [f"{part}.{metric}" for part in ("train", "validation") for metric in METRICS[run.task]]
         for name in names:
-            if name not in there and name not in to_come:
-                choices = sorted({*there, *to_come})
+            if name not in there and name not in to_come and name not in sampled:
+                choices = sorted({*there, *to_come, *(sampled if name.startswith(curves.DIAGNOSTICS) else ())})
                 raise Invalid(f"no series is called {name!r}; there are {', '.join(choices)}{nearest(name, choices)}")
         return names
 
@@ -62,7 +67,7 @@ def curve(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     with database.read() as db:
-        ends = curves.last_steps(db, run.id)
+        ends = curves.last_steps(db, run.id), curves.last_steps(db, run.id, diagnostics=True)
     etag = etag_of(repr((names, points, from_step, ends)).encode())  # a curve only grows: its ends say what it is
     if knows(if_none_match, etag):
         return unchanged(etag)

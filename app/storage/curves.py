@@ -1,17 +1,20 @@
 """Every step's loss: points packed into chunks, read back piece by piece or thinned without losing an extreme."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, insert, not_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.storage.database import Database
 from app.storage.tables import CurveChunk
 
 PAGE = 64  # chunks that are read at once: a worker writes about two a second
+# Series of the diagnostics, `layer.0.gradient_norm`: many of few points, beside the curve and not part of it.
+DIAGNOSTICS = "layer."
+OF_DIAGNOSTICS = CurveChunk.series.startswith(DIAGNOSTICS)
 
 
 @dataclass(frozen=True)
@@ -31,23 +34,41 @@ class Series:
 
 def append(db: Session, run: str, series: str, steps: Sequence[int], values: Sequence[float]) -> None:
     """Add points behind the last; the caller holds the run's fence in the same transaction."""
-    db.add(
-        CurveChunk(
-            run=run,
-            series=series,
-            first_step=steps[0],
-            last_step=steps[-1],
-            steps=np.asarray(steps, "<i8").tobytes(),
-            values=np.asarray(values, "<f8").tobytes(),
-        )
-    )
+    append_all(db, run, {series: (steps, values)})
 
 
-def last_steps(db: Session, run: str) -> dict[str, int]:
-    """The last recorded step of each series, by name."""
-    query = select(CurveChunk.series, func.max(CurveChunk.last_step)).where(CurveChunk.run == run)
+def append_all(db: Session, run: str, points: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
+    """As `append`: steps and values of several series in one statement."""
+    chunks = [
+        {
+            "run": run,
+            "series": series,
+            "first_step": steps[0],
+            "last_step": steps[-1],
+            "steps": np.asarray(steps, "<i8").tobytes(),
+            "values": np.asarray(values, "<f8").tobytes(),
+        }
+        for series, (steps, values) in points.items()
+    ]
+    if chunks:
+        db.execute(insert(CurveChunk), chunks)
+
+
+def last_steps(db: Session, run: str, diagnostics: bool = False) -> dict[str, int]:
+    """The last recorded step of each series of the curve, or of the diagnostics, by name."""
+    mine = (CurveChunk.run == run, OF_DIAGNOSTICS if diagnostics else not_(OF_DIAGNOSTICS))
+    query = select(CurveChunk.series, func.max(CurveChunk.last_step)).where(*mine)
     query = query.group_by(CurveChunk.series).order_by(CurveChunk.series)
     return {series: step for series, step in db.execute(query)}
+
+
+def diagnostics(db: Session, run: str) -> dict[str, Series]:
+    """The diagnostics by name; a run has some dozens of samples."""
+    query = select(CurveChunk.series, CurveChunk.steps, CurveChunk.values).where(CurveChunk.run == run, OF_DIAGNOSTICS)
+    pieces: dict[str, list[Series]] = {}
+    for name, steps, values in db.execute(query.order_by(CurveChunk.series, CurveChunk.first_step)):
+        pieces.setdefault(name, []).append(Series(np.frombuffer(steps, "<i8"), np.frombuffer(values, "<f8")))
+    return {name: join(found) for name, found in pieces.items()}
 
 
 def page(db: Session, run: str, series: str, from_step: int = 1) -> Series:

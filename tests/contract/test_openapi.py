@@ -72,6 +72,7 @@ def test_every_operation_says_what_it_does_takes_and_answers(document: dict[str,
 
 def test_every_model_has_examples_or_says_what_its_fields_are(document: dict[str, Any]) -> None:
     for name in ("RunRequest", "RunAnswer", "DatasetAnswer", "PredictAnswer", "Problem", "CurveAnswer",
+                 "FindingAnswer", "LayerDiagnostics",
                  "LayerAnswer", "LossAnswer", "OptimizerAnswer", "ScheduleAnswer", "FieldAnswer", "TrajectoryRequest",
                  "SurfaceAnswer", "PathAnswer", "InspectRequest", "MemoryAnswer", "LinearStack",
                  "TraceRequest", "TraceAnswer", "TracedLayerAnswer", "ProductAnswer"):  # fmt: skip

@@ -1,0 +1,133 @@
+"""Runs made to be diagnosed: recipes trained by the worker's own code, some on datasets made for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits, make_friedman1
+
+from app.api.diagnosis import facts_of
+from app.api.requests import RunRequest
+from app.api.resolution import resolve
+from app.datasets.arrays import Arrays
+from app.learning.insight.diagnosis.facts import Facts
+from app.storage import datasets, leases, runs
+from app.storage.database import Database, database_now
+from app.storage.tables import Dataset
+from bench.store import Store, store
+from worker.trainer import Attempt
+
+
+def table(inputs: NDArray[np.floating[Any]], targets: NDArray[np.generic], classes: int = 0) -> Arrays:
+    names = tuple(f"x{column}" for column in range(inputs.shape[1]))
+    kind: Any = np.int64 if classes else np.float32
+    return Arrays(inputs.astype(np.float32), targets.astype(kind), tuple(map(str, range(classes))), names)
+
+
+def blobs(seed: int, classes: int = 6, columns: int = 12, apart: float = 1.0, each: int = 250) -> Arrays:
+    """Classes that overlap a little."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(classes), each)
+    return table(random.normal(0, apart, (classes, columns))[labels] + random.normal(0, 1, (len(labels), columns)),
+                 labels, classes)  # fmt: skip
+
+
+def rings(seed: int, classes: int = 3, each: int = 400) -> Arrays:
+    """Rings within rings: what no linear layer separates."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(classes), each)
+    angle, radius = random.uniform(0, 2 * np.pi, len(labels)), 1 + labels + random.normal(0, 0.15, len(labels))
+    return table(np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1), labels, classes)
+
+
+def friedman(seed: int, examples: int = 1500) -> Arrays:
+    """A smooth function of five of ten columns, with noise (Friedman 1991)."""
+    return table(*make_friedman1(examples, noise=1.0, random_state=seed))
+
+
+def uneven(seed: int, rare: int = 40, often: int = 1600, apart: float = 0.7) -> Arrays:
+    """Two classes that overlap, one of them rare."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat([0, 1], [often, rare])
+    return table(random.normal(0, 1, (len(labels), 6)) + apart * labels[:, None], labels, 2)
+
+
+def unscaled(seed: int) -> Arrays:
+    """The blobs as measured in metres, years and dollars."""
+    found = blobs(seed)
+    scales = 10.0 ** np.random.default_rng(seed).permutation(np.linspace(-1, 4, found.inputs.shape[1]))
+    return table(found.inputs * scales + 3 * scales, found.targets, len(found.classes))
+
+
+def noise(seed: int, classes: int = 4, examples: int = 1500) -> Arrays:
+    """Labels that have nothing to do with the inputs."""
+    random = np.random.default_rng(seed)
+    return table(random.normal(0, 1, (examples, 10)), random.integers(0, classes, examples), classes)
+
+
+def twins(seed: int) -> Arrays:
+    """Six classes of which two are drawn from nearly the same place."""
+    found = blobs(seed, apart=2.0)
+    random = np.random.default_rng(seed)
+    inputs = found.inputs.copy()
+    inputs[found.targets == 5] = inputs[found.targets == 4] + random.normal(0, 0.3, (250, inputs.shape[1])) + 0.1
+    return table(inputs, found.targets, 6)
+
+
+def few(seed: int, each: int = 12) -> Arrays:
+    """A few of the digits: enough to learn by heart, too few to learn from."""
+    digits, random = load_digits(), np.random.default_rng(seed)
+    chosen = np.concatenate([random.permutation(np.flatnonzero(digits.target == c))[:each] for c in range(10)])
+    noisy = digits.data[chosen] + random.normal(0, 6, (len(chosen), 64))
+    return table(noisy, digits.target[chosen], 10)
+
+
+MADE = {made.__name__: made for made in (blobs, rings, friedman, uneven, unscaled, noise, twins, few)}
+
+
+class Lab:
+    """A store with the datasets that recipes name, `blobs:3` being those of seed 3."""
+
+    def __init__(self, found: Store) -> None:
+        self.store = found
+
+    def train(self, request: dict[str, Any]) -> Facts:
+        """Train as a worker's child does; what is known of the run afterwards."""
+        self._bring(request["dataset"])
+        database, files = self.store.database, self.store.files
+        body = RunRequest.model_validate(request | {"device": "cpu"})
+        with database.read() as db:
+            dataset = datasets.get(db, body.dataset)
+        resolved, warnings = resolve(body, dataset, files)
+        with database.write() as db:
+            task = dataset.about["task"]
+            run = runs.create(db, request=resolved, task=task, environment={}, warnings=warnings).id
+        with database.write() as db:
+            leases.claim(db, "lab", database_now(), 3600)
+        job = {"id": run, "attempt": 1, "threads": 1, "flush_seconds": 0.5, "checkpoint_seconds": 3600}
+        own = Database(database.url)
+        Attempt(job, own, files).train(SimpleNamespace(wanted=None))  # type: ignore[arg-type]
+        own.close()
+        with database.read() as db:
+            return facts_of(runs.get(db, run), database)
+
+    def _bring(self, name: str) -> None:
+        made, _, seed = name.partition(":")
+        if made not in MADE:
+            return
+        with self.store.database.write() as db:
+            if db.get(Dataset, name) is None:
+                arrays = MADE[made](int(seed))
+                arrays.save(self.store.files, f"datasets/{name}")
+                row = {"id": name, "name": name, "status": "ready", "about": arrays.about(), "skipped": []}
+                db.add(Dataset(**row, attempt=0, deaths=0, created_at=0.0))
+
+
+@contextmanager
+def lab() -> Iterator[Lab]:
+    """In a folder that is deleted afterwards."""
+    with store() as found:
+        yield Lab(found)
