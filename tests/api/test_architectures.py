@@ -72,6 +72,19 @@ def test_a_thousand_layers_are_inspected_in_half_a_second(quick_client: TestClie
     assert len(found["layers"]) == 902
 
 
+def test_a_network_is_drawn(quick_client: TestClient) -> None:
+    body = {"model": {"preset": "vgg16"}, "input_shape": [3, 224, 224], "outputs": 1000}
+    answer = quick_client.post("/architectures/diagram.svg", json=body)
+    assert answer.headers["Content-Type"] == "image/svg+xml" and answer.text.startswith("<svg ")
+    assert "vgg16: 138,357,544 parameters" in answer.text and "512×7×7" in answer.text
+    run = quick_client.post("/runs", json={"dataset": "digits", "name": "mine & yours"}).json()["id"]
+    answer = quick_client.get(f"/runs/{run}/diagram.svg")
+    assert "mine &amp; yours: 203,530 parameters" in answer.text and "1×28×28" in answer.text
+    other = [{"type": "linear", "units": 8}, {"type": "linear", "units": 9}]
+    refused = quick_client.post("/architectures/diagram.svg", json={"model": {"layers": other * 60}})
+    assert refused.status_code == 422 and "at most 100" in refused.json()["detail"]
+
+
 def test_vgg16_is_inspected_though_it_could_not_be_trained_here(quick_client: TestClient) -> None:
     preset = quick_client.get("/presets/vgg16").json()
     found = inspect(

@@ -1,0 +1,250 @@
+"""A network as the lecture draws VGG: bodies that shrink in space and grow in channels, a colour a kind, as SVG.
+
+What is done to each number by itself (activations, dropout, batch norm) is drawn with the layer before it; layers of
+one kind and shape stand side by side.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from html import escape
+from math import log2, prod
+
+from app.learning.errors import InvalidChoice
+from app.learning.layers import Layer, Shape
+from app.learning.layers.structure import Placed
+
+COLOURS = {  # the lecture's VGG: black, red, blue
+    "convolution": "#3f4650",
+    "pooling": "#c8373a",
+    "fully connected": "#2f6fb7",
+    "residual": "#7a4fa3",
+    "softmax": "#c98a12",
+    "other": "#7d8790",
+}
+KINDS = {
+    "conv2d": "convolution",
+    "max_pool2d": "pooling",
+    "avg_pool2d": "pooling",
+    "linear": "fully connected",
+    "residual": "residual",
+    "softmax": "softmax",
+}
+NAMES = {
+    "relu": "ReLU", "leaky_relu": "leaky ReLU", "gelu": "GELU", "batch_norm": "batch norm", "conv2d": "conv",
+    "max_pool2d": "max pool", "avg_pool2d": "mean pool",
+}  # fmt: skip
+ATTACHED = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "square", "sine", "log", "dropout", "batch_norm")
+SIDE_BY_SIDE = 4  # more of one kind and shape are counted, not drawn
+MOST_BODIES = 100
+TITLE = 60  # characters that fit
+TALLEST, SHALLOW = 190.0, 0.42  # pixels of the largest picture; how far its depth goes up and to the right
+LINE, GAP, MARGIN, ABOVE = 15, 94, 28, 54
+TOP, SIDE = 0.42, 0.22  # how far these faces are from the front's colour to white
+FONT = "font-family='system-ui, -apple-system, Segoe UI, DejaVu Sans, Arial, sans-serif'"
+
+
+@dataclass
+class Body:
+    """Layers that are drawn as one: `names` from the first on, of which there are `count`."""
+
+    kind: str
+    names: list[str]
+    shape: Shape
+    count: int = 1
+    parameters: int = 0
+    before: Shape = ()
+
+
+def bodies(places: Sequence[Placed]) -> list[Body]:
+    """The network's layers, blocks opened, from the input on; flattening is drawn by the shape alone."""
+    found: list[Body] = []
+    for place in places:
+        layer = place.layer
+        if layer.type == "flatten":
+            continue
+        if layer.type in ATTACHED and found and found[-1].shape == place.output_shape:
+            found[-1].names.append(NAMES.get(layer.type, layer.type))
+            found[-1].parameters += layer.parameters(place.shape)
+            continue
+        found.append(
+            Body(
+                KINDS.get(layer.type, "other"),
+                list(_names(layer)),
+                place.output_shape,
+                parameters=layer.parameters(place.shape),
+                before=place.shape,
+            )
+        )
+    return list(_counted(found))
+
+
+def _names(layer: Layer) -> Iterator[str]:
+    """The layer's, and of those within a residual each one's."""
+    name, size = NAMES.get(layer.type, layer.type.replace("_", " ")), getattr(layer, "kernel_size", None)
+    yield name if size is None else f"{name} {size}×{size}"
+    for inner in getattr(layer, "layers", ()):
+        yield from (f"· {name}" for name in _names(inner))
+
+
+def _counted(found: list[Body]) -> Iterator[Body]:
+    """Neighbours that look alike as one with a count."""
+    last: Body | None = None
+    for body in found:
+        if last and (last.kind, last.names, last.shape) == (body.kind, body.names, body.shape):
+            last.count += 1
+            last.parameters += body.parameters
+            continue
+        if last:
+            yield last
+        last = body
+    if last:
+        yield last
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a drawn body, in pixels: its front's width (channels or nothing) and height, and how deep it goes."""
+
+    width: float
+    height: float
+    depth: float
+
+
+def size_of(shape: Shape, largest: int) -> Size:
+    """Space to scale of its root, so that 7 pixels can be seen beside 224; channels and units by their logarithm."""
+    if len(shape) == 3:
+        channels, height, width = shape
+        scale = TALLEST / largest**0.5
+        return Size(4 + 3.2 * log2(channels + 1), max(6.0, scale * height**0.5), max(6.0, scale * width**0.5))
+    return Size(9, 34 + 12.5 * log2(prod(shape) + 1), 9)
+
+
+def diagram(places: Sequence[Placed], input_shape: Shape, title: str = "") -> str:
+    """The whole as one SVG document: nothing in it comes from elsewhere, and its texts are texts.
+
+    Raises InvalidChoice where it would have over `MOST_BODIES`.
+    """
+    drawn = [Body("other", ["input"], input_shape), *bodies(places)]
+    if len(drawn) > MOST_BODIES:
+        raise InvalidChoice(
+            "/model/layers",
+            f"the picture would have {len(drawn):,} bodies, and has at most {MOST_BODIES}; neighbours of one kind and "
+            "shape are one",
+        )
+    largest = max((max(body.shape[1:]) for body in drawn if len(body.shape) == 3), default=1)
+    sizes = [size_of(body.shape, largest) for body in drawn]
+    tallest = max(size.height + SHALLOW * size.depth for size in sizes)
+    floor = ABOVE + tallest
+    parts: list[str] = []
+    x = float(MARGIN)
+    lowest = floor
+    for index, (body, size) in enumerate(zip(drawn, sizes, strict=True)):
+        labels = _labels(body)
+        slabs = min(body.count, SIDE_BY_SIDE)
+        width = slabs * (size.width + 5) - 5 + SHALLOW * size.depth
+        room = max(width, *(6.4 * len(label) for label in labels))
+        if index:
+            parts += _arrow(x, floor - tallest / 2, _change(drawn[index - 1].shape, body.before, body.shape))
+            x += GAP
+        left = x + (room - width) / 2
+        for slab in range(slabs):
+            below = (tallest - size.height - SHALLOW * size.depth) / 2
+            parts += _box(left + slab * (size.width + 5), floor - below, size, COLOURS[body.kind])
+        parts += [
+            f"<text x='{x + room / 2:.1f}' y='{floor + 20 + LINE * line:.1f}' text-anchor='middle' "
+            f"class='{'shape' if line == 0 else 'name'}'>{escape(label)}</text>"
+            for line, label in enumerate(labels)
+        ]
+        lowest = max(lowest, floor + 20 + LINE * len(labels))
+        x += room
+    kinds = [kind for kind in COLOURS if any(body.kind == kind for body in drawn[1:])]
+    total = sum(body.parameters for body in drawn)
+    heading = f"{_printable(title)}: {total:,} parameters" if title else f"{total:,} parameters"
+    least = MARGIN * 2 + max(9.5 * len(heading), sum(7.2 * len(kind) + 36 for kind in kinds))
+    wide, high = max(x + MARGIN, least), lowest + 44
+    legend, at = [], float(MARGIN)
+    for kind in kinds:
+        legend.append(f"<rect x='{at:.1f}' y='{high - 31:.1f}' width='13' height='13' rx='2' fill='{COLOURS[kind]}'/>")
+        legend.append(f"<text x='{at + 19:.1f}' y='{high - 20:.1f}' class='name'>{kind}</text>")
+        at += 7.2 * len(kind) + 36
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{wide:.0f}' height='{high:.0f}' "
+        f"viewBox='0 0 {wide:.0f} {high:.0f}' role='img' {FONT}>"
+        f"<title>{escape(heading)}</title>"
+        "<style>text{fill:#1c2127}.title{font-size:15px;font-weight:600}.shape{font-size:12px;font-weight:600}"
+        ".name{font-size:11px;fill:#454d57}.change{font-size:10.5px;fill:#454d57}</style>"
+        f"<rect width='100%' height='100%' fill='#ffffff'/>"
+        f"<text x='{MARGIN}' y='28' class='title'>{escape(heading)}</text>{''.join(parts)}{''.join(legend)}</svg>"
+    )
+
+
+def _printable(title: str) -> str:
+    """Cut to what fits, and without characters that XML may not hold."""
+    cut = title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
+    return "".join(character if character.isprintable() else "\ufffd" for character in cut)
+
+
+def _labels(body: Body) -> list[str]:
+    """The shape, then the names, each on a line of its own; how many there are stands behind the first."""
+    shape = "×".join(f"{side:,}" for side in body.shape)
+    names = list(body.names)
+    if body.count > 1:
+        names[0] = f"{body.count} × {names[0]}"
+    return [shape, *names]
+
+
+def _change(drawn: Shape, before: Shape, after: Shape) -> list[str]:
+    """By what space and channels are multiplied on the way, as the lecture has it of VGG; `drawn` is what comes from
+    the body before, `before` what the layer takes of it."""
+    if len(after) != 3:
+        flattened = ["flatten"] if len(drawn) == 3 else []
+        return flattened + ([] if before == after else [f"units {_factor(before[0], after[0])}"])
+    lines = []
+    if before[1:] != after[1:]:
+        lines.append(f"space {_factor(before[1], after[1])}")
+    if before[0] != after[0]:
+        lines.append(f"channels {_factor(before[0], after[0])}")
+    return lines
+
+
+def _factor(before: int, after: int) -> str:
+    """×2, ÷3 or ×1.6."""
+    ratio = Fraction(after, before)
+    if ratio >= 1:
+        return f"×{float(ratio):.3g}"
+    return f"÷{float(1 / ratio):.3g}"
+
+
+def _arrow(x: float, y: float, lines: list[str]) -> list[str]:
+    start, end = x + 6, x + GAP - 8
+    texts = [
+        f"<text x='{(start + end) / 2:.1f}' y='{y - 7 - 12 * (len(lines) - 1 - index):.1f}' text-anchor='middle' "
+        f"class='change'>{escape(line)}</text>"
+        for index, line in enumerate(lines)
+    ]
+    head = f"<path d='M{end:.1f} {y:.1f}l-6 -3.5v7z' fill='#454d57'/>"
+    return [
+        f"<line x1='{start:.1f}' y1='{y:.1f}' x2='{end - 5:.1f}' y2='{y:.1f}' stroke='#454d57' stroke-width='1.2'/>",
+        head,
+        *texts,
+    ]
+
+
+def _box(x: float, floor: float, size: Size, colour: str) -> list[str]:
+    """A body whose front's left lower corner is given: top, right side and front."""
+    w, h, d = size.width, size.height, SHALLOW * size.depth
+    top, edge = floor - h, "stroke='#ffffff' stroke-width='0.8' stroke-linejoin='round'"
+    lid = f"M{x:.1f} {top:.1f}l{d:.1f} {-d:.1f}h{w:.1f}l{-d:.1f} {d:.1f}z"
+    side = f"M{x + w:.1f} {top:.1f}l{d:.1f} {-d:.1f}v{h:.1f}l{-d:.1f} {d:.1f}z"
+    return [
+        f"<path d='{lid}' fill='{_lighter(colour, TOP)}' {edge}/>",
+        f"<path d='{side}' fill='{_lighter(colour, SIDE)}' {edge}/>",
+        f"<rect x='{x:.1f}' y='{top:.1f}' width='{w:.1f}' height='{h:.1f}' fill='{colour}' {edge}/>",
+    ]
+
+
+def _lighter(colour: str, share: float) -> str:
+    """Mixed with so much white."""
+    channels = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(value + (255 - value) * share):02x}" for value in channels)
