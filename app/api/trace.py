@@ -63,7 +63,8 @@ class NumbersAnswer(BaseModel):
     norm: Number = Field(description="the root of the sum of squares", examples=[25.1])
     zeros: float = Field(description="the share that is exactly 0", examples=[0.49])
     saturated: float | None = Field(
-        None, description="of a sigmoid's or tanh's output: the share where its slope is under 5% of the largest"
+        None,
+        description="of a sigmoid's or tanh's output: the share where its slope is below a twelfth of the steepest",
     )
 
 

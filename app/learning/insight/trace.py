@@ -13,6 +13,7 @@ from app.learning.chain import modules
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
 from app.learning.insight.by_hand import ByHand, by_hand
+from app.learning.insight.diagnostics import SATURATED
 from app.learning.insight.memory import memory
 from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import Placed, counted
@@ -23,7 +24,6 @@ from app.learning.optimizers import SGD
 MOST_PARAMETERS = 10**7
 MOST_PRODUCTS = 2 * 10**9  # of the batch, forward; back again takes twice as many
 MOST_BYTES = 2**28  # kept of the batch for the way back
-SATURATED = 0.05  # of the largest slope that a sigmoid or tanh has
 NOT_ON_THE_WAY = ("AccumulateGrad", "TBackward0")  # parameters, and their transposes
 
 generator = threading.Lock()  # weights and dropout are drawn from torch's global generator
@@ -155,7 +155,7 @@ def _layer(
         pointer=pointer,
         implied=place.implied,
         output_shape=place.output_shape,
-        output=numbers(output, place.layer.type),
+        output=numbers(output, SATURATED.get(type(module))),
         gradient=_numbers_of(output.grad if output.requires_grad else None),
         grad_fn=None if output.grad_fn is None else output.grad_fn.name(),
         parameters=[
@@ -171,17 +171,17 @@ def _layer(
     )
 
 
-def numbers(tensor: Tensor, kind: str = "") -> Numbers:
-    """Of a tensor of any shape, which is the output of a layer of this kind."""
+def numbers(tensor: Tensor, unsaturated: tuple[float, float] | None = None) -> Numbers:
+    """Of a tensor of any shape; `unsaturated` are the bounds beyond which a number of it is saturated."""
     y = tensor.detach()
     std, mean = torch.std_mean(y, correction=0)
-    slope = 4 * y * (1 - y) if kind == "sigmoid" else 1 - y.square() if kind == "tanh" else None
+    beyond = None if unsaturated is None else (y < unsaturated[0]) | (y > unsaturated[1])
     return Numbers(
         mean=mean.item(),
         std=std.item(),
         norm=torch.linalg.vector_norm(y).item(),
         zeros=(y == 0).float().mean().item(),
-        saturated=None if slope is None else (slope < SATURATED).float().mean().item(),
+        saturated=None if beyond is None else beyond.float().mean().item(),
     )
 
 
