@@ -81,12 +81,22 @@ def softmax_before_cross_entropy(facts: Facts) -> Found | None:
 def symmetric_initialisation(facts: Facts) -> Found | None:
     for layer in facts.learning[:-1]:
         twins = layer["twin_units"]
-        if twins.values and min(twins.values) >= TWINS and facts.learnt < 0.9:
+        if not twins.first >= TWINS or facts.learnt >= 0.9:
+            continue
+        still = twins.last >= TWINS
+        if still or facts.learnt < POORLY:  # rounding takes twins apart in the end, and Adam makes much of it
             units = layer.fields.get("units", layer.fields.get("channels"))
+            since = f"and still have at step {twins.steps[-1]}" if still else "and came apart by rounding alone"
             return Found(
-                f"the {units} units of {layer} have the same weights at step {twins.steps[-1]}, as at the start: they "
-                "are one unit",
-                {"layer": layer.name, "pointer": layer.pointer, "step": twins.steps[-1], "twin_units": twins.last},
+                f"the {units} units of {layer} had the same weights at step {twins.steps[0]}, {since}: they are one "
+                "unit as long as their gradients are the same",
+                {
+                    "layer": layer.name,
+                    "pointer": layer.pointer,
+                    "step": twins.steps[-1],
+                    "first_twin_units": twins.first,
+                    "twin_units": twins.last,
+                },
                 'leave "init": "zeros" out of the layers',
             )
     return None
