@@ -20,6 +20,7 @@ from app.api import (
     predict,
     problems,
     runs,
+    script,
     trajectory,
     uploads,
 )
@@ -33,7 +34,9 @@ from app.storage.deletion import finish_deletions
 from app.storage.files import open_files
 
 # Looked through in this order for each request; /predict is asked the most often.
-ROUTES = (predict, runs, curves, events, datasets, uploads, models, architectures, entries, trajectory, operations)
+ROUTES = (
+    predict, runs, curves, events, script, datasets, uploads, models, architectures, entries, trajectory, operations
+)  # fmt: skip
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
 
 

@@ -60,7 +60,8 @@ class RunAnswer(BaseModel):
 def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
     """The run as clients see it."""
     here = f"/runs/{run.id}"
-    links = {name: f"{here}/{name}" for name in ("curve", "events", "cancel", "evaluation", "checkpoints", "weights")}
+    names = ("curve", "events", "cancel", "evaluation", "checkpoints", "weights", "script")
+    links = {name: f"{here}/{name}" for name in names}
     return RunAnswer(
         id=run.id,
         name=run.name,
