@@ -1,4 +1,4 @@
-"""The user's commands, over HTTP: `antigrad train`, `watch`, `predict`, `runs`, `cancel`, `again`.
+"""The user's commands, over HTTP: `antigrad train`, `watch`, `script`, `predict`, `runs`, `cancel`, `again`.
 
 The exit status says how a command ended (`STATUSES`). With --json, standard output holds JSON and nothing else.
 """
@@ -63,8 +63,8 @@ def unreachable(error: httpx.RequestError) -> NoReturn:
     )
 
 
-def ask(method: str, path: str, **request: Any) -> Any:
-    """The JSON of an answer; a refusal or no answer at all ends the command with its reason."""
+def answered(method: str, path: str, **request: Any) -> httpx.Response:
+    """An answer; a refusal or no answer at all ends the command with its reason."""
     try:
         with service() as client:
             answer = client.request(method, path, **request)
@@ -72,7 +72,12 @@ def ask(method: str, path: str, **request: Any) -> Any:
         unreachable(error)
     if answer.is_error:
         refused(answer)
-    return content(answer)
+    return answer
+
+
+def ask(method: str, path: str, **request: Any) -> Any:
+    """The JSON of an answer, or the end of the command as `answered` has it."""
+    return content(answered(method, path, **request))
 
 
 def content(answer: httpx.Response) -> Any:
@@ -80,12 +85,17 @@ def content(answer: httpx.Response) -> Any:
     try:
         return answer.json()
     except ValueError:
-        kind = answer.headers.get("Content-Type", "something else")
-        leave(
-            UNREACHABLE,
-            f"{answer.url} is answered with {answer.status_code} and {kind} instead of JSON: that is not Antigrad, or "
-            "a proxy before it; is ANTIGRAD_URL right?",
-        )
+        not_ours(answer, "JSON")
+
+
+def not_ours(answer: httpx.Response, wanted: str) -> NoReturn:
+    """Say that somebody else has answered."""
+    kind = answer.headers.get("Content-Type", "something else")
+    leave(
+        UNREACHABLE,
+        f"{answer.url} is answered with {answer.status_code} and {kind} instead of {wanted}: that is not Antigrad, or "
+        "a proxy before it; is ANTIGRAD_URL right?",
+    )
 
 
 def refused(answer: httpx.Response) -> NoReturn:
@@ -265,6 +275,15 @@ def _queued(run: dict[str, Any], wait: bool, as_json: bool) -> None:
 def watch(run: RunId, as_json: AsJson = False) -> None:
     """Show a run until it has ended."""
     follow(found(run), as_json)
+
+
+@commands.command()
+def script(run: RunId) -> None:
+    """Print a run as one plain PyTorch script, such as: antigrad script last > train.py"""
+    answer = answered("GET", f"/runs/{found(run)}/script")
+    if not answer.headers.get("Content-Type", "").startswith("text/x-python"):
+        not_ours(answer, "Python")
+    typer.echo(answer.text, nl=False)
 
 
 @commands.command()

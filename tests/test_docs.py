@@ -128,6 +128,19 @@ def test_a_failed_run_is_explained_as_its_page_says(service: str, tmp_path: Path
     assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_run_s_script_runs_beside_its_dataset_as_its_page_says(service: str, tmp_path: Path) -> None:
+    run_shell((ROOT / "docs/run-as-script.md").read_text(), service, tmp_path)
+    run = json.loads((tmp_path / "run.json").read_text())["id"]
+    metrics = httpx.get(f"http://{service}/runs/{run}").json()["metrics"]
+    command = [sys.executable, "-P", "train.py"]
+    environment = os.environ | {"MPLBACKEND": "agg"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for part, found in metrics.items():
+        (printed,) = re.findall(rf"^{part}: loss (\S+) accuracy (\S+)$", done.stdout, re.MULTILINE)
+        assert [float(number) for number in printed] == pytest.approx([found["loss"], found["accuracy"]], abs=0.01)
+
+
 def test_losses_and_criteria_work_as_their_page_says(service: str, tmp_path: Path) -> None:
     page = (ROOT / "docs/losses-and-stopping.md").read_text()
     run_shell(page, service, tmp_path)

@@ -60,7 +60,7 @@ class RunAnswer(BaseModel):
 def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
     """The run as clients see it."""
     here = f"/runs/{run.id}"
-    below = ("curve", "events", "cancel", "evaluation", "diagnostics", "diagnosis", "checkpoints", "weights")
+    below = ("curve", "events", "cancel", "evaluation", "diagnostics", "diagnosis", "checkpoints", "weights", "script")
     links = {name: f"{here}/{name}" for name in below}
     return RunAnswer(
         id=run.id,

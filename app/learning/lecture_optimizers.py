@@ -19,7 +19,7 @@ Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
 class LectureOptimizer(torch.optim.Optimizer):
     """Applies `update` to each parameter; parameter groups and the state's dictionary are PyTorch's."""
 
-    def __init__(self, parameters: Parameters, **hyperparameters: Any) -> None:
+    def __init__(self, parameters: Iterable[Any], **hyperparameters: Any) -> None:
         super().__init__(parameters, hyperparameters)
 
     @torch.no_grad()

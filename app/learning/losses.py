@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from app.learning.fields import bounded
+from app.learning.source import Code, call, literal
 
 Task = Literal["classification", "regression"]
 Reduction = Literal["mean", "sum"]
@@ -53,6 +54,15 @@ class Loss(Protocol):
         """The loss of `batch` such examples under the best of all predictions that are the same for each."""
         ...
 
+    def source(self) -> str:
+        """`function` as code, of `output` ((N, C), or (N,) where there is one) and `y`."""
+        ...
+
+    def constant_source(self) -> tuple[str, ...]:
+        """The best constant prediction as code, of the training targets `y_train`: statements, and last an expression
+        of the shape of one output."""
+        ...
+
 
 def column(outputs: Tensor, targets: Tensor) -> Tensor:
     """The outputs (N, 1) as (N,), like the targets.
@@ -64,6 +74,11 @@ def column(outputs: Tensor, targets: Tensor) -> Tensor:
         given, wanted = tuple(outputs.shape), (*targets.shape, 1)
         raise ValueError(f"targets of shape {tuple(targets.shape)} need outputs of shape {wanted}, not {given}")
     return outputs.squeeze(-1)
+
+
+def _reduced(reduction: Reduction) -> dict[str, Any]:
+    """The argument that PyTorch's loss takes, where it is not the default."""
+    return {} if reduction == "mean" else {"reduction": reduction}
 
 
 @dataclass(frozen=True)
@@ -136,6 +151,20 @@ class CrossEntropy:
         total = wanted.sum()
         loss = float(torch.special.entr(wanted / total).sum() * total)
         return loss / float((weights * counts).sum()) if self.reduction == "mean" else loss * batch / len(targets)
+
+    def source(self) -> str:
+        named: dict[str, Any] = {"weight": Code("class_weights")} if self.class_weights else {}
+        if self.label_smoothing:
+            named["label_smoothing"] = self.label_smoothing
+        return call("F.cross_entropy", Code("output"), Code("y"), **named, **_reduced(self.reduction))
+
+    def constant_source(self) -> tuple[str, ...]:
+        wanted = "y_train.bincount(minlength=len(classes)) / len(y_train)"
+        if self.label_smoothing:
+            wanted = f"{literal(1 - self.label_smoothing)} * {wanted} + {literal(self.label_smoothing)} / len(classes)"
+        if self.class_weights:
+            wanted = f"class_weights * ({wanted})" if self.label_smoothing else f"class_weights * {wanted}"
+        return f"shares = {wanted}", "shares.log()"
 
     def _weights(self, outputs: Tensor) -> Tensor | None:
         return None if self.class_weights is None else outputs.new_tensor(self.class_weights)
@@ -217,6 +246,13 @@ class BinaryCrossEntropy(_Column):
     def best_constant(self, targets: Tensor) -> Tensor:
         return targets.mean().logit(eps=1e-15)  # one class alone: ±35, whose loss is 0
 
+    def source(self) -> str:
+        arguments = Code("output"), Code("y.float()")
+        return call("F.binary_cross_entropy_with_logits", *arguments, **_reduced(self.reduction))
+
+    def constant_source(self) -> tuple[str, ...]:
+        return ("y_train.double().mean().logit(eps=1e-15).float()",)
+
 
 @dataclass(frozen=True)
 class MSE(_Column):
@@ -241,6 +277,12 @@ class MSE(_Column):
     def best_constant(self, targets: Tensor) -> Tensor:
         return targets.mean()
 
+    def source(self) -> str:
+        return call("F.mse_loss", Code("output"), Code("y"), **_reduced(self.reduction))
+
+    def constant_source(self) -> tuple[str, ...]:
+        return ("y_train.mean()",)
+
 
 @dataclass(frozen=True)
 class MAE(_Column):
@@ -264,6 +306,12 @@ class MAE(_Column):
 
     def best_constant(self, targets: Tensor) -> Tensor:
         return targets.median()
+
+    def source(self) -> str:
+        return call("F.l1_loss", Code("output"), Code("y"), **_reduced(self.reduction))
+
+    def constant_source(self) -> tuple[str, ...]:
+        return ("y_train.median()",)
 
 
 @dataclass(frozen=True)
@@ -295,6 +343,23 @@ class Huber(_Column):
             middle = (low + high) / 2
             low, high = (low, middle) if self.slope(middle, targets).sum() > 0 else (middle, high)
         return (low + high) / 2
+
+    def source(self) -> str:
+        scale = {} if self.delta == 1 else {"delta": self.delta}
+        return call("F.huber_loss", Code("output"), Code("y"), **scale, **_reduced(self.reduction))
+
+    def constant_source(self) -> tuple[str, ...]:
+        delta = literal(self.delta)
+        return (
+            "low, high = y_train.min(), y_train.max()",
+            f"for _ in range({BISECTIONS}):  # where the slopes sum to 0",
+            "    middle = (low + high) / 2",
+            f"    if (middle - y_train).clamp(-{delta}, {delta}).sum() > 0:",
+            "        high = middle",
+            "    else:",
+            "        low = middle",
+            "middle",
+        )
 
 
 LOSSES: dict[str, type[Loss]] = {entry.name: entry for entry in (CrossEntropy, BinaryCrossEntropy, MSE, MAE, Huber)}

@@ -8,7 +8,8 @@ PyTorch's fused kernels do a whole step over all parameters in one call, on the 
 parameters in a list (`foreach`) take 1 to 10 % less time than one after another on a CPU, and much less on a GPU.
 """
 
-from dataclasses import dataclass
+import inspect
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 import torch
@@ -17,6 +18,7 @@ from app.learning import lecture_optimizers as lecture
 from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
 from app.learning.lecture_optimizers import Parameters
+from app.learning.source import Code, Source, call
 
 
 class Optimizer(Protocol):
@@ -37,12 +39,29 @@ class Optimizer(Protocol):
         """The optimizer over these parameters, or groups of them; a group may have an `lr` of its own."""
         ...
 
+    def source(self, parameters: str) -> Source:
+        """The same as code over `parameters`, an expression."""
+        ...
+
 
 class _Torch:
-    """PyTorch's form of an optimizer; `lecture_formula` is None where the lecture has none."""
+    """PyTorch's form of an optimizer, whose arguments the fields are; `lecture_formula` is None where the lecture has
+    none."""
 
     formulas: ClassVar[Literal["torch", "lecture"]] = "torch"
     lecture_formula: ClassVar[str | None] = None
+    kind: ClassVar[type[torch.optim.Optimizer]]
+    kernel: ClassVar[dict[str, bool]] = {"fused": True}
+
+    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
+        return self.kind(parameters, **asdict(self), **self.kernel)  # type: ignore[call-overload, arg-type]
+
+    def source(self, parameters: str) -> Source:
+        """What is as in PyTorch's defaults is left out, but for the learning rate."""
+        usual = inspect.signature(self.kind).parameters
+        fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
+        said = {name: value for name, value in fields.items() if name == "lr" or value != usual[name].default}
+        return Source((call(f"torch.optim.{self.kind.__name__}", Code(parameters), **said),))
 
 
 class _Lecture:
@@ -51,6 +70,14 @@ class _Lecture:
     formulas: ClassVar[Literal["torch", "lecture"]] = "lecture"
     advantages: ClassVar[tuple[str, ...]] = ()
     drawbacks: ClassVar[tuple[str, ...]] = ()
+    kind: ClassVar[type[torch.optim.Optimizer]]
+
+    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
+        return self.kind(parameters, **asdict(self))  # type: ignore[call-overload]
+
+    def source(self, parameters: str) -> Source:
+        fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
+        return Source((call(self.kind.__name__, Code(parameters), **fields),), (lecture.LectureOptimizer, self.kind))
 
 
 def _lr(default: float) -> Any:
@@ -86,12 +113,10 @@ class LectureSGD(_Lecture):
     """Gradient descent on whatever batch it is given, down where the lecture's sign leads up."""
 
     name: ClassVar[str] = "sgd"
+    kind: ClassVar[type[torch.optim.Optimizer]] = lecture.GradientDescent
     formula: ClassVar[str] = "θ ← θ − ηg"
 
     lr: float = _lr(0.1)
-
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return lecture.GradientDescent(parameters, lr=self.lr)
 
 
 @dataclass(frozen=True)
@@ -99,6 +124,7 @@ class SGD(_Torch):
     """Gradient descent on whatever batch it is given: all the data, a mini-batch or one observation."""
 
     name: ClassVar[str] = "sgd"
+    kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.SGD
     formula: ClassVar[str] = "θ ← θ − ηg"
     lecture_formula: ClassVar[str | None] = LectureSGD.formula
     advantages: ClassVar[tuple[str, ...]] = (
@@ -115,23 +141,18 @@ class SGD(_Torch):
     lr: float = _lr(0.1)
     weight_decay: float = _weight_decay()
 
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
-
 
 @dataclass(frozen=True)
 class LectureMomentum(_Lecture):
     """SGD with momentum, the learning rate within the velocity: when it changes, the old velocity keeps its size."""
 
     name: ClassVar[str] = "momentum"
+    kind: ClassVar[type[torch.optim.Optimizer]] = lecture.Inertia
     formula: ClassVar[str] = "v ← μv − (1−δ)ηg;  θ ← θ + v"
 
     lr: float = _lr(0.01)
     momentum: float = _momentum()
     dampening: float = _dampening("from the first step on")
-
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return lecture.Inertia(parameters, lr=self.lr, momentum=self.momentum, dampening=self.dampening)
 
 
 @dataclass(frozen=True)
@@ -143,6 +164,7 @@ class Momentum(_Torch):
     """
 
     name: ClassVar[str] = "momentum"
+    kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.SGD
     formula: ClassVar[str] = "v ← μv + (1−δ)g;  θ ← θ − ηv"
     lecture_formula: ClassVar[str | None] = LectureMomentum.formula
     advantages: ClassVar[tuple[str, ...]] = (
@@ -165,30 +187,17 @@ class Momentum(_Torch):
         if self.nesterov and (self.dampening != 0 or self.momentum == 0):
             raise InvalidChoice("/nesterov", "nesterov needs a momentum above 0 and a dampening of 0")
 
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return torch.optim.SGD(
-            parameters,
-            lr=self.lr,
-            momentum=self.momentum,
-            dampening=self.dampening,
-            nesterov=self.nesterov,
-            weight_decay=self.weight_decay,
-            fused=True,
-        )
-
 
 @dataclass(frozen=True)
 class LectureAdaGrad(_Lecture):
     """AdaGrad with ε inside the root, where 1e-8 acts as 1e-4 does outside."""
 
     name: ClassVar[str] = "adagrad"
+    kind: ClassVar[type[torch.optim.Optimizer]] = lecture.SumOfSquares
     formula: ClassVar[str] = "G ← G + g²;  θ ← θ − η/√(G + ε)·g"
 
     lr: float = _lr(0.01)
     eps: float = _eps(1e-8)
-
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return lecture.SumOfSquares(parameters, lr=self.lr, eps=self.eps)
 
 
 @dataclass(frozen=True)
@@ -196,6 +205,7 @@ class AdaGrad(_Torch):
     """AdaGrad: Duchi, Hazan & Singer 2011, https://jmlr.org/papers/v12/duchi11a.html; ε is outside the root."""
 
     name: ClassVar[str] = "adagrad"
+    kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adagrad
     formula: ClassVar[str] = "G ← G + g²;  θ ← θ − η·g/(√G + ε)"
     lecture_formula: ClassVar[str | None] = LectureAdaGrad.formula
     advantages: ClassVar[tuple[str, ...]] = (
@@ -211,23 +221,18 @@ class AdaGrad(_Torch):
     eps: float = _eps(1e-10)
     weight_decay: float = _weight_decay()
 
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return torch.optim.Adagrad(parameters, lr=self.lr, eps=self.eps, weight_decay=self.weight_decay, fused=True)
-
 
 @dataclass(frozen=True)
 class LectureRMSProp(_Lecture):
     """RMSProp with the lecture's shorter memory, and ε inside the root."""
 
     name: ClassVar[str] = "rmsprop"
+    kind: ClassVar[type[torch.optim.Optimizer]] = lecture.MeanOfSquares
     formula: ClassVar[str] = "G ← μG + (1−μ)g²;  θ ← θ − η/√(G + ε)·g"
 
     lr: float = _lr(0.01)
     alpha: float = _alpha(0.9)
     eps: float = _eps(1e-8)
-
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return lecture.MeanOfSquares(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
 
 
 @dataclass(frozen=True)
@@ -235,6 +240,8 @@ class RMSProp(_Torch):
     """RMSProp: Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5; ε is outside the root."""
 
     name: ClassVar[str] = "rmsprop"
+    kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.RMSprop
+    kernel: ClassVar[dict[str, bool]] = {"foreach": True}
     formula: ClassVar[str] = "G ← μG + (1−μ)g²;  θ ← θ − η·g/(√G + ε)"
     lecture_formula: ClassVar[str | None] = LectureRMSProp.formula
     advantages: ClassVar[tuple[str, ...]] = (
@@ -251,11 +258,6 @@ class RMSProp(_Torch):
     eps: float = _eps(1e-8)
     weight_decay: float = _weight_decay()
 
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(
-            parameters, lr=self.lr, alpha=self.alpha, eps=self.eps, weight_decay=self.weight_decay, foreach=True
-        )
-
 
 @dataclass(frozen=True)
 class LectureAdam(_Lecture):
@@ -266,14 +268,12 @@ class LectureAdam(_Lecture):
     """
 
     name: ClassVar[str] = "adam"
+    kind: ClassVar[type[torch.optim.Optimizer]] = lecture.UncorrectedAdam
     formula: ClassVar[str] = "v ← β₁v + (1−β₁)g;  G ← β₂G + (1−β₂)g²;  θ ← θ − η/√(G + ε)·v"
 
     lr: float = _lr(0.001)
     betas: tuple[float, float] = _betas((0.9, 0.9))
     eps: float = _eps(1e-8)
-
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return lecture.UncorrectedAdam(parameters, lr=self.lr, betas=self.betas, eps=self.eps)
 
 
 @dataclass(frozen=True)
@@ -281,6 +281,7 @@ class Adam(_Torch):
     """Adam: Kingma & Ba 2015, algorithm 1, https://arxiv.org/abs/1412.6980; ε is outside the root."""
 
     name: ClassVar[str] = "adam"
+    kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adam
     formula: ClassVar[str] = (
         "m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  θ ← θ − η·m̂/(√v̂ + ε);  m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)"
     )
@@ -301,17 +302,13 @@ class Adam(_Torch):
     eps: float = _eps(1e-8)
     weight_decay: float = _weight_decay()
 
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return torch.optim.Adam(
-            parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=True
-        )
-
 
 @dataclass(frozen=True)
 class AdamW(_Torch):
     """Adam with decoupled weight decay: Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101."""
 
     name: ClassVar[str] = "adamw"
+    kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.AdamW
     formula: ClassVar[str] = "θ ← θ − ηλθ, then as Adam"
     advantages: ClassVar[tuple[str, ...]] = (
         "as Adam, and weight decay draws all parameters towards zero alike",
@@ -326,11 +323,6 @@ class AdamW(_Torch):
     betas: tuple[float, float] = _betas((0.9, 0.999))
     eps: float = _eps(1e-8)
     weight_decay: float = _weight_decay(0.01)
-
-    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=True
-        )
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {entry.name: entry for entry in (SGD, Momentum, AdaGrad, RMSProp, Adam, AdamW)}

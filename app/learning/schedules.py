@@ -13,6 +13,7 @@ from math import cos, pi
 from typing import Any, ClassVar, Protocol
 
 from app.learning.fields import bounded
+from app.learning.source import literal
 
 
 class Schedule(Protocol):
@@ -24,8 +25,15 @@ class Schedule(Protocol):
     drawbacks: ClassVar[tuple[str, ...]]
     needs_total: ClassVar[bool]  # whether the run's number of steps has to be known
 
+    @property
+    def warmup(self) -> int: ...
+
     def factor(self, step: int, total: float) -> float:
         """What lr is multiplied by in `step` (0 is the first) of `total` (∞ where it is not known)."""
+        ...
+
+    def source(self, t: str, T: str) -> tuple[str, ...]:
+        """The formula as code in the variables `t` and `T`, behind the warm-up: statements, and last an expression."""
         ...
 
 
@@ -62,6 +70,9 @@ class Constant(_WithWarmup):
     def shape(self, t: int, T: float) -> float:  # noqa: ARG002
         return 1.0
 
+    def source(self, t: str, T: str) -> tuple[str, ...]:  # noqa: ARG002
+        return ("1.0",)
+
 
 @dataclass(frozen=True)
 class StepDecay(_WithWarmup):
@@ -81,6 +92,9 @@ class StepDecay(_WithWarmup):
 
     def shape(self, t: int, T: float) -> float:  # noqa: ARG002
         return float(self.gamma ** (t // self.every))
+
+    def source(self, t: str, T: str) -> tuple[str, ...]:  # noqa: ARG002
+        return (f"{literal(self.gamma)} ** ({t} // {self.every})",)
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,11 @@ class Cosine(_WithWarmup):
 
     def shape(self, t: int, T: float) -> float:
         return self.floor + (1 - self.floor) * (1 + cos(pi * t / T)) / 2
+
+    def source(self, t: str, T: str) -> tuple[str, ...]:
+        fall = f"(1 + math.cos(math.pi * {t} / {T})) / 2"
+        floor = literal(self.floor)
+        return (f"{floor} + (1 - {floor}) * {fall}" if self.floor else fall,)
 
 
 PCT_START, DIV_FACTOR, FINAL_DIV_FACTOR = 0.3, 25.0, 1e4  # PyTorch's defaults
@@ -138,6 +157,17 @@ class OneCycle(_WithWarmup):
         if t <= peak:
             return _half_cosine(1 / DIV_FACTOR, 1.0, t / peak)
         return _half_cosine(1.0, lowest, (t - peak) / (last - peak))
+
+    def source(self, t: str, T: str) -> tuple[str, ...]:
+        return (
+            f"peak, last = {PCT_START} * {T} - 1, {T} - 1",
+            f"if {t} <= peak:",
+            f"    start, end, share = 1 / {DIV_FACTOR:g}, 1, {t} / peak",
+            "else:",
+            f"    start, end = 1, 1 / {DIV_FACTOR * FINAL_DIV_FACTOR:_.0f}",
+            f"    share = ({t} - peak) / (last - peak)",
+            "end + (start - end) * (1 + math.cos(math.pi * share)) / 2",
+        )
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:

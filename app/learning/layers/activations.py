@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from app.learning.fields import bounded
 from app.learning.layers.entry import Parameterless, Shape
+from app.learning.source import Source, call
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class ReLU(Parameterless):
     def module(self, shape: Shape) -> nn.Module:
         return nn.ReLU()
 
+    def source(self, shape: Shape) -> Source:
+        return Source(("nn.ReLU()",))
+
 
 @dataclass(frozen=True)
 class LeakyReLU(Parameterless):
@@ -48,6 +52,9 @@ class LeakyReLU(Parameterless):
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.LeakyReLU(self.slope)
+
+    def source(self, shape: Shape) -> Source:
+        return Source((call("nn.LeakyReLU", self.slope),))
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,9 @@ class Sigmoid(Parameterless):
     def module(self, shape: Shape) -> nn.Module:
         return nn.Sigmoid()
 
+    def source(self, shape: Shape) -> Source:
+        return Source(("nn.Sigmoid()",))
+
 
 @dataclass(frozen=True)
 class Tanh(Parameterless):
@@ -94,6 +104,9 @@ class Tanh(Parameterless):
     def module(self, shape: Shape) -> nn.Module:
         return nn.Tanh()
 
+    def source(self, shape: Shape) -> Source:
+        return Source(("nn.Tanh()",))
+
 
 @dataclass(frozen=True)
 class GELU(Parameterless):
@@ -112,6 +125,9 @@ class GELU(Parameterless):
     def module(self, shape: Shape) -> nn.Module:
         return nn.GELU()
 
+    def source(self, shape: Shape) -> Source:
+        return Source(("nn.GELU()",))
+
 
 @dataclass(frozen=True)
 class Softmax(Parameterless):
@@ -129,6 +145,9 @@ class Softmax(Parameterless):
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.Softmax(-1 if len(shape) == 1 else -3)
+
+    def source(self, shape: Shape) -> Source:
+        return Source((call("nn.Softmax", dim=-1 if len(shape) == 1 else -3),))
 
 
 class Square(nn.Module):
@@ -169,6 +188,9 @@ class SquareActivation(Parameterless):
     def module(self, shape: Shape) -> nn.Module:
         return Square()
 
+    def source(self, shape: Shape) -> Source:
+        return Source(("Square()",), (Square,))
+
 
 @dataclass(frozen=True)
 class SineActivation(Parameterless):
@@ -184,6 +206,9 @@ class SineActivation(Parameterless):
 
     def module(self, shape: Shape) -> nn.Module:
         return Sine()
+
+    def source(self, shape: Shape) -> Source:
+        return Source(("Sine()",), (Sine,))
 
 
 @dataclass(frozen=True)
@@ -201,6 +226,9 @@ class LogActivation(Parameterless):
 
     def module(self, shape: Shape) -> nn.Module:
         return Log()
+
+    def source(self, shape: Shape) -> Source:
+        return Source(("Log()",), (Log,))
 
 
 ENTRIES = (ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax, SquareActivation, SineActivation, LogActivation)

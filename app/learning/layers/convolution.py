@@ -15,10 +15,11 @@ from app.learning.layers.entry import (
     Init,
     Parameterless,
     Shape,
-    initialise,
     learning,
+    learning_source,
     needs_picture,
 )
+from app.learning.source import Source, call
 
 
 def slid(size: int, kernel_size: int, stride: int, padding: int, field: str) -> int:
@@ -82,14 +83,30 @@ class Conv2d:
 
     def module(self, shape: Shape) -> nn.Module:
         module = convolution(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, self.bias)
-        initialise(module, self.init)
-        return learning(module, self.trainable, self.lr_factor)
+        return learning(module, self.init, self.trainable, self.lr_factor)
+
+    def source(self, shape: Shape) -> Source:
+        inner = convolution_source(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, self.bias)
+        outer = learning_source(inner.code[0], self.init, self.trainable, self.lr_factor)
+        return Source(outer.code, inner.names + outer.names)
 
 
 def convolution(inputs: int, outputs: int, kernel_size: int, stride: int, padding: int, bias: bool) -> nn.Conv2d:
     """PyTorch's, or what is the same."""
-    kind = Sparse if kernel_size == 1 and stride > 1 else nn.Conv2d
-    return kind(inputs, outputs, kernel_size, stride, padding, bias=bias)
+    return _kind(kernel_size, stride)(inputs, outputs, kernel_size, stride, padding, bias=bias)
+
+
+def convolution_source(inputs: int, outputs: int, kernel_size: int, stride: int, padding: int, bias: bool) -> Source:
+    """The same as code; what is as in PyTorch's defaults is left out."""
+    kind = _kind(kernel_size, stride)
+    fields = {"stride": (stride, 1), "padding": (padding, 0), "bias": (bias, True)}
+    said = {name: value for name, (value, usual) in fields.items() if value != usual}
+    name, names = ("Sparse", (kind,)) if kind is Sparse else ("nn.Conv2d", ())
+    return Source((call(name, inputs, outputs, kernel_size, **said),), names)
+
+
+def _kind(kernel_size: int, stride: int) -> type[nn.Conv2d]:
+    return Sparse if kernel_size == 1 and stride > 1 else nn.Conv2d
 
 
 class Sparse(nn.Conv2d):
@@ -103,7 +120,8 @@ class Sparse(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         height, width = self.stride
         above, beside = (int(side) for side in self.padding)
-        padded = F.pad(input, (beside, beside, above, above)) if above or beside else input
+        around = beside, beside, above, above
+        padded = F.pad(input, around) if any(around) else input
         return F.conv2d(padded[:, :, ::height, ::width], self.weight, self.bias)
 
 
@@ -116,6 +134,10 @@ class _Pool(Parameterless):
         channels, *sides = needs_picture(shape, "pooling")
         stride = self.stride or self.kernel_size
         return (channels, *(slid(side, self.kernel_size, stride, 0, "kernel_size") for side in sides))
+
+    def source(self, shape: Shape) -> Source:
+        moved = {} if self.stride in (None, self.kernel_size) else {"stride": self.stride}
+        return Source((call(f"nn.{type(self).__name__}", self.kernel_size, **moved),))
 
 
 @dataclass(frozen=True)

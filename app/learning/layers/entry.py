@@ -1,15 +1,16 @@
 """What every layer offers, and what those that learn have in common."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol
 
 from torch import nn
 
 from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
+from app.learning.source import Code, Source, call
 
 Shape = tuple[int, ...]
-Module = TypeVar("Module", bound=nn.Module)
 
 
 class Layer(Protocol):
@@ -47,6 +48,10 @@ class Layer(Protocol):
         """The PyTorch module for inputs of `shape`."""
         ...
 
+    def source(self, shape: Shape) -> Source:
+        """The same as code: modules one after another, which draw the same numbers in the same order."""
+        ...
+
 
 @dataclass(frozen=True)
 class Normal:
@@ -65,28 +70,61 @@ TRAINABLE_DOC = "false: the layer keeps its initial parameters"
 FACTOR_DOC = "the layer's learning rate is so many times the optimizer's"
 
 
-def initialise(module: nn.Linear | nn.Conv2d, init: Init) -> None:
-    """Draw the weights anew; biases begin at 0 but for PyTorch's default, which has drawn both already."""
-    if init == "default":
-        return
-    match init:
-        case "xavier":
-            nn.init.xavier_uniform_(module.weight)
-        case "he":
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        case "zeros":
-            nn.init.zeros_(module.weight)
-        case Normal(std=std):
-            nn.init.normal_(module.weight, std=std)
-    if module.bias is not None:
-        nn.init.zeros_(module.bias)
+Draw = Callable[..., Any]
+DRAWS: dict[str, tuple[Draw, dict[str, Any]]] = {
+    "xavier": (nn.init.xavier_uniform_, {}),
+    "he": (nn.init.kaiming_normal_, {"nonlinearity": "relu"}),
+    "zeros": (nn.init.zeros_, {}),
+}
 
 
-def learning(module: Module, trainable: bool, lr_factor: float) -> Module:
-    """The module, marked for the optimizer."""
-    module.requires_grad_(trainable)
-    module.lr_factor = lr_factor  # type: ignore[assignment]  # read by `architecture.parameter_groups`
-    return module
+def _draw(init: Init) -> tuple[Draw, dict[str, Any]] | None:
+    """How the weights are drawn anew; None: PyTorch's default has drawn them already."""
+    if isinstance(init, Normal):
+        return nn.init.normal_, {"std": init.std}
+    return DRAWS.get(init)
+
+
+# These three stand in a run's script as they stand here.
+def initialised(layer: nn.Module, draw: Callable[..., Any], **how: Any) -> nn.Module:
+    """The layer with other weights to begin with; biases begin at 0."""
+    draw(layer.weight, **how)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def frozen(layer: nn.Module) -> nn.Module:
+    """The layer, which keeps its initial parameters."""
+    return layer.requires_grad_(False)
+
+
+def paced(layer: nn.Module, factor: float) -> nn.Module:
+    """The layer, whose learning rate is so many times the optimizer's."""
+    layer.lr_factor = factor  # type: ignore[assignment]
+    return layer
+
+
+def learning(module: nn.Module, init: Init, trainable: bool, lr_factor: float) -> nn.Module:
+    """The module, initialised, and marked for the optimizer (`architecture.parameter_groups`)."""
+    if (draw := _draw(init)) is not None:
+        initialised(module, draw[0], **draw[1])
+    return paced(module if trainable else frozen(module), lr_factor)
+
+
+def learning_source(module: str, init: Init, trainable: bool, lr_factor: float) -> Source:
+    """The same for the module's code."""
+    names: list[Callable[..., Any]] = []
+    if (draw := _draw(init)) is not None:
+        module = call("initialised", Code(module), Code(f"nn.init.{draw[0].__name__}"), **draw[1])
+        names.append(initialised)
+    if not trainable:
+        module = call("frozen", Code(module))
+        names.append(frozen)
+    elif lr_factor != 1:
+        module = call("paced", Code(module), lr_factor)
+        names.append(paced)
+    return Source((module,), tuple(names))
 
 
 @dataclass(frozen=True)

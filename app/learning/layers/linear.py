@@ -7,7 +7,8 @@ from typing import ClassVar
 from torch import nn
 
 from app.learning.fields import bounded
-from app.learning.layers.entry import FACTOR_DOC, INIT_DOC, TRAINABLE_DOC, Init, Shape, initialise, learning
+from app.learning.layers.entry import FACTOR_DOC, INIT_DOC, TRAINABLE_DOC, Init, Shape, learning, learning_source
+from app.learning.source import Source, call
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,11 @@ class Linear:
 
     def module(self, shape: Shape) -> nn.Module:
         module = nn.Linear(prod(shape), self.units, self.bias)
-        initialise(module, self.init)
-        return learning(module, self.trainable, self.lr_factor)
+        return learning(module, self.init, self.trainable, self.lr_factor)
+
+    def source(self, shape: Shape) -> Source:
+        module = call("nn.Linear", prod(shape), self.units, **({} if self.bias else {"bias": False}))
+        return learning_source(module, self.init, self.trainable, self.lr_factor)
 
 
 ENTRIES = (Linear,)

@@ -6,7 +6,8 @@ from typing import ClassVar
 from torch import nn
 
 from app.learning.fields import bounded
-from app.learning.layers.entry import FACTOR_DOC, TRAINABLE_DOC, Parameterless, Shape, learning
+from app.learning.layers.entry import FACTOR_DOC, TRAINABLE_DOC, Parameterless, Shape, learning, learning_source
+from app.learning.source import Source, call
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Dropout(Parameterless):
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.Dropout(self.p)
+
+    def source(self, shape: Shape) -> Source:
+        return Source((call("nn.Dropout", self.p),))
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,18 @@ class BatchNorm:
         return 0
 
     def module(self, shape: Shape) -> nn.Module:
-        kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
-        return learning(kind(shape[0], self.eps, self.momentum), self.trainable, self.lr_factor)
+        module = _norm(shape)(shape[0], self.eps, self.momentum)
+        return learning(module, "default", self.trainable, self.lr_factor)
+
+    def source(self, shape: Shape) -> Source:
+        fields = {"eps": (self.eps, 1e-5), "momentum": (self.momentum, 0.1)}
+        said = {name: value for name, (value, usual) in fields.items() if value != usual}
+        module = call(f"nn.{_norm(shape).__name__}", shape[0], **said)
+        return learning_source(module, "default", self.trainable, self.lr_factor)
+
+
+def _norm(shape: Shape) -> type[nn.BatchNorm1d | nn.BatchNorm2d]:
+    return nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
 
 
 ENTRIES = (Dropout, BatchNorm)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from math import prod
 from typing import ClassVar
 
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 
 from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
-from app.learning.layers.convolution import convolution
+from app.learning.layers.convolution import convolution, convolution_source
 from app.learning.layers.entry import Layer, Parameterless, Shape
+from app.learning.source import Code, Source, call
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,9 @@ class Flatten(Parameterless):
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.Flatten()
+
+    def source(self, shape: Shape) -> Source:
+        return Source(("nn.Flatten()",))
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,17 @@ class Block(_Nest):
             shape = through(self.layers, shape)
         return nn.Sequential(*modules)
 
+    def source(self, shape: Shape) -> Source:
+        rounds = []
+        for _ in range(self.repeat):
+            rounds.append(chain_source(self.layers, shape))
+            shape = through(self.layers, shape)
+        code: list[str] = []
+        for (modules, _), alike in groupby((found.code, found.names) for found in rounds):
+            times = len(list(alike))
+            code += modules if times == 1 else [f"*[{in_one(modules)} for _ in range({times})]"]
+        return Source(tuple(code), tuple(name for found in rounds for name in found.names))
+
 
 @dataclass(frozen=True)
 class Residual(_Nest):
@@ -125,6 +141,17 @@ class Residual(_Nest):
         elif out != shape:
             shortcut = nn.Linear(shape[0], out[0], bias=False)
         return Sum(nn.Sequential(*chain(self.layers, shape)), shortcut)
+
+    def source(self, shape: Shape) -> Source:
+        out, layers = self.output_shape(shape), chain_source(self.layers, shape)
+        shortcut = Source(("nn.Identity()",))
+        if out != shape and len(shape) == 3:
+            shortcut = convolution_source(shape[0], out[0], 1, _stride(shape, out), 0, bias=False)
+        elif out != shape:
+            shortcut = Source((call("nn.Linear", shape[0], out[0], bias=False),))
+        # The shortcut first: its weights are drawn before the layers'.
+        code = call("Sum", shortcut=Code(shortcut.code[0]), layers=Code(call("nn.Sequential", *map(Code, layers.code))))
+        return Source((code,), (*shortcut.names, *layers.names, Sum))
 
 
 class Sum(nn.Module):
@@ -203,6 +230,20 @@ def counted(layers: tuple[Layer, ...], shape: Shape) -> Counted:
 def chain(layers: tuple[Layer, ...], shape: Shape) -> list[nn.Module]:
     """The modules of layers one after another."""
     return [place.layer.module(place.shape) for place in placed(layers, shape)]
+
+
+def chain_source(layers: tuple[Layer, ...], shape: Shape) -> Source:
+    """The same as code."""
+    found = [place.layer.source(place.shape) for place in placed(layers, shape)]
+    return Source(
+        tuple(code for source in found for code in source.code),
+        tuple(name for source in found for name in source.names),
+    )
+
+
+def in_one(modules: tuple[str, ...]) -> str:
+    """Modules one after another as one expression."""
+    return modules[0] if len(modules) == 1 else call("nn.Sequential", *map(Code, modules))
 
 
 ENTRIES = (Flatten, Block, Residual)

@@ -1,0 +1,51 @@
+"""A run as one plain PyTorch script."""
+
+from fastapi import APIRouter, Response
+
+from app.api.deps import DatabaseDep, RunDep
+from app.api.problems import problems
+from app.errors import Invalid, NotFound
+from app.learning.insight.script import Wanted
+from app.learning.insight.script import script as script_of
+from app.storage import datasets
+
+router = APIRouter(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid))
+
+PYTHON = "text/x-python"
+EXAMPLE = """\"\"\"letters, baseline.
+
+Antigrad's run run_01k9zj4c2m8s0q1v5w7x3y6t4a as plain PyTorch, which needs nothing of Antigrad but
+the dataset: notmnist.npz beside this file, as the service gives it at
+/datasets/notmnist/export.npz.
+\"\"\"
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+"""
+
+
+@router.get(
+    "/script",
+    summary="The run as one plain PyTorch script, to be run beside the dataset's export.npz",
+    response_class=Response,
+    responses={200: {"content": {PYTHON: {"schema": {"type": "string"}, "example": EXAMPLE}}}},
+)
+def script(run: RunDep, database: DatabaseDep) -> Response:
+    """The same data, network and steps in the same order: the first hundred losses are the run's to 1e-5 (in fp32, on
+    the CPU), the figures at the end to 0.01."""
+    with database.read() as db:
+        dataset = datasets.get(db, run.dataset)
+    wanted = Wanted(
+        id=run.id,
+        name=run.name,
+        request=run.request,
+        environment=run.environment,
+        dataset_name=dataset.name,
+        shape=tuple(dataset.about["shape"]),
+        device=run.device,
+        stop_reason=run.stop_reason,
+        step=run.progress.get("step", 0),
+    )
+    name = f'attachment; filename="{run.id}.py"'
+    return Response(script_of(wanted), media_type=PYTHON, headers={"Content-Disposition": name})

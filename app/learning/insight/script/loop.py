@@ -1,0 +1,162 @@
+"""The loop of a script: over epochs and their batches where only an epoch's end can end it, else over steps."""
+
+from app.learning.insight.script.criteria import watches
+from app.learning.insight.script.text import indented
+from app.learning.insight.script.wanted import Wanted
+from app.learning.source import literal
+
+
+def loop(run: Wanted) -> list[str]:
+    """Losses from the first step to the last."""
+    found = watches(run)
+    before, after_epoch, after_step, behind = (
+        [line for watch in found for line in getattr(watch, when)]
+        for when in ("before", "after_epoch", "after_step", "behind")
+    )
+    shuffled = run.batch_size is not None or "dropout" in run.types
+    order = f"order = torch.Generator().manual_seed({run.request['seed']})  # of the examples"
+    lines = ["", *([order] if shuffled else [])]
+    if run.batch_size is None:
+        draw = [f"batch = {PERMUTATION}"] if shuffled else []
+        head, inner = _full_head(run), [*draw, *step(run), *after_epoch, *after_step]
+    elif after_step or _limit_in_steps(run) is not None or run.stop.max_epochs is None:
+        counted = [] if run.schedule.needs_total and run.stop.max_epochs is not None else _steps_per_epoch(run)
+        head = _steps_head(run)
+        lines += [*_endless(run), *(counted if after_epoch or "steps_per_epoch" in head else [])]
+        inner = [*step(run), *_at_epochs_end(after_epoch), *after_step]
+    else:
+        head = f"for _ in tqdm.trange({run.stop.max_epochs}):"
+        inner = [
+            "# All examples once, in a new order.",
+            f"for batch in {_split(run, PERMUTATION, run.batch_size * run.accumulate)}:",
+            *indented(step(run)),
+            *after_epoch,
+        ]
+    return [*lines, *before, "losses = []", head, *indented(inner), *behind]
+
+
+PERMUTATION = "torch.randperm(len(X_train), generator=order)"
+
+
+def steps_known(run: Wanted) -> list[str]:
+    """`steps`, by which a schedule goes: at most so many, whatever else may end the run."""
+    if run.batch_size is None:
+        return [f"steps = {_full_limit(run)}"]
+    lines = [] if run.stop.max_epochs is None else _steps_per_epoch(run)
+    by_epochs = f"{run.stop.max_epochs} * steps_per_epoch"
+    match run.stop.max_steps, run.stop.max_epochs:
+        case int(most), None:
+            return [f"steps = {most}"]
+        case None, _:
+            return [*lines, f"steps = {by_epochs}"]
+        case most, _:
+            return [*lines, f"steps = min({most}, {by_epochs})"]
+
+
+def step(run: Wanted) -> list[str]:
+    """One step: the gradient on a batch, and against it."""
+    lines = ["model.train()", "optimizer.zero_grad()  # gradients add up: forget the last ones"]
+    if run.accumulate == 1:
+        whole = run.batch_size is None and "dropout" not in run.types
+        lines += [*_loss(run, "" if whole else "[batch]"), "loss.backward()"]
+    else:
+        summed = run.loss.reduction == "sum"
+        share = [] if summed else ["share = len(some) / len(batch)  # of the step's examples"]
+        lines += [
+            "step_loss = 0.0",
+            f"for some in {_split(run, 'batch', run.batch_size or 0)}:",
+            *indented([*share, *_loss(run, "[some]", "" if summed else "share * ")]),
+            "    loss.backward()  # adds its gradient to those before",
+            "    step_loss += loss.item()",
+        ]
+    if run.clip_norm is not None:
+        lines.append(f"nn.utils.clip_grad_norm_(model.parameters(), {literal(run.clip_norm)})")
+    lines.append("optimizer.step()")
+    if run.has_schedule:
+        lines.append("scheduler.step()")
+    return [*lines, f"losses.append({'loss.item()' if run.accumulate == 1 else 'step_loss'})"]
+
+
+def _loss(run: Wanted, chosen: str, share: str = "") -> list[str]:
+    if not run.bf16:
+        return [f"loss = {share}loss_function(model(X_train{chosen}), y_train{chosen})"]
+    return [
+        f"with torch.autocast({'device' if run.cuda else literal('cpu')}, torch.bfloat16):",
+        f"    output = model(X_train{chosen})",
+        f"loss = {share}loss_function(output.float(), y_train{chosen})",
+    ]
+
+
+def splitting(run: Wanted) -> list[str]:
+    """How examples are split into batches where none may be alone."""
+    if not run.in_company or run.batch_size is None:
+        return []
+    return [
+        "def split(examples: Tensor, size: int) -> list[Tensor]:",
+        '    """Batches; a last example alone joins those before: it has no spread by itself."""',
+        "    batches = list(examples.split(size))",
+        "    if len(batches) > 1 and len(batches[-1]) == 1:",
+        "        batches[-2:] = [torch.cat(batches[-2:])]",
+        "    return batches",
+        "",
+        "",
+    ]
+
+
+def _split(run: Wanted, examples: str, size: int) -> str:
+    return f"split({examples}, {size})" if run.in_company else f"{examples}.split({size})"
+
+
+def _endless(run: Wanted) -> list[str]:
+    size = (run.batch_size or 0) * run.accumulate
+    return [
+        "",
+        "",
+        "def batches() -> Iterator[Tensor]:",
+        '    """The indices of each step\'s examples: all once an epoch, in a new order each time."""',
+        "    while True:",
+        f"        yield from {_split(run, PERMUTATION, size)}",
+        "",
+        "",
+    ]
+
+
+def _steps_per_epoch(run: Wanted) -> list[str]:
+    size = (run.batch_size or 0) * run.accumulate
+    if run.in_company:
+        return [f"steps_per_epoch = len(split(torch.arange(len(X_train)), {size}))"]
+    return [f"steps_per_epoch = math.ceil(len(X_train) / {size})"]
+
+
+def _at_epochs_end(lines: list[str]) -> list[str]:
+    return ["if len(losses) % steps_per_epoch == 0:  # an epoch is over", *indented(lines)] if lines else []
+
+
+def _limit_in_steps(run: Wanted) -> int | None:
+    """After how many steps the run ended by the clock, or else has to."""
+    return run.step if run.ended_by_the_clock else run.stop.max_steps
+
+
+def _full_limit(run: Wanted) -> int | None:
+    limits = [limit for limit in (run.stop.max_steps, run.stop.max_epochs) if limit is not None]
+    return min(limits, default=None)
+
+
+def _full_head(run: Wanted) -> str:
+    limit = run.step if run.ended_by_the_clock else _full_limit(run)
+    return f"for _ in {'tqdm.tqdm(itertools.count())' if limit is None else f'tqdm.trange({limit})'}:"
+
+
+def _steps_head(run: Wanted) -> str:
+    limit = _limit_in_steps(run)
+    if limit is None and run.stop.max_epochs is None:
+        return "for batch in tqdm.tqdm(batches()):"
+    if run.schedule.needs_total and not run.ended_by_the_clock:
+        steps = "steps"
+    elif run.stop.max_epochs is None or run.ended_by_the_clock:
+        steps = str(limit)
+    elif limit is None:
+        steps = f"{run.stop.max_epochs} * steps_per_epoch"
+    else:
+        steps = f"min({limit}, {run.stop.max_epochs} * steps_per_epoch)"
+    return f"for _, batch in zip(tqdm.trange({steps}), batches()):"

@@ -1,0 +1,132 @@
+"""What a script is made of: the run's request, read."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from app.learning.architecture import rows, spread
+from app.learning.export import layers_from_json
+from app.learning.layers import Layer, Shape
+from app.learning.layers.structure import Placed
+from app.learning.losses import Loss, loss_from_json
+from app.learning.optimizers import Optimizer, optimizer_from_json
+from app.learning.schedules import Constant, Schedule, schedule_from_json
+from app.learning.stopping import DivergenceLimits, Stop
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run: its request as resolved, where it ran, and how it ended if it has.
+
+    `shape` is that of one input; `threads` and `device` are None before it has run; `step` is how many steps it has
+    done.
+    """
+
+    id: str
+    name: str | None
+    request: dict[str, Any]
+    environment: dict[str, Any]
+    dataset_name: str
+    shape: Shape
+    device: str | None = None
+    stop_reason: str | None = None
+    step: int = 0
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        return layers_from_json(self.request["model"]["layers"])
+
+    @cached_property
+    def places(self) -> tuple[Placed, ...]:
+        """The layers with the shapes around them, an implied flatten too."""
+        return rows(self.layers, self.shape)
+
+    @cached_property
+    def types(self) -> set[str]:
+        """Of all layers, those within others too."""
+        return {place.layer.type for _, place in spread(self.places)} | {layer.type for layer in self.layers}
+
+    @cached_property
+    def loss(self) -> Loss:
+        return loss_from_json(self.request["loss"])
+
+    @cached_property
+    def optimizer(self) -> Optimizer:
+        return optimizer_from_json(self.request["optimizer"])
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        return schedule_from_json(self.request.get("schedule", {"name": "constant"}))  # runs of before have none
+
+    @cached_property
+    def stop(self) -> Stop:
+        return Stop.from_json(self.request["stop"])
+
+    @property
+    def classification(self) -> bool:
+        return self.loss.task == "classification"
+
+    @property
+    def pictures(self) -> bool:
+        return len(self.shape) == 3
+
+    @property
+    def one_output(self) -> bool:
+        """(N, 1) comes out of the network: a value, or the logit of the second of two classes."""
+        return self.loss.outputs(0) == 1
+
+    @property
+    def batch_size(self) -> int | None:
+        return None if self.request["batch_size"] == "full" else int(self.request["batch_size"])
+
+    @property
+    def accumulate(self) -> int:
+        return int(self.request.get("accumulate", 1))
+
+    @property
+    def clip_norm(self) -> float | None:
+        return self.request.get("clip_norm")
+
+    @property
+    def bf16(self) -> bool:
+        return bool(self.request.get("precision") == "bf16")
+
+    @property
+    def cuda(self) -> bool:
+        return (self.device or "cpu").startswith("cuda")
+
+    @property
+    def has_schedule(self) -> bool:
+        return self.schedule != Constant()
+
+    @property
+    def paced(self) -> bool:
+        """Whether a layer learns at a rate of its own."""
+        return any(getattr(place.layer, "lr_factor", 1.0) != 1 for _, place in spread(self.places))
+
+    @property
+    def in_company(self) -> bool:
+        """Whether an example cannot be alone in a batch: it has no spread."""
+        return "batch_norm" in self.types
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The parts that have examples, and what their arrays are called by."""
+        split = self.request["split"]
+        there = {"train": 1.0, "validation": split["validation"], "test": split["test"]}
+        return {part: short for part, short in PARTS.items() if there[part] > 0}
+
+    @property
+    def ended_by_the_clock(self) -> bool:
+        """Whether the same step cannot be found again but by its number."""
+        return self.step > 0 and self.stop_reason in ("max_seconds", "cancelled")
+
+    @property
+    def watches_divergence(self) -> bool:
+        """Every run does; the check is written where it was chosen, or where it ended the run."""
+        return self.stop.divergence is not None and (
+            self.stop_reason == "diverged" or self.stop.divergence != DivergenceLimits()
+        )
+
+
+PARTS = {"train": "train", "validation": "val", "test": "test"}

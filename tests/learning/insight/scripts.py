@@ -1,0 +1,130 @@
+"""A run and its script side by side: both are made from one request and run to their end."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from app.api.requests import RunRequest
+from app.api.resolution import resolve
+from app.datasets.arrays import Arrays
+from app.learning.insight.script import Wanted, script
+from app.storage.files import LocalFiles
+from app.storage.tables import Dataset
+from worker.preparation import prepare
+
+CPU = torch.device("cpu")
+FIGURE = re.compile(r"(\w+) (-?[\d.]+|nan|inf)")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Datasets in a folder, by name; each lies there as .npz too."""
+
+    folder: Path
+
+    def add(self, name: str, arrays: Arrays) -> None:
+        arrays.save(LocalFiles(self.folder), f"datasets/{name}")
+        with (self.folder / f"{name}.npz").open("wb") as file:
+            arrays.export(file)
+
+    def arrays(self, name: str) -> Arrays:
+        return Arrays.load(LocalFiles(self.folder), f"datasets/{name}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was seen of a run, or of its script."""
+
+    losses: list[float]
+    metrics: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A run and what its script does; `text` is the script."""
+
+    text: str
+    run: Outcome
+    script: Outcome
+    stop_reason: str | None
+
+
+def side_by_side(examples: Examples, request: dict[str, Any], *, play: bool = True, **known: Any) -> Pair:
+    """Train the request as a worker does, write its script (`known` over what was seen), and run that too."""
+    files, arrays = LocalFiles(examples.folder), examples.arrays(request["dataset"])
+    dataset = Dataset(id=request["dataset"], name=request["dataset"], status="ready", about=arrays.about())
+    resolved, _ = resolve(RunRequest.model_validate(request), dataset, files)
+    torch.set_flush_denormal(True)  # as in a worker
+    try:
+        training, _ = prepare(resolved, files, CPU)
+        losses = [step.loss for step in training.steps()]
+        metrics = training.measure("train", "validation", "test", model=training.served()[0])
+    finally:
+        torch.set_flush_denormal(False)
+    about: dict[str, Any] = {
+        "id": "run_1",
+        "name": resolved["name"],
+        "request": resolved,
+        "environment": {"threads": torch.get_num_threads(), "torch": torch.__version__},
+        "dataset_name": request["dataset"],
+        "shape": arrays.shape,
+        "device": "cpu",
+        "stop_reason": training.stop_reason,
+        "step": training.step,
+    }
+    text = script(Wanted(**about | known))
+    seen = Outcome(losses, dict(metrics))  # type: ignore[arg-type]
+    return Pair(text, seen, played(text, examples.folder) if play else seen, training.stop_reason)
+
+
+def played(text: str, folder: Path) -> Outcome:
+    """Run a script in a folder; its losses, and the figures that it prints."""
+    printed, namespace = StringIO(), {"__name__": "__main__"}
+    with inside(folder), redirect_stdout(printed):
+        exec(compile(text, "train.py", "exec"), namespace)
+    parts = dict(line.split(":", 1) for line in printed.getvalue().splitlines()[1:] if ": loss" in line)
+    metrics = {part: {name: float(value) for name, value in FIGURE.findall(row)} for part, row in parts.items()}
+    return Outcome(namespace["losses"], metrics)  # type: ignore[arg-type]
+
+
+@contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """In this folder, with plots that nobody looks at."""
+    before, shown = Path.cwd(), plt.show
+    os.chdir(folder)
+    plt.switch_backend("agg")
+    plt.show = plt.close  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        plt.show = shown
+        os.chdir(before)
+
+
+def assert_alike(pair: Pair) -> None:
+    """The first 100 losses to 1e-5 (of their size, above 1), the steps, and the figures to 0.01 (likewise)."""
+    assert len(pair.script.losses) == len(pair.run.losses), pair.stop_reason
+    np.testing.assert_allclose(pair.script.losses[:100], pair.run.losses[:100], rtol=1e-5, atol=1e-5)
+    assert pair.script.metrics.keys() == pair.run.metrics.keys()
+    for part, found in pair.run.metrics.items():
+        for name, value in found.items():
+            np.testing.assert_allclose(pair.script.metrics[part][name], value, rtol=0.01, atol=0.01, err_msg=name)
+
+
+def assert_formatted(text: str) -> None:
+    """Ruff, as anybody has it, would change nothing and finds nothing unused."""
+    for command in ("format --diff", "check --select E4,E7,E9,F,I"):
+        ruff = [sys.executable, "-m", "ruff", *command.split(), "--isolated", "--stdin-filename", "train.py", "-"]
+        done = subprocess.run(ruff, input=text.encode(), capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
