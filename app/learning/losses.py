@@ -159,12 +159,13 @@ class CrossEntropy:
         return call("F.cross_entropy", Code("output"), Code("y"), **named, **_reduced(self.reduction))
 
     def constant_source(self) -> tuple[str, ...]:
-        wanted = "y_train.bincount(minlength=len(classes)) / len(y_train)"
+        lines = ["shares = y_train.bincount(minlength=len(classes)) / len(y_train)"]
         if self.label_smoothing:
-            wanted = f"{literal(1 - self.label_smoothing)} * {wanted} + {literal(self.label_smoothing)} / len(classes)"
+            right, shared = literal(1 - self.label_smoothing), literal(self.label_smoothing)
+            lines.append(f"shares = {right} * shares + {shared} / len(classes)")
         if self.class_weights:
-            wanted = f"class_weights * ({wanted})" if self.label_smoothing else f"class_weights * {wanted}"
-        return f"shares = {wanted}", "shares.log()"
+            lines.append("shares = class_weights * shares")
+        return *lines, "shares.log()"
 
     def _weights(self, outputs: Tensor) -> Tensor | None:
         return None if self.class_weights is None else outputs.new_tensor(self.class_weights)
