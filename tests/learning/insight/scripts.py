@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from ruff import find_ruff_bin
 
 from app.api.requests import RunRequest
 from app.api.resolution import resolve
@@ -125,6 +125,6 @@ def assert_alike(pair: Pair) -> None:
 def assert_formatted(text: str) -> None:
     """Ruff, as anybody has it, would change nothing and finds nothing unused."""
     for command in ("format --diff", "check --select E4,E7,E9,F,I"):
-        ruff = [sys.executable, "-m", "ruff", *command.split(), "--isolated", "--stdin-filename", "train.py", "-"]
+        ruff = [find_ruff_bin(), *command.split(), "--isolated", "--stdin-filename", "train.py", "-"]
         done = subprocess.run(ruff, input=text.encode(), capture_output=True, check=False)
         assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
