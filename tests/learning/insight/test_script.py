@@ -82,6 +82,13 @@ def test_a_script_has_every_layer(examples: Examples, layer: str) -> None:
     check(examples, {"dataset": dataset, "model": {"layers": layers}})
 
 
+def test_batch_norm_finds_no_bit_that_is_another(examples: Examples) -> None:
+    """It would make a difference in the last place one in the third digit, within ten steps of Adam."""
+    layers = [CONV[0], {"type": "batch_norm"}, CONV[1], *DENSE]
+    pair = side_by_side(examples, {"dataset": "colours", "model": {"layers": layers}, "batch_size": 32})
+    assert pair.script.losses == pair.run.losses
+
+
 @pytest.mark.parametrize("init", ["xavier", "he", "zeros", {"name": "normal", "std": 0.02}], ids=str)
 def test_weights_begin_as_in_the_run(examples: Examples, init: Any) -> None:
     layers = [CONV[0] | {"init": init}, CONV[1], DENSE[0] | {"init": init, "bias": False}, DENSE[1]]
