@@ -9,17 +9,14 @@ import torch
 from torch import nn
 
 from app.datasets.arrays import Arrays
-from app.datasets.split import split
+from app.datasets.prepared import prepared
 from app.learning.data import Data
-from app.learning.export import Trained, layers_from_json
+from app.learning.export import Trained
 from app.learning.layers import Layer
-from app.learning.losses import loss_from_json
 from app.learning.meaning import Meaning
-from app.learning.optimizers import optimizer_from_json
-from app.learning.preprocessing import fit_border, fit_columns, fit_pictures
-from app.learning.schedules import schedule_from_json
-from app.learning.stopping import Stop
-from app.learning.training import Recipe, Training
+from app.learning.preprocessing import fit_border
+from app.learning.recipe import recipe_from_json
+from app.learning.training import Training
 from app.storage.files import Files
 
 
@@ -73,43 +70,6 @@ def versions(device: torch.device) -> dict[str, Any]:
 def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tuple[Training, Prepared]:
     """Load and split the data, fit the preprocessing on the training part, and build the training."""
     arrays = Arrays.load(files, f"datasets/{request['dataset']}")
-    wanted = request["split"]
-    parts = split(
-        arrays.targets,
-        validation=wanted["validation"],
-        test=wanted["test"],
-        seed=wanted["seed"],
-        stratify=wanted["stratify"] and arrays.task == "classification",
-    )
-    inputs, targets = torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets)
-    train = torch.from_numpy(parts.train)
-    classification = arrays.task == "classification"
-    scaling = request["scaling"] or {}
-    pictures = len(arrays.shape) == 3
-    data = Data(
-        inputs=inputs,
-        targets=targets,
-        parts={"train": train, "validation": torch.from_numpy(parts.validation), "test": torch.from_numpy(parts.test)},
-        prepare_inputs=(
-            fit_pictures(request["normalise"], inputs, train)
-            if pictures
-            else fit_columns(scaling["inputs"], inputs, train)
-        ),
-        prepare_targets=fit_columns("none" if classification else scaling["target"], targets, train),
-    )
-    layers = layers_from_json(request["model"]["layers"])
-    recipe = Recipe(
-        layers=layers,
-        input_shape=arrays.shape,
-        loss=loss_from_json(request["loss"]),
-        optimizer=optimizer_from_json(request["optimizer"]),
-        batch_size=None if request["batch_size"] == "full" else request["batch_size"],
-        stop=Stop.from_json(request["stop"]),
-        seed=request["seed"],
-        precision=request.get("precision", "fp32"),
-        schedule=schedule_from_json(request.get("schedule", {"name": "constant"})),  # runs of before have none
-        clip_norm=request.get("clip_norm"),
-        accumulate=request.get("accumulate", 1),
-    )
+    data, recipe = prepared(arrays, request), recipe_from_json(request, arrays.shape)
     training = Training(recipe, data, device)
-    return training, Prepared(layers, arrays, data, training.meaning)
+    return training, Prepared(recipe.layers, arrays, data, training.meaning)

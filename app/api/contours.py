@@ -1,11 +1,9 @@
 """The ways of optimizers as a picture: on the contour lines of their surface, beside its value step by step."""
 
-import io
-
 import numpy as np
 from matplotlib.figure import Figure
 
-from app.api.plots import Format
+from app.api.plots import Format, drawn
 from app.learning.insight.surfaces import Surface
 from app.learning.insight.trajectory import Path
 
@@ -39,9 +37,7 @@ def draw(surface: Surface, paths: dict[str, Path], format: Format) -> bytes:
     values.set(ylabel="f(x, y)", yscale="log" if anywhere else "linear")
     values.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=5, fontsize=8)
-    file = io.BytesIO()
-    figure.savefig(file, format=format, dpi=110)
-    return file.getvalue()
+    return drawn(figure, format)
 
 
 def _view(surface: Surface, paths: dict[str, Path]) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -36,13 +36,17 @@ def find_series(
         if not series:
             return there
         names = series.split(",")
-        sampled = curves.last_steps(db, run.id, diagnostics=True)
+        sampled = curves.last_steps(db, run.id, diagnostics=True) if any(map(_is_diagnostic, names)) else {}
         to_come = [f"{part}.{metric}" for part in ("train", "validation") for metric in METRICS[run.task]]
         for name in names:
             if name not in there and name not in to_come and name not in sampled:
-                choices = sorted({*there, *to_come, *(sampled if name.startswith(curves.DIAGNOSTICS) else ())})
+                choices = sorted({*there, *to_come, *(sampled if _is_diagnostic(name) else ())})
                 raise Invalid(f"no series is called {name!r}; there are {', '.join(choices)}{nearest(name, choices)}")
         return names
+
+
+def _is_diagnostic(name: str) -> bool:
+    return name.startswith(curves.DIAGNOSTICS)
 
 
 SeriesDep = Annotated[list[str], Depends(find_series, scope="function")]
@@ -67,7 +71,7 @@ def curve(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     with database.read() as db:
-        ends = curves.last_steps(db, run.id), curves.last_steps(db, run.id, diagnostics=True)
+        ends = [curves.last_steps(db, run.id, kind) for kind in sorted(set(map(_is_diagnostic, names)))]
     etag = etag_of(repr((names, points, from_step, ends)).encode())  # a curve only grows: its ends say what it is
     if knows(if_none_match, etag):
         return unchanged(etag)

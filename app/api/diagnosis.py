@@ -13,6 +13,7 @@ from app.learning.insight.diagnosis import diagnose
 from app.learning.insight.diagnosis.facts import Curve, Facts, LayerSeen
 from app.learning.insight.diagnostics import INPUT
 from app.storage import curves, datasets
+from app.storage.curves import Series
 from app.storage.database import Database
 from app.storage.tables import Run
 
@@ -24,16 +25,16 @@ def diagnostics(run: RunDep, database: DatabaseDep) -> DiagnosticsAnswer:
     """Sampled over up to 256 training examples after steps 1, 2, 4, 8… and then regularly, as far as a hundredth of the
     run's time allows, and after the last step. Empty before the first sample."""
     with database.read() as db:
-        found = curves.diagnostics(db, run.id)
-    layers: dict[str, dict[str, Points]] = {}
-    for series, points in found.items():
-        name, _, measure = series.removeprefix(curves.DIAGNOSTICS).rpartition(".")
-        layers.setdefault(name, {})[measure] = Points.model_validate(as_json(points))
+        layers = by_layer(curves.diagnostics(db, run.id))
     return DiagnosticsAnswer(
         run=run.id,
         layers=[
-            LayerDiagnostics(layer=name, **place(run.request, name), measures=layers[name])
-            for name in sorted(layers, key=in_order)
+            LayerDiagnostics(
+                layer=name,
+                **place(run.request, name),
+                measures={measure: Points.model_validate(as_json(points)) for measure, points in measures.items()},
+            )
+            for name, measures in layers.items()
         ],
     )
 
@@ -64,6 +65,19 @@ def _plain(value: Any) -> Any:
 POINTS = 2000  # of each series: a rule looks at the whole run, and not at each step
 
 
+def by_layer(sampled: dict[str, Series]) -> dict[str, dict[str, Series]]:
+    """Every layer's measures, the layers in their order."""
+    layers: dict[str, dict[str, Series]] = {}
+    for series, points in sampled.items():
+        name, _, measure = series.removeprefix(curves.DIAGNOSTICS).rpartition(".")
+        layers.setdefault(name, {})[measure] = points
+    return {name: layers[name] for name in sorted(layers, key=in_order)}
+
+
+def as_curve(points: Series) -> Curve:
+    return Curve(points.steps.tolist(), points.values.tolist())
+
+
 def in_order(name: str) -> list[int]:
     """The input, and then the layers as they lie in the network."""
     return [] if name == INPUT else [int(number) for number in name.split(".")]
@@ -85,22 +99,22 @@ def place(request: dict[str, Any], name: str) -> dict[str, Any]:
 def facts_of(run: Run, database: Database) -> Facts:
     """All that a diagnosis goes by."""
     with database.read() as db:
-        sampled = curves.diagnostics(db, run.id)
+        layers = by_layer(curves.diagnostics(db, run.id))
         names = list(curves.last_steps(db, run.id))
         about = datasets.get(db, run.dataset).about
-    layers: dict[str, dict[str, Curve]] = {}
-    for series, points in sampled.items():
-        name, _, measure = series.removeprefix(curves.DIAGNOSTICS).rpartition(".")
-        layers.setdefault(name, {})[measure] = Curve(points.steps.tolist(), points.values.tolist())
     seen = [
-        LayerSeen(name=name, **place(run.request, name), measures=layers[name]) for name in sorted(layers, key=in_order)
+        LayerSeen(
+            name=name,
+            **place(run.request, name),
+            measures={measure: as_curve(points) for measure, points in measures.items()},
+        )
+        for name, measures in layers.items()
     ]
-    thinned = {name: curves.thinned(database, run.id, name, POINTS) for name in names}
     return Facts(
         request=run.request,
         status=run.status,
         stop_reason=run.stop_reason,
-        curves={name: Curve(found.steps.tolist(), found.values.tolist()) for name, found in thinned.items()},
+        curves={name: as_curve(curves.thinned(database, run.id, name, POINTS)) for name in names},
         metrics=run.metrics,
         evaluation=run.evaluation or {},
         layers=[layer for layer in seen if layer.name != INPUT],

@@ -51,9 +51,7 @@ def draw(series: dict[str, Series], title: str, format: Format) -> bytes:
             lines["not finite"] = panels[0].plot([], [], color="red", linewidth=4, alpha=0.3)[0]
     if lines:
         figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=5, fontsize=8)
-    file = io.BytesIO()
-    figure.savefig(file, format=format, dpi=110)
-    return file.getvalue()
+    return drawn(figure, format)
 
 
 def draw_together(series: dict[str, Series], title: str, format: Format) -> bytes:
@@ -74,9 +72,20 @@ def draw_together(series: dict[str, Series], title: str, format: Format) -> byte
         axes.plot(finite.steps[window - 1 :], smooth, color=color, linewidth=1.5, label=name)
     if series:
         figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+    return drawn(figure, format)
+
+
+def drawn(figure: Figure, format: Format) -> bytes:
+    """The picture's bytes."""
     file = io.BytesIO()
     figure.savefig(file, format=format, dpi=110)
     return file.getvalue()
+
+
+def optimizer_label(optimizer: dict[str, Any]) -> str:
+    """What to call a resolved optimizer in a picture."""
+    formulas = ", the lecture's" if optimizer.get("formulas") == "lecture" else ""
+    return f"{optimizer['name']}{formulas}, lr {optimizer['lr']:g}"
 
 
 def metric_of(name: str) -> str:

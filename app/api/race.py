@@ -1,6 +1,5 @@
 """Optimizers side by side on a network and data of one's own: one start, the same batches, a run for each."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -12,15 +11,14 @@ from sqlalchemy.orm import Session
 from app.api.answers import RunAnswer
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.entry_requests import OptimizerRequest
-from app.api.plots import MEDIA_TYPES, Format, draw_together
+from app.api.plots import MEDIA_TYPES, Format, draw_together, optimizer_label
 from app.api.problems import binary, problems
 from app.api.requests import RunRequest
-from app.api.resolution import environment, resolve
-from app.api.runs import Key, described_all
+from app.api.runs import Key, create_together, described_all, digest_of
 from app.api.strict import Strict
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.errors import InvalidChoice
-from app.storage import curves, datasets, keys, runs
+from app.storage import curves, keys, runs
 from app.storage.database import database_now
 from app.storage.ids import new_id
 from app.storage.tables import Run
@@ -62,7 +60,7 @@ class RaceAnswer(BaseModel):
              responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
 def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Response, key: Key = None) -> RaceAnswer:
     """The seed is the same for all, and so are the weights at the start and every batch. All are queued, or none."""
-    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    digest = digest_of(body)
 
     def find() -> RaceAnswer | None:
         if key is None:
@@ -74,25 +72,17 @@ def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Re
             if RACE not in first.tags:
                 raise Invalid("this Idempotency-Key was used for a run; send a new key for a new request")
             response.status_code = 200
-            return _answer(db, first.tags[RACE])
+            return _found(db, first.tags[RACE])
 
     def create() -> RaceAnswer:
-        with database.read() as db:
-            dataset = datasets.get(db, body.run.dataset)
         id = new_id(RACE)
-        resolved = []
+        lanes = []
         for lane, optimizer in enumerate(body.optimizers, start=1):
             tags = body.run.tags | {RACE: id, LANE: str(lane)}
             changes = {"optimizer": optimizer, "tags": tags, "name": body.run.name or optimizer.name}
-            with _below_run():
-                resolved.append(resolve(body.run.model_copy(update=changes), dataset, files))
-        with database.write() as db:
-            datasets.hold(db, dataset.id)
-            known = {"task": dataset.about["task"], "environment": environment(dataset)}
-            made = [runs.create(db, request=request, warnings=warnings, **known) for request, warnings in resolved]
-            if key is not None:
-                keys.remember(db, key, digest, run=made[0].id)
-            return _answer(db, id)
+            lanes.append(body.run.model_copy(update=changes))
+        with _below_run():
+            return _answer(id, create_together(database, files, lanes, key, digest))
 
     return keys.once(find, create)
 
@@ -100,7 +90,7 @@ def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Re
 @router.get("/{id}", summary="The runs of a race", responses=problems(NotFound))
 def get_race(id: str, database: DatabaseDep) -> RaceAnswer:
     with database.read() as db:
-        return _answer(db, id)
+        return _found(db, id)
 
 
 @router.get("/{id}/curve.{format}", summary="Their curves in one picture", response_class=Response,
@@ -133,9 +123,7 @@ def _below_run() -> Iterator[None]:
 
 
 def label(run: Run) -> str:
-    optimizer = run.request["optimizer"]
-    formulas = ", the lecture's" if optimizer.get("formulas") == "lecture" else ""
-    return f"{run.tags.get(LANE)}: {optimizer['name']}{formulas}, lr {optimizer['lr']:g}"
+    return f"{run.tags.get(LANE)}: {optimizer_label(run.request['optimizer'])}"
 
 
 def _runs(db: Session, id: str) -> list[Run]:
@@ -146,6 +134,9 @@ def _runs(db: Session, id: str) -> list[Run]:
     return sorted(found, key=lambda run: (int(run.tags.get(LANE, 0)), run.id))
 
 
-def _answer(db: Session, id: str) -> RaceAnswer:
-    links = {"curve": f"/optimizers/race/{id}/curve.png"}
-    return RaceAnswer(id=id, runs=described_all(db, _runs(db, id)), links=links)
+def _found(db: Session, id: str) -> RaceAnswer:
+    return _answer(id, described_all(db, _runs(db, id)))
+
+
+def _answer(id: str, found: list[RunAnswer]) -> RaceAnswer:
+    return RaceAnswer(id=id, runs=found, links={"curve": f"/optimizers/race/{id}/curve.png"})

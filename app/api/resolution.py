@@ -23,10 +23,9 @@ from app.learning.losses import (
     loss_from_json,
     loss_to_json,
 )
-from app.learning.optimizers import optimizer_from_json
+from app.learning.recipe import recipe_from_json
 from app.learning.schedules import SCHEDULES
-from app.learning.stopping import MUST_END, Stop
-from app.learning.training import Recipe
+from app.learning.stopping import MUST_END
 from app.storage.files import Files
 from app.storage.tables import Dataset
 
@@ -70,17 +69,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
     if request.accumulate > 1 and request.batch_size == "full":
         detail = "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
         raise Invalid(detail, [FieldError("/accumulate", detail)])
-    recipe = Recipe(
-        layers,
-        shape,
-        loss,
-        optimizer_from_json(resolved["optimizer"]),
-        None if request.batch_size == "full" else request.batch_size,
-        Stop.from_json(resolved["stop"]),
-        request.seed,
-        accumulate=request.accumulate,
-    )
-    found = warnings(recipe, train, resolved["normalise"])
+    found = warnings(recipe_from_json(resolved, shape), train, resolved["normalise"])
     return resolved, [asdict(warning) for warning in found]
 
 

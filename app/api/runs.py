@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
@@ -69,7 +70,7 @@ def _waits(run: Run, now: float) -> bool:
 
 def enqueue(database: Database, files: Files, body: RunRequest, key: str | None, response: Response) -> RunAnswer:
     """Create the run unless this key has created it already, and answer 202 or 200."""
-    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    digest = digest_of(body)
 
     def find() -> RunAnswer | None:
         if key is None:
@@ -83,20 +84,32 @@ def enqueue(database: Database, files: Files, body: RunRequest, key: str | None,
             return described(db, run)
 
     def create() -> RunAnswer:
-        with database.read() as db:
-            dataset = datasets.get(db, body.dataset)
-        request, warnings = resolve(body, dataset, files)  # it may read files: no transaction waits for them
-        known = {"task": dataset.about["task"], "environment": environment(dataset), "warnings": warnings}
-        with database.write() as db:
-            datasets.hold(db, dataset.id)
-            run = runs.create(db, request=request, **known)
-            if key is not None:
-                keys.remember(db, key, digest, run=run.id)
-            answer = described(db, run)
+        [answer] = create_together(database, files, [body], key, digest)
         accepted(response, answer.id)
         return answer
 
     return keys.once(find, create)
+
+
+def digest_of(body: BaseModel) -> str:
+    """By which a request that is sent again is known for the same."""
+    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+
+
+def create_together(
+    database: Database, files: Files, bodies: Sequence[RunRequest], key: str | None, digest: str
+) -> list[RunAnswer]:
+    """Runs on one dataset, all of them or none; the key finds the first again."""
+    with database.read() as db:
+        dataset = datasets.get(db, bodies[0].dataset)
+    resolved = [resolve(body, dataset, files) for body in bodies]  # it may read files: no transaction waits for them
+    known = {"task": dataset.about["task"], "environment": environment(dataset)}
+    with database.write() as db:
+        datasets.hold(db, dataset.id)
+        made = [runs.create(db, request=request, warnings=warnings, **known) for request, warnings in resolved]
+        if key is not None:
+            keys.remember(db, key, digest, run=made[0].id)
+        return described_all(db, made)
 
 
 def accepted(response: Response, id: str) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.api.contours import draw
 from app.api.entry_requests import OptimizerRequest, SurfaceRequest
-from app.api.plots import MEDIA_TYPES, Format
+from app.api.plots import MEDIA_TYPES, Format, optimizer_label
 from app.api.problems import binary, problems
 from app.api.strict import Strict
 from app.errors import Invalid, Malformed
@@ -122,11 +122,9 @@ def picture(body: TrajectoryRequest, format: Format) -> Response:
     surface = surface_from_json(body.surface.model_dump(mode="json"))
     paths: dict[str, Path] = {}
     for optimizer, path in _walked(body, surface):
-        formulas = ", the lecture's" if optimizer.get("formulas") == "lecture" else ""
-        name = f"{optimizer['name']}{formulas}, lr {optimizer['lr']:g}"
+        name = optimizer_label(optimizer)
         paths[name if name not in paths else f"{name} ({len(paths) + 1})"] = path
-    drawn = draw(surface, paths, format)
-    return Response(drawn, media_type=MEDIA_TYPES[format])
+    return Response(draw(surface, paths, format), media_type=MEDIA_TYPES[format])
 
 
 def _walked(body: TrajectoryRequest, surface: Surface) -> Iterator[tuple[dict[str, Any], Path]]:

@@ -12,20 +12,25 @@ from app.learning.preprocessing import fit_columns, fit_pictures
 
 def prepared(arrays: Arrays, request: dict[str, Any]) -> Data:
     """Of a resolved request. Raises SplitImpossible."""
-    parts = split(arrays.targets, **request["split"])
+    wanted, classification = request["split"], arrays.task == "classification"
+    parts = split(
+        arrays.targets,
+        validation=wanted["validation"],
+        test=wanted["test"],
+        seed=wanted["seed"],
+        stratify=wanted["stratify"] and classification,
+    )
     inputs, targets = torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets)
     train = torch.from_numpy(parts.train)
-    scaling = request["scaling"]
+    scaling = request["scaling"] or {}
     return Data(
         inputs=inputs,
         targets=targets,
         parts={"train": train, "validation": torch.from_numpy(parts.validation), "test": torch.from_numpy(parts.test)},
         prepare_inputs=(
             fit_pictures(request["normalise"], inputs, train)
-            if scaling is None
+            if len(arrays.shape) == 3
             else fit_columns(scaling["inputs"], inputs, train)
         ),
-        prepare_targets=fit_columns(
-            "none" if scaling is None or arrays.task == "classification" else scaling["target"], targets, train
-        ),
+        prepare_targets=fit_columns("none" if classification else scaling["target"], targets, train),
     )

@@ -25,10 +25,12 @@ class Data:
     def batch(self, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
         """The prepared examples at `indices`, on `device`."""
         inputs = self.inputs.index_select(0, indices).to(device)
-        targets = self.targets.index_select(0, indices).to(device)
-        if targets.is_floating_point():
-            targets = self.prepare_targets.apply(targets)
-        return self.prepare_inputs.apply(inputs), targets
+        return self.prepare_inputs.apply(inputs), self.targets_at(indices).to(device)
+
+    def targets_at(self, indices: Tensor) -> Tensor:
+        """The prepared targets at `indices`, where they lie."""
+        targets = self.targets.index_select(0, indices)
+        return self.prepare_targets.apply(targets) if targets.is_floating_point() else targets
 
     def on(self, device: torch.device) -> "Data":
         """The same data, lying on the device where it fits in half its free memory; else it stays where it is."""

@@ -99,9 +99,7 @@ class Training:
         self.epoch_started_at = self.order.get_state()
         self.step, self.epoch, self.position = 0, 0, 0
         self.clock, self.seconds = clock, 0.0  # of training, all attempts together
-        train_targets = data.targets.index_select(0, data.parts["train"])
-        if train_targets.is_floating_point():
-            train_targets = data.prepare_targets.apply(train_targets)
+        train_targets = data.targets_at(data.parts["train"])
         batch = min(recipe.examples_per_step or len(train_targets), len(train_targets))
         self.criteria = recipe.stop.criteria(self.model, recipe.loss.of_best_constant(train_targets, batch))
         self.meaning = meaning(recipe.layers, recipe.loss)

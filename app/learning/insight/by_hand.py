@@ -144,9 +144,7 @@ def _activation(
     )  # fmt: skip
 
     def backward(g: Tensor) -> Tensor:
-        slope = (
-            torch.where(z > 0, 1.0, place.layer.slope) if isinstance(place.layer, LeakyReLU) else DERIVATIVES[kind](z)
-        )
+        slope = derivative_of(place.layer, z)
         result = g * slope
         above, below, derivative = f"∂L/∂{a_name}", f"∂L/∂{name}", f"{kind}′({name})"
         written.products.append(

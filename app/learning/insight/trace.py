@@ -106,9 +106,6 @@ def trace(
     before = {name: parameter.grad for name, parameter in model.named_parameters()}
     found = loss.function(outputs[-1], targets)
     found.backward()  # type: ignore[no-untyped-call]
-    known = data.targets.index_select(0, train)
-    if known.is_floating_point():
-        known = data.prepare_targets.apply(known)
     alone = loss.function(outputs[-1][:1], targets[:1])
     return Trace(
         batch_size=size,
@@ -118,7 +115,7 @@ def trace(
             for (pointer, place), output, module in zip(places, outputs, _named(model), strict=True)
         ],
         loss=found.item(),
-        blind_guess=loss.of_best_constant(known, size),
+        blind_guess=loss.of_best_constant(data.targets_at(train), size),
         grad_fn=list(_way_back(found)),
         index=int(indices[0]),
         example=outputs[-1][0].tolist(),

@@ -3,7 +3,7 @@
 from itertools import permutations
 from typing import Any
 
-from app.learning.insight.diagnosis.facts import Facts
+from app.learning.insight.diagnosis.facts import POORLY, Facts
 from app.learning.insight.diagnosis.rule import Found, rule
 
 LARGE_INPUT = 10.0  # root mean square of a column; scaled ones have about 1
@@ -11,7 +11,6 @@ UNEVEN_COLUMNS = 100.0  # the largest column against the smallest
 LARGE_TARGET = 10.0
 UNEVEN_CLASSES = 5.0  # the largest class against the smallest
 CONFUSED = 0.25  # of a class's examples taken for one and the same other class
-POORLY = 0.7  # what has been learnt, as a share of what there is to learn
 
 
 @rule(

@@ -2,10 +2,9 @@
 
 import math
 
-from app.learning.insight.diagnosis.facts import Facts, LayerSeen, shown
+from app.learning.insight.diagnosis.facts import POORLY, Facts, LayerSeen, shown
 from app.learning.insight.diagnosis.rule import Found, rule
 
-POORLY = 0.7
 FIRST_LOSS = 10.0  # times that of a constant guess: what the initial weights alone have made
 ROSE = 2.0  # the highest loss, in losses of the start or of a constant guess
 LARGE_UPDATE = 0.3  # of a layer's weights in one step
@@ -203,13 +202,7 @@ def saturated_units(facts: Facts) -> Found | None:
     return Found(
         f"{share.last:.0%} of the outputs of {worst} stand at an end of its range at step {share.steps[-1]}, "
         f"{share.first:.0%} at step {share.steps[0]}",
-        {
-            "layer": worst.name,
-            "pointer": worst.pointer,
-            "step": share.steps[-1],
-            "saturated_units": share.last,
-            "first_saturated_units": share.first,
-        },
+        worst.evidence("saturated_units"),
         'set "init": "xavier" in the layers before it',
     )
 
@@ -231,13 +224,7 @@ def dead_units(facts: Facts) -> Found | None:
     return Found(
         f"{share.last:.0%} of the units of {worst} are 0 for every example at step {share.steps[-1]}, "
         f"{share.first:.0%} at step {share.steps[0]}",
-        {
-            "layer": worst.name,
-            "pointer": worst.pointer,
-            "step": share.steps[-1],
-            "dead_units": share.last,
-            "first_dead_units": share.first,
-        },
+        worst.evidence("dead_units"),
         f'take {{"type": "leaky_relu"}} at {worst.pointer}',
     )
 

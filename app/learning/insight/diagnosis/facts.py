@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 
+from app.learning.insight.chains import MAPS
 from app.learning.losses import loss_from_json
 
 PARTS_OF_A_CURVE = 20
+POORLY = 0.7  # what has been learnt, as a share of what there is to learn
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ class LayerSeen:
     @property
     def learns(self) -> bool:
         return "gradient_norm" in self.measures
+
+    def evidence(self, measure: str) -> dict[str, Any]:
+        """Where it stands, and a measure of it in the first sample and in the last."""
+        found = self[measure]
+        where = {"layer": self.name, "pointer": self.pointer, "step": found.steps[-1]}
+        return where | {measure: found.last, f"first_{measure}": found.first}
 
     def __str__(self) -> str:
         return f"layer {self.name} ({self.type})"
@@ -152,7 +160,7 @@ class Facts:
     @property
     def learning(self) -> list[LayerSeen]:
         """The layers with weights that learn, the output layer last; without batch norm's."""
-        return [layer for layer in self.layers if layer.learns and layer.type in ("linear", "conv2d")]
+        return [layer for layer in self.layers if layer.learns and layer.type in MAPS]
 
     def of_type(self, *types: str) -> list[LayerSeen]:
         return [layer for layer in self.layers if layer.type in types]

@@ -2,11 +2,11 @@
 
 import math
 
-from app.learning.insight.diagnosis.facts import Facts
+from app.learning.insight.chains import MAPS
+from app.learning.insight.diagnosis.facts import POORLY, Facts
 from app.learning.insight.diagnosis.rule import Found, rule
 from app.learning.insight.diagnosis.structure import every
 
-POORLY = 0.7
 GAP_TOO_SMALL = 0.1  # what is too small errs as much on training examples as on others
 RISEN, SLIGHTLY_RISEN = 1.25, 1.1  # the last validation loss, in the lowest
 # Between the scores of training and validation part: of accuracy, of R² (which is less sure), and where the loss rose.
@@ -29,7 +29,7 @@ def model_too_small(facts: Facts) -> Found | None:
     if not facts.learnt < POORLY or train - validation > GAP_TOO_SMALL or not facts.loss.finite:
         return None
     layers = list(every(facts.request["model"]["layers"]))
-    widths = [layer.get("units", layer.get("channels", 0)) for layer in layers if layer["type"] in ("linear", "conv2d")]
+    widths = [layer.get("units", layer.get("channels", 0)) for layer in layers if layer["type"] in MAPS]
     outputs, hidden = widths[-1], widths[:-1]
     scores = {"train_score": train, "validation_score": validation, "guess": facts.guess}
     if not hidden:

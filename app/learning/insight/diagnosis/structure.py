@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import e, log
 from typing import Any
 
-from app.learning.insight.diagnosis.facts import Facts
+from app.learning.insight.chains import AFFINE, MAPS
+from app.learning.insight.diagnosis.facts import POORLY, Facts
 from app.learning.insight.diagnosis.rule import Found, rule
 
-LINEAR = ("linear", "conv2d")
-# What keeps a network linear, and so of no more use than one layer.
-NO_NONLINEARITY = (*LINEAR, "flatten", "avg_pool2d", "batch_norm", "dropout", "softmax")
+# What keeps a network linear, and so of no more use than one layer; the softmax is the output's.
+NO_NONLINEARITY = (*AFFINE, "softmax")
 TWINS = 0.999
-POORLY = 0.7
 
 
 def every(layers: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
@@ -33,7 +32,7 @@ def every(layers: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 )
 def linear_stack_collapses(facts: Facts) -> Found | None:
     layers = list(every(facts.request["model"]["layers"]))
-    linear = sum(layer["type"] in LINEAR for layer in layers)
+    linear = sum(layer["type"] in MAPS for layer in layers)
     if linear < 2 or any(layer["type"] not in NO_NONLINEARITY for layer in layers):
         return None
     return Found(
@@ -90,13 +89,7 @@ def symmetric_initialisation(facts: Facts) -> Found | None:
             return Found(
                 f"the {units} units of {layer} had the same weights at step {twins.steps[0]}, {since}: they are one "
                 "unit as long as their gradients are the same",
-                {
-                    "layer": layer.name,
-                    "pointer": layer.pointer,
-                    "step": twins.steps[-1],
-                    "first_twin_units": twins.first,
-                    "twin_units": twins.last,
-                },
+                layer.evidence("twin_units"),
                 'leave "init": "zeros" out of the layers',
             )
     return None

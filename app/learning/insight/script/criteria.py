@@ -25,8 +25,8 @@ def watches(run: Wanted) -> list[Watch]:
     """Those of the criteria that are on."""
     found = []
     for name, written in CRITERIA.items():
-        if getattr(run.stop, name) is not None:
-            found.append(written(run, getattr(run.stop, name)))
+        if getattr(run.recipe.stop, name) is not None:
+            found.append(written(run, getattr(run.recipe.stop, name)))
     return found
 
 
@@ -47,11 +47,11 @@ def max_seconds(run: Wanted, limit: float) -> Watch:
 def divergence(run: Wanted, limits: DivergenceLimits) -> Watch:
     if not run.watches_divergence:
         return Watch()
-    *statements, constant = run.loss.constant_source()
+    *statements, constant = run.recipe.loss.constant_source()
     examples = "len(y_train)" if run.one_output else "len(y_train), -1"
     of_a_batch: list[str] = []
-    if run.loss.reduction == "sum" and run.batch_size is not None:
-        size = run.batch_size * run.accumulate
+    if run.recipe.loss.reduction == "sum" and run.recipe.batch_size is not None:
+        size = run.recipe.batch_size * run.recipe.accumulate
         of_a_batch = [f"guess = guess * min({size}, len(y_train)) / len(y_train)  # a batch's"]
     return Watch(
         before=(

@@ -13,22 +13,24 @@ def loop(run: Wanted) -> list[str]:
         [line for watch in found for line in getattr(watch, when)]
         for when in ("before", "after_epoch", "after_step", "behind")
     )
-    shuffled = run.batch_size is not None or "dropout" in run.types
+    shuffled = run.recipe.batch_size is not None or "dropout" in run.types
     order = f"order = torch.Generator().manual_seed({run.request['seed']})  # of the examples"
     lines = ["", *([order] if shuffled else [])]
-    if run.batch_size is None:
+    if run.recipe.batch_size is None:
         draw = [f"batch = {PERMUTATION}"] if shuffled else []
         head, inner = _full_head(run), [*draw, *step(run), *after_epoch, *after_step]
-    elif after_step or _limit_in_steps(run) is not None or run.stop.max_epochs is None:
-        counted = [] if run.schedule.needs_total and run.stop.max_epochs is not None else _steps_per_epoch(run)
+    elif after_step or _limit_in_steps(run) is not None or run.recipe.stop.max_epochs is None:
+        counted = (
+            [] if run.recipe.schedule.needs_total and run.recipe.stop.max_epochs is not None else _steps_per_epoch(run)
+        )
         head = _steps_head(run)
         lines += [*_endless(run), *(counted if after_epoch or "steps_per_epoch" in head else [])]
         inner = [*step(run), *_at_epochs_end(after_epoch), *after_step]
     else:
-        head = f"for _ in tqdm.trange({run.stop.max_epochs}):"
+        head = f"for _ in tqdm.trange({run.recipe.stop.max_epochs}):"
         inner = [
             "# All examples once, in a new order.",
-            f"for batch in {_split(run, PERMUTATION, run.batch_size * run.accumulate)}:",
+            f"for batch in {_split(run, PERMUTATION, run.recipe.batch_size * run.recipe.accumulate)}:",
             *indented(step(run)),
             *after_epoch,
         ]
@@ -40,11 +42,11 @@ PERMUTATION = "torch.randperm(len(X_train), generator=order)"
 
 def steps_known(run: Wanted) -> list[str]:
     """`steps`, by which a schedule goes: at most so many, whatever else may end the run."""
-    if run.batch_size is None:
+    if run.recipe.batch_size is None:
         return [f"steps = {_full_limit(run)}"]
-    lines = [] if run.stop.max_epochs is None else _steps_per_epoch(run)
-    by_epochs = f"{run.stop.max_epochs} * steps_per_epoch"
-    match run.stop.max_steps, run.stop.max_epochs:
+    lines = [] if run.recipe.stop.max_epochs is None else _steps_per_epoch(run)
+    by_epochs = f"{run.recipe.stop.max_epochs} * steps_per_epoch"
+    match run.recipe.stop.max_steps, run.recipe.stop.max_epochs:
         case int(most), None:
             return [f"steps = {most}"]
         case None, _:
@@ -56,25 +58,25 @@ def steps_known(run: Wanted) -> list[str]:
 def step(run: Wanted) -> list[str]:
     """One step: the gradient on a batch, and against it."""
     lines = ["model.train()", "optimizer.zero_grad()  # gradients add up: forget the last ones"]
-    if run.accumulate == 1:
-        whole = run.batch_size is None and "dropout" not in run.types
+    if run.recipe.accumulate == 1:
+        whole = run.recipe.batch_size is None and "dropout" not in run.types
         lines += [*_loss(run, "" if whole else "[batch]"), "loss.backward()"]
     else:
-        summed = run.loss.reduction == "sum"
+        summed = run.recipe.loss.reduction == "sum"
         share = [] if summed else ["share = len(some) / len(batch)  # of the step's examples"]
         lines += [
             "step_loss = 0.0",
-            f"for some in {_split(run, 'batch', run.batch_size or 0)}:",
+            f"for some in {_split(run, 'batch', run.recipe.batch_size or 0)}:",
             *indented([*share, *_loss(run, "[some]", "" if summed else "share * ")]),
             "    loss.backward()  # adds its gradient to those before",
             "    step_loss += loss.item()",
         ]
-    if run.clip_norm is not None:
-        lines.append(f"nn.utils.clip_grad_norm_(model.parameters(), {literal(run.clip_norm)})")
+    if run.recipe.clip_norm is not None:
+        lines.append(f"nn.utils.clip_grad_norm_(model.parameters(), {literal(run.recipe.clip_norm)})")
     lines.append("optimizer.step()")
     if run.has_schedule:
         lines.append("scheduler.step()")
-    return [*lines, f"losses.append({'loss.item()' if run.accumulate == 1 else 'step_loss'})"]
+    return [*lines, f"losses.append({'loss.item()' if run.recipe.accumulate == 1 else 'step_loss'})"]
 
 
 def _loss(run: Wanted, chosen: str, share: str = "") -> list[str]:
@@ -89,7 +91,7 @@ def _loss(run: Wanted, chosen: str, share: str = "") -> list[str]:
 
 def splitting(run: Wanted) -> list[str]:
     """How examples are split into batches where none may be alone."""
-    if not run.in_company or run.batch_size is None:
+    if not run.in_company or run.recipe.batch_size is None:
         return []
     return [
         "def split(examples: Tensor, size: int) -> list[Tensor]:",
@@ -108,7 +110,7 @@ def _split(run: Wanted, examples: str, size: int) -> str:
 
 
 def _endless(run: Wanted) -> list[str]:
-    size = (run.batch_size or 0) * run.accumulate
+    size = (run.recipe.batch_size or 0) * run.recipe.accumulate
     return [
         "",
         "",
@@ -122,7 +124,7 @@ def _endless(run: Wanted) -> list[str]:
 
 
 def _steps_per_epoch(run: Wanted) -> list[str]:
-    size = (run.batch_size or 0) * run.accumulate
+    size = (run.recipe.batch_size or 0) * run.recipe.accumulate
     if run.in_company:
         return [f"steps_per_epoch = len(split(torch.arange(len(X_train)), {size}))"]
     return [f"steps_per_epoch = math.ceil(len(X_train) / {size})"]
@@ -134,11 +136,11 @@ def _at_epochs_end(lines: list[str]) -> list[str]:
 
 def _limit_in_steps(run: Wanted) -> int | None:
     """After how many steps the run ended by the clock, or else has to."""
-    return run.step if run.ended_by_the_clock else run.stop.max_steps
+    return run.step if run.ended_by_the_clock else run.recipe.stop.max_steps
 
 
 def _full_limit(run: Wanted) -> int | None:
-    limits = [limit for limit in (run.stop.max_steps, run.stop.max_epochs) if limit is not None]
+    limits = [limit for limit in (run.recipe.stop.max_steps, run.recipe.stop.max_epochs) if limit is not None]
     return min(limits, default=None)
 
 
@@ -149,14 +151,14 @@ def _full_head(run: Wanted) -> str:
 
 def _steps_head(run: Wanted) -> str:
     limit = _limit_in_steps(run)
-    if limit is None and run.stop.max_epochs is None:
+    if limit is None and run.recipe.stop.max_epochs is None:
         return "for batch in tqdm.tqdm(batches()):"
-    if run.schedule.needs_total and not run.ended_by_the_clock:
+    if run.recipe.schedule.needs_total and not run.ended_by_the_clock:
         steps = "steps"
-    elif run.stop.max_epochs is None or run.ended_by_the_clock:
+    elif run.recipe.stop.max_epochs is None or run.ended_by_the_clock:
         steps = str(limit)
     elif limit is None:
-        steps = f"{run.stop.max_epochs} * steps_per_epoch"
+        steps = f"{run.recipe.stop.max_epochs} * steps_per_epoch"
     else:
-        steps = f"min({limit}, {run.stop.max_epochs} * steps_per_epoch)"
+        steps = f"min({limit}, {run.recipe.stop.max_epochs} * steps_per_epoch)"
     return f"for _, batch in zip(tqdm.trange({steps}), batches()):"

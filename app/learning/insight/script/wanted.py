@@ -5,13 +5,12 @@ from functools import cached_property
 from typing import Any
 
 from app.learning.architecture import rows, spread
-from app.learning.export import layers_from_json
-from app.learning.layers import Layer, Shape
+from app.learning.layers import Shape
 from app.learning.layers.structure import Placed
-from app.learning.losses import Loss, loss_from_json
-from app.learning.optimizers import Optimizer, optimizer_from_json
-from app.learning.schedules import Constant, Schedule, schedule_from_json
-from app.learning.stopping import DivergenceLimits, Stop
+from app.learning.recipe import recipe_from_json
+from app.learning.schedules import Constant
+from app.learning.stopping import DivergenceLimits
+from app.learning.training import Recipe
 
 
 @dataclass(frozen=True)
@@ -33,38 +32,22 @@ class Wanted:
     step: int = 0
 
     @cached_property
-    def layers(self) -> list[Layer]:
-        return layers_from_json(self.request["model"]["layers"])
+    def recipe(self) -> Recipe:
+        return recipe_from_json(self.request, self.shape)
 
     @cached_property
     def places(self) -> tuple[Placed, ...]:
         """The layers with the shapes around them, an implied flatten too."""
-        return rows(self.layers, self.shape)
+        return rows(self.recipe.layers, self.shape)
 
     @cached_property
     def types(self) -> set[str]:
         """Of all layers, those within others too."""
-        return {place.layer.type for _, place in spread(self.places)} | {layer.type for layer in self.layers}
-
-    @cached_property
-    def loss(self) -> Loss:
-        return loss_from_json(self.request["loss"])
-
-    @cached_property
-    def optimizer(self) -> Optimizer:
-        return optimizer_from_json(self.request["optimizer"])
-
-    @cached_property
-    def schedule(self) -> Schedule:
-        return schedule_from_json(self.request.get("schedule", {"name": "constant"}))  # runs of before have none
-
-    @cached_property
-    def stop(self) -> Stop:
-        return Stop.from_json(self.request["stop"])
+        return {place.layer.type for _, place in spread(self.places)} | {layer.type for layer in self.recipe.layers}
 
     @property
     def classification(self) -> bool:
-        return self.loss.task == "classification"
+        return self.recipe.loss.task == "classification"
 
     @property
     def pictures(self) -> bool:
@@ -73,23 +56,11 @@ class Wanted:
     @property
     def one_output(self) -> bool:
         """(N, 1) comes out of the network: a value, or the logit of the second of two classes."""
-        return self.loss.outputs(0) == 1
-
-    @property
-    def batch_size(self) -> int | None:
-        return None if self.request["batch_size"] == "full" else int(self.request["batch_size"])
-
-    @property
-    def accumulate(self) -> int:
-        return int(self.request.get("accumulate", 1))
-
-    @property
-    def clip_norm(self) -> float | None:
-        return self.request.get("clip_norm")
+        return self.recipe.loss.outputs(0) == 1
 
     @property
     def bf16(self) -> bool:
-        return bool(self.request.get("precision") == "bf16")
+        return self.recipe.precision == "bf16"
 
     @property
     def cuda(self) -> bool:
@@ -97,7 +68,7 @@ class Wanted:
 
     @property
     def has_schedule(self) -> bool:
-        return self.schedule != Constant()
+        return self.recipe.schedule != Constant()
 
     @property
     def paced(self) -> bool:
@@ -124,8 +95,8 @@ class Wanted:
     @property
     def watches_divergence(self) -> bool:
         """Every run does; the check is written where it was chosen, or where it ended the run."""
-        return self.stop.divergence is not None and (
-            self.stop_reason == "diverged" or self.stop.divergence != DivergenceLimits()
+        return self.recipe.stop.divergence is not None and (
+            self.stop_reason == "diverged" or self.recipe.stop.divergence != DivergenceLimits()
         )
 
 

@@ -189,8 +189,8 @@ def network(run: Wanted) -> list[str]:
 def judging(run: Wanted) -> list[str]:
     """The loss as one function, and the figures of a part."""
     lines = []
-    if isinstance(run.loss, CrossEntropy) and run.loss.class_weights:
-        values = f"[{', '.join(literal(weight) for weight in run.loss.class_weights)}]"
+    if isinstance(run.recipe.loss, CrossEntropy) and run.recipe.loss.class_weights:
+        values = f"[{', '.join(literal(weight) for weight in run.recipe.loss.class_weights)}]"
         where = ", device=device" if run.cuda else ""
         lines += [*broken(f"torch.tensor({values}{where})", before="class_weights = "), "", ""]
     two_faced = "  # dropout and batch norm do something else than in training"
@@ -198,7 +198,7 @@ def judging(run: Wanted) -> list[str]:
         two_faced = ""
     lines += [
         "def loss_function(output: Tensor, y: Tensor) -> Tensor:",
-        *broken(run.loss.source(), 4, before="return "),
+        *broken(run.recipe.loss.source(), 4, before="return "),
         "",
         "",
         "@torch.no_grad()  # nothing has to be kept for a way back",
@@ -239,16 +239,16 @@ def judging(run: Wanted) -> list[str]:
 
 def _labels(run: Wanted) -> str:
     """The class predicted, as code."""
-    if not isinstance(run.loss, BinaryCrossEntropy):
+    if not isinstance(run.recipe.loss, BinaryCrossEntropy):
         return "output.argmax(1)"
-    own = run.layers[-1].type == "sigmoid"
-    return f"({'output' if own else 'output.sigmoid()'} >= {literal(run.loss.threshold)})"
+    own = run.recipe.layers[-1].type == "sigmoid"
+    return f"({'output' if own else 'output.sigmoid()'} >= {literal(run.recipe.loss.threshold)})"
 
 
 def descent(run: Wanted) -> list[str]:
     """The optimizer, and its learning rate over time."""
     parameters, lines = "model.parameters()", []
-    lr = literal(run.optimizer.lr)
+    lr = literal(run.recipe.optimizer.lr)
     if run.paced:
         parameters = "groups"
         lines = [
@@ -261,30 +261,30 @@ def descent(run: Wanted) -> list[str]:
             "    for layer in model.modules()",
             "]",
         ]
-    source = run.optimizer.source(parameters)
-    formula = [] if source.names else remark(run.optimizer.formula)  # ours say it themselves
+    source = run.recipe.optimizer.source(parameters)
+    formula = [] if source.names else remark(run.recipe.optimizer.formula)  # ours say it themselves
     lines = [*written_out(source.names), *lines, *formula, *broken(source.code[0], before="optimizer = ")]
     if not run.has_schedule:
         return lines
-    warmup = run.schedule.warmup
+    warmup = run.recipe.schedule.warmup
     t, T = ("t", "T") if warmup else ("step", "steps")
-    *statements, factor = run.schedule.source(t, T)
+    *statements, factor = run.recipe.schedule.source(t, T)
     if warmup:
         before = []
         if any(re.search(r"\bt\b", line) for line in (*statements, factor)):
             before += [f"t = max(0, step - {warmup})  # behind the warm-up"]
-        if run.schedule.needs_total:
+        if run.recipe.schedule.needs_total:
             before += [f"T = max(1, steps - {warmup})"]
         statements = [*before, *statements, f"rise = min(1, (step + 1) / {warmup + 1})"]
         factor = "rise" if factor == "1.0" else f"rise * ({factor})"
     return [
         *lines,
-        *(steps_known(run) if run.schedule.needs_total else []),
+        *(steps_known(run) if run.recipe.schedule.needs_total else []),
         "",
         "",
         "def factor(step: int) -> float:",
         '    """What the learning rate is multiplied by in each step; 0 is the first."""',
-        *indented(remark(run.schedule.formula)),
+        *indented(remark(run.recipe.schedule.formula)),
         *indented([*statements, f"return {factor}"]),
         "",
         "",
@@ -306,7 +306,7 @@ def results(run: Wanted) -> list[str]:
         "plt.plot(losses)",
         'plt.title("Loss of each step")',
         'plt.xlabel("step")',
-        f'plt.ylabel("{run.loss.name}")',
+        f'plt.ylabel("{run.recipe.loss.name}")',
         "plt.grid()",
         "plt.show()",
         "",
