@@ -1,6 +1,7 @@
 """Runs that fail for a known cause, and sound ones: is the cause named, and named first? Are sound runs left in peace?
 
-Wanted: each for at least 95 %. Recipe × size × seed, none of them used for choosing the rules' thresholds.
+Wanted: each for at least 95 %. Recipe × size × seed. The thresholds were chosen on the tests' recipes; what these
+recipes taught was learnt on other seeds.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from app.learning.insight.diagnosis import diagnose
 from bench.lab import Lab, lab
 from bench.report import figure
 
-SEEDS = (100, 101)
+SEEDS = (102, 103)
 SIZES = (0, 1)  # smaller networks and larger ones
 
 
