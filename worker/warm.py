@@ -66,6 +66,9 @@ def serve(worker: socket.socket) -> None:
         if worker in ready:
             message, descriptors, _, _ = socket.recv_fds(worker, 1 << 20, 2)
             if not message:
+                if spare is not None:  # it has nothing to save, and nobody is left who would wait for it
+                    spare.close()
+                    os.waitpid(spare.pid, 0)
                 return
             child = spare or Spare(settings, worker)
             spare, spare_is_due = None, True

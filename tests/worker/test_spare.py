@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+import psutil
 from fastapi.testclient import TestClient
 
 from tests.chaos.test_kills import children, has_job, of_warm_server
@@ -44,3 +45,15 @@ def test_a_run_does_not_need_the_child_that_waited(client: TestClient, workers: 
         run = client.post("/runs", json=SHORT).json()["id"]
         found = ended(client, run)
         assert (found["status"], found["attempt"]) == ("succeeded", 1)
+
+
+def test_a_worker_that_leaves_waits_for_the_child_that_waited(workers: Workers) -> None:
+    worker = workers.start()
+    waiting = ready(worker.pid)
+    os.kill(waiting, signal.SIGSTOP)  # it is slow to notice
+    worker.terminate()
+    time.sleep(0.5)
+    assert worker.poll() is None
+    os.kill(waiting, signal.SIGCONT)
+    assert worker.wait() == 0
+    assert not psutil.pid_exists(waiting)

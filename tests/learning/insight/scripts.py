@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -58,6 +58,8 @@ class Pair:
     run: Outcome
     script: Outcome
     stop_reason: str | None
+    nudged: Callable[[], list[float]]
+    """The losses of the same run whose first weights differ in their last bits."""
 
 
 def side_by_side(examples: Examples, request: dict[str, Any], *, play: bool = True, **known: Any) -> Pair:
@@ -65,13 +67,10 @@ def side_by_side(examples: Examples, request: dict[str, Any], *, play: bool = Tr
     files, arrays = LocalFiles(examples.folder), examples.arrays(request["dataset"])
     dataset = Dataset(id=request["dataset"], name=request["dataset"], status="ready", about=arrays.about())
     resolved, _ = resolve(RunRequest.model_validate(request), dataset, files)
-    torch.set_flush_denormal(True)  # as in a worker
-    try:
+    with no_denormals():
         training, _ = prepare(resolved, files, CPU)
         losses = [step.loss for step in training.steps()]
         metrics = training.measure("train", "validation", "test", model=training.served()[0])
-    finally:
-        torch.set_flush_denormal(False)
     about: dict[str, Any] = {
         "id": "run_1",
         "name": resolved["name"],
@@ -85,7 +84,27 @@ def side_by_side(examples: Examples, request: dict[str, Any], *, play: bool = Tr
     }
     text = script(Wanted(**about | known))
     seen = Outcome(losses, dict(metrics))  # type: ignore[arg-type]
-    return Pair(text, seen, played(text, examples.folder) if play else seen, training.stop_reason)
+    script_seen = played(text, examples.folder) if play else seen
+    return Pair(text, seen, script_seen, training.stop_reason, lambda: losses_of_nudged(resolved, files))
+
+
+def losses_of_nudged(resolved: dict[str, Any], files: LocalFiles) -> list[float]:
+    with no_denormals(), torch.no_grad():
+        training, _ = prepare(resolved, files, CPU)
+        for parameter in training.model.parameters():
+            parameter.mul_(1 + 2**-22)
+    with no_denormals():
+        return [step.loss for step in training.steps()]
+
+
+@contextmanager
+def no_denormals() -> Iterator[None]:
+    """As in a worker."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def played(text: str, folder: Path) -> Outcome:
@@ -113,9 +132,19 @@ def inside(folder: Path) -> Iterator[None]:
 
 
 def assert_alike(pair: Pair) -> None:
-    """The first 100 losses to 1e-5 (of their size, above 1), the steps, and the figures to 0.01 (likewise)."""
+    """The first 100 losses to 1e-5 (of their size, above 1), the steps, and the figures to 0.01 (likewise).
+
+    Some runs magnify last bits beyond that (RMSProp makes a whole step of a gradient of nothing), and which bits those
+    are is the processor's: a script may then be as far from its run as the run is from itself, nudged.
+    """
     assert len(pair.script.losses) == len(pair.run.losses), pair.stop_reason
-    np.testing.assert_allclose(pair.script.losses[:100], pair.run.losses[:100], rtol=1e-5, atol=1e-5)
+    script, run = np.array(pair.script.losses[:100]), np.array(pair.run.losses[:100])
+    if not np.allclose(script, run, rtol=1e-5, atol=1e-5):
+        nudged = np.array(pair.nudged()[:100])
+        assert len(nudged) == len(run), pair.stop_reason
+        own = 5 * float(np.max(np.abs(nudged - run)))
+        assert own < 1e-2, "a run that says nothing about its script"
+        np.testing.assert_allclose(script, run, rtol=1e-5, atol=max(1e-5, own))
     assert pair.script.metrics.keys() == pair.run.metrics.keys()
     for part, found in pair.run.metrics.items():
         for name, value in found.items():
