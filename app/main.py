@@ -16,6 +16,7 @@ from app.api import (
     diagrams,
     entries,
     events,
+    experiments,
     limits,
     models,
     operations,
@@ -54,6 +55,7 @@ ROUTES = (
     entries,
     trajectory,
     race,
+    experiments,
     operations,
 )
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."

@@ -94,7 +94,7 @@ class Lab:
     def __init__(self, found: Store) -> None:
         self.store = found
 
-    def train(self, request: dict[str, Any]) -> Facts:
+    def train(self, request: dict[str, Any], slip: str | None = None) -> Facts:
         """Train as a worker's child does; what is known of the run afterwards."""
         self._bring(request["dataset"])
         database, files = self.store.database, self.store.files
@@ -104,7 +104,7 @@ class Lab:
         resolved, warnings = resolve(body, dataset, files)
         with database.write() as db:
             task = dataset.about["task"]
-            run = runs.create(db, request=resolved, task=task, environment={}, warnings=warnings).id
+            run = runs.create(db, request=resolved, task=task, environment={}, warnings=warnings, slip=slip).id
         with database.write() as db:
             leases.claim(db, "lab", database_now(), 3600)
         job = {"id": run, "attempt": 1, "threads": 1, "flush_seconds": 0.5, "checkpoint_seconds": 3600}

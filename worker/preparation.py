@@ -12,6 +12,7 @@ from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
 from app.learning.data import Data
 from app.learning.export import Trained
+from app.learning.insight.experiments.slips import training_of
 from app.learning.layers import Layer
 from app.learning.meaning import Meaning
 from app.learning.preprocessing import fit_border
@@ -67,9 +68,14 @@ def versions(device: torch.device) -> dict[str, Any]:
     return {"torch": torch.__version__, "python": platform.python_version(), "hardware": name}
 
 
-def prepare(request: dict[str, Any], files: Files, device: torch.device) -> tuple[Training, Prepared]:
-    """Load and split the data, fit the preprocessing on the training part, and build the training."""
+def prepare(
+    request: dict[str, Any], files: Files, device: torch.device, slip: str | None = None
+) -> tuple[Training, Prepared]:
+    """Load and split the data, fit the preprocessing on the training part, and build the training.
+
+    A `slip` is what a trial of an experiment does wrong on purpose.
+    """
     arrays = Arrays.load(files, f"datasets/{request['dataset']}")
     data, recipe = prepared(arrays, request), recipe_from_json(request, arrays.shape)
-    training = Training(recipe, data, device)
+    training = training_of(slip)(recipe, data, device)
     return training, Prepared(recipe.layers, arrays, data, training.meaning)

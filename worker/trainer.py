@@ -51,7 +51,7 @@ class Attempt:
     def train(self, orders: Orders) -> None:
         with self.database.read() as db:
             run = runs.get(db, self.run)
-            request, environment, checkpoint = run.request, run.environment, run.checkpoint
+            request, environment, checkpoint, slip = run.request, run.environment, run.checkpoint, run.slip
             recorded, sampled = last_steps(db, self.run), last_steps(db, self.run, diagnostics=True)
             self.served_before = run.weights is not None
         threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
@@ -59,7 +59,7 @@ class Attempt:
         torch.set_flush_denormal(True)
         torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
         device = preparation.device(request["device"])
-        training, prepared = use_patiently(lambda: preparation.prepare(request, self.files, device))
+        training, prepared = use_patiently(lambda: preparation.prepare(request, self.files, device, slip))
         if checkpoint is not None:
             saved = use_patiently(lambda: self.files.read(checkpoint))
             training.restore(export.checkpoint_from_safetensors(saved))

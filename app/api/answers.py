@@ -42,6 +42,7 @@ class RunAnswer(BaseModel):
     error: dict[str, Any] | None = Field(description="type, message and the last lines of the trace")
     task: str = Field(examples=["classification"])
     request: dict[str, Any] = Field(description="as resolved: every default filled in")
+    slip: str | None = Field(description="what it does wrong on purpose, as a trial of an experiment; null elsewhere")
     environment: dict[str, Any] = Field(description="versions, threads and dataset checksum: what a repetition needs")
     progress: dict[str, Any]
     queue: Queue | None
@@ -60,7 +61,10 @@ class RunAnswer(BaseModel):
 def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
     """The run as clients see it."""
     here = f"/runs/{run.id}"
-    below = ("curve", "events", "cancel", "evaluation", "diagnostics", "diagnosis", "checkpoints", "weights", "script")
+    below = (
+        *("curve", "events", "cancel", "evaluation", "architecture", "diagram.svg", "diagnostics", "diagnosis"),
+        *("checkpoints", "weights", "script"),
+    )
     links = {name: f"{here}/{name}" for name in below}
     return RunAnswer(
         id=run.id,
@@ -70,6 +74,7 @@ def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
         error=run.error,
         task=run.task,
         request=run.request,
+        slip=run.slip,
         environment=run.environment,
         progress=run.progress,
         queue=queue,

@@ -1,5 +1,6 @@
 """A run seen from within: what was sampled in its layers, and what that says in words."""
 
+import math
 from typing import Any
 
 from fastapi import APIRouter
@@ -7,7 +8,7 @@ from fastapi import APIRouter
 from app.api.curves import as_json
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
-from app.api.results import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics, Points, number
+from app.api.results import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics, Points, plain
 from app.errors import Invalid, NotFound
 from app.learning.insight.diagnosis import diagnose
 from app.learning.insight.diagnosis.facts import Curve, Facts, LayerSeen
@@ -48,18 +49,12 @@ def diagnosis(run: RunDep, database: DatabaseDep) -> DiagnosisAnswer:
                 code=found.code,
                 severity=found.severity,
                 finding=found.finding,
-                evidence={name: _plain(value) for name, value in found.evidence.items()},
+                evidence=plain(dict(found.evidence)),
                 **{"try": found.change.replace("{id}", run.id)},
             )
             for found in diagnose(facts_of(run, database))
         ]
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return number(value) if isinstance(value, float) else value
 
 
 POINTS = 2000  # of each series: a rule looks at the whole run, and not at each step
@@ -120,4 +115,5 @@ def facts_of(run: Run, database: Database) -> Facts:
         layers=[layer for layer in seen if layer.name != INPUT],
         input=next((layer for layer in seen if layer.name == INPUT), None),
         counts=[known["count"] for known in about["classes"]],
+        seconds=run.progress.get("seconds", math.nan),
     )

@@ -3,7 +3,7 @@
 import difflib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -225,7 +225,7 @@ def no_such_part(form: FormData, wanted: str, file: str) -> Invalid:
     return Invalid(detail, [FieldError(f"/{wanted}", detail)])
 
 
-def nearest(given: str, choices: list[str]) -> str:
+def nearest(given: str, choices: Iterable[str]) -> str:
     """The end of a sentence that refuses `given`: the choice that may have been meant, if one is near."""
-    near = difflib.get_close_matches(given, choices, 1, 0.5)
+    near = difflib.get_close_matches(given, list(choices), 1, 0.5)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,7 +1,7 @@
 """What the API answers about what a run has learnt: curves, checkpoints, evaluations."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
@@ -14,6 +14,18 @@ def number(value: float) -> Number:
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def plain(value: Any) -> Any:
+    """The value, and whatever lies in it, as JSON can have it."""
+    match value:
+        case float():
+            return number(value)
+        case dict():
+            return {name: plain(item) for name, item in value.items()}
+        case list():
+            return [plain(item) for item in value]
+    return value
 
 
 class Points(BaseModel):

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
@@ -97,19 +98,37 @@ def digest_of(body: BaseModel) -> str:
 
 
 def create_together(
-    database: Database, files: Files, bodies: Sequence[RunRequest], key: str | None, digest: str
+    database: Database,
+    files: Files,
+    bodies: Sequence[RunRequest],
+    key: str | None,
+    digest: str,
+    slips: Sequence[str | None] = (),
 ) -> list[RunAnswer]:
-    """Runs on one dataset, all of them or none; the key finds the first again."""
+    """Runs on one dataset, all of them or none; the key finds the first again. `slips` are theirs, of an experiment."""
     with database.read() as db:
         dataset = datasets.get(db, bodies[0].dataset)
     resolved = [resolve(body, dataset, files) for body in bodies]  # it may read files: no transaction waits for them
     known = {"task": dataset.about["task"], "environment": environment(dataset)}
     with database.write() as db:
         datasets.hold(db, dataset.id)
-        made = [runs.create(db, request=request, warnings=warnings, **known) for request, warnings in resolved]
+        made = [
+            runs.create(db, request=request, warnings=warnings, slip=slip, **known)
+            for (request, warnings), slip in zip_longest(resolved, slips)
+        ]
         if key is not None:
             keys.remember(db, key, digest, run=made[0].id)
         return described_all(db, made)
+
+
+def refuse_slip(run: Run) -> None:
+    """Raises Conflict for a run that goes wrong on purpose: its request says only what it would be without."""
+    if run.slip is not None:
+        name = run.tags.get("experiment", "")
+        raise Conflict(
+            f"this run goes wrong on purpose ({run.slip}), as part of the experiment {name}: only that can repeat it; "
+            "POST its request to /runs for a run that does as it should"
+        )
 
 
 def accepted(response: Response, id: str) -> None:
@@ -255,7 +274,9 @@ def again(
     key: Key = None,
 ) -> RunAnswer:
     with database.read() as db:
-        old = runs.get(db, id).request
+        run = runs.get(db, id)
+    refuse_slip(run)
+    old = run.request
     if changes.keys() & {"loss", "dataset"} and "model" not in changes:  # the output layer follows from them
         layers = without_output_layer(layers_from_json(old["model"]["layers"]))
         old = old | {"model": {"layers": layers_to_json(layers)}}

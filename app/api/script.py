@@ -4,12 +4,13 @@ from fastapi import APIRouter, Response
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
-from app.errors import Invalid, NotFound
+from app.api.runs import refuse_slip
+from app.errors import Conflict, Invalid, NotFound
 from app.learning.insight.script import Wanted
 from app.learning.insight.script import script as script_of
 from app.storage import datasets
 
-router = APIRouter(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid))
+router = APIRouter(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid, Conflict))
 
 PYTHON = "text/x-python"
 EXAMPLE = """\"\"\"letters, baseline.
@@ -34,6 +35,7 @@ import torch
 def script(run: RunDep, database: DatabaseDep) -> Response:
     """The same data, network and steps in the same order: the first hundred losses are the run's to 1e-5 (in fp32, on
     the CPU), the figures at the end to 0.01."""
+    refuse_slip(run)
     with database.read() as db:
         dataset = datasets.get(db, run.dataset)
     wanted = Wanted(

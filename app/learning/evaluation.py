@@ -54,9 +54,18 @@ def regression(predicted: Tensor, targets: Tensor) -> Metrics:
     return {
         "mse": float(error.square().mean()),
         "mae": float(error.mean()),
-        "r2": float(sk.r2_score(y.numpy(), guess.numpy())) if len(y) > 1 else float("nan"),
+        "r2": r2(guess, y),
         "mape": float((error / y.abs().clamp(min=MAPE_CLAMP)).mean()),
     }
+
+
+def r2(predicted: Tensor, targets: Tensor) -> float:
+    """1 − Σ(y − ŷ)²/Σ(y − ȳ)²; both (n,). scikit-learn's `r2_score`, which it is held to, takes a millisecond to check
+    its arguments: four fifths of an epoch of a small table."""
+    if len(targets) < 2:
+        return float("nan")
+    missed, spread = (float((targets - guess).square().sum()) for guess in (predicted, targets.mean()))
+    return 1 - missed / spread if spread else float(missed == 0)
 
 
 def evaluate(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -74,6 +74,8 @@ class Checkpoint:
 class Training:
     """A network being trained. Iterate `steps()`; afterwards `stop_reason` says why it ended."""
 
+    by_hand: ClassVar[bool] = True  # where the network, its loss and the device allow it
+
     def __init__(
         self, recipe: Recipe, data: Data, device: torch.device, clock: Callable[[], float] = time.monotonic
     ) -> None:
@@ -85,7 +87,7 @@ class Training:
             # As convolutions like it, on the CPU and on CUDA.
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.in_company = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules)
-        by_hand = device.type == "cpu" and recipe.precision == "fp32" and Chain.fits(self.model)
+        by_hand = self.by_hand and device.type == "cpu" and recipe.precision == "fp32" and Chain.fits(self.model)
         self.optimizer = recipe.optimizer.build(parameter_groups(self.model))
         self.descent: Descent = Stored(self.optimizer)
         self.chain: Chain | None = None

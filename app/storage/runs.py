@@ -15,7 +15,13 @@ from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, Run
 
 
 def create(
-    db: Session, *, request: dict[str, Any], task: str, environment: dict[str, Any], warnings: list[dict[str, str]]
+    db: Session,
+    *,
+    request: dict[str, Any],
+    task: str,
+    environment: dict[str, Any],
+    warnings: list[dict[str, str]],
+    slip: str | None = None,
 ) -> Run:
     """Queue a run for the request as resolved. From the commit on it is not lost."""
     run = Run(
@@ -25,6 +31,7 @@ def create(
         task=task,
         dataset=request["dataset"],
         request=request,
+        slip=slip,
         tags=request["tags"],
         priority=request["priority"],
         environment=environment,

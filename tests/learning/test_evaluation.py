@@ -4,17 +4,19 @@ import math
 
 import numpy as np
 import pytest
+import sklearn.metrics
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.learning.data import Data
-from app.learning.evaluation import calibration, classification, evaluate, roc_auc, top_k_accuracy
+from app.learning.evaluation import calibration, classification, evaluate, r2, roc_auc, top_k_accuracy
 from app.learning.layers import Linear, ReLU, Sigmoid, Softmax
 from app.learning.losses import MSE, BinaryCrossEntropy, CrossEntropy
 from app.learning.meaning import Meaning, meaning
 from app.learning.preprocessing import Affine
 
+NUMBERS = st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=20)
 LOGITS, BINARY, PROBABILITIES = Meaning("logits"), Meaning("binary logits"), Meaning("probabilities")
 CPU = torch.device("cpu")
 
@@ -135,3 +137,17 @@ def test_mape_by_the_prediction_flatters_what_is_too_large() -> None:
     assert regression_of(0.5)["mape"] == pytest.approx(0.5) and regression_of(0.5)["mape_lecture"] == pytest.approx(1.0)
     assert found["mape_clamp"] == found["mape_lecture_clamp"] == 1e-8
     assert math.isnan(regression_of(math.nan)["mape_lecture"])
+
+
+@given(NUMBERS, NUMBERS)
+def test_r2_is_that_of_scikit_learn(predicted: list[float], targets: list[float]) -> None:
+    size = min(len(predicted), len(targets))
+    guess, y = predicted[:size], targets[:size]
+    found = r2(torch.tensor(guess, dtype=torch.float64), torch.tensor(y, dtype=torch.float64))
+    assert found == pytest.approx(sklearn.metrics.r2_score(y, guess), rel=1e-9)
+
+
+def test_r2_of_a_constant_target_and_of_one_example() -> None:
+    same = torch.full((3,), 2.0, dtype=torch.float64)
+    assert (r2(same, same), r2(same + 1, same)) == (1.0, 0.0)
+    assert math.isnan(r2(same[:1], same[:1]))

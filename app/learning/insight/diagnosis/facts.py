@@ -81,7 +81,8 @@ class LayerSeen:
 @dataclass(frozen=True)
 class Facts:
     """A run: its request as resolved, its status, curves by series, metrics and evaluations by part, the samples of its
-    layers in the network's order (the input apart), and how many examples each class has."""
+    layers in the network's order (the input apart), how many examples each class has, and for how many seconds it has
+    trained."""
 
     request: Mapping[str, Any]
     status: str
@@ -92,6 +93,7 @@ class Facts:
     layers: Sequence[LayerSeen] = ()
     input: LayerSeen | None = None
     counts: Sequence[int] = ()
+    seconds: float = math.nan
 
     def curve(self, series: str) -> Curve:
         return self.curves.get(series, EMPTY)
@@ -132,10 +134,14 @@ class Facts:
         standard = (self.request.get("scaling") or {}).get("target") == "standard"
         return {"mse": 1.0, "mae": 0.8, "huber": 0.4}[wanted.name] if standard else None
 
+    def metric(self, part: str, name: str) -> float:
+        """Of a part at the end; NaN where it is not known or not finite."""
+        found = (self.metrics.get(part) or {}).get(name)
+        return found if isinstance(found, int | float) else math.nan
+
     def score(self, part: str) -> float:
         """Accuracy or R² of a part at the end; NaN where it is not known."""
-        found = (self.metrics.get(part) or {}).get("accuracy" if self.classification else "r2")
-        return found if isinstance(found, int | float) else math.nan
+        return self.metric(part, "accuracy" if self.classification else "r2")
 
     @cached_property
     def learnt(self) -> float:

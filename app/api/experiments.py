@@ -1,0 +1,267 @@
+"""The lecture's claims, tried: an experiment is runs like any others, and what is to be seen in them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from sqlalchemy.orm import Session
+
+from app.api.deps import DatabaseDep, FilesDep
+from app.api.diagnosis import facts_of
+from app.api.problems import nearest, problems
+from app.api.requests import RunRequest
+from app.api.results import Number, plain
+from app.api.runs import Key, create_together, digest_of
+from app.api.strict import Strict
+from app.errors import Conflict, Invalid, Malformed, NotFound
+from app.learning.insight.experiments import EXPERIMENTS, observe
+from app.learning.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
+from app.learning.insight.experiments.slips import SLIPS
+from app.storage import keys, runs
+from app.storage.database import Database, database_now
+from app.storage.ids import new_id
+from app.storage.tables import ENDED, Run
+
+router = APIRouter(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
+
+MOST_SEEDS = 5
+MOST = 100  # with runs that repeat one of them
+EXPERIMENT, TRIAL, SEED = "experiment", "trial", "experiment_seed"  # the tags of its runs
+LINEAR_COLLAPSE = "linear_collapse"
+ID = "exp_01k9zj4c2m8s0q1v5w7x3y6t4a"
+
+
+class TrialAnswer(BaseModel):
+    """One of the runs that are compared."""
+
+    name: str = Field(examples=["with ReLU"])
+    request: dict[str, Any] = Field(description="as for POST /runs, but for the seed")
+    slip: str | None = Field(description="what it does wrong on purpose", examples=["forgotten_zero_grad"])
+    mistake: str | None = Field(description="the slip in a sentence")
+
+
+class ExperimentEntry(BaseModel):
+    """A claim of the lecture, and what tries it. One without trials is calculated, and answered at once."""
+
+    name: str = Field(examples=[LINEAR_COLLAPSE])
+    title: str = Field(examples=["Linear layers on linear layers"])
+    lines: str = Field(description="of the lecture's text", examples=["L63–97"])
+    claim: str = Field(description="what the lecture says")
+    right: str = Field(description="what is right about it")
+    trials: list[TrialAnswer]
+
+
+class ExperimentList(BaseModel):
+    items: list[ExperimentEntry]
+
+
+class ExperimentRequest(Strict):
+    """How often it is tried."""
+
+    seeds: list[Annotated[int, Field(ge=0, lt=2**62)]] = Field(
+        [0, 1, 2], min_length=1, max_length=MOST_SEEDS, description="each trial is run with each of them"
+    )
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seeds": [0, 1, 2]}]})
+
+    @field_validator("seeds")
+    @classmethod
+    def differ(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed stands here twice: it would show the same again")
+        return seeds
+
+
+class TrialRun(BaseModel):
+    trial: str = Field(examples=["with ReLU"])
+    seed: int = Field(description="of the experiment", examples=[0])
+    run: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
+    status: str = Field(examples=["succeeded"])
+
+
+class SpreadAnswer(BaseModel):
+    """Of a number over the seeds."""
+
+    mean: Number = Field(examples=[0.893])
+    min: Number = Field(examples=[0.892])
+    max: Number = Field(examples=[0.894])
+
+
+class SeedAnswer(BaseModel):
+    seed: int = Field(examples=[0])
+    shown: bool = Field(description="whether this seed shows what is right")
+    numbers: dict[str, Number] = Field(examples=[{"relu": 0.893}])
+    details: dict[str, Any] = Field(description="more to look at: matrices, curves")
+
+
+class Observed(BaseModel):
+    sentence: str = Field(description="what was seen, in words: means over the seeds")
+    numbers: dict[str, SpreadAnswer]
+    seeds: list[SeedAnswer]
+
+
+class ExperimentAnswer(BaseModel):
+    """An experiment that is being tried, or has been."""
+
+    id: str | None = Field(description="null for one that is calculated: it is not kept", examples=[ID])
+    name: str = Field(examples=[LINEAR_COLLAPSE])
+    claim: str
+    right: str
+    status: str = Field(description="running; ended; or incomplete: a run was cancelled, deleted or has failed")
+    runs: list[TrialRun]
+    observed: Observed | None = Field(description="over the seeds all of whose runs have ended; null before the end")
+    verdict: str | None = Field(description="shown, not shown or differs by seed", examples=["shown"])
+    links: dict[str, str] = Field(examples=[{"self": f"/experiments/{LINEAR_COLLAPSE}/{ID}"}])
+
+
+Name = Annotated[str, Path(examples=[LINEAR_COLLAPSE])]
+
+
+@router.get("", summary="The lecture's claims that can be tried")
+def list_experiments() -> ExperimentList:
+    return ExperimentList(items=[_entry(experiment) for experiment in EXPERIMENTS.values()])
+
+
+@router.get("/{name}", summary="One experiment: what is claimed, what is right, what is run")
+def get_experiment(name: Name) -> ExperimentEntry:
+    return _entry(_experiment(name))
+
+
+AT_ONCE: dict[int | str, dict[str, Any]] = {
+    200: {"model": ExperimentAnswer, "description": "It was calculated, or this key has started it already"}
+}
+
+
+@router.post(
+    "/{name}", summary="Try it", status_code=202, responses=problems(NotFound, Malformed, Conflict, Invalid) | AT_ONCE
+)
+def start(
+    name: Name,
+    database: DatabaseDep,
+    files: FilesDep,
+    response: Response,
+    body: ExperimentRequest | None = None,
+    key: Key = None,
+) -> ExperimentAnswer:
+    """Queues every trial with every seed as ordinary runs, all or none, and answers `202`; look at `links.self` until
+    `status` is no longer `running`. An experiment without trials is calculated and answered with `200`."""
+    experiment, wanted = _experiment(name), body or ExperimentRequest()
+    if not experiment.trials:
+        response.status_code = 200
+        return _answer(experiment, None, [], {seed: observe(experiment, seed, {}) for seed in wanted.seeds}, "ended")
+    digest = f"{name} {digest_of(wanted)}"
+
+    def find() -> ExperimentAnswer | None:
+        if key is None:
+            return None
+        with database.read() as db:
+            first = keys.run_made_by(db, key, digest)
+        if first is None:
+            return None
+        if EXPERIMENT not in first.tags:
+            raise Invalid("this Idempotency-Key was used for a run; send a new key for a new request")
+        response.status_code = 200
+        return _found(experiment, first.tags[EXPERIMENT], database)
+
+    def create() -> ExperimentAnswer:
+        id = new_id("exp")
+        pairs = [(trial, seed) for seed in wanted.seeds for trial in experiment.trials]
+        bodies = [_request(id, name, trial, experiment.trials[trial], seed) for trial, seed in pairs]
+        create_together(database, files, bodies, key, digest, [experiment.trials[trial].slip for trial, _ in pairs])
+        response.headers["Location"] = f"/experiments/{name}/{id}"
+        response.headers["Retry-After"] = "1"
+        return _found(experiment, id, database)
+
+    return keys.once(find, create)
+
+
+@router.get("/{name}/{id}", summary="What was observed, when its runs have ended")
+def get_performance(name: Name, id: str, database: DatabaseDep) -> ExperimentAnswer:
+    return _found(_experiment(name), id, database)
+
+
+def _experiment(name: str) -> Experiment:
+    if name not in EXPERIMENTS:
+        raise NotFound(f"no experiment is called {name!r}{nearest(name, EXPERIMENTS)}; GET /experiments lists them")
+    return EXPERIMENTS[name]
+
+
+def _entry(experiment: Experiment) -> ExperimentEntry:
+    return ExperimentEntry(
+        name=experiment.name,
+        title=experiment.title,
+        lines=experiment.lines,
+        claim=experiment.claim,
+        right=experiment.right,
+        trials=[
+            TrialAnswer(
+                name=name,
+                request=dict(trial.request),
+                slip=trial.slip,
+                mistake=None if trial.slip is None else SLIPS[trial.slip].mistake,
+            )
+            for name, trial in experiment.trials.items()
+        ],
+    )
+
+
+def _request(id: str, name: str, label: str, trial: Trial, seed: int) -> RunRequest:
+    tags = {EXPERIMENT: id, TRIAL: label, SEED: str(seed)}
+    named = {"name": f"{name}: {label}, seed {seed}", "tags": tags, "seed": seed + trial.seed_apart}
+    return RunRequest.model_validate(dict(trial.request) | named)
+
+
+def _runs(db: Session, id: str) -> list[Run]:
+    """Those that are not deleted, the oldest first; one that repeats another has its tags, and is not one of them."""
+    found = runs.page(db, runs.matching(database_now(), tag=f"{EXPERIMENT}:{id}"), MOST, None)
+    first: dict[tuple[str, str], Run] = {}
+    for run in reversed(found):
+        first.setdefault((run.tags.get(TRIAL, ""), run.tags.get(SEED, "")), run)
+    return list(first.values())
+
+
+def _found(experiment: Experiment, id: str, database: Database) -> ExperimentAnswer:
+    with database.read() as db:
+        found = [run for run in _runs(db, id) if run.tags.get(TRIAL) in experiment.trials and run.tags.get(SEED)]
+    if not found:
+        raise NotFound(f"no {experiment.name} has the id {id!r}")
+    if any(run.status not in ENDED for run in found):
+        return _answer(experiment, id, found, {}, "running")
+    seeds, seen = {run.tags[SEED] for run in found}, {}
+    for seed in sorted(seeds, key=int):
+        facts = {run.tags[TRIAL]: facts_of(run, database) for run in found if run.tags[SEED] == seed}
+        if facts.keys() == experiment.trials.keys() and all(one.ended for one in facts.values()):
+            seen[int(seed)] = observe(experiment, int(seed), facts)
+    return _answer(experiment, id, found, seen, "ended" if len(seen) == len(seeds) else "incomplete")
+
+
+def _answer(
+    experiment: Experiment, id: str | None, found: Sequence[Run], seen: Mapping[int, Seen], status: str
+) -> ExperimentAnswer:
+    here = f"/experiments/{experiment.name}"
+    return ExperimentAnswer(
+        id=id,
+        name=experiment.name,
+        claim=experiment.claim,
+        right=experiment.right,
+        status=status,
+        runs=[
+            TrialRun(trial=run.tags[TRIAL], seed=int(run.tags[SEED]), run=run.id, status=run.status) for run in found
+        ],
+        observed=_observed(experiment, seen) if seen else None,
+        verdict=verdict(list(seen.values())) if seen else None,
+        links={"self": here if id is None else f"{here}/{id}"},
+    )
+
+
+def _observed(experiment: Experiment, seen: Mapping[int, Seen]) -> Observed:
+    over_seeds = spreads(list(seen.values()))
+    return Observed(
+        sentence=experiment.says(over_seeds),
+        numbers={name: SpreadAnswer(**plain(vars(spread))) for name, spread in over_seeds.items()},
+        seeds=[
+            SeedAnswer(seed=seed, shown=one.shown, numbers=plain(dict(one.numbers)), details=plain(dict(one.details)))
+            for seed, one in seen.items()
+        ],
+    )

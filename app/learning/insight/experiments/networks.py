@@ -1,0 +1,16 @@
+"""The networks of trials, as a request says them."""
+
+from typing import Any
+
+Layers = list[dict[str, Any]]
+
+
+def hidden(units: int, activation: str | None, times: int = 1, **fields: Any) -> Layers:
+    """A linear layer, with an activation behind it unless that is None; so often."""
+    one: Layers = [{"type": "linear", "units": units} | fields]
+    return (one + ([{"type": activation}] if activation else [])) * times
+
+
+def network(*layers: Layers) -> dict[str, Any]:
+    """The request's `model`; the output layer follows from the data."""
+    return {"model": {"layers": [layer for part in layers for layer in part]}}
