@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from app.api.problems import problems
 from app.errors import Invalid
+from app.learning.insight.experiments import EXPERIMENTS
 from app.learning.layers import LAYERS, Layer
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
@@ -46,6 +47,7 @@ class EntryAnswer(BaseModel):
     fields: list[FieldAnswer]
     advantages: list[str] = Field(examples=[["easy to explain and to draw"]])
     drawbacks: list[str] = Field(examples=[["one learning rate for all directions: in a narrow ravine it zigzags"]])
+    experiments: list[str] = Field(description="that show it: POST /experiments/{name}", examples=[["adam_variants"]])
 
 
 class LayerAnswer(EntryAnswer):
@@ -146,6 +148,7 @@ def of_any(name: str, entry: Any) -> dict[str, Any]:
         "fields": list(fields_of(entry)),
         "advantages": entry.advantages,
         "drawbacks": entry.drawbacks,
+        "experiments": [experiment.name for experiment in EXPERIMENTS.values() if name in experiment.about],
     }
 
 

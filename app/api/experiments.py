@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy.orm import Session
 
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.diagnosis import facts_of
-from app.api.problems import nearest, problems
+from app.api.plots import MEDIA_TYPES, Format, draw_together
+from app.api.problems import binary, nearest, problems
 from app.api.requests import RunRequest
 from app.api.results import Number, plain
 from app.api.runs import Key, create_together, digest_of
@@ -18,7 +19,7 @@ from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.learning.insight.experiments import EXPERIMENTS, observe
 from app.learning.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
 from app.learning.insight.experiments.slips import SLIPS
-from app.storage import keys, runs
+from app.storage import curves, keys, runs
 from app.storage.database import Database, database_now
 from app.storage.ids import new_id
 from app.storage.tables import ENDED, Run
@@ -26,6 +27,8 @@ from app.storage.tables import ENDED, Run
 router = APIRouter(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
 
 MOST_SEEDS = 5
+POINTS = 2000  # of each curve, as many as a picture shows
+SERIES = r"^(train|validation)\.[a-z_]+$"
 MOST = 100  # with runs that repeat one of them
 EXPERIMENT, TRIAL, SEED = "experiment", "trial", "experiment_seed"  # the tags of its runs
 LINEAR_COLLAPSE = "linear_collapse"
@@ -181,6 +184,24 @@ def get_performance(name: Name, id: str, database: DatabaseDep) -> ExperimentAns
     return _found(_experiment(name), id, database)
 
 
+@router.get("/{name}/{id}/curve.{format}", summary="The curves of its trials in one picture", response_class=Response,
+            responses=binary("image/png", "image/svg+xml"))  # fmt: skip
+def experiment_curve(
+    name: Name,
+    id: str,
+    format: Format,
+    database: DatabaseDep,
+    series: Annotated[str, Query(pattern=SERIES, description="train.loss: of each step, with a running mean")] = (
+        "train.loss"
+    ),
+) -> Response:
+    """Of the first seed."""
+    found = _found(_experiment(name), id, database).runs
+    first = {run.trial: run.run for run in found if run.seed == found[0].seed}
+    drawn = {trial: curves.thinned(database, run, series, POINTS) for trial, run in first.items()}
+    return Response(draw_together(drawn, series, format), media_type=MEDIA_TYPES[format])
+
+
 def _experiment(name: str) -> Experiment:
     if name not in EXPERIMENTS:
         raise NotFound(f"no experiment is called {name!r}{nearest(name, EXPERIMENTS)}; GET /experiments lists them")
@@ -240,6 +261,7 @@ def _answer(
     experiment: Experiment, id: str | None, found: Sequence[Run], seen: Mapping[int, Seen], status: str
 ) -> ExperimentAnswer:
     here = f"/experiments/{experiment.name}"
+    links = {"self": here} if id is None else {"self": f"{here}/{id}", "curve": f"{here}/{id}/curve.png"}
     return ExperimentAnswer(
         id=id,
         name=experiment.name,
@@ -251,7 +273,7 @@ def _answer(
         ],
         observed=_observed(experiment, seen) if seen else None,
         verdict=verdict(list(seen.values())) if seen else None,
-        links={"self": here if id is None else f"{here}/{id}"},
+        links=links,
     )
 
 

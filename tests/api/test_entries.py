@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.learning.insight.experiments import EXPERIMENTS
 from app.learning.layers import LAYERS
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
@@ -36,6 +37,14 @@ def test_every_entry_is_listed_with_what_it_says_of_itself(quick_client: TestCli
         assert found[name]["formula"] == entry.formula
         assert found[name]["summary"] and found[name]["summary"] in " ".join(entry.__doc__.split())
         assert (found[name]["advantages"], found[name]["drawbacks"]) == (list(entry.advantages), list(entry.drawbacks))
+
+
+def test_an_entry_names_the_experiments_that_show_it(quick_client: TestClient) -> None:
+    listed = {name: entry for kind in KINDS for name, entry in entries(quick_client, kind).items()}
+    assert listed["relu"]["experiments"] == ["linear_collapse", "activations_in_depth", "dead_relu"]
+    for experiment in EXPERIMENTS.values():
+        for name in experiment.about:
+            assert experiment.name in listed[name]["experiments"]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ def test_an_experiment_is_runs_and_what_is_seen_in_them(client: TestClient, work
     found = client.get(begun["links"]["self"]).json()
     assert (found["status"], found["verdict"]) == ("ended", "shown"), found
     assert [seed["seed"] for seed in found["observed"]["seeds"]] == [0, 7]
+    for kind in ("png", "svg"):
+        assert client.get(f"{begun['links']['self']}/curve.{kind}", params={"series": "validation.loss"}).is_success
     right = found["observed"]["numbers"]["right"]
     assert 0.4 < right["min"] <= right["mean"] <= right["max"] < 1
     assert f"{right['mean']:.3g}" in found["observed"]["sentence"]

@@ -65,6 +65,7 @@ def with_sigmoid() -> tuple[list[dict[str, Any]], float]:
 
 BACKPROP_BY_HAND = Experiment(
     name="backprop_by_hand",
+    about=("linear", "sigmoid", "mse"),
     title="Backpropagation by hand",
     lines="L245–304",
     claim="∂L/∂W₂ = Σ 2(TⱼW₂ − Yⱼ)Tⱼ, ∂L/∂Tⱼ = 2(TⱼW₂ − Yⱼ)W₂, ∂L/∂W₁ = Xᵀ ∂L/∂T.",
@@ -109,6 +110,7 @@ def by_differences(loss: Any, at: Tensor, ε: float = 1e-6) -> Tensor:
 
 BACKWARD_DOES_NOT_UPDATE = Experiment(
     name="backward_does_not_update",
+    about=("linear",),
     title="Backward does not update",
     lines="L308, L315, L341, L344",
     claim="A layer gets the gradient, updates its parameters by it, and passes the gradient on.",

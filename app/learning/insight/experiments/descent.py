@@ -27,6 +27,7 @@ def see_sign(_: int, runs: Mapping[str, Facts]) -> Seen:
 
 SIGN = Experiment(
     name="sign",
+    about=("sgd",),
     title="The sign",
     lines="L359, L369, L397",
     claim="θ ← θ + η∇L, and the gradient shows the direction of the greatest decrease.",
@@ -51,6 +52,7 @@ def see_step_size(_: int, runs: Mapping[str, Facts]) -> Seen:
 
 STEP_SIZE = Experiment(
     name="step_size",
+    about=("sgd",),
     title="The size of a step",
     lines="L387",
     claim="Too large a step jumps over the minimum, too small a step takes very long.",
@@ -92,6 +94,7 @@ def see_three_descents(_: int, runs: Mapping[str, Facts]) -> Seen:
 
 THREE_DESCENTS = Experiment(
     name="three_descents",
+    about=("sgd",),
     title="All the data, a batch, one example",
     lines="L353, L388, L395, L408–412",
     claim="Gradient descent takes a part of the data, SGD a batch, or one example; SGD needs less memory, converges "

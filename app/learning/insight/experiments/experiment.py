@@ -45,6 +45,7 @@ class Spread:
 class Experiment:
     """`claim` is what the lecture says at the `lines` of its text, `right` what is right about it.
 
+    `about` are the layers, losses and optimizers that it is on, by their names.
     `observe` looks at the ended runs of one seed, by the names of the `trials`; without trials it calculates from the
     seed alone, in well under half a second. `sentence` is a template over the means of its numbers.
     """
@@ -57,6 +58,7 @@ class Experiment:
     sentence: str
     observe: Callable[[int, Mapping[str, Facts]], Seen]
     trials: Mapping[str, Trial] = field(default_factory=dict)
+    about: tuple[str, ...] = ()
 
     def says(self, spreads: Mapping[str, Spread]) -> str:
         """What was seen, in words."""

@@ -45,6 +45,7 @@ def see_linear_collapse(seed: int, runs: Mapping[str, Facts]) -> Seen:
 
 LINEAR_COLLAPSE = Experiment(
     name="linear_collapse",
+    about=("linear", "relu"),
     title="Linear layers on linear layers",
     lines="L63–97",
     claim="However many linear layers there are, the network is no more than one of them.",
@@ -110,6 +111,7 @@ def see_activations_in_depth(seed: int, runs: Mapping[str, Facts]) -> Seen:
 
 ACTIVATIONS_IN_DEPTH = Experiment(
     name="activations_in_depth",
+    about=("sigmoid", "tanh", "relu"),
     title="Activations one behind the other",
     lines="L108–174",
     claim="In deep networks the gradients of sigmoid and tanh vanish; ReLU solves that.",
@@ -155,6 +157,7 @@ def of_rate(lr: float, activation: str) -> Trial:
 
 DEAD_RELU = Experiment(
     name="dead_relu",
+    about=("relu", "leaky_relu"),
     title="Dead units",
     lines="L172",
     claim="A unit of ReLU that is negative for every example gives zero and is updated no more.",
@@ -220,6 +223,7 @@ def see_not_centred(seed: int, _: Mapping[str, Facts]) -> Seen:
 
 NOT_CENTRED = Experiment(
     name="not_centred",
+    about=("sigmoid", "tanh"),
     title="Not centred on zero",
     lines="L141, L153, L173",
     claim="That sigmoid is not centred on zero may make gradients vanish.",
@@ -242,6 +246,7 @@ def see_odd_activations(_: int, runs: Mapping[str, Facts]) -> Seen:
 
 ODD_ACTIVATIONS = Experiment(
     name="odd_activations",
+    about=("square", "sine", "log"),
     title="Squaring, sine and logarithm",
     lines="L106–109",
     claim="In practice the nonlinearity is some operation like squaring, sine or logarithm.",

@@ -61,6 +61,7 @@ def see_momentum(seed: int, _: Mapping[str, Facts]) -> Seen:
 
 MOMENTUM = Experiment(
     name="momentum",
+    about=("momentum", "sgd"),
     title="Momentum in a ravine and on a plateau",
     lines="L425–446",
     claim="The old speed counts 0.9 and the new 0.1. Momentum may overshoot, on a plateau above all, and may lower the"
@@ -94,6 +95,7 @@ def see_outlier_gradient(seed: int, _: Mapping[str, Facts]) -> Seen:
 
 OUTLIER_GRADIENT = Experiment(
     name="outlier_gradient",
+    about=("adagrad", "rmsprop", "adam"),
     title="One outlier",
     lines="L455, L461–469",
     claim="AdaGrad keeps a large gradient in its sum for good, which slows it down, lets it diverge or overfit; "
@@ -149,6 +151,7 @@ def see_adam_variants(seed: int, _: Mapping[str, Facts]) -> Seen:
 
 ADAM_VARIANTS = Experiment(
     name="adam_variants",
+    about=("adam",),
     title="Adam as written and as published",
     lines="L496–528",
     claim="v and g begin somewhere, are averaged with 0.9 and μ = 0.9, and θ moves by η/√(g + ε) · v.",

@@ -57,6 +57,7 @@ def see_double_softmax(_: int, runs: Mapping[str, Facts]) -> Seen:
 
 DOUBLE_SOFTMAX = Experiment(
     name="double_softmax",
+    about=("softmax", "cross_entropy"),
     title="A softmax too many",
     lines="L709, L748, L832",
     claim="The network ends in a softmax, and `F.cross_entropy` is its loss.",
@@ -85,6 +86,7 @@ def see_wrong_label(_: int, runs: Mapping[str, Facts]) -> Seen:
 
 WRONG_LABEL = Experiment(
     name="wrong_label",
+    about=("cross_entropy",),
     title="Another picture's label",
     lines="L748",
     claim="The loss of X_train[0] is that against y[0].",
@@ -148,6 +150,7 @@ SMALL = {
 
 FORGOT_SQUEEZE = Experiment(
     name="forgot_squeeze",
+    about=("mse",),
     title="A forgotten squeeze",
     lines="L896–905",
     claim="`squeeze(1)` brings the predictions from (N, 1) to (N,).",
@@ -173,6 +176,7 @@ def see_forgot_eval(_: int, runs: Mapping[str, Facts]) -> Seen:
 
 FORGOT_EVAL = Experiment(
     name="forgot_eval",
+    about=("dropout",),
     title="A forgotten eval",
     lines="L821–841, L867",
     claim="Accuracy is that of `model(x)`, with no word of `model.eval()` or `torch.no_grad()`.",
@@ -211,6 +215,7 @@ def see_improvements(_: int, runs: Mapping[str, Facts]) -> Seen:
 
 IMPROVEMENTS = Experiment(
     name="improvements",
+    about=("adam", "conv2d"),
     title="What makes it better",
     lines="L875–879",
     claim="Adam instead of SGD, more layers, new layers.",
@@ -260,6 +265,7 @@ def regressor(**fields: Any) -> Trial:
 
 REGRESSION = Experiment(
     name="regression",
+    about=("mse", "adam"),
     title="Regression",
     lines="L881–967",
     claim="3,000 epochs over all the data with Adam, nothing scaled, no validation; MAPE divides by |prediction|.",
