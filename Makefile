@@ -6,7 +6,7 @@ BIN = .venv/bin
 
 # What there is
 help:
-	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:/{sub(":.*","",$$1); if(text) printf "%-10s %s\n",$$1,text; text=""}' Makefile
+	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:/{sub(":.*","",$$1); if(text) printf "%-12s %s\n",$$1,text; text=""}' Makefile
 
 # The environment in .venv
 venv:
@@ -32,6 +32,10 @@ chaos: venv
 results: venv
 	RESULT_SEEDS=3 $(BIN)/pytest -n 2 tests/test_results.py
 
+# The figures in the documents, from runs made now (some minutes)
+docs-figures: venv
+	$(BIN)/python -m tools.docs_figures
+
 # Format, lint, types, imports
 lint: venv
 	$(BIN)/ruff check .
@@ -46,4 +50,4 @@ lock: venv
 	$(COMPILE) --extra dev -o requirements-dev.lock
 	$(COMPILE) --constraints requirements-dev.lock -o requirements.lock
 
-.PHONY: help venv demo test test-long chaos results lint lock
+.PHONY: help venv demo test test-long chaos results docs-figures lint lock

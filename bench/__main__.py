@@ -3,7 +3,7 @@
 import argparse
 import importlib
 
-NAMES = ("train", "conv", "lecture", "start", "predict", "queue", "api", "diagnosis")
+NAMES = ("train", "conv", "activations", "lecture", "start", "predict", "queue", "api", "diagnosis")
 
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 parser.add_argument("name", choices=NAMES)

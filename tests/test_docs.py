@@ -17,11 +17,12 @@ import pytest
 import torch
 
 from app.errors import AppError
+from app.learning.insight.experiments import EXPERIMENTS
 from app.learning.losses import LOSSES
 from app.learning.stopping import LIMITS, Stop
 from app.settings import Settings
 from tests.datasets.archives import letters, zipped
-from tools import tables
+from tools import docs_figures, tables
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -141,6 +142,37 @@ def test_a_run_s_script_runs_beside_its_dataset_as_its_page_says(service: str, t
         assert [float(number) for number in printed] == pytest.approx([found["loss"], found["accuracy"]], abs=0.01)
 
 
+LECTURE = (ROOT / "docs/lecture.md").read_text()
+
+
+def test_the_lecture_is_gone_through_as_its_page_says(service: str, tmp_path: Path) -> None:
+    printed = run_shell(LECTURE, service, tmp_path)
+    assert "shown - At a learning rate of 0.01" in printed
+    assert (tmp_path / "dead.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((tmp_path / "by_hand.json").read_text())["by_hand"]["products"]
+
+
+def test_every_experiment_stands_in_the_lecture_with_what_was_seen() -> None:
+    told = dict(docs_figures.BLOCK.findall(LECTURE))
+    assert told.keys() == EXPERIMENTS.keys()
+    for name, experiment in EXPERIMENTS.items():
+        text = " ".join(told[name].split())
+        assert experiment.claim in text and experiment.right in text and "*Seen (shown):*" in text
+        between = re.split(r"{\w+}", experiment.sentence)  # the numbers are those of another machine
+        assert re.search("[^ ]+".join(map(re.escape, between)), text), experiment.sentence
+
+
+def test_every_slip_is_shown_by_an_experiment_or_a_test_that_there_is() -> None:
+    tests = {
+        name for file in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text())
+    }
+    rows = re.findall(r"^\| L\d.*\| (.*) \|$", LECTURE[LECTURE.index("## Its slips") :], re.MULTILINE)
+    assert len(rows) > 40
+    for row in rows:
+        named = re.findall(r"`(\w+)`", row)
+        assert named and all(name in tests or name in EXPERIMENTS for name in named), row
+
+
 def test_losses_and_criteria_work_as_their_page_says(service: str, tmp_path: Path) -> None:
     page = (ROOT / "docs/losses-and-stopping.md").read_text()
     run_shell(page, service, tmp_path)
@@ -186,6 +218,9 @@ def test_every_problem_is_described() -> None:
     assert dict(rows) == {error.__name__: str(error.status) for error in AppError.__subclasses__()}
 
 
-def test_every_link_leads_somewhere() -> None:
-    for link in re.findall(r"\]\(([^)#]+)\)", README):
-        assert link.startswith("http") or (ROOT / link).exists(), link
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert link.startswith("http") or (page.parent / link).exists(), link

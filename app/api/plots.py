@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from app.storage.curves import Series
@@ -37,6 +38,7 @@ def draw(series: dict[str, Series], title: str, format: Format) -> bytes:
         axes_of["accuracy"] = panels[0].twinx()
     for panel in panels[:count]:
         panel.set(xlabel="step")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
     for metric, axes in axes_of.items():
         axes.set(ylabel=UNITS.get(metric, metric))
@@ -59,6 +61,7 @@ def draw_together(series: dict[str, Series], title: str, format: Format) -> byte
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.set(xlabel="step", ylabel=metric_of(title))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     figure.suptitle(title)
     for number, (name, points) in enumerate(series.items()):

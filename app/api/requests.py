@@ -87,6 +87,15 @@ class RunRequest(Strict):
             return under(preset.request, sent) if preset else sent
         return sent
 
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_instead_of_epochs(cls, sent: Any) -> Any:
+        """Who asks for so many steps does not mean the epochs that are the default, or a preset's."""
+        stop = sent.get("stop") if isinstance(sent, dict) else None
+        if isinstance(stop, dict) and stop.get("max_steps") is not None and "max_epochs" not in stop:
+            return sent | {"stop": stop | {"max_epochs": None}}
+        return sent
+
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -69,9 +70,10 @@ def _waits(run: Run, now: float) -> bool:
     return run.status == "queued" or silent
 
 
-def enqueue(database: Database, files: Files, body: RunRequest, key: str | None, response: Response) -> RunAnswer:
-    """Create the run unless this key has created it already, and answer 202 or 200."""
-    digest = digest_of(body)
+def enqueue(
+    database: Database, files: Files, body: RunRequest, key: str | None, digest: str, response: Response
+) -> RunAnswer:
+    """Create the run unless this key has created it already, and answer 202 or 200; `digest` is the request's."""
 
     def find() -> RunAnswer | None:
         if key is None:
@@ -94,7 +96,11 @@ def enqueue(database: Database, files: Files, body: RunRequest, key: str | None,
 
 def digest_of(body: BaseModel) -> str:
     """By which a request that is sent again is known for the same."""
-    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    return sha256(body.model_dump_json())
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def create_together(
@@ -141,7 +147,7 @@ def accepted(response: Response, id: str) -> None:
 @router.post("", summary="Queue a training run", status_code=202,
              responses=problems(NotFound, Malformed, Conflict) | SENT_AGAIN)  # fmt: skip
 def create(body: RunRequest, database: DatabaseDep, files: FilesDep, response: Response, key: Key = None) -> RunAnswer:
-    return enqueue(database, files, body, key, response)
+    return enqueue(database, files, body, key, digest_of(body), response)
 
 
 Filter = Annotated[str | None, Query(max_length=200)]
@@ -280,7 +286,10 @@ def again(
     if changes.keys() & {"loss", "dataset"} and "model" not in changes:  # the output layer follows from them
         layers = without_output_layer(layers_from_json(old["model"]["layers"]))
         old = old | {"model": {"layers": layers_to_json(layers)}}
-    return enqueue(database, files, RunRequest.model_validate(_merged(RunRequest, old, changes, "")), key, response)
+    body = RunRequest.model_validate(_merged(RunRequest, old, changes, ""))
+    # By what was sent: a run that is resumed meanwhile has another request, and its repetition is still the same.
+    digest = sha256(f"{id} {json.dumps(changes, sort_keys=True)}")
+    return enqueue(database, files, body, key, digest, response)
 
 
 @router.delete("/{id}", summary="Delete a run with its curve and files", status_code=204,

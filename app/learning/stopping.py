@@ -258,7 +258,12 @@ LIMITS: dict[str, type[Any]] = {
 class Stop:
     """The criteria of one run, merged field by field with the defaults; null turns one off."""
 
-    max_epochs: int | None = bounded(20, doc="passes over the training data", ge=1, le=10**6)
+    max_epochs: int | None = bounded(
+        20,
+        doc="passes over the training data; off when max_steps is given and this is not",
+        ge=1,
+        le=10**6,
+    )
     max_steps: int | None = bounded(None, doc="optimizer steps", ge=1, le=10**8)
     max_seconds: float | None = bounded(None, doc="seconds of training, all attempts together", gt=0, le=10**8)
     min_parameter_change: ParameterChangeLimit | None = bounded(None, doc="the largest change in one step is below it")

@@ -20,6 +20,7 @@ from app.storage.database import database_now
 from app.storage.tables import Dataset, Run
 from tests.chaos.test_kills import outcome, until_step
 from tests.conftest import Workers
+from tests.forked import Forked
 from tests.storage.rows import insert_run
 from tests.test_main_job import ended
 
@@ -155,6 +156,18 @@ def test_again_makes_a_new_run_of_the_request_with_changes(client: TestClient) -
     assert refused.status_code == 422 and "momentum" in refused.text  # sgd takes none
     other = client.post(f"/runs/{first['id']}/again", json={"optimizer": {"formulas": "lecture"}}).json()
     assert other["request"]["optimizer"] == {"name": "sgd", "formulas": "lecture", "lr": 0.1}
+
+
+def test_a_repetition_is_the_same_though_its_run_was_resumed_meanwhile(client: TestClient, worker: Forked) -> None:
+    run = queue(client, SMALL)
+    ended(client, run)
+    headers = {"Idempotency-Key": "again-1"}
+    first = client.post(f"/runs/{run}/again", json={"seed": 7}, headers=headers)
+    assert client.post(f"/runs/{run}/resume", json={"stop": {"max_epochs": 5}}).status_code == 202
+    second = client.post(f"/runs/{run}/again", json={"seed": 7}, headers=headers)
+    assert (first.status_code, second.status_code) == (202, 200)
+    assert second.json()["id"] == first.json()["id"]
+    assert client.post(f"/runs/{run}/again", json={"seed": 8}, headers=headers).status_code == 422
 
 
 def test_another_schedule_replaces_the_one_before_and_a_field_of_it_is_changed(client: TestClient) -> None:

@@ -35,6 +35,14 @@ def test_a_number_is_short_for_the_criterion_and_null_turns_one_off(quick_client
     }
     assert resolved(quick_client, {"min_parameter_change": {}})["min_parameter_change"]["threshold"] == 1e-4
     assert resolved(quick_client, {"max_epochs": None, "max_seconds": 5})["max_seconds"] == 5
+    assert resolved(quick_client, {"max_seconds": 5})["max_epochs"] == 20
+
+
+def test_so_many_steps_are_so_many_steps(quick_client: TestClient) -> None:
+    assert resolved(quick_client, {"max_steps": 5000})["max_epochs"] is None
+    assert resolved(quick_client, {"max_steps": 5000, "max_epochs": 3})["max_epochs"] == 3
+    body = {"dataset": "digits", "model": {"preset": "mlp"}, "stop": {"max_steps": 5000}}
+    assert quick_client.post("/runs", json=body).json()["request"]["stop"]["max_epochs"] is None
 
 
 def test_the_document_shows_both_forms_with_their_bounds(quick_client: TestClient) -> None:

@@ -1,12 +1,14 @@
 """What lies in the network as it was asked for."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import e, log
 from typing import Any
 
 from app.learning.insight.chains import AFFINE, MAPS
 from app.learning.insight.diagnosis.facts import POORLY, Facts
 from app.learning.insight.diagnosis.rule import Found, rule
+from app.learning.insight.floors import floor
+from app.learning.layers import Softmax
+from app.learning.losses import loss_from_json
 
 # What keeps a network linear, and so of no more use than one layer; the softmax is the output's.
 NO_NONLINEARITY = (*AFFINE, "softmax")
@@ -57,11 +59,11 @@ def softmax_before_cross_entropy(facts: Facts) -> Found | None:
     layers = list(every(facts.request["model"]["layers"]))
     if layers[-1]["type"] != "softmax" or facts.request["loss"]["name"] != "cross_entropy":
         return None
-    floor, loss = log(e + len(facts.counts) - 1) - 1, facts.loss.smooth()[-1]
+    least, loss = floor(Softmax(), loss_from_json(facts.request["loss"]), len(facts.counts)), facts.loss.smooth()[-1]
     return Found(
-        f"a softmax stands before cross_entropy, which takes one itself: the loss cannot fall below {floor:.3f}, and "
+        f"a softmax stands before cross_entropy, which takes one itself: the loss cannot fall below {least:.3f}, and "
         f"has come to {loss:.3f}",
-        {"layer": str(len(facts.request["model"]["layers"]) - 1), "floor": floor, "loss": loss},
+        {"layer": str(len(facts.request["model"]["layers"]) - 1), "floor": least, "loss": loss},
         "leave the softmax out: predictions have their probabilities all the same",
     )
 

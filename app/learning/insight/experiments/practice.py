@@ -112,7 +112,7 @@ def see_forgot_zero_grad(_: int, runs: Mapping[str, Facts]) -> Seen:
     kept, emptied = runs["forgotten"].loss, runs["zero_grad"].loss
     late = kept.values[len(kept.values) // 2 :]
     numbers = {"zero_grad": emptied.last, "least": min(late), "largest": max(late), "first": kept.first}
-    return Seen(numbers, shown=emptied.last < 0.7 and max(late) > 1.2 * emptied.last)
+    return Seen(numbers, shown=emptied.last < 0.7 and max(late) > 1.5 * emptied.last)
 
 
 FORGOT_ZERO_GRAD = Experiment(
@@ -125,9 +125,9 @@ FORGOT_ZERO_GRAD = Experiment(
     "between {least} and {largest}.",
     observe=see_forgot_zero_grad,
     trials={
-        "zero_grad": Trial(TABLE | {"optimizer": {"name": "sgd", "lr": 0.02}, "stop": {"max_steps": 200}}),
+        "zero_grad": Trial(TABLE | {"optimizer": {"name": "sgd", "lr": 0.02}, "stop": {"max_epochs": 200}}),
         "forgotten": Trial(
-            TABLE | {"optimizer": {"name": "sgd", "lr": 0.02}, "stop": {"max_steps": 200}}, slip="forgotten_zero_grad"
+            TABLE | {"optimizer": {"name": "sgd", "lr": 0.02}, "stop": {"max_epochs": 200}}, slip="forgotten_zero_grad"
         ),
     },
 )
@@ -145,7 +145,7 @@ SMALL = {
     "dataset": "diabetes",
     "batch_size": "full",
     "optimizer": {"name": "adam", "lr": 0.01},
-    "stop": {"max_steps": 300},
+    "stop": {"max_epochs": 300},
 }
 
 FORGOT_SQUEEZE = Experiment(

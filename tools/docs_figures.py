@@ -1,0 +1,152 @@
+"""The figures of the documents, from runs that are made now: `make docs-figures` writes them anew.
+
+What a document says of an experiment stands between `<!-- experiment: NAME -->` and `<!-- end -->`.
+"""
+
+import json
+import re
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from app.api import contours, plots
+from app.learning.architecture import rows, spread, with_output_layer
+from app.learning.export import layers_from_json
+from app.learning.insight.diagnosis import diagnose
+from app.learning.insight.diagnosis.facts import Curve, Facts
+from app.learning.insight.diagram import diagram
+from app.learning.insight.experiments import EXPERIMENTS, observe
+from app.learning.insight.experiments.experiment import Experiment, Seen, spreads, verdict
+from app.learning.insight.surfaces import Quadratic
+from app.learning.insight.trajectory import Spike, gaussian_noise, walk
+from app.learning.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, RMSProp
+from app.learning.presets import PRESETS
+from app.storage.curves import Series
+from bench.lab import Lab, lab
+
+DOCS = Path(__file__).parent.parent / "docs"
+SEEDS = range(3)
+BLOCK = re.compile(r"<!-- experiment: (\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
+# Pictures: of an experiment's curves, a series each; and of its walks.
+CURVES = {"activations_in_depth": "train.loss", "double_softmax": "train.loss", "forgot_zero_grad": "train.loss"}
+DIVERGED = {"dataset": "digits", "optimizer": {"name": "adam", "lr": 1}, "stop": {"max_epochs": 10}}
+LETTERS = {
+    "dataset": "notmnist",
+    "model": {"layers": [{"type": "linear", "units": 256}, {"type": "relu"}]},
+    "stop": {"max_epochs": 100, "max_steps": 1000},
+}
+
+
+def block(experiment: Experiment, seen: list[Seen]) -> str:
+    """What a document says of an experiment."""
+    said = {
+        "The lecture": experiment.claim,
+        "Right": experiment.right,
+        f"Seen ({verdict(seen)})": experiment.says(spreads(seen)),
+    }
+    lines = [f"**{experiment.title}** · `{experiment.name}` · {experiment.lines}", ""]
+    for who, what in said.items():
+        lines += textwrap.wrap(f"- *{who}:* {what}", 118, subsequent_indent="  ", break_on_hyphens=False)
+    if (DOCS / "lecture" / f"{experiment.name}.png").exists():
+        lines += ["", f"![{experiment.title}](lecture/{experiment.name}.png)"]
+    return "\n".join(lines)
+
+
+def tried(found: Lab, experiment: Experiment) -> list[Seen]:
+    """Every seed; the first one's curves are drawn."""
+    seen = []
+    for seed in SEEDS:
+        runs = {
+            name: found.train(dict(trial.request) | {"seed": seed + trial.seed_apart}, trial.slip)
+            for name, trial in experiment.trials.items()
+        }
+        seen.append(observe(experiment, seed, runs))
+        if experiment.name in CURVES and seed == SEEDS[0]:
+            draw_curves(experiment.name, runs)
+    return seen
+
+
+def as_series(curve: Curve) -> Series:
+    return Series(np.array(curve.steps), np.array(curve.values))
+
+
+def draw_curves(name: str, runs: Mapping[str, Facts]) -> None:
+    drawn = {trial: as_series(facts.curve(CURVES[name])) for trial, facts in runs.items()}
+    (DOCS / "lecture" / f"{name}.png").write_bytes(plots.draw_together(drawn, CURVES[name], "png"))
+
+
+def draw_walks() -> None:
+    """Momentum in a ravine, and who forgets an outlier."""
+    ravine, bowl = Quadratic(condition=100.0), Quadratic(condition=1.0)
+    rivals: dict[str, Optimizer] = {
+        "SGD": SGD(lr=0.005),
+        "momentum": Momentum(lr=0.005),
+        "momentum 0.9/0.1": Momentum(lr=0.005, dampening=0.9),
+    }
+    paths = {name: walk(ravine, ravine.start, rival, gaussian_noise(0, 120, 0)) for name, rival in rivals.items()}
+    (DOCS / "lecture" / "momentum.png").write_bytes(contours.draw(ravine, paths, "png"))
+    rivals = {"AdaGrad": AdaGrad(lr=0.5), "RMSProp": RMSProp(lr=0.5, alpha=0.9), "Adam": Adam(lr=0.5, betas=(0.9, 0.9))}
+    spike = Spike(step=5, factor=1000.0)
+    paths = {name: walk(bowl, bowl.start, rival, gaussian_noise(0, 400, 0), spike) for name, rival in rivals.items()}
+    (DOCS / "lecture" / "outlier_gradient.png").write_bytes(contours.draw(bowl, paths, "png"))
+
+
+def write_lecture(found: Lab) -> None:
+    (DOCS / "lecture").mkdir(exist_ok=True)
+    draw_walks()
+    page = DOCS / "lecture.md"
+
+    def written(match: re.Match[str]) -> str:
+        name = match[1]
+        print(name, flush=True)
+        experiment = EXPERIMENTS[name]
+        return f"<!-- experiment: {name} -->\n{block(experiment, tried(found, experiment))}\n<!-- end -->"
+
+    page.write_text(BLOCK.sub(written, page.read_text()))
+
+
+def write_diagnosis(found: Lab) -> None:
+    """The example of a finding."""
+    [told] = diagnose(found.train(DIVERGED))
+    evidence = {name: float(f"{value:.3g}") if isinstance(value, float) else value
+                for name, value in told.evidence.items()}  # fmt: skip
+    fields = {"code": told.code, "severity": told.severity, "finding": told.finding, "evidence": evidence,
+              "try": told.change}  # fmt: skip
+    rows_of_it = ",\n".join(
+        f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()
+    )
+    page = DOCS / "diagnosis.md"
+    page.write_text(
+        re.sub(r"```json\n.*?```", lambda _: f"```json\n[{{\n{rows_of_it}\n}}]\n```", page.read_text(), flags=re.DOTALL)
+    )
+
+
+def draw_curve(found: Lab) -> None:
+    """README's picture."""
+    facts = found.train(LETTERS)
+    names = ("train.loss", "validation.loss", "train.accuracy", "validation.accuracy")
+    drawn = {name: as_series(facts.curve(name)) for name in names}
+    (DOCS / "curve.png").write_bytes(plots.draw(drawn, "letters", "png"))
+
+
+def draw_vgg() -> None:
+    preset = PRESETS["vgg16"]
+    layers = with_output_layer(layers_from_json(preset.layers), preset.outputs)
+    places = [place for _, place in spread(rows(layers, preset.input_shape, 10**9), opened=("block",))]
+    (DOCS / "vgg16.svg").write_text(diagram(places, preset.input_shape, preset.name))
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    draw_vgg()
+    with lab() as found:
+        draw_curve(found)
+        write_diagnosis(found)
+        write_lecture(found)
+
+
+if __name__ == "__main__":
+    main()
