@@ -61,7 +61,7 @@ def _write(source: Path, files: Path, target: Path) -> list[str]:
         copy = Path(folder) / DATABASE
         with closing(sqlite3.connect(source, timeout=60)) as live, closing(sqlite3.connect(copy)) as still:
             live.backup(still)  # all pages at once: writers wait until it is done
-            named = list(_named(still))
+            named = list(_named(still, files))
         archive.add(copy, DATABASE)
         for name in named:
             try:
@@ -71,8 +71,8 @@ def _write(source: Path, files: Path, target: Path) -> list[str]:
     return missing
 
 
-def _named(database: sqlite3.Connection) -> Iterator[str]:
-    """Every file that a row names."""
+def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
+    """Every file that a row names, and the splits of the datasets."""
     for checkpoint, weights in database.execute("SELECT checkpoint, weights FROM runs WHERE status != 'deleted'"):
         yield from (name for name in (checkpoint, weights) if name)
     kept = "SELECT file FROM checkpoints JOIN runs ON runs.id = run WHERE status != 'deleted' AND file != checkpoint"
@@ -80,6 +80,7 @@ def _named(database: sqlite3.Connection) -> Iterator[str]:
     for id, status in database.execute("SELECT id, status FROM datasets"):
         parts = {"ready": ("inputs.npy", "targets.npy", "meta.json"), "importing": ("upload",)}.get(status, ())
         yield from (f"datasets/{id}/{part}" for part in parts)
+        yield from (str(path.relative_to(files)) for path in sorted((files / f"datasets/{id}/splits").glob("*.npy")))
 
 
 def restore(settings: Settings, source: Path) -> None:

@@ -35,6 +35,8 @@ def test_a_backup_of_a_running_service_is_a_working_copy(
     copy = Settings(home=tmp_path / "restored", checkpoint_seconds=0.2, _env_file=None)
     restore(copy, tmp_path / "copy.tar")
     others = Workers(copy, nursery)
+    [split] = (settings.files / "datasets/digits/splits").iterdir()
+    assert (copy.files / "datasets/digits/splits" / split.name).read_bytes() == split.read_bytes()
     with TestClient(create_app(copy)) as restored:
         assert outcome(restored, finished) == outcome(client, finished)
         image = restored.get("/datasets/digits/images/3.png").content

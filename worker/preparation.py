@@ -10,6 +10,7 @@ from torch import nn
 
 from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
+from app.datasets.split import stored_split
 from app.learning.data import Data
 from app.learning.export import Trained
 from app.learning.insight.experiments.slips import training_of
@@ -75,7 +76,8 @@ def prepare(
 
     A `slip` is what a trial of an experiment does wrong on purpose.
     """
-    arrays = Arrays.load(files, f"datasets/{request['dataset']}")
-    data, recipe = prepared(arrays, request), recipe_from_json(request, arrays.shape)
+    arrays = Arrays.load(files, folder := f"datasets/{request['dataset']}")
+    parts = stored_split(files, folder, arrays.targets, **request["split"])
+    data, recipe = prepared(arrays, parts, request), recipe_from_json(request, arrays.shape)
     training = training_of(slip)(recipe, data, device)
     return training, Prepared(recipe.layers, arrays, data, training.meaning)

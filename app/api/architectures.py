@@ -19,7 +19,7 @@ from app.learning.architecture import rows, spread, with_output_layer
 from app.learning.export import from_safetensors, layers_from_json
 from app.learning.insight.chains import Chain, Stack, as_one_layer, chains, modules_of_chains, stacks
 from app.learning.insight.memory import memory
-from app.learning.insight.warnings import MOST_PARAMETERS, of_architecture
+from app.learning.insight.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
 from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import counted
 from app.learning.losses import MSE, CrossEntropy
@@ -133,7 +133,13 @@ def inspect(body: InspectRequest) -> Inspection:
         total=_total(layers, shape),
         memory=MemoryAnswer(**vars(memory(layers, shape, body.batch_size, optimizer, MOST_PARAMETERS))),
         linear_stacks=[_stack(stack) for chain in _chains(layers, shape) for stack in stacks(chain)],
-        warnings=[Warned(**vars(warning)) for warning in of_architecture(layers, shape, loss, body.batch_size)],
+        warnings=[
+            Warned(**vars(warning))
+            for warning in (
+                *of_architecture(layers, shape, loss, body.batch_size),
+                *of_optimizer(layers, shape, optimizer),
+            )
+        ],
     )
 
 

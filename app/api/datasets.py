@@ -12,7 +12,7 @@ from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
 from app.api.problems import binary, problems
 from app.datasets.arrays import Arrays
 from app.datasets.preview import image_png, preview_png
-from app.datasets.split import Split, split
+from app.datasets.split import Split, stored_split
 from app.errors import Conflict, Invalid, NotFound
 from app.storage import datasets, runs
 from app.storage.tables import Dataset
@@ -45,6 +45,7 @@ ArraysDep = Annotated[Arrays, Depends(find_arrays, scope="function")]
 def find_split(
     dataset: DatasetDep,
     arrays: ArraysDep,
+    files: FilesDep,
     database: DatabaseDep,
     run: Annotated[str | None, Query(max_length=100, description="take this run's split, else the default one")] = None,
 ) -> Split:
@@ -55,7 +56,7 @@ def find_split(
         if found.dataset != dataset.id:
             raise Invalid(f"the run {run} learns from {found.dataset!r}, not from {dataset.id!r}")
         wanted = found.request["split"]
-    return split(arrays.targets, **wanted)
+    return stored_split(files, f"datasets/{dataset.id}", arrays.targets, keep=False, **wanted)
 
 
 SplitDep = Annotated[Split, Depends(find_split, scope="function")]

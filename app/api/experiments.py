@@ -11,7 +11,7 @@ from app.api.deps import DatabaseDep, FilesDep
 from app.api.diagnosis import facts_of
 from app.api.plots import MEDIA_TYPES, Format, draw_together
 from app.api.problems import binary, nearest, problems
-from app.api.requests import RunRequest
+from app.api.requests import OWN_TAGS, RunRequest
 from app.api.results import Number, plain
 from app.api.runs import Key, create_together, digest_of
 from app.api.strict import Strict
@@ -27,10 +27,10 @@ from app.storage.tables import ENDED, Run
 router = APIRouter(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
 
 MOST_SEEDS = 5
+MOST_TRIALS = max(len(experiment.trials) for experiment in EXPERIMENTS.values())
 POINTS = 2000  # of each curve, as many as a picture shows
 SERIES = r"^(train|validation)\.[a-z_]+$"
-MOST = 100  # with runs that repeat one of them
-EXPERIMENT, TRIAL, SEED = "experiment", "trial", "experiment_seed"  # the tags of its runs
+TRIAL, SEED = f"{OWN_TAGS}trial", f"{OWN_TAGS}seed"  # the tags of its runs, beside EXPERIMENT
 LINEAR_COLLAPSE = "linear_collapse"
 ID = "exp_01k9zj4c2m8s0q1v5w7x3y6t4a"
 
@@ -162,10 +162,12 @@ def start(
             first = keys.run_made_by(db, key, digest)
         if first is None:
             return None
-        if EXPERIMENT not in first.tags:
+        if runs.EXPERIMENT not in first.tags:
             raise Invalid("this Idempotency-Key was used for a run; send a new key for a new request")
         response.status_code = 200
-        return _found(experiment, first.tags[EXPERIMENT], database)
+        id = first.tags[runs.EXPERIMENT]
+        response.headers["Location"] = f"/experiments/{name}/{id}"
+        return _found(experiment, id, database)
 
     def create() -> ExperimentAnswer:
         id = new_id("exp")
@@ -228,23 +230,20 @@ def _entry(experiment: Experiment) -> ExperimentEntry:
 
 
 def _request(id: str, name: str, label: str, trial: Trial, seed: int) -> RunRequest:
-    tags = {EXPERIMENT: id, TRIAL: label, SEED: str(seed)}
-    named = {"name": f"{name}: {label}, seed {seed}", "tags": tags, "seed": seed + trial.seed_apart}
-    return RunRequest.model_validate(dict(trial.request) | named)
+    named = {"name": f"{name}: {label}, seed {seed}", "seed": seed + trial.seed_apart}
+    tags = {runs.EXPERIMENT: id, TRIAL: label, SEED: str(seed)}
+    return RunRequest.model_validate(dict(trial.request) | named).model_copy(update={"tags": tags})
 
 
 def _runs(db: Session, id: str) -> list[Run]:
-    """Those that are not deleted, the oldest first; one that repeats another has its tags, and is not one of them."""
-    found = runs.page(db, runs.matching(database_now(), tag=f"{EXPERIMENT}:{id}"), MOST, None)
-    first: dict[tuple[str, str], Run] = {}
-    for run in reversed(found):
-        first.setdefault((run.tags.get(TRIAL, ""), run.tags.get(SEED, "")), run)
-    return list(first.values())
+    """Those that are not deleted, the oldest first."""
+    tagged = runs.matching(database_now(), tag=f"{runs.EXPERIMENT}:{id}")
+    return runs.page(db, tagged, MOST_SEEDS * MOST_TRIALS, None)[::-1]
 
 
 def _found(experiment: Experiment, id: str, database: Database) -> ExperimentAnswer:
     with database.read() as db:
-        found = [run for run in _runs(db, id) if run.tags.get(TRIAL) in experiment.trials and run.tags.get(SEED)]
+        found = [run for run in _runs(db, id) if run.tags[TRIAL] in experiment.trials]
     if not found:
         raise NotFound(f"no {experiment.name} has the id {id!r}")
     if any(run.status not in ENDED for run in found):

@@ -57,7 +57,8 @@ def draw(series: dict[str, Series], title: str, format: Format) -> bytes:
 
 
 def draw_together(series: dict[str, Series], title: str, format: Format) -> bytes:
-    """The same series of several runs, by what to call them: what is noisy as a thin line, its running mean over it."""
+    """The same series of several runs, by what to call them: what is noisy as a thin line, its running mean over it;
+    what is not finite as a gap in its colour."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.set(xlabel="step", ylabel=metric_of(title))
@@ -73,6 +74,9 @@ def draw_together(series: dict[str, Series], title: str, format: Format) -> byte
             np.convolve(finite.values, np.full(window, 1 / window), "valid") if len(finite.steps) else finite.values
         )
         axes.plot(finite.steps[window - 1 :], smooth, color=color, linewidth=1.5, label=name)
+        for first, last in _gaps(points.steps, np.isfinite(points.values)):
+            axes.axvspan(first, last, color=color, alpha=0.15, linewidth=0)
+            axes.axvline(first, color=color, alpha=0.6, linewidth=1, linestyle=":")
     if series:
         figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     return drawn(figure, format)

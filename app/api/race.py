@@ -13,7 +13,7 @@ from app.api.deps import DatabaseDep, FilesDep
 from app.api.entry_requests import OptimizerRequest
 from app.api.plots import MEDIA_TYPES, Format, draw_together, optimizer_label
 from app.api.problems import binary, problems
-from app.api.requests import RunRequest
+from app.api.requests import OWN_TAGS, RunRequest
 from app.api.runs import Key, create_together, described_all, digest_of
 from app.api.strict import Strict
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
@@ -25,16 +25,16 @@ from app.storage.tables import Run
 
 router = APIRouter(prefix="/optimizers/race", tags=["optimizers"], responses=problems(Invalid))
 
-MOST = 50  # with runs that repeat one of them
+MOST = 8
 POINTS = 2000  # of each curve, as many as a picture shows
-RACE, LANE = "race", "lane"  # the tags of its runs
+RACE, LANE = f"{OWN_TAGS}race", f"{OWN_TAGS}lane"  # the tags of its runs
 
 
 class RaceRequest(Strict):
     """What is trained, and by whom."""
 
     run: RunRequest = Field(description="as for POST /runs; each of the optimizers takes the place of its own")
-    optimizers: list[OptimizerRequest] = Field(min_length=2, max_length=8)
+    optimizers: list[OptimizerRequest] = Field(min_length=2, max_length=MOST)
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -49,7 +49,7 @@ class RaceRequest(Strict):
 
 
 class RaceAnswer(BaseModel):
-    """The runs in the order of the optimizers; each is a run like any other, tagged `race:<id>`."""
+    """The runs in the order of the optimizers; each is a run like any other, tagged `antigrad.race:<id>`."""
 
     id: str = Field(examples=["race_01k9zj4c2m8s0q1v5w7x3y6t4a"])
     runs: list[RunAnswer]
@@ -75,7 +75,7 @@ def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Re
             return _found(db, first.tags[RACE])
 
     def create() -> RaceAnswer:
-        id = new_id(RACE)
+        id = new_id("race")
         lanes = []
         for lane, optimizer in enumerate(body.optimizers, start=1):
             tags = body.run.tags | {RACE: id, LANE: str(lane)}
@@ -123,15 +123,15 @@ def _below_run() -> Iterator[None]:
 
 
 def label(run: Run) -> str:
-    return f"{run.tags.get(LANE)}: {optimizer_label(run.request['optimizer'])}"
+    return f"{run.tags[LANE]}: {optimizer_label(run.request['optimizer'])}"
 
 
 def _runs(db: Session, id: str) -> list[Run]:
-    """Those that are not deleted, in the order of the optimizers, and what repeats one of them. Raises NotFound."""
+    """Those that are not deleted, in the order of the optimizers. Raises NotFound."""
     found = runs.page(db, runs.matching(database_now(), tag=f"{RACE}:{id}"), MOST, None)
     if not found:
         raise NotFound(f"no race has the id {id!r}")
-    return sorted(found, key=lambda run: (int(run.tags.get(LANE, 0)), run.id))
+    return sorted(found, key=lambda run: int(run.tags[LANE]))
 
 
 def _found(db: Session, id: str) -> RaceAnswer:

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from app.api.entry_requests import LayerRequest, LossRequest, OptimizerRequest, ScheduleRequest, StopRequest
 from app.api.strict import Strict, Text
 from app.learning.presets import PRESETS, under
+
+OWN_TAGS = "antigrad."  # what the keys begin with that tie runs together: nobody else's
 
 
 class ModelRequest(Strict):
@@ -78,23 +80,30 @@ class RunRequest(Strict):
     tags: dict[Text, Text] = Field(default={}, max_length=50)
     priority: int = Field(0, ge=-1000, le=1000, description="higher first")
 
-    @model_validator(mode="before")
+    @field_validator("tags")
     @classmethod
-    def _of_preset(cls, sent: Any) -> Any:
-        """A preset's recipe under whatever the request says."""
-        if isinstance(sent, dict) and isinstance(model := sent.get("model"), dict):
-            preset = PRESETS.get(name) if isinstance(name := model.get("preset"), str) else None
-            return under(preset.request, sent) if preset else sent
-        return sent
+    def _nobody_elses(cls, tags: dict[str, str]) -> dict[str, str]:
+        for key in tags:
+            if key.startswith(OWN_TAGS):
+                raise ValueError(
+                    f"tags that begin with {OWN_TAGS!r} are the service's own; call {key[:50]!r} another name"
+                )
+        return tags
 
     @model_validator(mode="before")
     @classmethod
-    def _steps_instead_of_epochs(cls, sent: Any) -> Any:
-        """Who asks for so many steps does not mean the epochs that are the default, or a preset's."""
-        stop = sent.get("stop") if isinstance(sent, dict) else None
+    def _completed(cls, sent: Any) -> Any:
+        """A preset's recipe under whatever the request says. Then: who asks for so many steps, and says nothing of
+        epochs, does not mean those that are the default."""
+        if not isinstance(sent, dict):
+            return sent
+        model, completed = sent.get("model"), sent
+        if isinstance(model, dict) and isinstance(name := model.get("preset"), str) and name in PRESETS:
+            completed = under(PRESETS[name].request, sent)
+        stop = completed.get("stop")
         if isinstance(stop, dict) and stop.get("max_steps") is not None and "max_epochs" not in stop:
-            return sent | {"stop": stop | {"max_epochs": None}}
-        return sent
+            return completed | {"stop": stop | {"max_epochs": None}}
+        return completed
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -9,7 +9,7 @@ import torch
 
 from app.api.requests import RunRequest
 from app.datasets.arrays import Arrays
-from app.datasets.split import split
+from app.datasets.split import stored_split
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.export import layers_from_json, layers_to_json
@@ -30,8 +30,10 @@ from app.storage.files import Files
 from app.storage.tables import Dataset
 
 
-def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """The request as it will be trained, and the warnings on it, as JSON.
+def resolve(
+    request: RunRequest, dataset: Dataset, files: Files, *, keep_split: bool = False
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """The request as it will be trained, and the warnings on it, as JSON; its split is stored if it is to be kept.
 
     Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound where the dataset is deleted meanwhile.
     """
@@ -61,7 +63,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
         detail = "validation + test must be below 1, so that something is left to train on"
         raise Invalid(detail, [FieldError("/split", detail)])
     try:
-        train = examples_to_learn_from(files, f"datasets/{dataset.id}", **wanted)
+        train = examples_to_learn_from(files, f"datasets/{dataset.id}", keep=keep_split, **wanted)
     except FileNotFoundError as error:
         raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
     can_stop(resolved["stop"], wanted["validation"])
@@ -76,7 +78,7 @@ def resolve(request: RunRequest, dataset: Dataset, files: Files) -> tuple[dict[s
 @lru_cache(1000)  # a class of students sends the same split again and again; a dataset never changes
 def examples_to_learn_from(files: Files, folder: str, **wanted: Any) -> int:
     """How many examples are in the training part. Raises SplitImpossible, with what is wrong with the split."""
-    return len(split(Arrays.load(files, folder).targets, **wanted).train)
+    return len(stored_split(files, folder, Arrays.load(files, folder).targets, **wanted).train)
 
 
 def can_stop(stop: dict[str, Any], validation: float) -> None:

@@ -19,7 +19,7 @@ from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, RunDep
 from app.api.entry_requests import StopRequest
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.problems import binary, problems
-from app.api.requests import ResumeRequest, RunRequest
+from app.api.requests import OWN_TAGS, ResumeRequest, RunRequest
 from app.api.resolution import can_stop, environment, has_an_end, resolve
 from app.api.results import (
     CancelledAnswer,
@@ -114,7 +114,8 @@ def create_together(
     """Runs on one dataset, all of them or none; the key finds the first again. `slips` are theirs, of an experiment."""
     with database.read() as db:
         dataset = datasets.get(db, bodies[0].dataset)
-    resolved = [resolve(body, dataset, files) for body in bodies]  # it may read files: no transaction waits for them
+    # It reads and writes files: no transaction waits for them.
+    resolved = [resolve(body, dataset, files, keep_split=True) for body in bodies]
     known = {"task": dataset.about["task"], "environment": environment(dataset)}
     with database.write() as db:
         datasets.hold(db, dataset.id)
@@ -130,7 +131,7 @@ def create_together(
 def refuse_slip(run: Run) -> None:
     """Raises Conflict for a run that goes wrong on purpose: its request says only what it would be without."""
     if run.slip is not None:
-        name = run.tags.get("experiment", "")
+        name = run.tags.get(runs.EXPERIMENT, "")
         raise Conflict(
             f"this run goes wrong on purpose ({run.slip}), as part of the experiment {name}: only that can repeat it; "
             "POST its request to /runs for a run that does as it should"
@@ -257,6 +258,10 @@ def resume(
             raise Conflict(f"the run is about to be {WISHES[run.wanted]}; resume it when it is")
         if run.status in ("queued", "running"):
             raise Conflict(f"the run is {run.status}; it goes on by itself")
+        if body.stop and runs.EXPERIMENT in run.tags:
+            raise Conflict(
+                f"an experiment is observed in this run as it is; POST /runs/{id}/again makes one of your own"
+            )
         if run.stop_reason == "diverged":
             raise Conflict(f"the run has diverged, and would again; POST /runs/{id}/again with a smaller learning rate")
         stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop")
@@ -282,7 +287,8 @@ def again(
     with database.read() as db:
         run = runs.get(db, id)
     refuse_slip(run)
-    old = run.request
+    tags = {key: value for key, value in run.request["tags"].items() if not key.startswith(OWN_TAGS)}
+    old = run.request | {"tags": tags}
     if changes.keys() & {"loss", "dataset"} and "model" not in changes:  # the output layer follows from them
         layers = without_output_layer(layers_from_json(old["model"]["layers"]))
         old = old | {"model": {"layers": layers_to_json(layers)}}

@@ -14,6 +14,7 @@ from app.api.results import Number, number
 from app.api.strict import Strict, Text
 from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
+from app.datasets.split import stored_split
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.learning.export import layers_from_json
 from app.learning.insight import by_hand
@@ -155,7 +156,7 @@ def trace(
         dataset = datasets.get(db, body.dataset)
     request, warnings = resolve(body.as_run(), dataset, files)
     try:
-        arrays = Arrays.load(files, f"datasets/{dataset.id}")
+        arrays = Arrays.load(files, folder := f"datasets/{dataset.id}")
     except FileNotFoundError as error:
         raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
     layers = layers_from_json(request["model"]["layers"])
@@ -163,7 +164,7 @@ def trace(
         layers,
         arrays.shape,
         loss_from_json(request["loss"]),
-        prepared(arrays, request),
+        prepared(arrays, stored_split(files, folder, arrays.targets, keep=False, **request["split"]), request),
         None if request["batch_size"] == "full" else request["batch_size"],
         request["seed"],
         hand=by_hand,

@@ -5,21 +5,14 @@ from typing import Any
 import torch
 
 from app.datasets.arrays import Arrays
-from app.datasets.split import split
+from app.datasets.split import Split
 from app.learning.data import Data
 from app.learning.preprocessing import fit_columns, fit_pictures
 
 
-def prepared(arrays: Arrays, request: dict[str, Any]) -> Data:
-    """Of a resolved request. Raises SplitImpossible."""
-    wanted, classification = request["split"], arrays.task == "classification"
-    parts = split(
-        arrays.targets,
-        validation=wanted["validation"],
-        test=wanted["test"],
-        seed=wanted["seed"],
-        stratify=wanted["stratify"] and classification,
-    )
+def prepared(arrays: Arrays, parts: Split, request: dict[str, Any]) -> Data:
+    """Of a resolved request, whose split the parts are."""
+    classification = arrays.task == "classification"
     inputs, targets = torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets)
     train = torch.from_numpy(parts.train)
     scaling = request["scaling"] or {}

@@ -214,7 +214,7 @@ class AdaGrad(_Torch):
         "parameters whose gradient is rarely other than zero still take large steps",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
-        "never forgets: the steps only shrink, until it stalls before the minimum",
+        "never forgets: its learning rates only fall, until it stalls before the minimum",
         "one outlier gradient makes a parameter's steps small for good: it stalls, it does not diverge",
     )
 

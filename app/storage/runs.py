@@ -13,6 +13,8 @@ from app.storage.ids import new_id
 from app.storage.leases import NOBODYS, Now, held, waiting
 from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, Run
 
+EXPERIMENT = "antigrad.experiment"  # the tag of a run that is a trial
+
 
 def create(
     db: Session,
@@ -186,8 +188,10 @@ def checkpoint_weights(db: Session, id: str, step: int) -> Weights:
 
 
 def newest_weights(db: Session) -> Weights | None:
-    """What /predict uses when nothing else is asked for: those of the run that succeeded last."""
-    query = select(Run.id, Run.status, Run.weights).where(Run.status == "succeeded")
+    """What /predict uses when nothing else is asked for: those of the run that succeeded last; never an experiment's,
+    which may be wrong on purpose."""
+    no_trial = Run.tags[EXPERIMENT].as_string().is_(None)
+    query = select(Run.id, Run.status, Run.weights).where(Run.status == "succeeded", no_trial)
     found = db.execute(query.order_by(Run.finished_at.desc()).limit(1)).one_or_none()
     return None if found is None else Weights(*found)
 

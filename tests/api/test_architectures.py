@@ -180,6 +180,18 @@ def test_what_could_not_learn_is_refused(quick_client: TestClient, change: dict[
     assert answer.status_code == 422 and answer.json()["errors"][0]["pointer"] == pointer
 
 
+def test_a_learning_rate_is_judged_before_there_is_a_run(quick_client: TestClient) -> None:
+    body = {"model": {"layers": [{"type": "linear", "units": 8}, {"type": "relu"}]}, "input_shape": [4], "outputs": 3}
+    codes = [
+        [
+            warning["code"]
+            for warning in quick_client.post("/architectures/inspect", json=body | more).json()["warnings"]
+        ]
+        for more in ({}, {"optimizer": {"name": "adam", "lr": 50}}, {"optimizer": {"name": "sgd", "lr": 0.1}})
+    ]
+    assert codes == [[], ["learning_rate_unusual"], []]
+
+
 def test_a_trained_linear_stack_comes_with_the_one_matrix_and_bias_that_it_is(
     client: TestClient, worker: subprocess.Popen[bytes]
 ) -> None:

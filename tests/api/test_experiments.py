@@ -1,5 +1,6 @@
 """The lecture's experiments over HTTP: ordinary runs, and what is to be seen in them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -41,8 +42,48 @@ def test_what_goes_wrong_on_purpose_is_repeated_by_its_experiment_alone(client: 
     for refused in (client.post(f"/runs/{up}/again"), client.get(f"/runs/{up}/script")):
         assert refused.status_code == 409 and "on purpose (ascent)" in refused.json()["detail"]
     down = next(run["run"] for run in begun["runs"] if run["trial"] == "minus")
-    assert client.post(f"/runs/{down}/again").status_code == 202
+    assert client.post(f"/runs/{down}/again").status_code == 202  # a run of one's own
     assert len(client.get(begun["links"]["self"]).json()["runs"]) == 2
+
+
+def test_what_is_observed_is_the_experiments_own(client: TestClient) -> None:
+    begun = start(client, "sign", seeds=[0])
+    [first, _] = begun["runs"]
+    tags = client.get(f"/runs/{first['run']}").json()["request"]["tags"]
+    forged = client.post("/runs", json={"dataset": "digits", "tags": tags | {"antigrad.seed": "abc"}})
+    assert forged.status_code == 422 and forged.json()["errors"][0]["pointer"] == "/tags"
+    repeated = client.post(f"/runs/{first['run']}/again", json={"tags": {"by": "me"}}).json()
+    assert repeated["request"]["tags"] == {"by": "me"}
+    assert client.post(f"/runs/{first['run']}/again", json={"tags": tags}).status_code == 422
+    client.post(f"/runs/{first['run']}/cancel")
+    further = client.post(f"/runs/{first['run']}/resume", json={"stop": {"max_steps": 99}})
+    assert further.status_code == 409 and "as it is" in further.json()["detail"]
+    assert client.post(f"/runs/{first['run']}/resume").status_code == 202
+
+
+def test_nobody_is_served_what_is_wrong_on_purpose_unless_he_asks_for_it(client: TestClient, worker: Forked) -> None:
+    own = client.post("/runs", json={"dataset": "digits", "stop": {"max_steps": 5}}).json()["id"]
+    ended(client, own)
+    begun = start(client, "wrong_label", seeds=[0])
+    for run in begun["runs"]:
+        ended(client, run["run"])
+    picture = client.get("/datasets/digits/images/3.png").content
+    asked = [client.post(f"/predict{query}", content=picture, headers={"Content-Type": "image/png"}).json()["run"]
+             for query in ("", f"?run={begun['runs'][1]['run']}")]  # fmt: skip
+    assert asked == [own, begun["runs"][1]["run"]]
+
+
+def test_who_asks_at_once_is_answered_as_who_asks_alone(quick_client: TestClient) -> None:
+    trace = {"dataset": "digits", "batch_size": 16, "model": {"layers": [{"type": "dropout"}]}}
+
+    def ask(number: int) -> Any:
+        if number % 2:
+            return quick_client.post("/experiments/backprop_by_hand", json={"seeds": [1]}).json()["observed"]
+        return quick_client.post("/architectures/trace", json=trace).json()["loss"]
+
+    alone = [ask(0), ask(1)]
+    with ThreadPoolExecutor(4) as threads:
+        assert all(found == alone[number % 2] for number, found in enumerate(threads.map(ask, range(40))))
 
 
 def test_no_run_that_is_posted_can_go_wrong_on_purpose(client: TestClient) -> None:
@@ -77,6 +118,7 @@ def test_a_key_starts_one_experiment(client: TestClient) -> None:
     first, second = (client.post("/experiments/sign", json={"seeds": [0]}, headers=headers) for _ in range(2))
     assert (first.status_code, second.status_code) == (202, 200)
     assert first.json()["id"] == second.json()["id"]
+    assert first.headers["Location"] == second.headers["Location"]
     assert len(client.get("/runs").json()["items"]) == 2
     assert client.post("/experiments/pixels", json={"seeds": [0]}, headers=headers).status_code == 422
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from app.api.plots import TITLE, draw
+from app.api.plots import TITLE, draw, draw_together
 from app.storage.curves import Series
 
 
@@ -34,6 +34,13 @@ def test_what_is_not_finite_is_in_the_legend_once_and_a_loss_that_runs_away_leav
     found = texts({"train.loss": runs_away, "validation.loss": some(np.nan, 1)})
     assert found.count("not finite") == 1
     assert any(re.match(r"\$\\mathdefault\{10\^", text) for text in found), found  # ticks of a logarithmic axis
+
+
+def test_together_too_what_is_not_finite_is_marked() -> None:
+    whole, broken = some(*range(9, 0, -1)), some(9, 8, np.nan, np.inf, 5, 4, 3, 2, 1)
+    pictures = [draw_together({"a run": series}, "train.loss", "svg").decode() for series in (whole, broken)]
+    marked = [picture.count("opacity: 0.15") for picture in pictures]
+    assert marked == [0, 1]
 
 
 def test_a_long_name_is_cut() -> None:

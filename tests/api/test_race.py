@@ -42,7 +42,7 @@ def test_a_race_is_found_again_with_its_runs_in_their_order(client: TestClient) 
     race = start(client)
     again = client.get(f"/optimizers/race/{race['id']}").json()
     assert [run["id"] for run in again["runs"]] == [run["id"] for run in race["runs"]]
-    tagged = client.get("/runs", params={"tag": f"race:{race['id']}"}).json()["items"]
+    tagged = client.get("/runs", params={"tag": f"antigrad.race:{race['id']}"}).json()["items"]
     assert {run["id"] for run in tagged} == {run["id"] for run in race["runs"]}
     assert all(run["request"]["tags"]["class"] == "9b" for run in tagged)
     assert client.get("/optimizers/race/race_none").status_code == 404

@@ -16,6 +16,7 @@ from app.learning.layers.structure import Placed, Residual, Sum, placed
 
 Chain = list[tuple[str, Placed]]  # each layer with the pointer to it
 MAPS = ("linear", "conv2d")  # Y = XW + b, of which the weights are learnt
+AT_ONCE = 2**22  # numbers
 AFFINE = (*MAPS, "avg_pool2d", "flatten", "batch_norm", "dropout")  # in evaluation
 
 
@@ -103,10 +104,18 @@ class OneLayer:
 def as_one_layer(parts: list[nn.Module], shape: Shape) -> OneLayer:
     """The one linear layer that computes what the parts do in evaluation, inputs (N, *shape) and outputs flattened.
 
-    Whatever they are, as long as they are affine: f(0) is the bias, and f(eᵢ) − f(0) is row i of the weight.
+    Whatever they are, as long as they are affine: f(0) is the bias, and f(eᵢ) − f(0) is row i of the weight. A few rows
+    go through at once: what lies between the parts may be far wider than what comes out.
     """
     found = copy.deepcopy(nn.Sequential(*parts)).double().eval()
-    inputs = prod(shape)
-    bias = found(torch.zeros(1, *shape, dtype=torch.float64)).flatten()
-    weight = found(torch.eye(inputs, dtype=torch.float64).reshape(inputs, *shape)).flatten(1) - bias
+    inputs, zero = prod(shape), torch.zeros(1, *shape, dtype=torch.float64)
+    widest, x = inputs, zero
+    for part in found:
+        x = part(x)
+        widest = max(widest, x.numel())
+    bias, weight = x.flatten(), torch.empty(inputs, x.numel(), dtype=torch.float64)
+    for rows in torch.split(torch.arange(inputs), max(1, AT_ONCE // widest)):
+        units = torch.zeros(len(rows), inputs, dtype=torch.float64)
+        units[torch.arange(len(rows)), rows] = 1
+        weight[rows] = found(units.reshape(len(rows), *shape)).flatten(1) - bias
     return OneLayer(weight, bias)

@@ -1,6 +1,5 @@
 """One batch through a network that has learnt nothing yet, and back: what a step sees before it is taken."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -8,12 +7,13 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from app.learning.architecture import build, rows, spread
+from app.learning.architecture import build, refuse_untrainable, rows, spread
 from app.learning.chain import modules
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
 from app.learning.insight.by_hand import ByHand, by_hand
 from app.learning.insight.diagnostics import SATURATED
+from app.learning.insight.generator import seeded
 from app.learning.insight.memory import memory
 from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import Placed, counted
@@ -25,8 +25,6 @@ MOST_PARAMETERS = 10**7
 MOST_PRODUCTS = 2 * 10**9  # of the batch, forward; back again takes twice as many
 MOST_BYTES = 2**28  # kept of the batch for the way back
 NOT_ON_THE_WAY = ("AccumulateGrad", "TBackward0")  # parameters, and their transposes
-
-generator = threading.Lock()  # weights and dropout are drawn from torch's global generator
 
 
 @dataclass(frozen=True)
@@ -95,11 +93,11 @@ def trace(
     train = data.parts["train"]
     size = min(batch_size or len(train), len(train))
     _refuse_large(layers, input_shape, size)
+    refuse_untrainable(layers, input_shape, size)
     order = torch.Generator().manual_seed(seed)
     indices = train[torch.randperm(len(train), generator=order)][:size]
     inputs, targets = data.batch(indices, torch.device("cpu"))
-    with generator, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         model = build(layers, input_shape).train()
         places = list(spread(rows(layers, input_shape), opened=("block",)))
         outputs = list(_forward(model, inputs))

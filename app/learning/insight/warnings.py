@@ -9,6 +9,7 @@ from app.learning.insight.floors import floor
 from app.learning.insight.warning import Warning
 from app.learning.layers import Layer, Shape
 from app.learning.losses import Loss
+from app.learning.optimizers import Optimizer
 from app.learning.training import Recipe
 
 MOST_PARAMETERS = 10**9 - 1  # of a network to inspect, of which nothing is allocated
@@ -19,11 +20,9 @@ def warnings(recipe: Recipe, train: int, normalise: str | None) -> list[Warning]
     how pictures are normalised (None for tables)."""
     found = list(of_architecture(recipe.layers, recipe.input_shape, recipe.loss, recipe.batch_size))
     main, *_ = chains(rows(recipe.layers, recipe.input_shape))
-    optimizer, lr = recipe.optimizer.name, recipe.optimizer.lr
     outputs = main[-1][1].output_shape[0]
     found += recipe_rules.target_below_floor(recipe.stop.target_loss, floor(recipe.layers[-1], recipe.loss, outputs))
-    found += recipe_rules.unusual_lr(optimizer, lr)
-    found += recipe_rules.unusual_factor(main, optimizer, lr)
+    found += of_optimizer(recipe.layers, recipe.input_shape, recipe.optimizer)
     found += recipe_rules.large_batch(recipe.batch_size, recipe.accumulate, train)
     found += recipe_rules.raw_pictures(normalise, main)
     return found
@@ -34,6 +33,13 @@ def of_architecture(
 ) -> Iterator[Warning]:
     """What the layers tell, the output layer included, under this loss and in batches of this size (None: all)."""
     return _each_once(_of_architecture(list(layers), input_shape, loss, batch_size))
+
+
+def of_optimizer(layers: Sequence[Layer], input_shape: Shape, optimizer: Optimizer) -> Iterator[Warning]:
+    """What the learning rate tells, the optimizer's and each layer's."""
+    main, *_ = chains(rows(list(layers), input_shape, MOST_PARAMETERS))
+    yield from recipe_rules.unusual_lr(optimizer.name, optimizer.lr)
+    yield from recipe_rules.unusual_factor(main, optimizer.name, optimizer.lr)
 
 
 def _of_architecture(layers: list[Layer], input_shape: Shape, loss: Loss, batch_size: int | None) -> Iterator[Warning]:

@@ -55,7 +55,7 @@ def test_the_whole_form_shows_it_too(laboratory: Lab, name: str) -> None:
     assert verdict(seen) == "shown", spreads(seen)
 
 
-def test_every_number_of_a_sentence_is_observed_and_no_measured_one_is_written_into_a_text() -> None:
+def test_a_calculation_observes_every_number_of_its_sentence() -> None:
     for experiment in EXPERIMENTS.values():
         if experiment.trials:
             continue

@@ -96,6 +96,13 @@ def test_saturated_units_are_counted() -> None:
         assert saturated is not None and saturated > 0.9
 
 
+def test_batch_norm_of_one_example_is_refused_however_many_were_asked_for() -> None:
+    data = pictures()
+    alone = Data(data.inputs, data.targets, data.parts | {"train": data.parts["train"][:1]}, Affine(), Affine())
+    with pytest.raises(InvalidChoice, match="one number has no spread"):
+        trace([Linear(4), BatchNorm(), Linear(3)], PICTURES, CrossEntropy(), alone, 8, 0, hand=False)
+
+
 def test_the_same_seed_the_same_trace_and_nobody_elses_numbers_are_disturbed() -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)

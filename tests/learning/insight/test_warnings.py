@@ -11,6 +11,7 @@ from torch import nn
 
 from app.learning.architecture import build, rows, with_output_layer
 from app.learning.export import layers_from_json
+from app.learning.insight import chains as chains_module
 from app.learning.insight.chains import as_one_layer, chains, modules_of_chains, stacks
 from app.learning.insight.floors import floor
 from app.learning.insight.warnings import of_architecture, warnings
@@ -221,8 +222,10 @@ STACKS: dict[str, tuple[list[Layer], Shape]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("at_once", [10, 2**22])  # numbers: a row after another, or all
 @pytest.mark.parametrize("name", STACKS)
-def test_the_one_layer_has_the_outputs_of_the_stack(name: str) -> None:
+def test_the_one_layer_has_the_outputs_of_the_stack(name: str, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chains_module, "AT_ONCE", at_once)
     layers, shape = STACKS[name]
     torch.manual_seed(1)
     model = build(layers, shape)

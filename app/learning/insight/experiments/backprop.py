@@ -27,8 +27,7 @@ def integers(*shape: int) -> Tensor:
 # backprop_by_hand
 
 
-def see_backprop_by_hand(seed: int, _: Mapping[str, Facts]) -> Seen:
-    torch.manual_seed(seed)
+def see_backprop_by_hand(_: int, __: Mapping[str, Facts]) -> Seen:
     X, W1, W2, Y = integers(N, D), integers(D, M), integers(M, 1), integers(N, 1)
     W1.requires_grad_(), W2.requires_grad_()
     T = X @ W1
@@ -79,8 +78,7 @@ BACKPROP_BY_HAND = Experiment(
 # backward_does_not_update
 
 
-def see_backward_does_not_update(seed: int, _: Mapping[str, Facts]) -> Seen:
-    torch.manual_seed(seed)
+def see_backward_does_not_update(_: int, __: Mapping[str, Facts]) -> Seen:
     X, W1, W2, Y = (torch.randn(*shape).double() for shape in ((8, D), (D, M), (M, 1), (8, 1)))
 
     def loss(first: Tensor) -> Tensor:
@@ -149,8 +147,7 @@ def settings() -> Iterator[tuple[str, bool, bool]]:
     yield from (("train_no_grad", True, False), ("eval_no_grad", False, False))
 
 
-def see_eval_is_not_no_grad(seed: int, _: Mapping[str, Facts]) -> Seen:
-    torch.manual_seed(seed)
+def see_eval_is_not_no_grad(_: int, __: Mapping[str, Facts]) -> Seen:
     model = build([Linear(UNITS), ReLU()] * LAYERS, (UNITS,))
     x = torch.randn(EXAMPLES, UNITS)
     numbers: dict[str, float] = {}
@@ -167,8 +164,8 @@ EVAL_IS_NOT_NO_GRAD = Experiment(
     title="Eval mode is not no_grad",
     lines="L328–335, L343",
     claim="In eval mode the network does not keep what lies between its layers, which saves memory.",
-    right="`model.eval()` changes what dropout and batch norm do, and keeps as much as `model.train()`. It is "
-    "`torch.no_grad()` that keeps nothing.",
+    right="`model.eval()` changes what dropout and batch norm do; of linear layers and activations it keeps as much as"
+    " `model.train()`. It is `torch.no_grad()` that keeps nothing.",
     sentence="Of 512 examples through 8 layers of 256 units, training mode keeps {train} bytes and eval mode {eval}; "
     "under `no_grad` either keeps {eval_no_grad}.",
     observe=see_eval_is_not_no_grad,

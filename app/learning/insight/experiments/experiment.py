@@ -45,9 +45,9 @@ class Spread:
 class Experiment:
     """`claim` is what the lecture says at the `lines` of its text, `right` what is right about it.
 
-    `about` are the layers, losses and optimizers that it is on, by their names.
-    `observe` looks at the ended runs of one seed, by the names of the `trials`; without trials it calculates from the
-    seed alone, in well under half a second. `sentence` is a template over the means of its numbers.
+    `about` are the layers, losses and optimizers that it is on, by their names. `observe` looks at the ended runs of
+    one seed, by the names of the `trials`; without trials it calculates from the seed alone, which torch's generator is
+    seeded with, in under a second. `sentence` is a template over the means of its numbers.
     """
 
     name: str

@@ -36,15 +36,19 @@ def arrival(found: Path, value: float) -> float:
 
 def see_momentum(seed: int, _: Mapping[str, Facts]) -> Seen:
     ravine, plateau = Quadratic(condition=100.0), Plateau()
-    plain, fast = (path(ravine, optimizer, 400, seed) for optimizer in (SGD(lr=0.005), Momentum(lr=0.005)))
-    damped = path(ravine, Momentum(lr=0.005, dampening=0.9), 400, seed)
-    stretched = path(ravine, Momentum(lr=0.05, dampening=0.9), 400, seed)
-    flat = [path(plateau, optimizer, 2000, seed) for optimizer in (SGD(lr=0.1), Momentum(lr=0.1))]
+    plain, fast = (path(ravine, optimizer, 200, seed) for optimizer in (SGD(lr=0.005), Momentum(lr=0.005)))
+    damped = path(ravine, Momentum(lr=0.005, dampening=0.9), 200, seed)
+    others = [path(ravine, Momentum(lr=0.005, momentum=μ), 200, seed) for μ in (0.5, 0.99)]
+    stretched = path(ravine, Momentum(lr=0.05, dampening=0.9), 200, seed)
+    flat = [path(plateau, optimizer, 1200, seed) for optimizer in (SGD(lr=0.1), Momentum(lr=0.1))]
     numbers = {
         "swings_plain": swings(plain),
         "swings": swings(fast),
         "value_plain": plain.values[120],
         "value": fast.values[120],
+        "value_half": others[0].values[120],
+        "value_long": others[1].values[120],
+        "swings_long": swings(others[1]),
         "value_damped": damped.values[120],
         "value_stretched": stretched.values[120],
         "plateau_plain": arrival(flat[0], 0.5),
@@ -54,6 +58,8 @@ def see_momentum(seed: int, _: Mapping[str, Facts]) -> Seen:
         numbers["swings"] > numbers["swings_plain"]
         and numbers["value"] < numbers["value_plain"] / 5
         and numbers["value_damped"] > numbers["value"]
+        and numbers["swings_long"] > numbers["swings"]
+        and min(numbers["value_half"], numbers["value_long"]) > numbers["value"]
         and numbers["plateau"] < numbers["plateau_plain"] / 2
     )
     return Seen(numbers, shown)
@@ -68,9 +74,10 @@ MOMENTUM = Experiment(
     " learning rate too fast.",
     right="It overshoots in a valley, where the gradient turns; on a plateau it is what helps. It does not lower the "
     "learning rate: with 0.9/1 the steps grow up to tenfold, with 0.9/0.1 they are about plain descent's.",
-    sentence="In a ravine momentum swings across {swings} times, plain descent {swings_plain}; after 120 steps it is "
-    "at {value}, plain descent at {value_plain}, and the lecture's 0.9/0.1 at {value_damped} ({value_stretched} with "
-    "ten times the learning rate). It leaves the plateau in {plateau} steps, plain descent in {plateau_plain}.",
+    sentence="In a ravine momentum with μ = 0.9 swings across {swings} times, plain descent {swings_plain}; after 120 "
+    "steps it is at {value}, plain descent at {value_plain}, μ = 0.5 at {value_half}, μ = 0.99, still swinging, at "
+    "{value_long}; the lecture's 0.9/0.1 at {value_damped} ({value_stretched} with ten times the learning rate). It "
+    "leaves the plateau in {plateau} steps, plain descent in {plateau_plain}.",
     observe=see_momentum,
 )
 
@@ -83,6 +90,7 @@ def see_outlier_gradient(seed: int, _: Mapping[str, Facts]) -> Seen:
         "adagrad": AdaGrad(lr=0.5),
         "rmsprop": RMSProp(lr=0.5, alpha=0.9),
         "adam": Adam(lr=0.5, betas=(0.9, 0.9)),
+        "long": Adam(lr=0.5),
     }
     numbers = {}
     for name, optimizer in of.items():
@@ -100,11 +108,12 @@ OUTLIER_GRADIENT = Experiment(
     lines="L455, L461–469",
     claim="AdaGrad keeps a large gradient in its sum for good, which slows it down, lets it diverge or overfit; "
     "RMSProp forgets.",
-    right="It stalls: its steps only become smaller, so that it can neither diverge by that nor overfit. RMSProp and "
-    "Adam forget.",
+    right="It stalls: what its learning rate is divided by only grows, so that it can neither diverge by that nor "
+    "overfit. RMSProp and Adam forget, as quickly as their memory of squares is short: Adam's own 0.999 remembers "
+    "thousands of steps.",
     sentence="In a bowl, from 10 away, 400 steps end {adagrad} from the minimum with AdaGrad and, when the fifth "
-    "gradient is a thousand times itself, {adagrad_spiked}; with RMSProp {rmsprop} and {rmsprop_spiked}, with Adam "
-    "{adam} and {adam_spiked}.",
+    "gradient is a thousand times itself, {adagrad_spiked}; with RMSProp and a memory of 0.9 {rmsprop} and "
+    "{rmsprop_spiked}, with Adam and 0.9 {adam} and {adam_spiked}, with 0.999 {long} and {long_spiked}.",
     observe=see_outlier_gradient,
 )
 
