@@ -88,7 +88,8 @@ def failing(size: int, seed: int) -> Iterator[Recipe]:
     yield of(explode, **friedman, **net(*[n] * 3, **normal(1.5)), **opt("sgd", 0.01))
     yield of("saturated_units", **digits, **net(n, n, act="sigmoid", **normal(6.0)), **opt("sgd", 0.1))
     yield of("saturated_units", **blobs, **net(n, n, n, act="tanh", **normal(2.0)), **opt("momentum", 0.001))
-    yield of("dead_units", vanish, "model_too_small", **blobs, **net(*[(3, 5)[size]] * 14), **opt("adam", 1e-3))
+    yield of("dead_units", **blobs, **net(*[(3, 4)[size]] * 25, init="he"), **opt("rmsprop", 1e-3))
+    yield of("dead_units", **friedman, **net(*[(2, 3)[size]] * 20, init="he"), **opt("adam", 1e-3))
     same = "symmetric_initialisation"
     alike = {"type": "linear", "units": 6, "init": "zeros"}
     yield of(same, **blobs, model={"layers": [*layers(n, act="sigmoid", init="zeros")["layers"], alike]})
