@@ -20,8 +20,11 @@ from app.learning.insight.diagnosis.facts import Curve, Facts
 from app.learning.insight.diagram import diagram
 from app.learning.insight.experiments import EXPERIMENTS, observe
 from app.learning.insight.experiments.experiment import Experiment, Seen, spreads, verdict
+from app.learning.insight.floors import floor
 from app.learning.insight.surfaces import Quadratic
 from app.learning.insight.trajectory import Spike, gaussian_noise, walk
+from app.learning.layers import Softmax
+from app.learning.losses import CrossEntropy
 from app.learning.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, RMSProp
 from app.learning.presets import PRESETS
 from app.storage.curves import Series
@@ -75,6 +78,10 @@ def as_series(curve: Curve) -> Series:
 
 def draw_curves(name: str, runs: Mapping[str, Facts]) -> None:
     drawn = {trial: as_series(facts.curve(CURVES[name])) for trial, facts in runs.items()}
+    if name == "double_softmax":
+        last = max(facts.loss.steps[-1] for facts in runs.values())
+        least = floor(Softmax(), CrossEntropy(), 10)
+        drawn[f"floor {least:.3f}"] = Series(np.arange(1, last + 1), np.full(last, least))
     (DOCS / "lecture" / f"{name}.png").write_bytes(plots.draw_together(drawn, CURVES[name], "png"))
 
 

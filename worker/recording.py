@@ -96,6 +96,7 @@ class Recorder:
             "epoch": training.epoch,
             "seconds": round(training.seconds, 3),
             "max_steps": max_steps,
+            "steps_per_epoch": training.steps_per_epoch,
             "fraction": min(1.0, max(fractions)),
             "steps_per_second": round(speed, 1),
             "eta_seconds": round(min(left), 1) if left else None,

@@ -1,17 +1,17 @@
 """A run's curve: as numbers, as a table, as a picture."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
-from app.api.plots import MEDIA_TYPES, Format, draw
+from app.api.plots import MEDIA_TYPES, Axis, Format, draw
 from app.api.problems import binary, nearest, problems
 from app.api.results import CurveAnswer, number
-from app.errors import Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound
 from app.learning.evaluation import METRICS
 from app.storage import curves
 
@@ -100,8 +100,17 @@ def curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep) -> Streaming
 
 
 @router.get("/curve.{format}", summary="The curve as a picture", response_class=Response,
-            responses=binary("image/png", "image/svg+xml"))  # fmt: skip
-def curve_plot(run: RunDep, database: DatabaseDep, names: SeriesDep, format: Format) -> Response:
+            responses=binary("image/png", "image/svg+xml") | problems(Conflict))  # fmt: skip
+def curve_plot(
+    run: RunDep,
+    database: DatabaseDep,
+    names: SeriesDep,
+    format: Format,
+    axis: Annotated[Literal["step", "epoch"], Query(description="what the curve goes along")] = "step",
+) -> Response:
+    length = run.progress.get("steps_per_epoch") if axis == "epoch" else 1
+    if length is None:
+        raise Conflict("how many steps an epoch has is known once the run has begun; take axis=step")
     thinned = {name: curves.thinned(database, run.id, name, 2000) for name in names}
-    picture = draw(thinned, run.name or run.id, format)
+    picture = draw(thinned, run.name or run.id, format, Axis(axis, length))
     return Response(picture, media_type=MEDIA_TYPES[format])

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +20,17 @@ UNITS = {"mse": "mse (target's units²)", "mae": "mae (target's units)", "mape":
 FAR_APART = 1000.0  # a loss that goes over so many times its median is drawn on a logarithmic axis
 
 
-def draw(series: dict[str, Series], title: str, format: Format) -> bytes:
+class Axis(NamedTuple):
+    """What a curve goes along, and how many steps one of it has."""
+
+    name: str
+    steps: int
+
+
+STEPS = Axis("step", 1)
+
+
+def draw(series: dict[str, Series], title: str, format: Format, along: Axis = STEPS) -> bytes:
     """Series named `part.metric`. Loss and accuracy share a panel, on its left and its right axis; each other metric
     has one of its own, since its numbers are of another size."""
     metrics = sorted({metric_of(name) for name in series}, key=lambda metric: (metric != "loss", metric))
@@ -37,7 +47,7 @@ def draw(series: dict[str, Series], title: str, format: Format) -> bytes:
     if share and len(metrics) == 2:
         axes_of["accuracy"] = panels[0].twinx()
     for panel in panels[:count]:
-        panel.set(xlabel="step")
+        panel.set(xlabel=along.name)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
     for metric, axes in axes_of.items():
@@ -47,7 +57,8 @@ def draw(series: dict[str, Series], title: str, format: Format) -> bytes:
     lines: dict[str, Any] = {}
     for name, points in sorted(series.items()):
         part, metric = name.partition(".")[0], metric_of(name)
-        line = _plot(axes_of[metric], points, "C0" if part == "train" else "C1", "--" if metric == "accuracy" else "-")
+        color, style = "C0" if part == "train" else "C1", "--" if metric == "accuracy" else "-"
+        line = _plot(axes_of[metric], points, along, color, style)
         lines.setdefault(name if share else part, line)
         if not np.isfinite(points.values).all():
             lines["not finite"] = panels[0].plot([], [], color="red", linewidth=4, alpha=0.3)[0]
@@ -99,14 +110,14 @@ def metric_of(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _plot(axes: Axes, points: Series, color: str, linestyle: str) -> Any:
+def _plot(axes: Axes, points: Series, along: Axis, color: str, linestyle: str) -> Any:
     finite = np.isfinite(points.values)
     known = points.values[finite]
     if len(known) and known.min() > 0 and known.max() > FAR_APART * np.median(known):
         axes.set_yscale("log")
     many = len(points.steps) > 50
     (line,) = axes.plot(
-        points.steps,
+        points.steps / along.steps,
         np.where(finite, points.values, np.nan),
         color=color,
         linewidth=0.7 if many else 1.5,
@@ -114,8 +125,8 @@ def _plot(axes: Axes, points: Series, color: str, linestyle: str) -> Any:
         marker=None if many else ".",
     )
     for first, last in _gaps(points.steps, finite):
-        axes.axvspan(first, last, color="red", alpha=0.15, linewidth=0)
-        axes.axvline(first, color="red", alpha=0.4, linewidth=1)
+        axes.axvspan(first / along.steps, last / along.steps, color="red", alpha=0.15, linewidth=0)
+        axes.axvline(first / along.steps, color="red", alpha=0.4, linewidth=1)
     return line
 
 

@@ -77,7 +77,9 @@ class RunRequest(Strict):
     seed: int = Field(0, ge=0, lt=2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: quicker convolutions, weights stay fp32")
-    tags: dict[Text, Text] = Field(default={}, max_length=50)
+    tags: dict[Text, Text] = Field(
+        default={}, max_length=50, description="to find runs by; keys that begin with antigrad. are the service's own"
+    )
     priority: int = Field(0, ge=-1000, le=1000, description="higher first")
 
     @field_validator("tags")

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from app.api.plots import TITLE, draw, draw_together
+from app.api.plots import TITLE, Axis, draw, draw_together
 from app.storage.curves import Series
 
 
@@ -34,6 +34,14 @@ def test_what_is_not_finite_is_in_the_legend_once_and_a_loss_that_runs_away_leav
     found = texts({"train.loss": runs_away, "validation.loss": some(np.nan, 1)})
     assert found.count("not finite") == 1
     assert any(re.match(r"\$\\mathdefault\{10\^", text) for text in found), found  # ticks of a logarithmic axis
+
+
+def test_a_curve_goes_along_epochs_too() -> None:
+    series = {"train.loss": some(*[0.5, 0.4] * 20), "validation.loss": some(0.4, 0.3)}
+    by_step, by_epoch = (re.findall(r"<!-- (.+?) -->", draw(series, "a run", "svg", along).decode())
+                         for along in (Axis("step", 1), Axis("epoch", 10)))  # fmt: skip
+    assert "step" in by_step and "40" in by_step
+    assert "epoch" in by_epoch and "4" in by_epoch and "40" not in by_epoch
 
 
 def test_together_too_what_is_not_finite_is_marked() -> None:

@@ -68,11 +68,15 @@ def test_a_running_run_is_cancelled_within_a_second_and_says_so_only_when_it_is(
     time.sleep(0.3)
     assert client.get(f"/runs/{run}/curve").json()["points"] == points
     assert client.post(f"/runs/{run}/cancel").json()["status"] == "cancelled"  # again: no harm
+    assert client.get(f"/runs/{run}/curve.png?axis=epoch").content.startswith(b"\x89PNG")
+    assert found["progress"]["steps_per_epoch"] == 36  # of 1,149 digits, 32 at a time
 
 
 def test_a_name_may_hold_what_a_formula_would(client: TestClient) -> None:
     run = queue(client, SMALL | {"name": "cost $\\frac{ and $"})
     assert client.get(f"/runs/{run}/curve.png").content.startswith(b"\x89PNG")
+    early = client.get(f"/runs/{run}/curve.png?axis=epoch")
+    assert early.status_code == 409 and "axis=step" in early.json()["detail"]
 
 
 def test_runs_are_listed_by_their_datasets_name_or_id(client: TestClient) -> None:
