@@ -141,7 +141,7 @@ LECTURE = [
     ("optimizers", "momentum", "drawbacks", "one more number to choose"),
     ("optimizers", "momentum", "drawbacks", "remembers old gradients"),
     ("optimizers", "adagrad", "advantages", "a step size of its own"),
-    ("optimizers", "adagrad", "drawbacks", "the steps only shrink"),  # the lecture says this of momentum
+    ("optimizers", "adagrad", "drawbacks", "its learning rates only fall"),  # the lecture says this of momentum
     ("optimizers", "adagrad", "drawbacks", "outlier"),
     ("optimizers", "adagrad", "drawbacks", "does not diverge"),
     ("optimizers", "rmsprop", "advantages", "forgets"),
