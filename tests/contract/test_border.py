@@ -71,7 +71,7 @@ def test_json_that_does_not_say_so_is_told_which_header_to_add(quick_client: Tes
     [
         ("/runs?statsu=queued", "statsu", "did you mean 'status'"),
         ("/runs/run_1?wiat=3", "wiat", "did you mean 'wait'"),
-        ("/runs/run_1/curve.png?points=9", "points", "there are series"),
+        ("/runs/run_1/curve.png?points=9", "points", "there are axis, series"),
         ("/datasets/digits/samples?run_=a", "run_", "did you mean 'run'"),
         ("/readyz?verbose=1", "verbose", "there are none"),
     ],
