@@ -14,6 +14,9 @@ from app.api.requests import RunRequest
 from app.api.resolution import resolve
 from app.datasets.arrays import Arrays
 from app.learning.insight.diagnosis.facts import Facts
+from app.learning.insight.experiments import observe
+from app.learning.insight.experiments.experiment import Experiment, Seen
+from app.learning.presets import under
 from app.storage import datasets, leases, runs
 from app.storage.database import Database, database_now
 from app.storage.tables import Dataset
@@ -113,6 +116,14 @@ class Lab:
         own.close()
         with database.read() as db:
             return facts_of(runs.get(db, run), database)
+
+    def seen(self, experiment: Experiment, seed: int, **changes: Any) -> tuple[Seen, dict[str, Facts]]:
+        """Try an experiment with a seed, `changes` over what its trials ask for; what was seen, and the runs."""
+        found = {
+            name: self.train(under(trial.request, changes) | {"seed": seed + trial.seed_apart}, trial.slip)
+            for name, trial in experiment.trials.items()
+        }
+        return observe(experiment, seed, found), found
 
     def _bring(self, name: str) -> None:
         made, _, seed = name.partition(":")

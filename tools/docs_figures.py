@@ -12,13 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.api import contours, plots
-from app.learning.architecture import rows, spread, with_output_layer
-from app.learning.export import layers_from_json
+from app.api import contours, diagrams, plots
+from app.api.architectures import InspectRequest
 from app.learning.insight.diagnosis import diagnose
 from app.learning.insight.diagnosis.facts import Curve, Facts
-from app.learning.insight.diagram import diagram
-from app.learning.insight.experiments import EXPERIMENTS, observe
+from app.learning.insight.experiments import EXPERIMENTS
 from app.learning.insight.experiments.experiment import Experiment, Seen, spreads, verdict
 from app.learning.insight.floors import floor
 from app.learning.insight.surfaces import Quadratic
@@ -26,7 +24,6 @@ from app.learning.insight.trajectory import Spike, gaussian_noise, walk
 from app.learning.layers import Softmax
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, RMSProp
-from app.learning.presets import PRESETS
 from app.storage.curves import Series
 from bench.lab import Lab, lab
 
@@ -39,7 +36,7 @@ DIVERGED = {"dataset": "digits", "optimizer": {"name": "adam", "lr": 1}, "stop":
 LETTERS = {
     "dataset": "notmnist",
     "model": {"layers": [{"type": "linear", "units": 256}, {"type": "relu"}]},
-    "stop": {"max_epochs": 100, "max_steps": 1000},
+    "stop": {"max_steps": 1000},
 }
 
 
@@ -62,11 +59,8 @@ def tried(found: Lab, experiment: Experiment) -> list[Seen]:
     """Every seed; the first one's curves are drawn."""
     seen = []
     for seed in SEEDS:
-        runs = {
-            name: found.train(dict(trial.request) | {"seed": seed + trial.seed_apart}, trial.slip)
-            for name, trial in experiment.trials.items()
-        }
-        seen.append(observe(experiment, seed, runs))
+        what, runs = found.seen(experiment, seed)
+        seen.append(what)
         if experiment.name in CURVES and seed == SEEDS[0]:
             draw_curves(experiment.name, runs)
     return seen
@@ -140,10 +134,9 @@ def draw_curve(found: Lab) -> None:
 
 
 def draw_vgg() -> None:
-    preset = PRESETS["vgg16"]
-    layers = with_output_layer(layers_from_json(preset.layers), preset.outputs)
-    places = [place for _, place in spread(rows(layers, preset.input_shape, 10**9), opened=("block",))]
-    (DOCS / "vgg16.svg").write_text(diagram(places, preset.input_shape, preset.name))
+    preset = {"model": {"preset": "vgg16"}, "input_shape": [3, 224, 224], "outputs": 1000}
+    picture = diagrams.of_description(InspectRequest.model_validate(preset))
+    (DOCS / "vgg16.svg").write_bytes(bytes(picture.body))
 
 
 def main() -> None:

@@ -9,18 +9,7 @@ from sqlalchemy.orm import Session
 from app.learning.insight.diagnostics import Sampler
 from app.learning.training import Step, Training
 from app.storage import curves, leases
-
-
-def jsonable(value: Any) -> Any:
-    """The value with NaN and ±∞ as strings: JSON has no numbers for them, and Postgres refuses them."""
-    match value:
-        case float() if not math.isfinite(value):
-            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        case dict():
-            return {key: jsonable(item) for key, item in value.items()}
-        case list():
-            return [jsonable(item) for item in value]
-    return value
+from app.storage.jsonable import jsonable
 
 
 class Recorder:

@@ -16,12 +16,13 @@ from app.storage import leases, runs
 from app.storage.curves import last_steps
 from app.storage.database import Database, database_now
 from app.storage.files import Files
+from app.storage.jsonable import jsonable
 from app.storage.leases import LeaseLost
 from worker import preparation
 from worker.checkpoints import Checkpoints
 from worker.orders import Orders
 from worker.patience import use_patiently, write_patiently
-from worker.recording import Recorder, jsonable
+from worker.recording import Recorder
 
 
 def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:

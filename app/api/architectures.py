@@ -12,7 +12,6 @@ from app.api.entry_requests import OptimizerRequest
 from app.api.problems import nearest, problems
 from app.api.requests import ModelRequest
 from app.api.resolution import examples_to_learn_from
-from app.api.results import Number, number
 from app.api.strict import Strict
 from app.errors import Invalid, Malformed, NotFound
 from app.learning.architecture import rows, spread, with_output_layer
@@ -26,6 +25,7 @@ from app.learning.losses import MSE, CrossEntropy
 from app.learning.optimizers import optimizer_from_json
 from app.learning.presets import PRESETS, Preset
 from app.storage import datasets
+from app.storage.jsonable import Number, number
 
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 
@@ -128,18 +128,14 @@ def inspect(body: InspectRequest) -> Inspection:
     layers = with_output_layer(written, body.outputs)
     optimizer = optimizer_from_json(body.optimizer.model_dump(mode="json"))
     loss = CrossEntropy() if body.outputs > 1 else MSE()
+    found = _chains(layers, shape)
+    warnings = [*of_architecture(layers, shape, loss, body.batch_size), *of_optimizer(found[0], optimizer)]
     return Inspection(
         layers=_rows(layers, shape, written=len(written)),
         total=_total(layers, shape),
         memory=MemoryAnswer(**vars(memory(layers, shape, body.batch_size, optimizer, MOST_PARAMETERS))),
-        linear_stacks=[_stack(stack) for chain in _chains(layers, shape) for stack in stacks(chain)],
-        warnings=[
-            Warned(**vars(warning))
-            for warning in (
-                *of_architecture(layers, shape, loss, body.batch_size),
-                *of_optimizer(layers, shape, optimizer),
-            )
-        ],
+        linear_stacks=[_stack(stack) for chain in found for stack in stacks(chain)],
+        warnings=[Warned(**vars(warning)) for warning in warnings],
     )
 
 

@@ -10,10 +10,11 @@ from app.api.deps import DatabaseDep, RunDep
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.plots import MEDIA_TYPES, Axis, Format, draw
 from app.api.problems import binary, nearest, problems
-from app.api.results import CurveAnswer, number
+from app.api.results import CurveAnswer
 from app.errors import Conflict, Invalid, NotFound
 from app.learning.evaluation import METRICS
 from app.storage import curves
+from app.storage.jsonable import number
 
 router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid))
 

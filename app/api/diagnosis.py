@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from app.api.curves import as_json
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
-from app.api.results import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics, Points, plain
+from app.api.results import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics, Points
 from app.errors import Invalid, NotFound
 from app.learning.insight.diagnosis import diagnose
 from app.learning.insight.diagnosis.facts import Curve, Facts, LayerSeen
@@ -16,6 +16,7 @@ from app.learning.insight.diagnostics import INPUT
 from app.storage import curves, datasets
 from app.storage.curves import Series
 from app.storage.database import Database
+from app.storage.jsonable import jsonable
 from app.storage.tables import Run
 
 router = APIRouter(prefix="/runs/{id}", tags=["diagnosis"], responses=problems(NotFound, Invalid))
@@ -49,7 +50,7 @@ def diagnosis(run: RunDep, database: DatabaseDep) -> DiagnosisAnswer:
                 code=found.code,
                 severity=found.severity,
                 finding=found.finding,
-                evidence=plain(dict(found.evidence)),
+                evidence=jsonable(dict(found.evidence)),
                 **{"try": found.change.replace("{id}", run.id)},
             )
             for found in diagnose(facts_of(run, database))

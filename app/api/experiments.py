@@ -1,35 +1,33 @@
 """The lecture's claims, tried: an experiment is runs like any others, and what is to be seen in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from sqlalchemy.orm import Session
 
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.diagnosis import facts_of
-from app.api.plots import MEDIA_TYPES, Format, draw_together
+from app.api.plots import Format
 from app.api.problems import binary, nearest, problems
 from app.api.requests import OWN_TAGS, RunRequest
-from app.api.results import Number, plain
 from app.api.runs import Key, create_together, digest_of
 from app.api.strict import Strict
+from app.api.together import OneSeries, curves_of, id_made_by, tied
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.learning.insight.experiments import EXPERIMENTS, observe
 from app.learning.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
 from app.learning.insight.experiments.slips import SLIPS
-from app.storage import curves, keys, runs
-from app.storage.database import Database, database_now
+from app.storage import keys, runs
+from app.storage.database import Database
 from app.storage.ids import new_id
-from app.storage.tables import ENDED, Run
+from app.storage.jsonable import Number, jsonable
+from app.storage.tables import ENDED
 
 router = APIRouter(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
 
 MOST_SEEDS = 5
 MOST_TRIALS = max(len(experiment.trials) for experiment in EXPERIMENTS.values())
-POINTS = 2000  # of each curve, as many as a picture shows
-SERIES = r"^(train|validation)\.[a-z_]+$"
 TRIAL, SEED = f"{OWN_TAGS}trial", f"{OWN_TAGS}seed"  # the tags of its runs, beside EXPERIMENT
 LINEAR_COLLAPSE = "linear_collapse"
 ID = "exp_01k9zj4c2m8s0q1v5w7x3y6t4a"
@@ -156,16 +154,11 @@ def start(
     digest = f"{name} {digest_of(wanted)}"
 
     def find() -> ExperimentAnswer | None:
-        if key is None:
-            return None
         with database.read() as db:
-            first = keys.run_made_by(db, key, digest)
-        if first is None:
+            id = id_made_by(db, key, digest, runs.EXPERIMENT)
+        if id is None:
             return None
-        if runs.EXPERIMENT not in first.tags:
-            raise Invalid("this Idempotency-Key was used for a run; send a new key for a new request")
         response.status_code = 200
-        id = first.tags[runs.EXPERIMENT]
         response.headers["Location"] = f"/experiments/{name}/{id}"
         return _found(experiment, id, database)
 
@@ -173,10 +166,15 @@ def start(
         id = new_id("exp")
         pairs = [(trial, seed) for seed in wanted.seeds for trial in experiment.trials]
         bodies = [_request(id, name, trial, experiment.trials[trial], seed) for trial, seed in pairs]
-        create_together(database, files, bodies, key, digest, [experiment.trials[trial].slip for trial, _ in pairs])
+        slips = [experiment.trials[trial].slip for trial, _ in pairs]
+        made = create_together(database, files, bodies, key, digest, slips)
         response.headers["Location"] = f"/experiments/{name}/{id}"
         response.headers["Retry-After"] = "1"
-        return _found(experiment, id, database)
+        queued = [
+            TrialRun(trial=trial, seed=seed, run=run.id, status=run.status)
+            for (trial, seed), run in zip(pairs, made, strict=True)
+        ]
+        return _answer(experiment, id, queued, {}, "running")
 
     return keys.once(find, create)
 
@@ -189,19 +187,12 @@ def get_performance(name: Name, id: str, database: DatabaseDep) -> ExperimentAns
 @router.get("/{name}/{id}/curve.{format}", summary="The curves of its trials in one picture", response_class=Response,
             responses=binary("image/png", "image/svg+xml"))  # fmt: skip
 def experiment_curve(
-    name: Name,
-    id: str,
-    format: Format,
-    database: DatabaseDep,
-    series: Annotated[str, Query(pattern=SERIES, description="train.loss: of each step, with a running mean")] = (
-        "train.loss"
-    ),
+    name: Name, id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss"
 ) -> Response:
     """Of the first seed."""
     found = _found(_experiment(name), id, database).runs
     first = {run.trial: run.run for run in found if run.seed == found[0].seed}
-    drawn = {trial: curves.thinned(database, run, series, POINTS) for trial, run in first.items()}
-    return Response(draw_together(drawn, series, format), media_type=MEDIA_TYPES[format])
+    return curves_of(database, first, series, format)
 
 
 def _experiment(name: str) -> Experiment:
@@ -235,29 +226,27 @@ def _request(id: str, name: str, label: str, trial: Trial, seed: int) -> RunRequ
     return RunRequest.model_validate(dict(trial.request) | named).model_copy(update={"tags": tags})
 
 
-def _runs(db: Session, id: str) -> list[Run]:
-    """Those that are not deleted, the oldest first."""
-    tagged = runs.matching(database_now(), tag=f"{runs.EXPERIMENT}:{id}")
-    return runs.page(db, tagged, MOST_SEEDS * MOST_TRIALS, None)[::-1]
-
-
 def _found(experiment: Experiment, id: str, database: Database) -> ExperimentAnswer:
     with database.read() as db:
-        found = [run for run in _runs(db, id) if run.tags[TRIAL] in experiment.trials]
+        there = tied(db, runs.EXPERIMENT, id, MOST_SEEDS * MOST_TRIALS)
+    found = [run for run in there if run.tags[TRIAL] in experiment.trials]
     if not found:
         raise NotFound(f"no {experiment.name} has the id {id!r}")
+    answered = [
+        TrialRun(trial=run.tags[TRIAL], seed=int(run.tags[SEED]), run=run.id, status=run.status) for run in found
+    ]
     if any(run.status not in ENDED for run in found):
-        return _answer(experiment, id, found, {}, "running")
+        return _answer(experiment, id, answered, {}, "running")
     seeds, seen = {run.tags[SEED] for run in found}, {}
     for seed in sorted(seeds, key=int):
         facts = {run.tags[TRIAL]: facts_of(run, database) for run in found if run.tags[SEED] == seed}
         if facts.keys() == experiment.trials.keys() and all(one.ended for one in facts.values()):
             seen[int(seed)] = observe(experiment, int(seed), facts)
-    return _answer(experiment, id, found, seen, "ended" if len(seen) == len(seeds) else "incomplete")
+    return _answer(experiment, id, answered, seen, "ended" if len(seen) == len(seeds) else "incomplete")
 
 
 def _answer(
-    experiment: Experiment, id: str | None, found: Sequence[Run], seen: Mapping[int, Seen], status: str
+    experiment: Experiment, id: str | None, trial_runs: list[TrialRun], seen: Mapping[int, Seen], status: str
 ) -> ExperimentAnswer:
     here = f"/experiments/{experiment.name}"
     links = {"self": here} if id is None else {"self": f"{here}/{id}", "curve": f"{here}/{id}/curve.png"}
@@ -267,9 +256,7 @@ def _answer(
         claim=experiment.claim,
         right=experiment.right,
         status=status,
-        runs=[
-            TrialRun(trial=run.tags[TRIAL], seed=int(run.tags[SEED]), run=run.id, status=run.status) for run in found
-        ],
+        runs=trial_runs,
         observed=_observed(experiment, seen) if seen else None,
         verdict=verdict(list(seen.values())) if seen else None,
         links=links,
@@ -280,9 +267,11 @@ def _observed(experiment: Experiment, seen: Mapping[int, Seen]) -> Observed:
     over_seeds = spreads(list(seen.values()))
     return Observed(
         sentence=experiment.says(over_seeds),
-        numbers={name: SpreadAnswer(**plain(vars(spread))) for name, spread in over_seeds.items()},
+        numbers={name: SpreadAnswer(**jsonable(vars(spread))) for name, spread in over_seeds.items()},
         seeds=[
-            SeedAnswer(seed=seed, shown=one.shown, numbers=plain(dict(one.numbers)), details=plain(dict(one.details)))
+            SeedAnswer(
+                seed=seed, shown=one.shown, numbers=jsonable(dict(one.numbers)), details=jsonable(dict(one.details))
+            )
             for seed, one in seen.items()
         ],
     )

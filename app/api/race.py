@@ -2,31 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from app.api.answers import RunAnswer
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.entry_requests import OptimizerRequest
-from app.api.plots import MEDIA_TYPES, Format, draw_together, optimizer_label
+from app.api.plots import Format, optimizer_label
 from app.api.problems import binary, problems
 from app.api.requests import OWN_TAGS, RunRequest
 from app.api.runs import Key, create_together, described_all, digest_of
 from app.api.strict import Strict
+from app.api.together import OneSeries, curves_of, id_made_by, tied
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.errors import InvalidChoice
-from app.storage import curves, keys, runs
-from app.storage.database import database_now
+from app.storage import keys
 from app.storage.ids import new_id
 from app.storage.tables import Run
 
 router = APIRouter(prefix="/optimizers/race", tags=["optimizers"], responses=problems(Invalid))
 
 MOST = 8
-POINTS = 2000  # of each curve, as many as a picture shows
 RACE, LANE = f"{OWN_TAGS}race", f"{OWN_TAGS}lane"  # the tags of its runs
 
 
@@ -63,16 +61,12 @@ def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Re
     digest = digest_of(body)
 
     def find() -> RaceAnswer | None:
-        if key is None:
-            return None
         with database.read() as db:
-            first = keys.run_made_by(db, key, digest)
-            if first is None:
+            id = id_made_by(db, key, digest, RACE)
+            if id is None:
                 return None
-            if RACE not in first.tags:
-                raise Invalid("this Idempotency-Key was used for a run; send a new key for a new request")
             response.status_code = 200
-            return _found(db, first.tags[RACE])
+            return _found(db, id)
 
     def create() -> RaceAnswer:
         id = new_id("race")
@@ -95,19 +89,10 @@ def get_race(id: str, database: DatabaseDep) -> RaceAnswer:
 
 @router.get("/{id}/curve.{format}", summary="Their curves in one picture", response_class=Response,
             responses=binary("image/png", "image/svg+xml") | problems(NotFound))  # fmt: skip
-def race_curve(
-    id: str,
-    format: Format,
-    database: DatabaseDep,
-    series: Annotated[
-        str,
-        Query(pattern=r"^(train|validation)\.[a-z_]+$", description="train.loss: of each step, with a running mean"),
-    ] = "train.loss",
-) -> Response:
+def race_curve(id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss") -> Response:
     with database.read() as db:
-        found = {run.id: label(run) for run in _runs(db, id)}
-    drawn = {name: curves.thinned(database, run, series, POINTS) for run, name in found.items()}
-    return Response(draw_together(drawn, series, format), media_type=MEDIA_TYPES[format])
+        found = {label(run): run.id for run in _runs(db, id)}
+    return curves_of(database, found, series, format)
 
 
 @contextmanager
@@ -128,7 +113,7 @@ def label(run: Run) -> str:
 
 def _runs(db: Session, id: str) -> list[Run]:
     """Those that are not deleted, in the order of the optimizers. Raises NotFound."""
-    found = runs.page(db, runs.matching(database_now(), tag=f"{RACE}:{id}"), MOST, None)
+    found = tied(db, RACE, id, MOST)
     if not found:
         raise NotFound(f"no race has the id {id!r}")
     return sorted(found, key=lambda run: int(run.tags[LANE]))

@@ -1,31 +1,10 @@
 """What the API answers about what a run has learnt: curves, checkpoints, evaluations."""
 
-import math
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-# JSON has no NaN and no ∞: they are strings.
-Number = float | Literal["NaN", "Infinity", "-Infinity"]
-
-
-def number(value: float) -> Number:
-    """The value as JSON can have it."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def plain(value: Any) -> Any:
-    """The value, and whatever lies in it, as JSON can have it."""
-    match value:
-        case float():
-            return number(value)
-        case dict():
-            return {name: plain(item) for name, item in value.items()}
-        case list():
-            return [plain(item) for item in value]
-    return value
+from app.storage.jsonable import Number
 
 
 class Points(BaseModel):

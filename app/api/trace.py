@@ -10,7 +10,6 @@ from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import problems
 from app.api.requests import ModelRequest, RunRequest
 from app.api.resolution import resolve
-from app.api.results import Number, number
 from app.api.strict import Strict, Text
 from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
@@ -22,6 +21,7 @@ from app.learning.insight import trace as traced
 from app.learning.losses import loss_from_json
 from app.learning.presets import PRESETS, under
 from app.storage import datasets
+from app.storage.jsonable import Number, number
 
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 

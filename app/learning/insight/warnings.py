@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from app.learning.architecture import rows
 from app.learning.insight import layer_rules, recipe_rules
-from app.learning.insight.chains import chains
+from app.learning.insight.chains import Chain, chains
 from app.learning.insight.floors import floor
 from app.learning.insight.warning import Warning
 from app.learning.layers import Layer, Shape
@@ -22,7 +22,7 @@ def warnings(recipe: Recipe, train: int, normalise: str | None) -> list[Warning]
     main, *_ = chains(rows(recipe.layers, recipe.input_shape))
     outputs = main[-1][1].output_shape[0]
     found += recipe_rules.target_below_floor(recipe.stop.target_loss, floor(recipe.layers[-1], recipe.loss, outputs))
-    found += of_optimizer(recipe.layers, recipe.input_shape, recipe.optimizer)
+    found += of_optimizer(main, recipe.optimizer)
     found += recipe_rules.large_batch(recipe.batch_size, recipe.accumulate, train)
     found += recipe_rules.raw_pictures(normalise, main)
     return found
@@ -35,9 +35,8 @@ def of_architecture(
     return _each_once(_of_architecture(list(layers), input_shape, loss, batch_size))
 
 
-def of_optimizer(layers: Sequence[Layer], input_shape: Shape, optimizer: Optimizer) -> Iterator[Warning]:
-    """What the learning rate tells, the optimizer's and each layer's."""
-    main, *_ = chains(rows(list(layers), input_shape, MOST_PARAMETERS))
+def of_optimizer(main: Chain, optimizer: Optimizer) -> Iterator[Warning]:
+    """What the learning rate tells, the optimizer's and that of each layer of the network's `main` chain."""
     yield from recipe_rules.unusual_lr(optimizer.name, optimizer.lr)
     yield from recipe_rules.unusual_factor(main, optimizer.name, optimizer.lr)
 

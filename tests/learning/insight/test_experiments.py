@@ -8,7 +8,6 @@ import pytest
 
 from app.learning.insight.experiments import EXPERIMENTS, observe
 from app.learning.insight.experiments.experiment import Experiment, Seen, spreads, verdict
-from app.learning.presets import under
 from bench.lab import Lab, lab
 
 # What makes a quick form of those that take long: fewer examples to learn from, fewer epochs.
@@ -26,17 +25,7 @@ def laboratory() -> Iterator[Lab]:
 
 
 def tried(laboratory: Lab, experiment: Experiment, seeds: range, fields: Mapping[str, Any]) -> list[Seen]:
-    return [
-        observe(
-            experiment,
-            seed,
-            {
-                name: laboratory.train(under(trial.request, fields) | {"seed": seed + trial.seed_apart}, trial.slip)
-                for name, trial in experiment.trials.items()
-            },
-        )
-        for seed in seeds
-    ]
+    return [laboratory.seen(experiment, seed, **fields)[0] for seed in seeds]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

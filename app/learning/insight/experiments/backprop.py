@@ -1,6 +1,6 @@
 """What the lecture says of backpropagation (L231–345), calculated."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import product
@@ -122,6 +122,12 @@ BACKWARD_DOES_NOT_UPDATE = Experiment(
 # eval_is_not_no_grad
 
 LAYERS, UNITS, EXAMPLES = 8, 256, 512
+SETTINGS = (  # training mode, with gradients
+    ("train", True, True),
+    ("eval", False, True),
+    ("train_no_grad", True, False),
+    ("eval_no_grad", False, False),
+)
 
 
 def kept_for_backward(model: nn.Sequential, x: Tensor) -> int:
@@ -142,16 +148,11 @@ def kept_for_backward(model: nn.Sequential, x: Tensor) -> int:
     return sum(kept.values())
 
 
-def settings() -> Iterator[tuple[str, bool, bool]]:
-    yield from (("train", True, True), ("eval", False, True))
-    yield from (("train_no_grad", True, False), ("eval_no_grad", False, False))
-
-
 def see_eval_is_not_no_grad(_: int, __: Mapping[str, Facts]) -> Seen:
     model = build([Linear(UNITS), ReLU()] * LAYERS, (UNITS,))
     x = torch.randn(EXAMPLES, UNITS)
     numbers: dict[str, float] = {}
-    for name, training, learning in settings():
+    for name, training, learning in SETTINGS:
         model.train(training)
         with nullcontext() if learning else torch.no_grad():
             numbers[name] = kept_for_backward(model, x)

@@ -1,15 +1,16 @@
 """What the lecture says of gradient descent (L347–415), tried."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
 from app.learning.insight.diagnosis.facts import Facts
 from app.learning.insight.experiments.experiment import Experiment, Seen, Trial
-from app.learning.insight.experiments.networks import hidden, network
+from app.learning.insight.experiments.recipes import TABLE, hidden, network
 
-DIGITS = {"dataset": "digits"} | network(hidden(32, "relu"))
+SMALL = {"dataset": "digits"} | network(hidden(32, "relu"))
 
 
 def sgd(lr: float) -> dict[str, Any]:
@@ -17,6 +18,8 @@ def sgd(lr: float) -> dict[str, Any]:
 
 
 # sign
+
+DOWN = Trial(SMALL | sgd(0.1) | {"stop": {"max_steps": 30}})
 
 
 def see_sign(_: int, runs: Mapping[str, Facts]) -> Seen:
@@ -36,8 +39,8 @@ SIGN = Experiment(
     sentence="From a loss of {first}, 30 steps with the minus lead to {down}, with the plus to {up}.",
     observe=see_sign,
     trials={
-        "minus": Trial(DIGITS | sgd(0.1) | {"stop": {"max_steps": 30}}),
-        "plus": Trial(DIGITS | sgd(0.1) | {"stop": {"max_steps": 30}}, slip="ascent"),
+        "minus": DOWN,
+        "plus": replace(DOWN, slip="ascent"),
     },
 )
 
@@ -61,7 +64,7 @@ STEP_SIZE = Experiment(
     "and {large} with 20.",
     observe=see_step_size,
     trials={
-        name: Trial(DIGITS | sgd(lr) | {"batch_size": 32, "stop": {"max_epochs": 10}})
+        name: Trial(SMALL | sgd(lr) | {"batch_size": 32, "stop": {"max_epochs": 10}})
         for name, lr in (("small", 0.0005), ("right", 0.2), ("large", 20.0))
     },
 )
@@ -108,7 +111,7 @@ THREE_DESCENTS = Experiment(
     " {one_seconds} s, {one_loss}, {one_rough}.",
     observe=see_three_descents,
     trials={
-        name: Trial(DIGITS | FEW | sgd(lr) | {"batch_size": SIZES[name], "stop": {"max_epochs": EPOCHS}})
+        name: Trial(SMALL | FEW | sgd(lr) | {"batch_size": SIZES[name], "stop": {"max_epochs": EPOCHS}})
         for name, lr in (("full", 0.1), ("mini", 0.1), ("one", 0.01))
     },
 )
@@ -121,7 +124,6 @@ STOPS: dict[str, dict[str, Any]] = {
     "target_loss": {"target_loss": 0.5},
     "diverged": {"divergence": {"factor": 3, "window": 5}},
 }
-TABLE = {"dataset": "diabetes", "batch_size": "full"} | network()
 
 
 def see_four_stops(_: int, runs: Mapping[str, Facts]) -> Seen:
@@ -141,7 +143,9 @@ FOUR_STOPS = Experiment(
     "diverges.",
     observe=see_four_stops,
     trials={
-        name: Trial(TABLE | sgd(2.0 if name == "diverged" else 0.05) | {"stop": {"max_epochs": 5000} | stop})
+        name: Trial(
+            TABLE | network() | sgd(2.0 if name == "diverged" else 0.05) | {"stop": {"max_epochs": 5000} | stop}
+        )
         for name, stop in STOPS.items()
     },
 )
@@ -169,7 +173,7 @@ SAME_SEED = Experiment(
     "{elsewhere}.",
     observe=see_same_seed,
     trials={
-        name: Trial(DIGITS | {"batch_size": 32, "stop": {"max_epochs": 3}}, seed_apart=apart)
+        name: Trial(SMALL | {"batch_size": 32, "stop": {"max_epochs": 3}}, seed_apart=apart)
         for name, apart in (("once", 0), ("again", 0), ("another seed", 1000))
     },
 )

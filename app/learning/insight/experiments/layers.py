@@ -11,18 +11,14 @@ from app.learning.architecture import build
 from app.learning.insight.chains import as_one_layer
 from app.learning.insight.diagnosis.facts import Facts
 from app.learning.insight.experiments.experiment import Experiment, Seen, Trial
-from app.learning.insight.experiments.networks import hidden, network
+from app.learning.insight.experiments.recipes import DIGITS, hidden, network
 from app.learning.layers import Layer, Linear
 from app.learning.layers.activations import ReLU, Sigmoid, Tanh
 
-DIGITS = {"dataset": "digits", "batch_size": 32}
 LETTERS = {"dataset": "notmnist", "stop": {"max_epochs": 7}}
 WIDTH, CLASSES = 64, 10
-INIT: dict[str, Literal["xavier", "he"]] = {
-    "sigmoid": "xavier",
-    "tanh": "xavier",
-    "relu": "he",
-}  # the init that is made for each
+# The init that is made for each.
+INIT: dict[str, Literal["xavier", "he"]] = {"sigmoid": "xavier", "tanh": "xavier", "relu": "he"}
 
 
 # linear_collapse
@@ -95,8 +91,7 @@ def see_activations_in_depth(_: int, runs: Mapping[str, Facts]) -> Seen:
         for depth in DEPTHS
     }
     first_to_last = {name: norms[name, 12][0] / norms[name, 12][-2] for name in of}
-    numbers = {name: value for name, value in first_to_last.items()}
-    numbers |= {f"{name}_learnt": runs[f"8 × {name}"].score("test") for name in of}
+    numbers = first_to_last | {f"{name}_learnt": runs[f"8 × {name}"].score("test") for name in of}
     return Seen(
         numbers,
         shown=first_to_last["sigmoid"] < 1e-4

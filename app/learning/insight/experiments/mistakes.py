@@ -1,15 +1,14 @@
 """The mistakes that the lecture makes or warns of in practice (L696–905), each beside what is right."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from app.learning.insight.diagnosis.facts import Curve, Facts
 from app.learning.insight.experiments.experiment import Experiment, Seen, Trial
-from app.learning.insight.experiments.networks import hidden, network
+from app.learning.insight.experiments.recipes import DIGITS, TABLE, hidden, network
 from app.learning.insight.floors import floor
 from app.learning.layers import Softmax
 from app.learning.losses import CrossEntropy
-
-DIGITS = {"dataset": "digits", "batch_size": 32}
 
 
 def arrival(curve: Curve, value: float) -> float:
@@ -72,6 +71,8 @@ DOUBLE_SOFTMAX = Experiment(
 
 # wrong_label
 
+LABELLED = Trial(DIGITS | network(hidden(64, "relu")) | {"stop": {"max_epochs": 8}})
+
 
 def see_wrong_label(_: int, runs: Mapping[str, Facts]) -> Seen:
     right, wrong = runs["its own label"], runs["another's label"]
@@ -91,16 +92,14 @@ WRONG_LABEL = Experiment(
     "most frequent digit alone would be {guess}.",
     observe=see_wrong_label,
     trials={
-        "its own label": Trial(DIGITS | network(hidden(64, "relu")) | {"stop": {"max_epochs": 8}}),
-        "another's label": Trial(
-            DIGITS | network(hidden(64, "relu")) | {"stop": {"max_epochs": 8}}, slip="wrong_label"
-        ),
+        "its own label": LABELLED,
+        "another's label": replace(LABELLED, slip="wrong_label"),
     },
 )
 
 # forgot_zero_grad
 
-TABLE = {"dataset": "diabetes", "batch_size": "full"} | network()
+EMPTIED = Trial(TABLE | network() | {"optimizer": {"name": "sgd", "lr": 0.02}, "stop": {"max_epochs": 200}})
 
 
 def see_forgot_zero_grad(_: int, runs: Mapping[str, Facts]) -> Seen:
@@ -120,14 +119,16 @@ FORGOT_ZERO_GRAD = Experiment(
     "between {least} and {largest}.",
     observe=see_forgot_zero_grad,
     trials={
-        "zero_grad": Trial(TABLE | {"optimizer": {"name": "sgd", "lr": 0.02}, "stop": {"max_epochs": 200}}),
-        "forgotten": Trial(
-            TABLE | {"optimizer": {"name": "sgd", "lr": 0.02}, "stop": {"max_epochs": 200}}, slip="forgotten_zero_grad"
-        ),
+        "zero_grad": EMPTIED,
+        "forgotten": replace(EMPTIED, slip="forgotten_zero_grad"),
     },
 )
 
 # forgot_squeeze
+
+SQUEEZED = Trial(
+    TABLE | network(hidden(16, "relu")) | {"optimizer": {"name": "adam", "lr": 0.01}, "stop": {"max_epochs": 300}}
+)
 
 
 def see_forgot_squeeze(_: int, runs: Mapping[str, Facts]) -> Seen:
@@ -135,13 +136,6 @@ def see_forgot_squeeze(_: int, runs: Mapping[str, Facts]) -> Seen:
     numbers = {"right": right, "wrong": wrong, "loss": runs["broadcast"].loss.last}
     return Seen(numbers, shown=right > 0.4 and abs(wrong) < 0.05)
 
-
-SMALL = {
-    "dataset": "diabetes",
-    "batch_size": "full",
-    "optimizer": {"name": "adam", "lr": 0.01},
-    "stop": {"max_epochs": 300},
-}
 
 FORGOT_SQUEEZE = Experiment(
     name="forgot_squeeze",
@@ -155,8 +149,8 @@ FORGOT_SQUEEZE = Experiment(
     " the standardised target.",
     observe=see_forgot_squeeze,
     trials={
-        "squeezed": Trial(SMALL | network(hidden(16, "relu"))),
-        "broadcast": Trial(SMALL | network(hidden(16, "relu")), slip="broadcast_loss"),
+        "squeezed": SQUEEZED,
+        "broadcast": replace(SQUEEZED, slip="broadcast_loss"),
     },
 )
 

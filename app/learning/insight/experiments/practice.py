@@ -8,9 +8,8 @@ import torch
 from app.learning.evaluation import mape_of_the_lecture, regression
 from app.learning.insight.diagnosis.facts import Facts
 from app.learning.insight.experiments.experiment import Experiment, Seen, Trial
-from app.learning.insight.experiments.networks import hidden, network
+from app.learning.insight.experiments.recipes import DIGITS, TABLE, hidden, network
 
-DIGITS = {"dataset": "digits", "batch_size": 32}
 LETTERS = {"dataset": "notmnist", "stop": {"max_epochs": 4}}
 
 # improvements
@@ -75,9 +74,8 @@ def see_regression(_: int, runs: Mapping[str, Facts]) -> Seen:
 
 
 def regressor(**fields: Any) -> Trial:
-    stop = {"max_epochs": 3000}
-    adam = {"optimizer": {"name": "adam"}, "stop": stop}
-    return Trial({"dataset": "diabetes", "batch_size": "full"} | network(hidden(64, "relu")) | adam | fields)
+    recipe = {"optimizer": {"name": "adam"}, "stop": {"max_epochs": 3000}}
+    return Trial(TABLE | network(hidden(64, "relu")) | recipe | fields)
 
 
 REGRESSION = Experiment(

@@ -3,8 +3,6 @@
 Only the trials of experiments use them: `POST /runs` knows nothing of them.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import ClassVar
 
@@ -42,10 +40,13 @@ class ForgottenZeroGrad(Slip):
     mistake = "the gradients of all steps before are added to each step's"
 
     def _gradient(self, indices: Tensor) -> Tensor:
-        inputs, targets = self.data.batch(indices, self.device)
-        loss = self.recipe.loss.function(self.model.train()(inputs), targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
+        parameters = list(self.model.parameters())
+        before = [parameter.grad for parameter in parameters]
+        loss = super()._gradient(indices)
+        for parameter, kept in zip(parameters, before, strict=True):
+            if kept is not None and parameter.grad is not None:
+                parameter.grad.add_(kept)
+        return loss
 
     def checkpoint(self) -> Checkpoint:
         found = super().checkpoint()
@@ -91,18 +92,10 @@ class InTraining(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        with self.training_mode():
-            found: Tensor = self.model(x)
-        return found
-
-    @contextmanager
-    def training_mode(self) -> Iterator[None]:
         before = self.model.training
-        self.model.train()
-        try:
-            yield
-        finally:
-            self.model.train(before)
+        found: Tensor = self.model.train()(x)
+        self.model.train(before)
+        return found
 
 
 class WrongLabel(Slip):

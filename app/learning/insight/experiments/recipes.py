@@ -1,8 +1,11 @@
-"""The networks of trials, as a request says them."""
+"""Data and networks of trials, as a request says them."""
 
 from typing import Any
 
 Layers = list[dict[str, Any]]
+
+DIGITS = {"dataset": "digits", "batch_size": 32}
+TABLE = {"dataset": "diabetes", "batch_size": "full"}
 
 
 def hidden(units: int, activation: str | None, times: int = 1, **fields: Any) -> Layers:

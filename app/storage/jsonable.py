@@ -1,0 +1,25 @@
+"""Numbers as JSON can have them."""
+
+import math
+from typing import Any, Literal
+
+Number = float | Literal["NaN", "Infinity", "-Infinity"]
+
+
+def number(value: float) -> Number:
+    """NaN and ±∞ as strings: JSON has no numbers for them, and Postgres refuses them."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def jsonable(value: Any) -> Any:
+    """The value, with every float in its dicts and lists as a `number`."""
+    match value:
+        case float():
+            return number(value)
+        case dict():
+            return {key: jsonable(item) for key, item in value.items()}
+        case list():
+            return [jsonable(item) for item in value]
+    return value
