@@ -9,7 +9,16 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import delete, event, select
 
 from app.errors import Conflict
@@ -58,8 +67,7 @@ class Queue(RuleBasedStateMachine):
         with self.database.write() as db:
             db.execute(delete(Run))
 
-    def holds(self, held: Held | None) -> bool:
-        assert held is not None
+    def holds(self, held: Held) -> bool:
         run = self.model[held.run]
         return run.status == "running" and run.attempt == held.attempt
 
@@ -83,6 +91,10 @@ class Queue(RuleBasedStateMachine):
         assert holds, "a write passed that the fence should have stopped"
         return True
 
+    @initialize(target=runs_made)
+    def there_is_a_run(self) -> str:
+        return self.enqueue(0)
+
     @rule(target=runs_made, priority=st.integers(-1, 1))
     def enqueue(self, priority: int) -> str:
         with self.database.write() as db:
@@ -93,14 +105,14 @@ class Queue(RuleBasedStateMachine):
         return run.id
 
     @rule(target=claims, worker=st.sampled_from("abc"))
-    def claim(self, worker: str) -> Held | None:
+    def claim(self, worker: str) -> Held | MultipleResults[Held]:
         with self.database.write() as db:
             found = leases.claim(db, worker, self.now, LEASE)
             order = {run.id: (-run.priority, run.id) for run in db.query(Run)}
         free = [id for id, run in self.model.items() if self.waits(run)]
         if not free:
             assert found is None
-            return None
+            return multiple()
         assert found is not None and found.id == min(free, key=lambda id: order[id])
         run = self.model[found.id]
         run.status, run.worker, run.expires, run.attempt = "running", worker, self.now + LEASE, run.attempt + 1
@@ -112,31 +124,29 @@ class Queue(RuleBasedStateMachine):
         self.now += seconds
 
     @rule(held=claims)
-    def heartbeat(self, held: Held | None) -> None:
-        if held and self.attempted(held, lambda db: leases.renew(db, held.run, held.attempt, self.now, LEASE)):
+    def heartbeat(self, held: Held) -> None:
+        if self.attempted(held, lambda db: leases.renew(db, held.run, held.attempt, self.now, LEASE)):
             self.model[held.run].expires = self.now + LEASE
 
     @rule(held=claims)
-    def write_points(self, held: Held | None) -> None:
-        if held is None:
-            return
+    def write_points(self, held: Held) -> None:
         marks = self.model[held.run].marks + 1
         if self.attempted(held, lambda db: leases.write(db, held.run, held.attempt, progress={"marks": marks})):
             self.model[held.run].marks = marks
 
     @rule(held=claims)
-    def finish(self, held: Held | None) -> None:
-        if held and self.attempted(held, lambda db: leases.end(db, held.run, held.attempt, "succeeded", self.now)):
+    def finish(self, held: Held) -> None:
+        if self.attempted(held, lambda db: leases.end(db, held.run, held.attempt, "succeeded", self.now)):
             self.model[held.run].status, self.model[held.run].wanted = "succeeded", None
 
     @rule(held=claims)
-    def leave(self, held: Held | None) -> None:
-        if held and self.attempted(held, lambda db: leases.give_back(db, held.run, held.attempt, self.now)):
+    def leave(self, held: Held) -> None:
+        if self.attempted(held, lambda db: leases.give_back(db, held.run, held.attempt, self.now)):
             self.leaves(self.model[held.run])
 
     @rule(held=claims)
-    def child_dies(self, held: Held | None) -> None:
-        if held and self.attempted(held, lambda db: leases.child_died(db, held.run, held.attempt, self.now, {})):
+    def child_dies(self, held: Held) -> None:
+        if self.attempted(held, lambda db: leases.child_died(db, held.run, held.attempt, self.now, {})):
             run = self.model[held.run]
             run.deaths += 1
             if run.deaths == MAX_DEATHS and run.wanted != "cancel":
@@ -228,4 +238,4 @@ def test_without_the_fence_the_same_test_fails(queue: type[Queue]) -> None:
         patch.object(leases, "mine", lambda run, _attempt: (Run.id == run) & (Run.status == "running")),
         pytest.raises(AssertionError, match="the fence should have stopped"),
     ):
-        run_state_machine_as_test(queue, settings=settings(THOROUGH, max_examples=200, phases=[Phase.generate]))
+        run_state_machine_as_test(queue, settings=settings(THOROUGH, max_examples=2_000, phases=[Phase.generate]))
