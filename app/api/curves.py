@@ -1,14 +1,14 @@
 """A run's curve: as numbers, as a table, as a picture."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
-from app.api.plots import MEDIA_TYPES, Axis, Format, draw
+from app.api.plots import MEDIA_TYPES, Along, Format, axis_of, draw
 from app.api.problems import binary, nearest, problems
 from app.api.results import CurveAnswer
 from app.errors import Conflict, Invalid, NotFound
@@ -107,11 +107,8 @@ def curve_plot(
     database: DatabaseDep,
     names: SeriesDep,
     format: Format,
-    axis: Annotated[Literal["step", "epoch"], Query(description="what the curve goes along")] = "step",
+    axis: Annotated[Along, Query(description="what the curve goes along")] = "step",
 ) -> Response:
-    length = run.progress.get("steps_per_epoch") if axis == "epoch" else 1
-    if length is None:
-        raise Conflict("how many steps an epoch has is known once the run has begun; take axis=step")
     thinned = {name: curves.thinned(database, run.id, name, 2000) for name in names}
-    picture = draw(thinned, run.name or run.id, format, Axis(axis, length))
+    picture = draw(thinned, run.name or run.id, format, axis_of(run.progress, axis))
     return Response(picture, media_type=MEDIA_TYPES[format])

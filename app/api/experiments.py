@@ -13,7 +13,7 @@ from app.api.problems import binary, nearest, problems
 from app.api.requests import OWN_TAGS, RunRequest
 from app.api.runs import Key, create_together, digest_of
 from app.api.strict import Strict
-from app.api.together import OneSeries, curves_of, id_made_by, tied
+from app.api.together import OneAxis, OneSeries, curves_of, id_made_by, tied
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.learning.insight.experiments import EXPERIMENTS, observe
 from app.learning.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
@@ -22,7 +22,7 @@ from app.storage import keys, runs
 from app.storage.database import Database
 from app.storage.ids import new_id
 from app.storage.jsonable import Number, jsonable
-from app.storage.tables import ENDED
+from app.storage.tables import ENDED, Run
 
 router = APIRouter(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
 
@@ -185,14 +185,14 @@ def get_performance(name: Name, id: str, database: DatabaseDep) -> ExperimentAns
 
 
 @router.get("/{name}/{id}/curve.{format}", summary="The curves of its trials in one picture", response_class=Response,
-            responses=binary("image/png", "image/svg+xml"))  # fmt: skip
+            responses=binary("image/png", "image/svg+xml") | problems(Conflict))  # fmt: skip
 def experiment_curve(
-    name: Name, id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss"
+    name: Name, id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:
     """Of the first seed."""
-    found = _found(_experiment(name), id, database).runs
-    first = {run.trial: run.run for run in found if run.seed == found[0].seed}
-    return curves_of(database, first, series, format)
+    found = _runs(_experiment(name), id, database)
+    first = {run.tags[TRIAL]: run for run in found if run.tags[SEED] == found[0].tags[SEED]}
+    return curves_of(database, first, series, axis, format)
 
 
 def _experiment(name: str) -> Experiment:
@@ -226,12 +226,17 @@ def _request(id: str, name: str, label: str, trial: Trial, seed: int) -> RunRequ
     return RunRequest.model_validate(dict(trial.request) | named).model_copy(update={"tags": tags})
 
 
-def _found(experiment: Experiment, id: str, database: Database) -> ExperimentAnswer:
+def _runs(experiment: Experiment, id: str, database: Database) -> list[Run]:
     with database.read() as db:
         there = tied(db, runs.EXPERIMENT, id, MOST_SEEDS * MOST_TRIALS)
     found = [run for run in there if run.tags[TRIAL] in experiment.trials]
     if not found:
         raise NotFound(f"no {experiment.name} has the id {id!r}")
+    return found
+
+
+def _found(experiment: Experiment, id: str, database: Database) -> ExperimentAnswer:
+    found = _runs(experiment, id, database)
     answered = [
         TrialRun(trial=run.tags[TRIAL], seed=int(run.tags[SEED]), run=run.id, status=run.status) for run in found
     ]

@@ -1,7 +1,7 @@
 """The curve as the lecture draws it: title, axis labels and grid; what is not finite is a marked gap."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from app.errors import Conflict
 from app.storage.curves import Series
 
 Format = Literal["png", "svg"]
@@ -20,14 +21,28 @@ UNITS = {"mse": "mse (target's units²)", "mae": "mae (target's units)", "mape":
 FAR_APART = 1000.0  # a loss that goes over so many times its median is drawn on a logarithmic axis
 
 
+Along = Literal["step", "epoch", "second"]
+
+
 class Axis(NamedTuple):
     """What a curve goes along, and how many steps one of it has."""
 
-    name: str
-    steps: int
+    name: Along
+    steps: float
 
 
 STEPS = Axis("step", 1)
+
+
+def axis_of(progress: Mapping[str, Any], along: Along) -> Axis:
+    """For a run that has come so far. A second is one of its training at its mean pace. Raises Conflict."""
+    if along == "step":
+        return STEPS
+    seconds = progress.get("seconds")
+    steps = progress.get("steps_per_epoch") if along == "epoch" else seconds and progress["step"] / seconds
+    if not steps:
+        raise Conflict(f"how many steps one {along} has is known once the run has begun; take axis=step")
+    return Axis(along, steps)
 
 
 def draw(series: dict[str, Series], title: str, format: Format, along: Axis = STEPS) -> bytes:
@@ -67,27 +82,27 @@ def draw(series: dict[str, Series], title: str, format: Format, along: Axis = ST
     return drawn(figure, format)
 
 
-def draw_together(series: dict[str, Series], title: str, format: Format) -> bytes:
-    """The same series of several runs, by what to call them: what is noisy as a thin line, its running mean over it;
-    what is not finite as a gap in its colour."""
+def draw_together(series: dict[str, tuple[Series, Axis]], title: str, format: Format) -> bytes:
+    """The same series of several runs, by what to call them, each along its own steps, epochs or seconds: what is noisy
+    as a thin line, its running mean over it; what is not finite as a gap in its colour."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    axes.set(xlabel="step", ylabel=metric_of(title))
+    axes.set(xlabel=next((along.name for _, along in series.values()), "step"), ylabel=metric_of(title))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     figure.suptitle(title)
-    for number, (name, points) in enumerate(series.items()):
+    for number, (name, (points, along)) in enumerate(series.items()):
         finite = points[np.isfinite(points.values)]
         color, window = f"C{number}", max(1, len(finite.steps) // 50)
         if window > 1:
-            axes.plot(finite.steps, finite.values, color=color, linewidth=0.5, alpha=0.3)
+            axes.plot(finite.steps / along.steps, finite.values, color=color, linewidth=0.5, alpha=0.3)
         smooth = (
             np.convolve(finite.values, np.full(window, 1 / window), "valid") if len(finite.steps) else finite.values
         )
-        axes.plot(finite.steps[window - 1 :], smooth, color=color, linewidth=1.5, label=name)
+        axes.plot(finite.steps[window - 1 :] / along.steps, smooth, color=color, linewidth=1.5, label=name)
         for first, last in _gaps(points.steps, np.isfinite(points.values)):
-            axes.axvspan(first, last, color=color, alpha=0.15, linewidth=0)
-            axes.axvline(first, color=color, alpha=0.6, linewidth=1, linestyle=":")
+            axes.axvspan(first / along.steps, last / along.steps, color=color, alpha=0.15, linewidth=0)
+            axes.axvline(first / along.steps, color=color, alpha=0.6, linewidth=1, linestyle=":")
     if series:
         figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     return drawn(figure, format)

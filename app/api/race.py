@@ -15,7 +15,7 @@ from app.api.problems import binary, problems
 from app.api.requests import OWN_TAGS, RunRequest
 from app.api.runs import Key, create_together, described_all, digest_of
 from app.api.strict import Strict
-from app.api.together import OneSeries, curves_of, id_made_by, tied
+from app.api.together import OneAxis, OneSeries, curves_of, id_made_by, tied
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.errors import InvalidChoice
 from app.storage import keys
@@ -88,11 +88,13 @@ def get_race(id: str, database: DatabaseDep) -> RaceAnswer:
 
 
 @router.get("/{id}/curve.{format}", summary="Their curves in one picture", response_class=Response,
-            responses=binary("image/png", "image/svg+xml") | problems(NotFound))  # fmt: skip
-def race_curve(id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss") -> Response:
+            responses=binary("image/png", "image/svg+xml") | problems(NotFound, Conflict))  # fmt: skip
+def race_curve(
+    id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
+) -> Response:
     with database.read() as db:
-        found = {label(run): run.id for run in _runs(db, id)}
-    return curves_of(database, found, series, format)
+        found = {label(run): run for run in _runs(db, id)}
+    return curves_of(database, found, series, axis, format)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query, Response
 from sqlalchemy.orm import Session
 
-from app.api.plots import MEDIA_TYPES, Format, draw_together
+from app.api.plots import MEDIA_TYPES, Along, Format, axis_of, draw_together
 from app.errors import Invalid
 from app.storage import curves, keys, runs
 from app.storage.database import Database, database_now
@@ -16,6 +16,8 @@ POINTS = 2000  # of each curve, as many as a picture shows
 OneSeries = Annotated[
     str, Query(pattern=r"^(train|validation)\.[a-z_]+$", description="train.loss: of each step, with a running mean")
 ]
+
+OneAxis = Annotated[Along, Query(description="what the curves go along; seconds are those of each run's training")]
 
 
 def tied(db: Session, tag: str, id: str, most: int) -> list[Run]:
@@ -33,7 +35,10 @@ def id_made_by(db: Session, key: str | None, digest: str, tag: str) -> str | Non
     return str(first.tags[tag])
 
 
-def curves_of(database: Database, ids: Mapping[str, str], series: str, format: Format) -> Response:
-    """One series of each run in one picture; the ids of the runs by what to call them."""
-    drawn = {name: curves.thinned(database, run, series, POINTS) for name, run in ids.items()}
+def curves_of(database: Database, wanted: Mapping[str, Run], series: str, axis: Along, format: Format) -> Response:
+    """One series of each run in one picture; the runs by what to call them. Raises Conflict."""
+    drawn = {
+        name: (curves.thinned(database, run.id, series, POINTS), axis_of(run.progress, axis))
+        for name, run in wanted.items()
+    }
     return Response(draw_together(drawn, series, format), media_type=MEDIA_TYPES[format])

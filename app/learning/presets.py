@@ -19,25 +19,26 @@ class Preset:
     request: Mapping[str, Any] = field(default_factory=dict)
 
 
-def linear(units: int) -> dict[str, Any]:
-    return {"type": "linear", "units": units}
+def linear(units: int, **fields: Any) -> dict[str, Any]:
+    return {"type": "linear", "units": units} | fields
 
 
 def conv(channels: int, kernel_size: int = 3, **fields: Any) -> dict[str, Any]:
     return {"type": "conv2d", "channels": channels, "kernel_size": kernel_size} | fields
 
 
-def vgg_stage(channels: int, convolutions: int, *between: dict[str, Any]) -> list[dict[str, Any]]:
+def vgg_stage(channels: int, convolutions: int, *between: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
     """So many convolutions of one width with ReLU, then a picture of half the size (the lecture's drawing of VGG).
 
-    `between` stands between each convolution and its ReLU.
+    `between` stands between each convolution and its ReLU; the convolutions have these `fields`.
     """
-    return [{"type": "block", "repeat": convolutions, "layers": [conv(channels), *between, RELU]}, POOL]
+    return [{"type": "block", "repeat": convolutions, "layers": [conv(channels, **fields), *between, RELU]}, POOL]
 
 
 RELU, POOL, FLATTEN, SOFTMAX, BATCH_NORM = (
     {"type": kind} for kind in ("relu", "max_pool2d", "flatten", "softmax", "batch_norm")
 )
+HE = {"init": "he"}  # so deep, and with no batch norm, PyTorch's own initial weights would be too small
 LECTURE = {
     "loss": "cross_entropy",
     "optimizer": {"name": "sgd", "lr": 0.1},
@@ -100,13 +101,13 @@ PRESETS: dict[str, Preset] = {
             (3, 224, 224),
             1000,
             [
-                *vgg_stage(64, 2),
-                *vgg_stage(128, 2),
-                *vgg_stage(256, 3),
-                *vgg_stage(512, 3),
-                *vgg_stage(512, 3),
+                *vgg_stage(64, 2, **HE),
+                *vgg_stage(128, 2, **HE),
+                *vgg_stage(256, 3, **HE),
+                *vgg_stage(512, 3, **HE),
+                *vgg_stage(512, 3, **HE),
                 FLATTEN,
-                {"type": "block", "repeat": 2, "layers": [linear(4096), RELU, {"type": "dropout", "p": 0.5}]},
+                {"type": "block", "repeat": 2, "layers": [linear(4096, **HE), RELU, {"type": "dropout", "p": 0.5}]},
             ],
         ),
         Preset(

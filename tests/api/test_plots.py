@@ -3,8 +3,10 @@
 import re
 
 import numpy as np
+import pytest
 
-from app.api.plots import TITLE, Axis, draw, draw_together
+from app.api.plots import STEPS, TITLE, Axis, axis_of, draw, draw_together
+from app.errors import Conflict
 from app.storage.curves import Series
 
 
@@ -44,9 +46,22 @@ def test_a_curve_goes_along_epochs_too() -> None:
     assert "epoch" in by_epoch and "4" in by_epoch and "40" not in by_epoch
 
 
+def test_a_second_has_as_many_steps_as_the_run_made_in_one_and_none_before_it_began() -> None:
+    assert axis_of({"step": 600, "seconds": 1.5, "steps_per_epoch": 10}, "second") == Axis("second", 400)
+    for progress in ({}, {"step": 0, "seconds": 0.0}):
+        with pytest.raises(Conflict, match="axis=step"):
+            axis_of(progress, "second")
+
+
+def test_runs_of_different_speed_are_drawn_together_by_second() -> None:
+    runs = {"slow": (some(*range(100)), Axis("second", 10)), "quick": (some(*range(100)), Axis("second", 100))}
+    found = re.findall(r"<!-- (.+?) -->", draw_together(runs, "train.loss", "svg").decode())
+    assert "second" in found and "10" in found and "100" not in found[: found.index("second")]
+
+
 def test_together_too_what_is_not_finite_is_marked() -> None:
     whole, broken = some(*range(9, 0, -1)), some(9, 8, np.nan, np.inf, 5, 4, 3, 2, 1)
-    pictures = [draw_together({"a run": series}, "train.loss", "svg").decode() for series in (whole, broken)]
+    pictures = [draw_together({"a run": (series, STEPS)}, "train.loss", "svg").decode() for series in (whole, broken)]
     marked = [picture.count("opacity: 0.15") for picture in pictures]
     assert marked == [0, 1]
 

@@ -19,6 +19,7 @@ LARGEST = 3.4e38  # of float32
 SQUARES = 3  # so many one after another raise to the 8th power
 SIGMOIDS = 3  # the first layer's gradient is a hundredth of the last's, with PyTorch's weights
 TANHS = 10  # a tenth
+RELUS = 10  # a hundredth: digits learn badly with Adam then, and with SGD already at six not at all
 PLAIN = 20  # layers that learn; He et al. 2016 see deeper plain networks do worse on their own training data
 GAIN = 10.0  # by which numbers grow or shrink in each layer
 
@@ -68,7 +69,7 @@ def sigmoids_in_depth(chain: Chain) -> Iterator[Warning]:
 
 def tanhs_in_depth(chain: Chain) -> Iterator[Warning]:
     """tanh saturates too, later; weights of the right size keep it from that."""
-    if any(getattr(place.layer, "init", "default") != "default" for _, place in chain):
+    if not _initialised_by_default(chain):
         return
     for pointers in _in_depth(chain, "tanh"):
         if len(pointers) >= TANHS:
@@ -79,6 +80,26 @@ def tanhs_in_depth(chain: Chain) -> Iterator[Warning]:
                 "gradient, and the first layers hardly learn",
                 'take "init": "xavier", or {"type": "relu"}',
             )
+
+
+def relus_in_depth(chain: Chain) -> Iterator[Warning]:
+    """PyTorch's initial weights have a variance of 1/(3·inputs), where ReLU needs 2/inputs to keep numbers their size
+    (He et al. 2015, https://arxiv.org/abs/1502.01852): each layer leaves about 1/√6 of it, on the way back too."""
+    if not _initialised_by_default(chain):
+        return
+    for pointers in _in_depth(chain, "relu"):
+        if len(pointers) >= RELUS:
+            yield Warning(
+                "shrinking_depth",
+                pointers[RELUS - 1],
+                f"{len(pointers)} ReLUs in depth over PyTorch's initial weights: each leaves about 0.4 of the size of "
+                "what goes through it and of its gradient, and the first layers hardly learn",
+                'take "init": "he", or put {"type": "batch_norm"} before each ReLU',
+            )
+
+
+def _initialised_by_default(chain: Chain) -> bool:
+    return all(getattr(place.layer, "init", "default") == "default" for _, place in _hidden(chain))
 
 
 def _in_depth(chain: Chain, kind: str) -> Iterator[list[str]]:
@@ -258,7 +279,7 @@ def beyond_a_run(chain: Chain) -> Iterator[Warning]:
 
 
 OF_CHAINS = (
-    linear_stack, sigmoids_in_depth, tanhs_in_depth, overflow, chosen_with_care, in_a_row, softmax_within, symmetric,
-    weights_of_no_size, dropout, skipped_pixels, pooled_twice,
+    linear_stack, sigmoids_in_depth, tanhs_in_depth, relus_in_depth, overflow, chosen_with_care, in_a_row,
+    softmax_within, symmetric, weights_of_no_size, dropout, skipped_pixels, pooled_twice,
 )  # fmt: skip
 OF_NETWORKS = (no_nonlinearity, plain_depth, beyond_a_run)

@@ -54,6 +54,10 @@ WRONG: dict[str, tuple[list[Layer], list[tuple[str, str]]]] = {
     "three sigmoids": ([WIDE, Sigmoid()] * 3, [("saturating_depth", f"{ON}/5")]),
     "sigmoids in a block": ([Block((WIDE, Sigmoid()), 4)], [("saturating_depth", f"{ON}/0/layers/1")]),
     "ten times tanh": ([WIDE, Tanh()] * 10, [("saturating_depth", f"{ON}/19")]),
+    "ten times relu": ([WIDE, ReLU()] * 10, [("shrinking_depth", f"{ON}/19")]),
+    "relus around batch norm": (
+        [*[WIDE, ReLU()] * 9, BatchNorm(), *[WIDE, ReLU()] * 10], [("shrinking_depth", f"{ON}/38")]
+    ),
     "squares": (
         [WIDE, SquareActivation()] * 3,
         [("activation_overflows", f"{ON}/5"), *(("square_with_care", f"{ON}/{index}") for index in (1, 3, 5))],
@@ -69,7 +73,7 @@ WRONG: dict[str, tuple[list[Layer], list[tuple[str, str]]]] = {
     ),
     "long strides": ([Conv2d(4, 3, stride=5), ReLU()], [("window_skips_pixels", f"{ON}/0/stride")]),
     "pooled twice": ([Conv2d(4), ReLU(), MaxPool2d(), MaxPool2d()], [("pooled_twice", f"{ON}/3")]),
-    "deep and plain": ([WIDE, ReLU()] * 21, [("deep_without_shortcuts", f"{ON}/40")]),
+    "deep and plain": ([Linear(16, init="he"), ReLU()] * 21, [("deep_without_shortcuts", f"{ON}/40")]),
 }  # fmt: skip
 
 

@@ -30,9 +30,9 @@ def see_linear_collapse(_: int, runs: Mapping[str, Facts]) -> Seen:
     one = as_one_layer(parts, (2,))
     with torch.no_grad():
         apart = float((nn.Sequential(*parts).double()(x) - (x @ one.weight + one.bias)).abs().max())
-    single, stack, bent = (runs[name].score("test") for name in ("one linear", "three linear", "with ReLU"))
+    single, stack, bent = (runs[name].score("test") for name in ("one linear", "five linear", "with ReLU"))
     return Seen(
-        {"one": single, "three": stack, "relu": bent, "apart": apart},
+        {"one": single, "five": stack, "relu": bent, "apart": apart},
         shown=apart < 1e-6 and abs(stack - single) < 0.02 and bent > max(single, stack) + 0.01,
         details={"weight": one.weight.tolist(), "bias": one.bias.tolist()},
     )
@@ -45,13 +45,13 @@ LINEAR_COLLAPSE = Experiment(
     lines="L63–97",
     claim="However many linear layers there are, the network is no more than one of them.",
     right="So it is: the one layer is W = W₁W₂ and b = b₁W₂ + b₂. A nonlinearity between them makes the difference.",
-    sentence="On test letters one linear layer is right for {one}, three for {three}, and three with ReLU between them"
-    " for {relu}. The outputs of a 2-3-2 network and of its one layer differ by {apart} at most.",
+    sentence="On test letters one linear layer is right for {one}, five for {five}, and five with ReLU between them for"
+    " {relu}. The outputs of a 2-3-2 network and of its one layer differ by {apart} at most.",
     observe=see_linear_collapse,
     trials={
         "one linear": Trial(LETTERS | network()),
-        "three linear": Trial(LETTERS | network(hidden(256, None, 2))),
-        "with ReLU": Trial(LETTERS | network(hidden(256, "relu", 2))),
+        "five linear": Trial(LETTERS | network(hidden(128, None, 4))),
+        "with ReLU": Trial(LETTERS | network(hidden(128, "relu", 4))),
     },
 )
 
