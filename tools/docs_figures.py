@@ -14,6 +14,10 @@ import torch
 
 from app.api import contours, diagrams, plots
 from app.api.architectures import InspectRequest
+from app.datasets.builtin import BUILTIN
+from app.datasets.duplicates import duplicates
+from app.datasets.preview import means_png
+from app.datasets.split import Wanted, split
 from app.learning.insight.diagnosis import diagnose
 from app.learning.insight.diagnosis.facts import Curve, Facts
 from app.learning.insight.experiments import EXPERIMENTS
@@ -76,7 +80,8 @@ def draw_curves(name: str, runs: Mapping[str, Facts]) -> None:
         last = max(facts.loss.steps[-1] for facts in runs.values())
         least = floor(Softmax(), CrossEntropy(), 10)
         drawn[f"floor {least:.3f}"] = Series(np.arange(1, last + 1), np.full(last, least))
-    (DOCS / "lecture" / f"{name}.png").write_bytes(plots.draw_together(drawn, CURVES[name], "png"))
+    alike = {trial: (series, plots.STEPS) for trial, series in drawn.items()}
+    (DOCS / "lecture" / f"{name}.png").write_bytes(plots.draw_together(alike, CURVES[name], "png"))
 
 
 def draw_walks() -> None:
@@ -139,9 +144,25 @@ def draw_vgg() -> None:
     (DOCS / "vgg16.svg").write_bytes(bytes(picture.body))
 
 
+def draw_means() -> None:
+    letters = BUILTIN["notmnist"].load()
+    (DOCS / "means.png").write_bytes(means_png(letters, np.arange(len(letters.targets))))
+
+
+def write_twins() -> None:
+    """How many test letters the training part has already."""
+    letters = BUILTIN["notmnist"].load()
+    found = len(duplicates(letters, split(letters, Wanted())).twins)
+    page = DOCS / "datasets.md"
+    text = page.read_text()
+    page.write_text(re.sub(r"\d+( of the 2,000 test letters)", rf"{found}\1", text))
+
+
 def main() -> None:
     torch.set_num_threads(1)
     draw_vgg()
+    draw_means()
+    write_twins()
     with lab() as found:
         draw_curve(found)
         write_diagnosis(found)

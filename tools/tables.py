@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
+from app.learning.augmentation import Augmentation
 from app.learning.insight.diagnosis import RULES
 from app.learning.insight.surfaces import SURFACES
 from app.learning.layers import LAYERS, activations
@@ -92,7 +93,16 @@ def findings() -> str:
     return "".join(row(f"`{rule.code}`", rule.severity, rule.means, rule.remedy) for rule in RULES)
 
 
+def changes() -> str:
+    """A row a field of `augment`: how much it may be, and what it does."""
+    return "".join(
+        row(f"`{item.name}`", json.dumps(item.metadata["bounds"]["le"]), item.metadata["doc"])
+        for item in fields(Augmentation)
+    )
+
+
 PAGES: dict[str, Iterable[str]] = {
+    "augmentation.md": (changes(),),
     "architectures.md": (layers(), slopes(), judged_activations(), presets()),
     "diagnosis.md": (findings(),),
     "losses-and-stopping.md": (losses(), judged(LOSSES)),

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, create_model, model_validator
 
 from app.api.strict import Strict
+from app.learning.augmentation import Augmentation
 from app.learning.insight.surfaces import SURFACES
 from app.learning.layers import LAYERS, Layer
 from app.learning.losses import LOSSES
@@ -129,3 +130,4 @@ SurfaceRequest: Any = _or_name(
     _one_of({name: _model(entry, "name") for name, entry in SURFACES.items()}, "name"), SURFACES
 )
 StopRequest: Any = _model(Stop)
+AugmentationRequest: Any = _model(Augmentation)

@@ -1,12 +1,12 @@
 """Examples on their way into the network: gathered by index, prepared, on the device."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from app.learning.memory import free_memory
 from app.learning.preprocessing import Affine
 
 Part = Literal["train", "validation", "test"]
@@ -70,11 +70,3 @@ class Batches:
         if batch.targets.is_floating_point():
             data.prepare_targets.apply(batch.targets, out=batch.targets)
         return batch
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that are free on the device."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))

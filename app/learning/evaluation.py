@@ -1,6 +1,5 @@
 """How well a network does: a few numbers for each part while it learns, the whole picture at the end."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,9 +9,9 @@ from torch import Tensor, nn
 from app.learning.data import Data, Part
 from app.learning.losses import Loss
 from app.learning.meaning import Meaning
+from app.learning.preprocessing import at_once
 
 Metrics = dict[str, float]
-EXAMPLES_AT_ONCE = 4096
 MAPE_CLAMP = 1e-8
 TOP_K = (3, 5)
 CALIBRATION_BINS = 15
@@ -23,17 +22,28 @@ METRICS: dict[str, tuple[str, ...]] = {  # of each part, by task
 
 
 @torch.no_grad()
-def outputs(model: nn.Module, data: Data, part: Part, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """The network's outputs (n, outputs) and the prepared targets (n,) over a part, in eval mode, a slice at a time."""
+def outputs(model: nn.Module, data: Data, part: Part, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The network's outputs (n, outputs) and the prepared targets (n,) over a part, in eval mode.
+
+    Some at a time, into one piece of memory: many small ones between the large would keep those from being used again.
+    """
     model.eval()
-    for indices in torch.split(data.parts[part], EXAMPLES_AT_ONCE):
-        inputs, targets = data.batch(indices, device)
-        yield model(inputs), targets
+    indices = data.parts[part]
+    found: Tensor | None = None
+    start = 0
+    for some in torch.split(indices, at_once(data.inputs)):
+        output: Tensor = model(data.batch(some, device)[0])
+        if found is None:
+            found = output.new_empty((len(indices), *output.shape[1:]))
+        found[start : start + len(some)] = output
+        start += len(some)
+    assert found is not None
+    return found, data.targets_at(indices).to(device)
 
 
 def measure(model: nn.Module, data: Data, part: Part, loss: Loss, meaning: Meaning, device: torch.device) -> Metrics:
     """The part's loss, with accuracy (classification) or mse, mae, r2 and mape in the target's own units."""
-    predicted, targets = (torch.cat(column) for column in zip(*outputs(model, data, part, device), strict=True))
+    predicted, targets = outputs(model, data, part, device)
     found = {"loss": float(loss.function(predicted, targets))}
     if loss.task == "classification":
         found["accuracy"] = float((meaning.labels(predicted) == targets).double().mean())
@@ -72,7 +82,7 @@ def evaluate(
     model: nn.Module, data: Data, part: Part, meaning: Meaning, classes: list[str], device: torch.device
 ) -> dict[str, Any]:
     """The evaluation of a part as plain JSON: that of its task, with the part's name and its number of examples."""
-    predicted, targets = (torch.cat(column).cpu() for column in zip(*outputs(model, data, part, device), strict=True))
+    predicted, targets = (tensor.cpu() for tensor in outputs(model, data, part, device))
     about = {"part": part, "examples": len(targets)}
     if meaning.kind == "values":
         guess, y = (data.prepare_targets.invert(values) for values in (predicted.squeeze(1), targets))

@@ -38,6 +38,8 @@ class Trained:
     border: float | None  # how bright the training pictures are around what they show, 0–255; None for tables
     step: int
     meaning: Meaning
+    resize: str = "fit"  # how pictures of another size were brought to the input's: fit, fill or stretch
+    background: str = "white"  # what lay under transparent pictures and in their margins: white or black
 
     @cached_property
     def multiply_adds(self) -> int:
@@ -101,6 +103,8 @@ def _about(trained: Trained) -> dict[str, Any]:
         "step": trained.step,
         "outputs": trained.meaning.kind,
         "threshold": trained.meaning.threshold,
+        "resize": trained.resize,
+        "background": trained.background,
     }
 
 
@@ -124,6 +128,7 @@ def from_safetensors(data: bytes) -> Trained:
         metadata.get("border"),  # files of before it was kept do not say
         metadata["step"],
         _meaning(metadata),
+        *(metadata[name] for name in ("resize", "background") if name in metadata),
     )
 
 

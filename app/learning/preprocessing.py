@@ -12,19 +12,25 @@ from torch import Tensor
 Normalise = Literal["unit", "standard", "none"]
 Scale = Literal["standard", "none"]
 
-AT_ONCE = 4096
+EXAMPLES_AT_ONCE, NUMBERS_AT_ONCE = 4096, 2**22
 CONSTANT = 1e-9  # a spread below so much of the mean is rounding: float32 cannot hold it
 
 
 @dataclass(frozen=True)
 class Affine:
-    """x ↦ (x − shift) / scale; one number for pictures, one a column for tables."""
+    """x ↦ (x − shift) / scale; one number for pictures, one a column for tables.
+
+    `fill`, where anything is missing, is what NaN counts as in each column.
+    """
 
     shift: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
+    fill: tuple[float, ...] = ()
 
     def apply(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         """x as float32, shifted and scaled; (N, …) in and out. `out` is where to."""
+        if self.fill:
+            x = torch.where(x.isnan(), x.new_tensor(self.fill), x)
         if self.shift == (0.0,):  # uint8 / float is float32, in one pass
             if self.scale != (1.0,):
                 return torch.div(x, self.scale[0], out=out)
@@ -41,12 +47,17 @@ class Affine:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Affine":
-        return cls(tuple(stored["shift"]), tuple(stored["scale"]))
+        return cls(tuple(stored["shift"]), tuple(stored["scale"]), tuple(stored.get("fill", ())))
+
+
+def at_once(values: Tensor) -> int:
+    """How many of the examples (N, …) are worked on together: they may be more than the memory holds."""
+    return max(1, min(EXAMPLES_AT_ONCE, NUMBERS_AT_ONCE // max(1, prod(values.shape[1:]))))
 
 
 def slices(values: Tensor, indices: Tensor) -> Iterator[Tensor]:
-    """The examples at `indices`, some at a time: they may be more than the memory holds."""
-    for some in torch.split(indices, AT_ONCE):
+    """The examples at `indices`, some at a time."""
+    for some in torch.split(indices, at_once(values)):
         yield values.index_select(0, some)
 
 
@@ -68,17 +79,23 @@ def fit_pictures(kind: Normalise, inputs: Tensor, train: Tensor) -> Affine:
 def fit_columns(kind: Scale, values: Tensor, train: Tensor) -> Affine:
     """`standard` gives each column mean 0 and spread 1 over the training part; values (N, D), or (N,) for a target.
 
-    A constant column keeps its scale, since dividing by a spread of zero would give NaN.
+    What is missing (NaN) counts as the mean of its column, and in neither mean nor spread. A constant column keeps its
+    scale, since dividing by a spread of zero would give NaN; one of which nothing is known has mean 0.
     """
-    if kind == "none":
-        return Affine()
     columns = values.reshape(len(values), -1)
+    is_missing = any(bool(some.isnan().any()) for some in torch.split(columns, at_once(columns)))
+    if kind == "none" and not is_missing:
+        return Affine()
     zero = torch.zeros(columns.shape[1], dtype=torch.float64)
-    mean = sum((some.double().sum(0) for some in slices(columns, train)), zero) / len(train)
-    squares = sum(((some.double() - mean).square().sum(0) for some in slices(columns, train)), zero)
-    spread = (squares / len(train)).sqrt()
+    known = sum(((~some.isnan()).sum(0) for some in slices(columns, train)), zero).clamp(min=1)
+    mean = sum((some.double().nansum(0) for some in slices(columns, train)), zero) / known
+    fill = tuple(mean.tolist()) if is_missing else ()
+    if kind == "none":
+        return Affine(fill=fill)
+    squares = sum(((some.double() - mean).square().nansum(0) for some in slices(columns, train)), zero)
+    spread = (squares / known).sqrt()
     spread[spread <= CONSTANT * mean.abs()] = 1.0
-    return Affine(tuple(mean.tolist()), tuple(spread.tolist()))
+    return Affine(tuple(mean.tolist()), tuple(spread.tolist()), fill)
 
 
 def fit_border(pictures: Tensor, train: Tensor) -> float:

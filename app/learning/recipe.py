@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.learning.augmentation import augmentation_from_json
 from app.learning.export import layers_from_json
 from app.learning.layers import Shape
 from app.learning.losses import loss_from_json
@@ -25,4 +26,5 @@ def recipe_from_json(request: dict[str, Any], input_shape: Shape) -> Recipe:
         schedule=schedule_from_json(request.get("schedule", {"name": "constant"})),
         clip_norm=request.get("clip_norm"),
         accumulate=request.get("accumulate", 1),
+        augment=augmentation_from_json(request.get("augment")),
     )

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from app.learning import descent
 from app.learning.architecture import build, parameter_groups
+from app.learning.augmentation import Augmentation
 from app.learning.chain import Chain
 from app.learning.data import Batches, Data, Part
 from app.learning.descent import Descent, Stored
@@ -46,6 +47,7 @@ class Recipe:
     clip_norm: float | None = None  # the gradient is shortened to this L2 norm over all parameters
     accumulate: int = 1  # batches of which the gradients make one step
     precision: Precision = "fp32"
+    augment: Augmentation | None = None  # of pictures
 
     @property
     def examples_per_step(self) -> int | None:
@@ -99,6 +101,8 @@ class Training:
         self.learning_rates = [group["lr"] * group["lr_factor"] for group in self.optimizer.param_groups]
         self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU, so that every device sees one order
         self.epoch_started_at = self.order.get_state()
+        # Of another seed than the first weights: noise would be made of the very numbers that they are made of.
+        self.draws = torch.Generator().manual_seed(recipe.seed + 1)
         self.step, self.epoch, self.position = 0, 0, 0
         self.clock, self.seconds = clock, 0.0  # of training, all attempts together
         train_targets = data.targets_at(data.parts["train"])
@@ -176,8 +180,11 @@ class Training:
     def _gradient(self, indices: Tensor) -> Tensor:
         """The loss of one batch; its gradient lies in the parameters' `grad`."""
         if self.chain is not None:
-            return self.chain.learn(self.batches.of(indices))
+            batch = self.batches.of(indices)
+            self._augment(batch.inputs)
+            return self.chain.learn(batch)
         inputs, targets = self.data.batch(indices, self.device)
+        self._augment(inputs)
         self.model.train()
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
@@ -185,6 +192,11 @@ class Training:
         loss = self.recipe.loss.function(outputs.float(), targets)
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
+
+    def _augment(self, inputs: Tensor) -> None:
+        """Change a batch's prepared inputs where they lie, if the recipe says so."""
+        if self.recipe.augment is not None:
+            inputs.copy_(self.recipe.augment.apply(inputs, self.data.prepare_inputs, self.draws))
 
     def _accumulated_gradient(self, indices: Tensor) -> Tensor:
         """As `_gradient`, a batch at a time: the mean over all examples is the sum of the batches' means, each by its
@@ -227,6 +239,8 @@ class Training:
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items() if value is not None}
         tensors["random.order"] = self.epoch_started_at
         tensors["random.torch"] = torch.get_rng_state()
+        if self.recipe.augment is not None:
+            tensors["random.augment"] = self.draws.get_state()
         if self.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
         for criterion in self.criteria:
@@ -254,6 +268,8 @@ class Training:
         self.epoch_started_at = tensors["random.order"]
         self.order.set_state(self.epoch_started_at)
         torch.set_rng_state(tensors["random.torch"])
+        if self.recipe.augment is not None:
+            self.draws.set_state(tensors["random.augment"])
         if self.device.type == "cuda" and "random.cuda" in tensors:  # a checkpoint of a CPU has none
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
         self.step, self.epoch, self.position = (position[key] for key in ("step", "epoch", "position"))

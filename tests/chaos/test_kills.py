@@ -61,6 +61,7 @@ def until_step(client: TestClient, run: str, step: int) -> None:
         time.sleep(0.02)
 
 
+AUGMENTED = REQUEST | {"augment": {"shift": 0.1, "rotate": 10, "noise": 0.05, "erase": 0.1}}  # draws in each step
 RUNS = int(os.environ.get("CHAOS_RUNS", "10"))  # on each database; `make chaos` asks for 100
 SEEDS = [seed if seed < 3 else pytest.param(seed, marks=pytest.mark.long) for seed in range(RUNS)]
 
@@ -68,10 +69,11 @@ SEEDS = [seed if seed < 3 else pytest.param(seed, marks=pytest.mark.long) for se
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_killed_child_or_worker_loses_no_step(client: TestClient, workers: Workers, seed: int) -> None:
     chance = random.Random(seed)
-    undisturbed = client.post("/runs", json=REQUEST).json()["id"]
+    request = AUGMENTED if seed % 2 else REQUEST
+    undisturbed = client.post("/runs", json=request).json()["id"]
     worker = workers.start()
     assert ended(client, undisturbed)["status"] == "succeeded"
-    run = client.post("/runs", json=REQUEST).json()["id"]
+    run = client.post("/runs", json=request).json()["id"]
     kills = 0
     for step in sorted(chance.sample(range(1, 2000), chance.randint(1, 5))):
         until_step(client, run, step)

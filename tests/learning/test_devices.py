@@ -6,9 +6,11 @@ import torch
 from app.learning import data
 from app.learning.optimizers import Adam
 from app.learning.training import Training
+from tests.learning.test_augmentation import training as augmenting
 from tests.learning.test_training import training
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 def losses(found: Training) -> list[float]:
@@ -20,22 +22,46 @@ def test_data_that_does_not_fit_is_streamed_and_learnt_alike(monkeypatch: pytest
     wanted = losses(fitting)
     monkeypatch.setattr(data, "free_memory", lambda _: 100)  # bytes: nothing fits
     streamed = training(Adam(), max_epochs=3)
-    assert streamed.data.on(torch.device("cpu")) is streamed.data  # it stays where it lies: in its memory map
+    assert streamed.data.on(CPU) is streamed.data  # it stays where it lies: in its memory map
     assert losses(streamed) == wanted
 
 
 @GPU
 def test_a_gpu_learns_what_the_cpu_learns() -> None:
     cpu = training(Adam(), max_epochs=3)
-    gpu = Training(cpu.recipe, training(Adam(), max_epochs=3).data, torch.device("cuda"))
+    gpu = Training(cpu.recipe, training(Adam(), max_epochs=3).data, CUDA)
     assert next(gpu.model.parameters()).is_cuda and gpu.data.inputs.is_cuda
     assert losses(gpu) == pytest.approx(losses(cpu), rel=1e-4)
+
+
+@GPU
+def test_a_gpu_sees_the_changed_pictures_that_the_cpu_sees_and_learns_the_same_of_them() -> None:
+    seen = []
+    for device in (CPU, CUDA):
+        run = augmenting(device=device)
+        inputs, _ = run.data.batch(run.data.parts["train"], device)
+        run._augment(inputs)
+        assert inputs.device.type == device.type
+        seen.append(inputs.cpu())
+    torch.testing.assert_close(seen[0], seen[1], rtol=0, atol=1e-3)
+    assert losses(augmenting(device=CUDA)) == pytest.approx(losses(augmenting()), rel=1e-3)
+
+
+@GPU
+def test_a_training_on_a_gpu_goes_on_with_the_draws_that_it_had() -> None:
+    expected = losses(augmenting(device=CUDA))
+    stopped, restored = augmenting(device=CUDA), augmenting(device=CUDA)
+    for step in stopped.steps():
+        if step.number == 4:
+            break
+    restored.restore(stopped.checkpoint())
+    assert losses(restored) == pytest.approx(expected[4:], rel=1e-4)
 
 
 @GPU
 def test_data_too_large_for_the_gpu_is_streamed_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "free_memory", lambda _: 100)
     small = training(Adam(), max_epochs=3)
-    streamed = Training(small.recipe, small.data, torch.device("cuda"))
+    streamed = Training(small.recipe, small.data, CUDA)
     assert not streamed.data.inputs.is_cuda
     assert losses(streamed) == pytest.approx(losses(small), rel=1e-4)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
+from math import prod, sqrt
 
 import torch
 from torch import Tensor, nn
@@ -169,7 +169,8 @@ def _layer(
 def numbers(tensor: Tensor, unsaturated: tuple[float, float] | None = None) -> Numbers:
     """Of a tensor of any shape; `unsaturated` are the bounds beyond which a number of it is saturated."""
     y = tensor.detach()
-    std, mean = torch.std_mean(y, correction=0)
+    mean = y.mean()
+    std = torch.linalg.vector_norm(y - mean) / sqrt(y.numel())  # several times as quick as torch.std
     beyond = None if unsaturated is None else (y < unsaturated[0]) | (y > unsaturated[1])
     return Numbers(
         mean=mean.item(),

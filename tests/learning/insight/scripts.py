@@ -19,6 +19,7 @@ from app.api.requests import RunRequest
 from app.api.resolution import resolve
 from app.datasets.arrays import Arrays
 from app.learning.insight.script import Wanted, script
+from app.storage.datasets import built_in
 from app.storage.files import LocalFiles
 from app.storage.tables import Dataset
 from worker.preparation import prepare
@@ -65,10 +66,11 @@ class Pair:
 def side_by_side(examples: Examples, request: dict[str, Any], *, play: bool = True, **known: Any) -> Pair:
     """Train the request as a worker does, write its script (`known` over what was seen), and run that too."""
     files, arrays = LocalFiles(examples.folder), examples.arrays(request["dataset"])
-    dataset = Dataset(id=request["dataset"], name=request["dataset"], status="ready", about=arrays.about())
+    name = request["dataset"]
+    dataset = Dataset(id=name, name=name, status="ready", about=arrays.about(), folder=f"datasets/{name}")
     resolved, _ = resolve(RunRequest.model_validate(request), dataset, files)
     with no_denormals():
-        training, _ = prepare(resolved, files, CPU)
+        training, _ = prepare(resolved, built_in(resolved["dataset"]), files, CPU)
         losses = [step.loss for step in training.steps()]
         metrics = training.measure("train", "validation", "test", model=training.served()[0])
     about: dict[str, Any] = {
@@ -78,6 +80,8 @@ def side_by_side(examples: Examples, request: dict[str, Any], *, play: bool = Tr
         "environment": {"threads": torch.get_num_threads(), "torch": torch.__version__},
         "dataset_name": request["dataset"],
         "shape": arrays.shape,
+        "missing": arrays.missing(),
+        "own_parts": tuple(arrays.own_split) if resolved["split"]["own"] else (),
         "device": "cpu",
         "stop_reason": training.stop_reason,
         "step": training.step,
@@ -90,7 +94,7 @@ def side_by_side(examples: Examples, request: dict[str, Any], *, play: bool = Tr
 
 def losses_of_nudged(resolved: dict[str, Any], files: LocalFiles) -> list[float]:
     with no_denormals(), torch.no_grad():
-        training, _ = prepare(resolved, files, CPU)
+        training, _ = prepare(resolved, built_in(resolved["dataset"]), files, CPU)
         for parameter in training.model.parameters():
             parameter.mul_(1 + 2**-22)
     with no_denormals():

@@ -38,6 +38,13 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
     rows = digits.data[:300].astype(np.float32)  # some columns are constant
     found.add("classes", Arrays(rows, digits.target[:300].astype(np.int64), tuple("0123456789")))
     found.add("two", Arrays(rows, (digits.target[:300] > 4).astype(np.int64), ("small", "large")))
+    own = np.arange(300) % 5
+    for name, parts in (("own", np.where(own == 4, 2, 0)), ("own of three", np.array([0, 0, 0, 1, 2])[own])):
+        labels = digits.target[:300].astype(np.int64)
+        found.add(name, Arrays(grey, labels, tuple("0123456789"), parts=parts.astype(np.uint8)))
+    gaps = table.data.astype(np.float32)
+    gaps[::3, 1], gaps[1::5, 4] = np.nan, np.nan
+    found.add("gaps", Arrays(gaps, table.target.astype(np.float32)))
     found.add("values", Arrays(table.data.astype(np.float32), table.target.astype(np.float32)))
     return found
 
@@ -229,6 +236,35 @@ def test_the_parts_are_the_run_s(examples: Examples, dataset: str, validation: f
 
 
 @pytest.mark.parametrize(
+    ("dataset", "split"),
+    [
+        ("grey", {"test": 60, "validation": 40}),
+        ("grey", {"test": 60, "validation": 0.1}),
+        ("grey", {"test": 0.2, "validation": 40, "stratify": False}),
+        ("grey", {"test": 0, "validation": 50}),
+        ("classes", {"folds": 4, "fold": 2, "seed": 7}),
+        ("values", {"folds": 3, "fold": 0, "validation": 0}),
+        ("values", {"folds": 3, "fold": 1, "validation": 30}),
+        ("own", {}),
+        ("own", {"validation": 0}),
+        ("own", {"validation": 50, "seed": 3}),
+        ("own", {"own": False}),
+        ("own of three", {}),
+    ],
+    ids=str,
+)
+def test_the_parts_are_the_run_s_however_it_was_split(examples: Examples, dataset: str, split: Request) -> None:
+    check(examples, {"dataset": dataset, "split": split})
+
+
+@pytest.mark.parametrize("scaling", ["standard", "none"])
+def test_what_is_missing_counts_as_in_the_run(examples: Examples, scaling: str) -> None:
+    text = check(examples, {"dataset": "gaps", "scaling": {"inputs": scaling, "target": "standard"},
+                            "optimizer": {"name": "adam", "lr": 1e-3}})  # fmt: skip
+    assert "np.isnan(x)" in text and "nanmean" in text
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"normalise": "standard"},
@@ -248,6 +284,35 @@ def test_the_parts_are_the_run_s(examples: Examples, dataset: str, validation: f
 )  # fmt: skip
 def test_a_script_has_every_option(examples: Examples, options: Request) -> None:
     check(examples, {"dataset": "grey", "model": {"layers": DENSE}} | options)
+
+
+EVERY_CHANGE = {"shift": 0.1, "rotate": 15, "scale": 0.1, "noise": 0.05, "erase": 0.2}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"augment": {name: value}} for name, value in EVERY_CHANGE.items()),
+        *({"augment": EVERY_CHANGE, "normalise": kind, "optimizer": {"name": "sgd", "lr": lr}}
+          for kind, lr in (("standard", 0.1), ("none", 1e-6))),
+        {"augment": EVERY_CHANGE, "batch_size": "full", "seed": 2**63 - 1},
+        {"augment": EVERY_CHANGE, "batch_size": 16, "accumulate": 3, "stop": {"max_steps": 9, "patience": 1}},
+        {"augment": EVERY_CHANGE, "dataset": "colours", "model": {"layers": [*CONV, {"type": "dropout"}, *DENSE]}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_script_changes_the_pictures_as_the_run_did(examples: Examples, options: Request) -> None:
+    text = check(examples, {"dataset": "grey", "model": {"layers": DENSE}} | options)
+    asked = options["augment"].keys()
+    found = {"moved": asked & {"shift", "rotate", "scale"}, "erased": asked & {"erase"}, "noisy": asked & {"noise"}}
+    assert all((f"def {name}(" in text) == bool(wanted) for name, wanted in found.items())
+
+
+def test_a_script_with_changes_in_bf16_is_as_the_run_s_within_its_own_rounding(examples: Examples) -> None:
+    pair = side_by_side(examples, {"dataset": "colours", "model": {"layers": CONV}, "precision": "bf16",
+                                   "augment": EVERY_CHANGE, "stop": {"max_epochs": 2}})  # fmt: skip
+    assert_formatted(pair.text)
+    np.testing.assert_allclose(pair.script.losses, pair.run.losses, atol=1e-2)
 
 
 def test_bf16_is_as_the_run_s_within_its_own_rounding(examples: Examples) -> None:
@@ -307,6 +372,7 @@ def mixed(count: int, seed: int) -> list[Request]:
                 "batch_size": numbers.choice([16, 32, 50, "full"]),
                 "clip_norm": numbers.choice([None, 1.0]),
                 "seed": numbers.randrange(1000),
+                "augment": numbers.choice([None, EVERY_CHANGE]) if dataset in ("grey", "colours") else None,
             }
         )
     return found

@@ -53,7 +53,7 @@ def model_too_small(facts: Facts) -> Found | None:
     "end",
     "validation",
     means="The network learns its training examples by heart: on others it does worse, or no longer better.",
-    remedy="`stop.patience`, dropout, `weight_decay`, a smaller network, or more examples",
+    remedy="`stop.patience`, dropout, `augment` for pictures, `weight_decay`, a smaller network, or more examples",
 )
 def overfitting(facts: Facts) -> Found | None:
     train, validation = facts.score("train"), facts.score("validation")

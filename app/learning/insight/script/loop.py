@@ -1,7 +1,8 @@
 """The loop of a script: over epochs and their batches where only an epoch's end can end it, else over steps."""
 
+from app.learning.augmentation import WHITE
 from app.learning.insight.script.criteria import watches
-from app.learning.insight.script.text import indented
+from app.learning.insight.script.text import broken, indented, written_out
 from app.learning.insight.script.wanted import Wanted
 from app.learning.source import literal
 
@@ -13,7 +14,7 @@ def loop(run: Wanted) -> list[str]:
         [line for watch in found for line in getattr(watch, when)]
         for when in ("before", "after_epoch", "after_step", "behind")
     )
-    shuffled = run.recipe.batch_size is not None or "dropout" in run.types
+    shuffled = run.recipe.batch_size is not None or run.drawn_by_place
     order = f"order = torch.Generator().manual_seed({run.request['seed']})  # of the examples"
     lines = ["", *([order] if shuffled else [])]
     if run.recipe.batch_size is None:
@@ -59,7 +60,7 @@ def step(run: Wanted) -> list[str]:
     """One step: the gradient on a batch, and against it."""
     lines = ["model.train()", "optimizer.zero_grad()  # gradients add up: forget the last ones"]
     if run.recipe.accumulate == 1:
-        whole = run.recipe.batch_size is None and "dropout" not in run.types
+        whole = run.recipe.batch_size is None and not run.drawn_by_place
         lines += [*_loss(run, "" if whole else "[batch]"), "loss.backward()"]
     else:
         summed = run.recipe.loss.reduction == "sum"
@@ -80,12 +81,35 @@ def step(run: Wanted) -> list[str]:
 
 
 def _loss(run: Wanted, chosen: str, share: str = "") -> list[str]:
+    x = f"X_train{chosen}" if run.recipe.augment is None else f"augmented(X_train{chosen})"
     if not run.bf16:
-        return [f"loss = {share}loss_function(model(X_train{chosen}), y_train{chosen})"]
+        return [f"loss = {share}loss_function(model({x}), y_train{chosen})"]
     return [
         f"with torch.autocast({'device' if run.cuda else literal('cpu')}, torch.bfloat16):",
-        f"    output = model(X_train{chosen})",
+        f"    output = model({x})",
         f"loss = {share}loss_function(output.float(), y_train{chosen})",
+    ]
+
+
+def augmenting(run: Wanted) -> list[str]:
+    """How the pictures of a batch are changed before the network learns from them."""
+    augment = run.recipe.augment
+    if augment is None:
+        return []
+    noise = literal(augment.noise)
+    by_kind = {"unit": noise, "standard": f"{noise} * {WHITE} / std", "none": f"{noise} * {WHITE}"}
+    source = augment.source(by_kind[run.request["normalise"]])
+    return [
+        *written_out(source.names),
+        f"draws = torch.Generator().manual_seed({run.request['seed'] + 1})  # of how pictures change",
+        "",
+        "",
+        "def augmented(x: Tensor) -> Tensor:",
+        '    """Training pictures, each changed by a draw of its own."""',
+        *(row for code in source.code for row in broken(code, 4, before="x = ")),
+        "    return x",
+        "",
+        "",
     ]
 
 

@@ -17,7 +17,8 @@ from app.learning.training import Recipe
 class Wanted:
     """A run: its request as resolved, where it ran, and how it ended if it has.
 
-    `shape` is that of one input; `threads` and `device` are None before it has run; `step` is how many steps it has
+    `shape` is that of one input, `missing` how many numbers of the inputs are; `own_parts` are those of the dataset's
+    own, where the run takes them; `threads` and `device` are None before it has run; `step` is how many steps it has
     done.
     """
 
@@ -27,6 +28,8 @@ class Wanted:
     environment: dict[str, Any]
     dataset_name: str
     shape: Shape
+    missing: int = 0
+    own_parts: tuple[str, ...] = ()
     device: str | None = None
     stop_reason: str | None = None
     step: int = 0
@@ -84,8 +87,15 @@ class Wanted:
     def parts(self) -> dict[str, str]:
         """The parts that have examples, and what their arrays are called by."""
         split = self.request["split"]
-        there = {"train": 1.0, "validation": split["validation"], "test": split["test"]}
-        return {part: short for part, short in PARTS.items() if there[part] > 0}
+        there = {"train", *self.own_parts, *(part for part in ("validation", "test") if split[part] > 0)}
+        if split.get("folds"):
+            there.add("test")
+        return {part: short for part, short in PARTS.items() if part in there}
+
+    @property
+    def drawn_by_place(self) -> bool:
+        """Whether something is drawn for each example of a batch, so that their order counts in a full one too."""
+        return "dropout" in self.types or self.recipe.augment is not None
 
     @property
     def ended_by_the_clock(self) -> bool:

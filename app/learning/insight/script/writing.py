@@ -5,7 +5,8 @@ import ast
 import re
 
 from app.learning.evaluation import MAPE_CLAMP
-from app.learning.insight.script.loop import loop, splitting, steps_known
+from app.learning.insight.script.dividing import dividing
+from app.learning.insight.script.loop import augmenting, loop, splitting, steps_known
 from app.learning.insight.script.text import WIDTH, broken, indented, remark, written_out
 from app.learning.insight.script.wanted import Wanted
 from app.learning.losses import BinaryCrossEntropy, CrossEntropy
@@ -25,20 +26,26 @@ IMPORTS = {  # by the name that asks for it; an empty line parts Python's own fr
     "torch": "import torch",
     "F": "import torch.nn.functional as F",
     "tqdm": "import tqdm",
-    "train_test_split": "from sklearn.model_selection import train_test_split",
+    "splits": "from sklearn.model_selection import {}",
     "nn": "from torch import Tensor, nn",
+}
+MEASURED = [f"{name} = X_train.{name}(axis=0, dtype=np.float64)" for name in ("mean", "std")]
+KNOWN = [f"{name} = np.nan_to_num(np.nan{name}(X_train, axis=0, dtype=np.float64))" for name in ("mean", "std")]
+TOGETHER = {  # what is named in one line
+    "abc": {"Callable", "Iterable", "Iterator"},
+    "splits": {"KFold", "StratifiedKFold", "train_test_split"},
 }
 AT_ONCE = 1000  # pictures that go through a network of convolutions at once
 
 
 def script(run: Wanted) -> str:
     """The run as the text of a Python file."""
-    sections = [data(run), network(run), judging(run), splitting(run), descent(run), loop(run), results(run)]
-    code = "\n".join(line for section in sections for line in section)
+    sections = data, network, judging, augmenting, splitting, descent, loop, results
+    code = "\n".join(line for section in sections for line in section(run))
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)} | {""}
-    if abstract := sorted(used & {"Callable", "Iterable", "Iterator"}):
-        used.add("abc")
-    imports = "\n".join(line for name, line in IMPORTS.items() if name in used).strip().format(", ".join(abstract))
+    found = {name: ", ".join(sorted(used & some)) for name, some in TOGETHER.items()}
+    lines = (line.format(found.get(name)) for name, line in IMPORTS.items() if name in used or found.get(name))
+    imports = "\n".join(lines).strip()
     text = "\n".join([*opening(run), "", imports, "", code]).strip() + "\n"
     return re.sub(r"\n{4,}", "\n\n\n", text)
 
@@ -81,31 +88,6 @@ def data(run: Wanted) -> list[str]:
     return [*lines, "", *dividing(run), "", *preparing(run), "", ""]
 
 
-def dividing(run: Wanted) -> list[str]:
-    """The lecture's `train_test_split`, once or twice."""
-    wanted = run.request["split"]
-    validation, test = literal(wanted["validation"]), literal(wanted["test"])
-    seed, stratify = wanted["seed"] % 2**32, wanted["stratify"] and run.classification
-    match "validation" in run.parts, "test" in run.parts:
-        case False, False:
-            return ["X_train, y_train = X, y"]
-        case True, False:
-            return _taken("val", validation, "train", "", seed, stratify)
-        case False, True:
-            return _taken("test", test, "train", "", seed, stratify)
-    return [
-        f"# For the test {test} of all examples, for validation {validation} of all.",
-        *_taken("test", test, "rest", "", seed, stratify),
-        *_taken("val", f"{validation} / (1 - {test})", "train", "_rest", seed, stratify),
-    ]
-
-
-def _taken(part: str, share: str, rest: str, source: str, seed: int, stratify: bool) -> list[str]:
-    alike = f", stratify=y{source}" if stratify else ""
-    code = f"train_test_split(X{source}, y{source}, test_size={share}, random_state={seed}{alike})"
-    return broken(code, before=f"X_{rest}, X_{part}, y_{rest}, y_{part} = ")
-
-
 def preparing(run: Wanted) -> list[str]:
     """Arrays to tensors as the network takes them; what is fitted is fitted on the training part."""
     fitted, inputs, about = _inputs(run)
@@ -127,6 +109,7 @@ def preparing(run: Wanted) -> list[str]:
         "",
         "def prepared(x: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor]:",
         f'    """Arrays as tensors, {about}."""',
+        *(["    x = np.where(np.isnan(x), np.float32(mean), x)"] if run.missing else []),
         *([one_line] if len(one_line) <= WIDTH else [f"    inputs = {inputs}", f"    return inputs, {targets}"]),
         "",
         "",
@@ -145,12 +128,16 @@ def _inputs(run: Wanted) -> tuple[list[str], str, str]:
             return fitted, "(torch.from_numpy(x).float() - mean) / std", "brightness with mean 0 and spread 1"
         case "standard", False:
             fitted = [
-                "mean = X_train.mean(axis=0, dtype=np.float64)",
-                "std = X_train.std(axis=0, dtype=np.float64)",
+                *(KNOWN if run.missing else MEASURED),
                 f"std[std <= {literal(CONSTANT)} * abs(mean)] = 1  # a constant column keeps its scale",
             ]
-            code = "torch.from_numpy((x - np.float32(mean)) / np.float32(std))"
-            return fitted, code, "each column with mean 0 and spread 1"
+            about = "each column with mean 0 and spread 1"
+            if run.missing:
+                about += ", what is missing as its mean"
+            return fitted, "torch.from_numpy((x - np.float32(mean)) / np.float32(std))", about
+    if run.missing:
+        fitted = KNOWN[:1]
+        return fitted, "torch.from_numpy(x)", "numbers as they are, what is missing as its column's mean"
     return [], "torch.from_numpy(x).float()", "numbers as they are"
 
 

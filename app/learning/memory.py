@@ -1,0 +1,37 @@
+"""How much memory is left, whoever it is that limits it."""
+
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on the device, for this process."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return max(0, min(_free()))
+
+
+def _free() -> Iterator[int]:
+    """By the machine, by this process's own limit, and by a container's, as far as there is one."""
+    yield _kilobytes(Path("/proc/meminfo"), "MemAvailable")
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    if limit != resource.RLIM_INFINITY:
+        yield limit - _kilobytes(Path("/proc/self/status"), "VmData")
+    group = Path("/proc/self/cgroup").read_text().rpartition("::/")[2].strip()
+    for folder in (CGROUPS / group, CGROUPS):  # within a container its own group is the root
+        try:
+            limit_of_group = (folder / "memory.max").read_text().strip()
+            held = next(int(line.split()[1]) for line in (folder / "memory.stat").open() if line.startswith("anon "))
+        except (OSError, StopIteration):
+            continue
+        if limit_of_group != "max":
+            yield int(limit_of_group) - held  # pages of files make room when they have to
+
+
+def _kilobytes(path: Path, name: str) -> int:
+    return next(int(line.split()[1]) * 1024 for line in path.read_text().splitlines() if line.startswith(name))
