@@ -1,14 +1,22 @@
 """What runs in the child process that makes a dataset of an upload."""
 
 import logging
+import os
+import resource
+import shutil
+import time
 import traceback
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app.datasets.errors import ImportFailed
-from app.datasets.folders import read_folders
-from app.storage import imports
+from app.datasets.reading import Imported, Reading, Tell
+from app.storage import datasets, imports
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.leases import LeaseLost
@@ -16,8 +24,12 @@ from app.storage.tables import Dataset
 from worker.orders import Orders
 from worker.patience import use_patiently, write_patiently
 
+if TYPE_CHECKING:
+    from app.datasets.catalogue import Published
+
 log = logging.getLogger("antigrad.worker")
-UPLOAD = "upload"
+MEMORY_BYTES = 1024**3  # beside what the process has from the warm server; what is larger lies on disk
+TELL_SECONDS = 0.5
 
 
 def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
@@ -29,18 +41,140 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
     Orders(orders_descriptor, job["lease_seconds"])
     this = job["id"], job["attempt"]
     try:
+        with database.read() as db:
+            found = db.get(Dataset, job["id"])
+        if found is None:
+            return
+        bound_memory()
         try:
-            imported = use_patiently(lambda: read_folders(files.local(f"datasets/{job['id']}/{UPLOAD}")))
-            use_patiently(lambda: imported.arrays.save(files, f"datasets/{job['id']}"))
+            imported = _read(found, files, Path(job["home"]), Progress(database, *this))
+            _keep(imported, database, files, *this)
+        except LeaseLost:
+            raise
         except Exception as error:
             traceback.print_exc()
             reason = _sentence(error)
             write_patiently(database, lambda db: imports.fail(db, *this, reason))
-        else:
-            about = imported.arrays.about()
-            write_patiently(database, lambda db: imports.ready(db, *this, about, imported.skipped))
     except LeaseLost:
         return
+
+
+def downloads_of(home: Path, published: str) -> Path:
+    """Where the files of one of the catalogue come to, on this machine; a later import goes on from what is there."""
+    return home / "downloads" / published
+
+
+def bound_memory() -> None:
+    """Whatever an upload makes its reader ask for: over the bound it gets a MemoryError, and the machine lives on.
+
+    It comes before Arrow is loaded, which by itself would begin by asking for a gigabyte.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    used = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (used + MEMORY_BYTES, hard))
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
+
+
+class Progress:
+    """How far an import has come, written about twice a second: who has lost the lease hears of it here."""
+
+    def __init__(self, database: Database, dataset: str, attempt: int) -> None:
+        self.database, self.dataset, self.attempt = database, dataset, attempt
+        self.told = time.monotonic()
+
+    def tell(self, fraction: float, examples: int) -> None:
+        """Raises LeaseLost."""
+        if time.monotonic() - self.told < TELL_SECONDS:
+            return
+        progress = {"fraction": round(fraction, 4), "examples": examples}
+        write_patiently(self.database, lambda db: imports.write(db, self.dataset, self.attempt, progress=progress))
+        self.told = time.monotonic()
+
+
+def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Imported:
+    """What was sent, or what the catalogue says where to find."""
+    from app.datasets.catalogue import CATALOGUE  # here: a worker that only trains has no need of it
+    from app.datasets.formats import read
+
+    source, scratch = found.source, files.temporary
+    published = CATALOGUE.get(source.get("catalogue") or "")
+    if published is not None and not source["roles"]:
+        parts, about = _downloaded(published, downloads_of(home, published.name), progress)
+        later: Tell = lambda fraction, examples: progress.tell((1 + fraction) / 2, examples)  # noqa: E731
+        imported = published.read(parts, published.reading, scratch, later)
+        return replace(imported, about={**imported.about, "files": about})
+    names = {role: datasets.upload(found.id, role) for role in source.get("roles", [datasets.FILE])}
+    parts = use_patiently(lambda: {role: files.local(name) for role, name in names.items()})
+    if published is not None:
+        imported = published.read(parts, published.reading, scratch, progress.tell)
+        return replace(imported, about={**imported.about, **_compared(published, source["sha256"], imported.about)})
+    return read(parts, Reading.from_json(source.get("reading", {})), scratch, progress.tell)
+
+
+def _compared(published: "Published", sha256: dict[str, str], about: Mapping[str, Any]) -> dict[str, Any]:
+    """What was sent beside what the catalogue knows of it."""
+    sent = [(file, sha256[file.role]) for file in published.files if file.role in sha256]
+    files: list[dict[str, Any]] = [
+        {"file": file.name, "sha256": found, "verified": found == file.sha256} for file, found in sent
+    ]
+    others = [file["file"] for file in files if not file["verified"]]
+    said = [f"{', '.join(others)}: other bytes than the catalogue knows (SHA-256)"] if others else []
+    return {"files": files, "warnings": [*about.get("warnings", []), *said]}
+
+
+def _downloaded(
+    published: "Published", folder: Path, progress: Progress
+) -> tuple[dict[str, Path], list[dict[str, Any]]]:
+    """The files by their roles, and what is known of each. What has come outlives this process."""
+    from app.datasets.download import download
+
+    folder.mkdir(parents=True, exist_ok=True)
+    parts: dict[str, Path] = {}
+    about = []
+    for number, remote in enumerate(published.files):
+
+        def tell(bytes: int, total: int | None, number: int = number) -> None:
+            come = bytes / total if total else 0.0
+            progress.tell((number + come) / len(published.files) / 2, 0)
+
+        path = folder / remote.name
+        found = download(remote, path, advice=published.by_hand, progress=tell)
+        parts[remote.role] = path
+        about.append({"file": remote.name, "sha256": found.sha256, "verified": found.verified})
+    return parts, about
+
+
+def _keep(imported: Imported, database: Database, files: Files, id: str, attempt: int) -> None:
+    """Store the arrays where their content belongs, once, and name the place in the row.
+
+    Others may store or delete the same content at this moment: it is named only where, with nobody else at it, all of
+    it is there. What nobody has named in the end is removed. Raises LeaseLost and OSError.
+    """
+    arrays = imported.arrays
+    about = arrays.about() | dict(imported.about)
+    folder = f"{datasets.CONTENTS}/{about['checksum']}"
+    kept = False
+
+    def name(db: Session) -> None:
+        nonlocal kept
+        datasets.alone_with(db, folder)
+        kept = arrays.are_in(files, folder)
+        if kept:
+            imports.ready(db, id, attempt, folder, about, imported.skipped)
+
+    def remove_unused(db: Session) -> None:
+        if datasets.is_unused(db, folder):
+            files.delete_folder(folder)
+
+    try:
+        while not kept:
+            if not use_patiently(lambda: arrays.are_in(files, folder)):
+                use_patiently(lambda: arrays.save(files, folder))
+            write_patiently(database, name)
+    except (LeaseLost, OSError):
+        write_patiently(database, remove_unused)
+        raise
 
 
 def _sentence(error: Exception) -> str:
@@ -51,13 +185,13 @@ def _sentence(error: Exception) -> str:
             advice = "see to the disk or the object store, then send it again"
             return f"its files cannot be written or read: {error.strerror}; {advice}"
         case MemoryError():
-            return "the worker has not enough memory for it; send fewer pictures"
+            return f"it takes over {MEMORY_BYTES // 1024**2:,} MB of memory to read; send less of it, or another format"
         case _:
             return f"the import broke down: {type(error).__name__}: {error}"
 
 
-def tidy(database: Database, files: Files, dataset: str) -> None:
-    """Remove what an import leaves behind: the upload when the dataset is ready, all when it failed or was deleted.
+def tidy(database: Database, files: Files, home: Path, dataset: str) -> None:
+    """Remove what an import leaves behind: the upload when it is over, a download when it is no longer needed.
 
     What cannot be removed now goes with the dataset.
     """
@@ -65,9 +199,10 @@ def tidy(database: Database, files: Files, dataset: str) -> None:
         with database.read() as db:
             found = db.get(Dataset, dataset)
             status = None if found is None else found.status
-        if status == "ready":
-            files.delete(f"datasets/{dataset}/{UPLOAD}")
-        elif status != "importing":
-            files.delete_folder(f"datasets/{dataset}")
+            published = None if found is None else found.source.get("catalogue")
+        if status != "importing":
+            files.delete_folder(f"{datasets.FOLDER}/{dataset}")
+        if status == "ready" and published:
+            shutil.rmtree(downloads_of(home, published), ignore_errors=True)
     except (OperationalError, OSError) as error:
         log.warning("%s: what its import has left is not removed: %s", dataset, error)

@@ -4,31 +4,35 @@ Nothing is ever extracted to disk, so no name can lead anywhere. What is unpacke
 header may promise anything, and no step holds more than one member in memory.
 """
 
-import gzip
 import io
 import re
 import stat
 import unicodedata
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from app.datasets import tar
 from app.datasets.errors import ImportFailed
+from app.datasets.junk import JUNK
+from app.datasets.names import printable
+from app.datasets.reading import Tell
+from app.datasets.upload import Budget, Upload
 
-TOTAL_BYTES = 4 * 1024**3
 MEMBER_BYTES = 64 * 1024**2
 MEMBERS = 1_000_000
-DIRECTORY_BYTES = 128 * 1024**2  # of a zip's list of members, which is read at once
+ZIP_MEMBERS = 500_000  # zipfile holds half a kilobyte for each
+DIRECTORY_BYTES = 64 * 1024**2  # of a zip's list of members, which is read at once
 CHUNK_BYTES = 64 * 1024  # counted one by one: a damaged member, too, costs what was unpacked of it
-NAME_LENGTH = 200
-JUNK = re.compile(r"(^|/)(__MACOSX/|\._|\.DS_Store$|Thumbs\.db$)")
+PATH_LENGTH, NAME_LENGTH = 4096, 200
+DRIVE = re.compile(r"[A-Za-z]:")
 ENCRYPTED = 0x1
+ENTRY = b"PK\1\2"  # begins one of a zip's list of members
+ADVICE = "pack it as .tar.gz, which has no list, or leave some out"
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """A file of the archive: its bytes, or why they were not read."""
 
     name: str
@@ -36,40 +40,21 @@ class Member:
     reason: str | None = None
 
 
-def members(path: Path) -> Iterator[Member]:
-    """The files in a .zip, .tar or .tar.gz, told by its content. Raises ImportFailed."""
-    with path.open("rb") as file:
-        beginning = file.read(tar.BLOCK)
-    if beginning[:4] in (b"PK\3\4", b"PK\5\6"):
-        found = _zip_members(path)
-    elif beginning[:2] == b"\x1f\x8b":
-        found = _tar_members(gzip.GzipFile(path))
-    elif tar.begins_one(beginning):
-        found = _tar_members(path.open("rb"))
-    else:
-        raise ImportFailed("this is no archive that can be read; send a .zip, .tar or .tar.gz with a folder a class")
-    try:
-        for count, member in enumerate(found):
-            if count >= MEMBERS:
-                raise ImportFailed(f"the archive holds over {MEMBERS:,} files; leave some out")
-            yield member
-    except (ImportFailed, MemoryError):
-        raise
-    except Exception as error:  # zipfile and gzip raise nearly anything on broken files
-        raise ImportFailed(f"the archive is damaged or cut off ({error}); send it again") from error
-
-
-class Budget:
-    """What may still be unpacked."""
-
-    def __init__(self) -> None:
-        self.left = TOTAL_BYTES
-
-    def spend(self, size: int) -> None:
-        """Raises ImportFailed when there is not so much left."""
-        self.left -= size
-        if self.left < 0:
-            raise ImportFailed(f"unpacked, the archive is over {TOTAL_BYTES:,} bytes; leave some out")
+def members(upload: Upload, tell: Tell) -> Iterator[Member]:
+    """The files in a .zip, or in a .tar that may be compressed; `tell` hears of each. Raises ImportFailed."""
+    found = _zip_members(upload) if upload.is_zip else _tar_members(upload)
+    for count in range(MEMBERS + 1):
+        try:
+            member = next(found, None)
+        except (ImportFailed, MemoryError):
+            raise
+        except Exception as error:  # zipfile and gzip raise nearly anything on broken files
+            raise ImportFailed(f"the archive is damaged or cut off ({error}); send it again") from error
+        if member is None:
+            return
+        tell(upload.fraction, count)
+        yield member
+    raise ImportFailed(f"the archive holds over {MEMBERS:,} files; leave some out")
 
 
 class _DirectoryGuard(io.FileIO):
@@ -77,22 +62,33 @@ class _DirectoryGuard(io.FileIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or size > DIRECTORY_BYTES:
-            raise ImportFailed(f"the zip's list of members is over {DIRECTORY_BYTES:,} bytes; leave some out")
-        return super().read(size) or b""
+            raise ImportFailed(f"the zip's list of members is over {DIRECTORY_BYTES:,} bytes; {ADVICE}")
+        data = super().read(size) or b""
+        if data.count(ENTRY) > ZIP_MEMBERS:
+            raise ImportFailed(f"the zip's list of members has over {ZIP_MEMBERS:,} entries; {ADVICE}")
+        return data
 
 
-def _zip_members(path: Path) -> Iterator[Member]:
+def _zip_members(upload: Upload) -> Iterator[Member]:
     budget = Budget()
-    with _DirectoryGuard(path) as file, zipfile.ZipFile(file) as archive:
+    with zip_file(upload) as archive:
         for info in archive.infolist():
             name = clean(info.filename)
             if name.endswith("/") or JUNK.search(name):
                 continue
-            reason = path_problem(name) or _zip_problem(info)
+            reason = path_problem(name) or zip_problem(info)
             yield Member(name, reason=reason) if reason else _unzipped(archive, info, name, budget)
 
 
-def _zip_problem(info: zipfile.ZipInfo) -> str | None:
+@contextmanager
+def zip_file(upload: Upload) -> Iterator[zipfile.ZipFile]:
+    """Its list of members has been read, and is short enough. Raises ImportFailed, and nearly anything."""
+    with _DirectoryGuard(upload.path) as upload.raw, zipfile.ZipFile(upload.raw) as archive:
+        yield archive
+
+
+def zip_problem(info: zipfile.ZipInfo) -> str | None:
+    """Why a member is not read, if so."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         return "is a link or a device, no file"
@@ -117,10 +113,9 @@ def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, budget
     return _sized(name, bytes(data))
 
 
-def _tar_members(file: io.BufferedIOBase) -> Iterator[Member]:
-    budget = Budget()
-    with file:
-        for entry in tar.entries(file, budget.spend):
+def _tar_members(upload: Upload) -> Iterator[Member]:
+    with upload.open() as file:
+        for entry in tar.entries(file):
             name = clean(entry.name)
             reason = path_problem(name) or entry.problem
             if JUNK.search(name):
@@ -136,17 +131,21 @@ def _sized(name: str, data: bytes) -> Member:
 
 def clean(name: str) -> str:
     """A name as it can be shown and stored: `/` between folders, one form of each accent, nothing unprintable."""
-    name = unicodedata.normalize("NFC", name.replace("\\", "/"))
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
+    name = name.replace("\\", "/")
+    if len(name) <= PATH_LENGTH:  # a longer one is refused, and could take a second
+        name = unicodedata.normalize("NFC", name)
+    return printable(name)
 
 
 def path_problem(name: str) -> str | None:
     """Why a cleaned name is not to be trusted, if so."""
+    if len(name) > PATH_LENGTH:
+        return f"has a path of over {PATH_LENGTH:,} letters"
     parts = name.split("/")
     if ".." in parts:
         return "has .. in its path"
-    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
+    if name.startswith("/") or DRIVE.match(name):
         return "has an absolute path"
-    if any(len(part) > NAME_LENGTH for part in parts):
+    if len(name) > NAME_LENGTH and any(len(part) > NAME_LENGTH for part in parts):
         return f"has a name of over {NAME_LENGTH} letters in its path"
     return None

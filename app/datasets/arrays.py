@@ -10,26 +10,38 @@ from typing import IO, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+OWN_PARTS = ("train", "validation", "test")  # as `Arrays.parts` numbers them
+
+
+def own_parts(parts: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """The parts (N,), if every example is in one, and some are there to learn from and some to test on."""
+    there = set(np.unique(parts).tolist())
+    whole = there <= set(range(len(OWN_PARTS))) and {OWN_PARTS.index("train"), OWN_PARTS.index("test")} <= there
+    return parts if whole else None
+
 
 class Store(Protocol):
     """Where the files of datasets lie."""
 
     def create(self, name: str, /) -> AbstractContextManager[IO[bytes]]: ...
     def local(self, name: str, /) -> Path: ...
+    def exists(self, name: str, /) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Arrays:
     """Checked examples.
 
-    inputs: uint8 (N, 1, 28, 28) for pictures, float32 (N, D) for tables.
+    inputs: uint8 (N, C, H, W) for pictures, float32 (N, D) for tables, where NaN is a value that is missing.
     targets: int64 (N,) indices into `classes`, or float32 (N,) where there are no classes.
+    parts: uint8 (N,) indices into OWN_PARTS, where the upload itself says which example is for what.
     """
 
     inputs: NDArray[np.uint8] | NDArray[np.float32]
     targets: NDArray[np.int64] | NDArray[np.float32]
     classes: tuple[str, ...] = ()
     feature_names: tuple[str, ...] = ()
+    parts: NDArray[np.uint8] | None = None
 
     @property
     def task(self) -> Literal["classification", "regression"]:
@@ -44,10 +56,21 @@ class Arrays:
         """Examples a class."""
         return np.bincount(self.targets.astype(np.int64), minlength=len(self.classes)).tolist() if self.classes else []
 
+    @property
+    def own_split(self) -> list[str]:
+        """The parts that the upload itself names."""
+        return [] if self.parts is None else [OWN_PARTS[index] for index in np.unique(self.parts)]
+
+    def missing(self) -> int:
+        """How many numbers of the inputs are."""
+        if self.inputs.dtype == np.uint8:
+            return 0
+        return sum(int(np.isnan(some).sum()) for some in np.array_split(self.inputs, 1 + len(self.inputs) // 4096))
+
     def checksum(self) -> str:
         """SHA-256 over the values, their types and shapes, and the names."""
         digest = hashlib.sha256(json.dumps([self.classes, self.feature_names]).encode())
-        for array in (self.inputs, self.targets):
+        for array in (self.inputs, self.targets, *(() if self.parts is None else (self.parts,))):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
@@ -63,21 +86,32 @@ class Arrays:
                 for index, (label, count) in enumerate(zip(self.classes, self.counts(), strict=True))
             ],
             "feature_names": list(self.feature_names),
+            "own_split": self.own_split,
+            "missing": self.missing(),
             "checksum": self.checksum(),
         }
 
     def save(self, store: Store, folder: str) -> None:
         """Write the files of its folder. `meta.json` comes last: with it all are there."""
-        for name, array in (("inputs", self.inputs), ("targets", self.targets)):
-            with store.create(f"{folder}/{name}.npy") as file:
-                np.save(file, array, allow_pickle=False)
+        for name, array in (("inputs", self.inputs), ("targets", self.targets), ("parts", self.parts)):
+            if array is not None:
+                with store.create(f"{folder}/{name}.npy") as file:
+                    np.save(file, array, allow_pickle=False)
+        meta = {"classes": self.classes, "feature_names": self.feature_names, "has_parts": self.parts is not None}
         with store.create(f"{folder}/meta.json") as file:
-            file.write(json.dumps({"classes": self.classes, "feature_names": self.feature_names}).encode())
+            file.write(json.dumps(meta).encode())
+
+    def are_in(self, store: Store, folder: str) -> bool:
+        """Whether all files of its folder are there."""
+        parts = ("parts.npy",) if self.parts is not None else ()
+        return all(store.exists(f"{folder}/{name}") for name in ("inputs.npy", "targets.npy", *parts, "meta.json"))
 
     def export(self, file: IO[bytes]) -> None:
-        """Write `inputs`, `targets` and the names as one .npz, readable with `allow_pickle=False`."""
+        """Write `inputs`, `targets`, the names and own `parts` as one .npz, readable with `allow_pickle=False`."""
+        own: dict[str, Any] = {} if self.parts is None else {"parts": self.parts}
         np.savez_compressed(
             file,
+            **own,
             inputs=self.inputs,
             targets=self.targets,
             classes=np.asarray(self.classes, str),
@@ -86,10 +120,11 @@ class Arrays:
 
     @classmethod
     def load(cls, store: Store, folder: str) -> "Arrays":
-        """From its folder; the arrays stay on disk, mapped (copy-on-write) into memory."""
-        inputs, targets = (
-            np.load(store.local(f"{folder}/{name}.npy"), mmap_mode="c", allow_pickle=False)
-            for name in ("inputs", "targets")
-        )
+        """From its folder; the arrays stay on disk, mapped into memory, and cannot be written to."""
+
+        def array(name: str) -> Any:
+            return np.load(store.local(f"{folder}/{name}.npy"), mmap_mode="r", allow_pickle=False)
+
         meta = json.loads(store.local(f"{folder}/meta.json").read_text())
-        return cls(inputs, targets, tuple(meta["classes"]), tuple(meta["feature_names"]))
+        parts = array("parts") if meta.get("has_parts") else None
+        return cls(array("inputs"), array("targets"), tuple(meta["classes"]), tuple(meta["feature_names"]), parts)

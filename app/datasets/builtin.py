@@ -1,10 +1,13 @@
 """The datasets that come with Antigrad; the same bytes, and so the same checksum, on every machine."""
 
+import gzip
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_diabetes, load_digits
 
@@ -22,10 +25,14 @@ class Builtin:
     load: Callable[[], Arrays]
 
 
+def _idx(name: str) -> NDArray[np.uint8]:
+    packed = (files("app.datasets") / "data" / "notmnist" / name).read_bytes()
+    return read_idx(io.BytesIO(gzip.decompress(packed)))
+
+
 def _notmnist() -> Arrays:
-    folder = files("app.datasets") / "data" / "notmnist"
-    images = read_idx((folder / "t10k-images-idx3-ubyte.gz").read_bytes())
-    labels = read_idx((folder / "t10k-labels-idx1-ubyte.gz").read_bytes())
+    images = _idx("t10k-images-idx3-ubyte.gz")
+    labels = _idx("t10k-labels-idx1-ubyte.gz")
     return Arrays(images[:, None].copy(), labels.astype(np.int64), classes=tuple("ABCDEFGHIJ"))
 
 

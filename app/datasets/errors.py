@@ -23,3 +23,7 @@ class WrongSize(NoPicture):
 
 class TooManyPixels(NoPicture):
     """The picture is larger than what shall be decoded now."""
+
+
+class DownloadFailed(ImportFailed):
+    """A published file cannot be had; the message says what failed and how to bring the file in by hand."""

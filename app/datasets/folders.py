@@ -1,83 +1,102 @@
 """An archive with a folder a class, as the lecture reads notMNIST."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import numpy as np
 
-from app.datasets.archives import members
-from app.datasets.arrays import Arrays
-from app.datasets.errors import ImportFailed, NoPicture
-from app.datasets.pictures import decode
+from app.datasets.archives import Member
+from app.datasets.arrays import OWN_PARTS, Arrays, own_parts
+from app.datasets.decoding import Decoders
+from app.datasets.errors import ImportFailed
+from app.datasets.growing import Growing
+from app.datasets.reading import CLASSES, Imported, Reading, Scratch, Skipped
 
-SIDE = 28
-CLASSES = 1000
-LISTED = 1000  # of the skipped files, so that the list can be sent with every answer
+GRAY = (1, 28, 28)
 ADVICE = "a dataset has a folder for each of two classes or more, such as letters/A/1.png and letters/B/1.png"
+# What folders on top are called that say which part their pictures are of.
+PARTS = {
+    name: OWN_PARTS.index(part)
+    for part, names in {
+        "train": ("train", "training"),
+        "validation": ("validation", "valid", "val"),
+        "test": ("test", "testing"),
+    }.items()
+    for name in names
+}
+NO_PART = 255
 
 
-@dataclass(frozen=True)
-class Imported:
-    """The examples, and `{"file", "reason"}` for each file that is not among them."""
-
-    arrays: Arrays
-    skipped: list[dict[str, str]]
-
-
-def read_folders(archive: Path) -> Imported:
-    """The pictures of a .zip, .tar or .tar.gz; a class is the folder that directly holds them, whatever lies around it.
+def read_folders(members: Iterable[Member], reading: Reading, scratch: Scratch) -> Imported:
+    """The pictures of an archive; a class is the folder that directly holds them, whatever lies around it, but for
+    `train/`, `validation/` and `test/`, which are the archive's own parts.
 
     The examples stand in the order of their class, then of their path: the same files make the same dataset, however
     they were packed. Raises ImportFailed.
     """
-    pixels = bytearray()  # of all pictures in a row: grows without a copy of each
-    paths: list[tuple[str, str]] = []
-    skipped = Skipped()
-    for member in members(archive):
+    shape = reading.shape or GRAY
+    skipped, paths = Skipped(), _Paths()
+    pixels = Growing(scratch(), shape, np.uint8)
+    with Decoders(shape, reading.resize, reading.background) as decoders:
+        for path, found in decoders.decoded(_pictures(members, skipped)):
+            if isinstance(found, str):
+                skipped.add(path, found)
+            elif paths.add(path):
+                pixels.append(found)
+            else:
+                skipped.add(path, "stands in the archive once more; the first one counts")
+    classes = tuple(sorted(set(paths.labels)))
+    if len(classes) < 2:
+        found = f"only the folder {classes[0]!r} holds" if classes else "no folder holds"
+        raise ImportFailed(f"{found} pictures that can be read; {ADVICE}{skipped.for_example()}")
+    if len(classes) > CLASSES:
+        raise ImportFailed(f"there are {len(classes):,} folders with pictures; at most {CLASSES:,} classes are read")
+    index = {label: place for place, label in enumerate(classes)}
+    order = np.array(paths.order(), np.int64)
+    inputs = pixels.in_order(order, scratch())
+    targets = np.array([index[label] for label in paths.labels], np.int64)[order]
+    arrays = Arrays(inputs, targets, classes, parts=own_parts(np.frombuffer(paths.parts, np.uint8)[order]))
+    return Imported(arrays, skipped.listed(), {"warnings": skipped.warnings()})
+
+
+def _pictures(members: Iterable[Member], skipped: Skipped) -> Iterator[tuple[str, bytes]]:
+    """Path and bytes of each file that may be one."""
+    for member in members:
         *_, label, _ = ("", *member.name.split("/"))
         if member.reason is not None:
             skipped.add(member.name, member.reason)
         elif label in ("", "."):
             skipped.add(member.name, "lies in no folder; the folder is the class")
         else:
-            try:
-                pixels += decode(member.data, SIDE, SIDE, fit=True).tobytes()
-                paths.append((label, member.name))
-            except NoPicture as error:
-                skipped.add(member.name, str(error))
-    classes = tuple(sorted({label for label, _ in paths}))
-    if len(classes) < 2:
-        found = f"only the folder {classes[0]!r} holds" if classes else "no folder holds"
-        raise ImportFailed(f"{found} pictures that can be read; {ADVICE}{skipped.for_example()}")
-    if len(classes) > CLASSES:
-        raise ImportFailed(f"there are {len(classes):,} folders with pictures; at most {CLASSES:,} classes are read")
-    order = sorted(range(len(paths)), key=paths.__getitem__)
-    index = {label: place for place, label in enumerate(classes)}
-    inputs = np.frombuffer(pixels, np.uint8).reshape(-1, 1, SIDE, SIDE)[order]
-    targets = np.array([index[paths[place][0]] for place in order], np.int64)
-    return Imported(Arrays(inputs, targets, classes), skipped.listed())
+            yield member.name, member.data
 
 
-class Skipped:
-    """What was left out and why: the first ones by name, the rest by number."""
+@lru_cache(CLASSES)
+def _part(folder: str) -> int:
+    """Which part a folder's pictures are of, by the nearest folder around it that says so."""
+    *around, _ = folder.lower().split("/")
+    return next((PARTS[name] for name in reversed(around) if name in PARTS), NO_PART)
+
+
+class _Paths:
+    """Where the pictures came from, in the order of reading."""
 
     def __init__(self) -> None:
-        self.first: list[dict[str, str]] = []
-        self.count = 0
+        self.paths: dict[str, None] = {}
+        self.labels: list[str] = []
+        self.parts = bytearray()
 
-    def add(self, file: str, reason: str) -> None:
-        self.count += 1
-        if self.count <= LISTED:
-            self.first.append({"file": file[-LISTED:], "reason": reason[:LISTED]})
+    def add(self, path: str) -> bool:
+        """False where the path is known already."""
+        if path in self.paths:
+            return False
+        self.paths[path] = None
+        folder, _, _ = path.rpartition("/")
+        self.labels.append(folder.rpartition("/")[2])
+        self.parts.append(_part(folder))
+        return True
 
-    def listed(self) -> list[dict[str, str]]:
-        """In the order of their names."""
-        found = sorted(self.first, key=lambda item: item["file"])
-        more = self.count - len(found)
-        return [*found, {"file": "…", "reason": f"{more:,} more files were skipped"}] if more else found
-
-    def for_example(self) -> str:
-        """The end of a sentence that says why there is nothing."""
-        if not self.first:
-            return ""
-        return f". {self.count:,} files were skipped; {self.first[0]['file']}: {self.first[0]['reason']}"
+    def order(self) -> list[int]:
+        """Their places by class, then by path."""
+        keys = list(zip(self.labels, self.paths, strict=True))
+        return sorted(range(len(keys)), key=keys.__getitem__)

@@ -1,20 +1,21 @@
-"""From the bytes of a picture to gray pixels: hostile until checked, never converted in silence."""
+"""From the bytes of a picture to pixels: hostile until checked, never converted in silence."""
 
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from app.datasets import png
 from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 25_000_000
 ORIENTATION, UPRIGHT = 0x0112, 1  # EXIF: how the camera was held
+MODES = {1: "L", 3: "RGB"}  # by channels
 Background = Literal["white", "black"]
+Resize = Literal["fit", "fill", "stretch"]  # whole with a margin, filled and cut off, or out of proportion
 
 
 def count_pixels(data: bytes) -> int:
@@ -25,35 +26,53 @@ def count_pixels(data: bytes) -> int:
 
 def decode(
     data: bytes,
-    height: int,
-    width: int,
-    fit: bool = False,
+    shape: tuple[int, ...],
+    resize: Resize | None = None,
     background: Background = "white",
     most: int = MAX_PIXELS,
-) -> NDArray[np.uint8]:
-    """A picture as uint8 (1, height, width), upright as EXIF says.
+) -> bytes:
+    """A picture as the bytes of `shape`, (1, H, W) gray or (3, H, W) in colour, upright as EXIF says.
 
-    A gray picture of that size is taken as it is, another mode at that size is made gray; another size is refused,
-    or with `fit` scaled and padded with `background`. Transparency lies over `background`. Raises NoPicture,
-    WrongSize where `fit` would help, and TooManyPixels over `most`.
+    A picture of that size is taken as it is, but for its mode; another size is refused, or with `resize` brought to
+    it. Transparency lies over `background`. Raises NoPicture, WrongSize where `resize` would help, and TooManyPixels
+    over `most`.
     """
+    channels, height, width = shape
+    mode, size = MODES[channels], (width, height)
+    picture = png.plain(data, mode, size) or _fitted(data, mode, size, resize, background, most)
+    return picture.tobytes() if channels == 1 else b"".join(channel.tobytes() for channel in picture.split())
+
+
+def _fitted(
+    data: bytes, mode: str, size: tuple[int, int], resize: Resize | None, background: Background, most: int
+) -> Image.Image:
     with _opened(data) as opened:
         if opened.width * opened.height > most:
             raise TooManyPixels(f"the picture is {opened.width}×{opened.height}")
         opened.load()  # with which Pillow turns a TIFF by itself
         turned = opened.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
         picture: Image.Image = ImageOps.exif_transpose(opened) if turned else opened
-        if picture.size != (width, height) and not fit:
+        if picture.size != size and resize is None:
             raise WrongSize(*picture.size)
-        if picture.mode != "L":
-            picture = gray(picture, background)
-        if picture.size != (width, height):
-            picture = ImageOps.pad(picture, (width, height), color=255 if background == "white" else 0)
-        return np.array(picture)[None]
+        if picture.mode != mode:
+            picture = converted(picture, mode, background)
+        if picture.size != size:
+            picture = _resized(picture, size, resize, background)
+        return picture
 
 
-def gray(picture: Image.Image, background: Background) -> Image.Image:
-    """Any mode as gray, transparency over `background`; 16-bit values are scaled to 8.
+def _resized(picture: Image.Image, size: tuple[int, int], resize: Resize | None, background: Background) -> Image.Image:
+    match resize:
+        case "stretch":
+            return picture.resize(size, Image.Resampling.BICUBIC)
+        case "fill":
+            return ImageOps.fit(picture, size)
+        case _:
+            return ImageOps.pad(picture, size, color=background)
+
+
+def converted(picture: Image.Image, mode: str, background: Background) -> Image.Image:
+    """Any mode as `L` or `RGB`, transparency over `background`; 16-bit values are scaled to 8.
 
     Raises NoPicture for 32-bit numbers: nothing says which of them is white.
     """
@@ -61,12 +80,13 @@ def gray(picture: Image.Image, background: Background) -> Image.Image:
         kind = "integers" if picture.mode == "I" else "floating-point numbers"
         raise NoPicture(f"the pixels are 32-bit {kind}, and nothing says which is white; save it with 8 or 16 bits")
     if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        high = 0 if picture.mode == "I;16B" else 1  # of the two bytes of a number
+        picture = Image.frombytes("L", picture.size, picture.tobytes()[high::2])
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         under = Image.new("RGBA", picture.size, background)
         picture = Image.alpha_composite(under, picture)
-    return picture.convert("L")
+    return picture.convert(mode)
 
 
 @contextmanager
@@ -82,6 +102,8 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise NoPicture(f"the picture is far too large; at most {MAX_PIXELS:,} pixels are read") from error
+    except MemoryError as error:
+        raise NoPicture("the picture takes too much memory to decode; save it anew") from error
     except Exception as error:  # Pillow's decoders raise nearly anything on broken files
         said = "" if "BytesIO" in str(error) else f": {error}"  # "cannot identify <_io.BytesIO object at …>"
         raise NoPicture(f"this is no readable picture ({', '.join(FORMATS)} are read){said}") from error

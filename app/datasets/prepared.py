@@ -1,5 +1,6 @@
 """A dataset as a run's request wants it: split, and with preprocessing that is fitted on the training part."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from app.learning.preprocessing import fit_columns, fit_pictures
 def prepared(arrays: Arrays, parts: Split, request: dict[str, Any]) -> Data:
     """Of a resolved request, whose split the parts are."""
     classification = arrays.task == "classification"
-    inputs, targets = torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # and nobody writes to it
+        inputs, targets = torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets)
     train = torch.from_numpy(parts.train)
     scaling = request["scaling"] or {}
     return Data(

@@ -1,10 +1,17 @@
 """Archives for the tests: of letters, and hostile ones."""
 
+import bz2
+import gzip
 import io
+import lzma
+import struct
 import tarfile
 import zipfile
+import zlib
+from collections.abc import Callable, Iterable
 
 import numpy as np
+import pyarrow
 from PIL import Image
 
 
@@ -45,3 +52,42 @@ def tarred(files: dict[str, bytes], mode: str = "w", format: int = tarfile.PAX_F
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
     return file.getvalue()
+
+
+COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": lambda data: bytes(pyarrow.compress(data, "zstd", asbytes=True)),
+}
+
+
+def streams(pack: str, *pieces: tuple[bytes, int]) -> bytes:
+    """Each piece so many times, compressed: a stream for each time, so that it takes no time to make."""
+    return b"".join(COMPRESSED[pack](piece) * times for piece, times in pieces)
+
+
+def deflated(piece: bytes, times: int) -> bytes:
+    """The piece so many times, as a zip holds it."""
+    packer = zlib.compressobj(wbits=-15)
+    once = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+    return once * times + b"\3\0"  # the end of all blocks
+
+
+def zip_of(entries: Iterable[str], packed: bytes = b"\3\0", size: int = 0) -> bytes:
+    """A zip whose entries all share one member's bytes, of which the list says that they unpack to `size`."""
+    method, packed_size = zipfile.ZIP_DEFLATED, len(packed)
+    names = [name.encode() for name in entries]
+    sizes = struct.pack("<3I", 0, packed_size, min(size, 2**32 - 2))
+    head = b"PK\3\4" + struct.pack("<5H", 20, 0, method, 0, 0) + sizes + struct.pack("<2H", len(names[0]), 0) + names[0]
+    listed = b"".join(
+        b"PK\1\2"
+        + struct.pack("<6H", 20, 20, 0, method, 0, 0)
+        + sizes
+        + struct.pack("<5H2I", len(name), *[0] * 6)
+        + name
+        for name in names
+    )
+    count = min(len(names), 0xFFFF)
+    end = b"PK\5\6" + struct.pack("<4H2IH", 0, 0, count, count, len(listed), len(head) + packed_size, 0)
+    return head + packed + listed + end

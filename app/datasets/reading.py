@@ -1,0 +1,85 @@
+"""How an upload is to be read, and what comes of it: what all formats share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any, Literal
+
+from app.datasets.arrays import Arrays
+from app.datasets.pictures import Background, Resize
+
+LISTED = 1000  # of the skipped files, so that the list can be sent with every answer
+MANY = 10  # files that could not be read: the lecture expects fewer
+CLASSES = 1000
+MOST_EXAMPLES = 10**7  # that are numbers; their targets are held in memory
+
+Kind = Literal["number", "category", "ignore"]  # of a table's column
+Task = Literal["classification", "regression"]
+Scratch = Callable[[], IO[bytes]]  # makes a file on this machine that has no name
+Tell = Callable[[float, int], None]  # hears what fraction has been read, and how many examples; may raise to stop
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the sender of an upload says of it.
+
+    shape: (C, H, W) of a picture, C 1 or 3; None for 28×28 gray, or for the shape that numbers have already.
+    target: the column of a table that is to be predicted.
+    types: of columns, where what is found shall not count.
+    classes: names of the classes that the upload numbers from 0.
+    """
+
+    shape: tuple[int, int, int] | None = None
+    resize: Resize = "fit"
+    background: Background = "white"
+    target: str | None = None
+    task: Task | None = None
+    types: Mapping[str, Kind] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Reading":
+        shape, classes = stored.get("shape"), stored.get("classes", ())
+        return cls(**{**stored, "shape": None if shape is None else tuple(shape), "classes": tuple(classes)})
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The examples; `{"file", "reason"}` for each file that is not among them; what else there is to say, as JSON."""
+
+    arrays: Arrays
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Skipped:
+    """What was left out and why: the first ones by name, the rest by number."""
+
+    def __init__(self) -> None:
+        self.first: list[dict[str, str]] = []
+        self.count = 0
+
+    def add(self, file: str, reason: str) -> None:
+        self.count += 1
+        if self.count <= LISTED:
+            self.first.append({"file": file[-LISTED:], "reason": reason[:LISTED]})
+
+    def listed(self) -> list[dict[str, str]]:
+        """In the order of their names."""
+        found = sorted(self.first, key=lambda item: item["file"])
+        more = self.count - len(found)
+        return [*found, {"file": "…", "reason": f"{more:,} more files were skipped"}] if more else found
+
+    def warnings(self) -> list[str]:
+        """What is to be said of so many."""
+        if self.count < MANY:
+            return []
+        return [f"{self.count:,} files could not be read, where fewer than {MANY} are usual; `skipped` says why"]
+
+    def for_example(self) -> str:
+        """The end of a sentence that says why there is nothing."""
+        if not self.first:
+            return ""
+        return f". {self.count:,} files were skipped; {self.first[0]['file']}: {self.first[0]['reason']}"

@@ -1,0 +1,129 @@
+"""An import in a process of its own, bound as the worker's is, and what it took.
+
+`python -m tests.datasets.measuring` reads one, as JSON from stdin says, and prints what came of it.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import psutil
+
+from app.datasets.errors import ImportFailed
+from app.datasets.reading import Reading
+from worker.importer import _sentence, bound_memory
+
+TOTAL_BYTES = 16 * 1024**3  # that may be unpacked, unless a test says less
+MAKES = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate")
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+
+@dataclass
+class Took:
+    """What an import came to, or why to nothing, and the most memory that it had.
+
+    own: MB beside what the process had before. decoders: MB of all of them together; decoder: of the largest.
+    written: what it opened to write, made or removed, but for files without a name in the scratch folder.
+    """
+
+    examples: int = 0
+    skipped: list[dict[str, str]] = field(default_factory=list)
+    failed: str | None = None
+    own: float = 0.0
+    decoders: float = 0.0
+    decoder: float = 0.0
+    written: list[str] = field(default_factory=list)
+
+    def reasons(self) -> set[str]:
+        return {item["reason"] for item in self.skipped}
+
+
+def measured(parts: Path | Mapping[str, Path], total: int = TOTAL_BYTES, **reading: Any) -> Took:
+    """The import of an upload's files, of which `total` bytes may be unpacked.
+
+    The test fails where anything else ends it than ImportFailed or a want of memory, and where it writes anything.
+    """
+    by_role = {"file": parts} if isinstance(parts, Path) else parts
+    asked = {"parts": {role: str(path) for role, path in by_role.items()}, "total": total, "reading": reading}
+    command = [sys.executable, "-B", "-W", "error", "-m", "tests.datasets.measuring"]
+    with (
+        tempfile.TemporaryFile("w+") as answer,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=answer, text=True) as process,
+    ):
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(asked))
+        process.stdin.close()
+        decoders = decoder = 0.0
+        while process.poll() is None:
+            sizes = [0.0, *(_memory(child) for child in _decoders(process.pid))]
+            decoders, decoder = max(decoders, sum(sizes)), max(decoder, *sizes)
+            time.sleep(0.02)
+        assert process.returncode == 0
+        answer.seek(0)
+        took = Took(**json.load(answer), decoders=decoders, decoder=decoder)
+    sys.stdout.write(
+        f"{took.own:.0f} MB beside the start, decoders {took.decoders:.0f}: {took.failed or took.examples}\n"
+    )
+    assert took.written == []
+    return took
+
+
+def _decoders(pid: int) -> list[int]:
+    """Those that have begun to be one: for a moment a child is a likeness of its parent."""
+    found = []
+    for child in psutil.Process(pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "app.datasets.decoder" in child.cmdline():
+                found.append(child.pid)
+    return found
+
+
+def _memory(pid: int | str, name: str = "VmHWM") -> float:
+    """MB that a process has had at most; 0 if it is no more."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(name)), 0.0)
+
+
+def main() -> None:
+    asked = json.load(sys.stdin)
+    parts = {role: Path(path) for role, path in asked["parts"].items()}
+    reading = Reading.from_json(asked["reading"])
+    scratch = tempfile.gettempdir()
+    written: list[str] = []
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and arguments[2] & WRITES and isinstance(arguments[0], str):
+            written.append(arguments[0])
+        elif event in MAKES:
+            written.append(str(arguments))
+
+    sys.addaudithook(watch)
+    bound_memory()
+    from app.datasets import formats, upload  # here, as the worker does
+
+    before = _memory("self", "VmRSS")
+    said: dict[str, Any] = {}
+    with patch.object(upload, "TOTAL_BYTES", asked["total"]):
+        try:
+            found = formats.read(parts, reading, tempfile.TemporaryFile, lambda *_: None)
+            said |= {"examples": len(found.arrays.targets), "skipped": found.skipped}
+        except (ImportFailed, MemoryError) as error:
+            said["failed"] = _sentence(error)
+    named = [name for name in written if name not in (scratch, os.devnull)]  # a file without a name names its folder
+    json.dump(said | {"own": _memory("self") - before, "written": named}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""Reads what a test has made, as a worker does."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from app.datasets.formats import read
+from app.datasets.reading import Imported, Reading
+
+
+def imported(folder: Path, data: bytes | dict[str, bytes], **reading: Any) -> Imported:
+    """A dataset from these bytes, or from those of each role. Raises ImportFailed."""
+    parts = {}
+    for role, content in (data if isinstance(data, dict) else {"file": data}).items():
+        parts[role] = folder / f"upload.{role}"
+        parts[role].write_bytes(content)
+    return read(parts, Reading(**reading), tempfile.TemporaryFile, lambda *_: None)
