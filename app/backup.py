@@ -1,5 +1,6 @@
 """`antigrad backup` and `restore`: SQLite and the files that it names as one .tar, taken while the service runs."""
 
+import json
 import sqlite3
 import tarfile
 import tempfile
@@ -8,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from app.settings import Settings
-from app.storage import migrate
+from app.storage import datasets, migrate
 from app.storage.database import Database
 
 DATABASE = "antigrad.db"
@@ -72,11 +73,26 @@ def _write(source: Path, files: Path, target: Path) -> list[str]:
 
 
 def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
-    """Every file that a row names, and the splits of the datasets."""
+    """Every file that a row names, and those of the datasets."""
     for checkpoint, weights in database.execute("SELECT checkpoint, weights FROM runs WHERE status != 'deleted'"):
         yield from (name for name in (checkpoint, weights) if name)
     kept = "SELECT file FROM checkpoints JOIN runs ON runs.id = run WHERE status != 'deleted' AND file != checkpoint"
     yield from (file for (file,) in database.execute(kept))
+    if "folder" not in {column for _, column, *_ in database.execute("PRAGMA table_info(datasets)")}:
+        yield from _named_before_versions(database, files)
+        return
+    for folder, about in database.execute(
+        "SELECT folder, MIN(about) FROM datasets WHERE folder IS NOT NULL GROUP BY folder"
+    ):
+        parts = ("parts.npy",) if json.loads(about).get("own_split") else ()
+        yield from (f"{folder}/{name}" for name in ("inputs.npy", "targets.npy", *parts, "meta.json"))
+        yield from (str(path.relative_to(files)) for path in sorted((files / folder / "splits").glob("*.npy")))
+    for id, source in database.execute("SELECT id, source FROM datasets WHERE status = 'importing'"):
+        yield from (datasets.upload(id, role) for role in json.loads(source).get("roles", [datasets.FILE]))
+
+
+def _named_before_versions(database: sqlite3.Connection, files: Path) -> Iterator[str]:
+    """Of a schema that has not been upgraded yet, which is when one makes a backup."""
     for id, status in database.execute("SELECT id, status FROM datasets"):
         parts = {"ready": ("inputs.npy", "targets.npy", "meta.json"), "importing": ("upload",)}.get(status, ())
         yield from (f"datasets/{id}/{part}" for part in parts)

@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import Settings, SettingsRefused, load
 from app.starting import advice, reason
-from app.storage import migrate
+from app.storage import migrate, strays
 from app.storage.database import Database
-from app.storage.files import FilesRefused, open_files
+from app.storage.files import FilesRefused, LocalFiles, open_files
 
 ENOUGH_BYTES = 1024**3
 
@@ -31,8 +31,8 @@ class Finding:
     advice: str = ""
 
 
-def examine() -> Iterator[Finding]:
-    """All checks, one after another; none changes anything."""
+def examine(fix: bool = False) -> Iterator[Finding]:
+    """All checks, one after another. With `fix`, files that belong to nothing are deleted; nothing else is changed."""
     yield Finding("python", "ok", platform.python_version())
     yield Finding("torch", "ok", torch.__version__)
     yield _devices()
@@ -52,7 +52,7 @@ def examine() -> Iterator[Finding]:
         yield Finding("database", "ok", "there is none yet; antigrad serve makes it")
         return
     database = Database(settings.database)
-    yield from _database(database, settings)
+    yield from _database(database, settings, fix)
     database.close()
 
 
@@ -105,7 +105,7 @@ def _storage(settings: Settings) -> Finding:
     return Finding("storage", "ok", f"{place} can be written to")
 
 
-def _database(database: Database, settings: Settings) -> Iterator[Finding]:
+def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Finding]:
     try:
         current = migrate.is_current(database)
     except SQLAlchemyError as error:
@@ -115,5 +115,22 @@ def _database(database: Database, settings: Settings) -> Iterator[Finding]:
     yield Finding("database", "ok", name)
     if current:
         yield Finding("migrations", "ok", "the schema is at the newest revision")
+        if not settings.files_url:
+            yield _strays(database, LocalFiles(settings.files), fix)
     else:
         yield Finding("migrations", "fail", "the schema is not at the newest revision", "antigrad migrate")
+
+
+def _strays(database: Database, files: LocalFiles, fix: bool) -> Finding:
+    """What killed processes have left."""
+    found = strays.strays(database, files)
+    if not found:
+        return Finding("strays", "ok", "every folder of files belongs to a run or a dataset")
+    taken = sum(strays.size(files, name) for name in found) / 1e6
+    named = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
+    done = f"{len(found)} folders that belonged to nothing are deleted ({taken:.1f} MB): {named}"
+    if fix:
+        strays.remove(database, files, found)
+        return Finding("strays", "ok", done)
+    detail = f"{len(found)} folders belong to nothing ({taken:.1f} MB): {named}"
+    return Finding("strays", "warn", detail, "antigrad doctor --fix deletes them")

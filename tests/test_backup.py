@@ -5,13 +5,20 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from app.backup import BackupFailed, backup, restore
+from app.datasets.builtin import BUILTIN
 from app.main import create_app
 from app.settings import Settings
+from app.storage.database import Database
+from app.storage.files import LocalFiles
+from tests.api.test_datasets import settled, upload
 from tests.chaos.test_kills import REQUEST, outcome, until_step
 from tests.conftest import Workers
+from tests.datasets.archives import png, zipped
 from tests.forked import Nursery
+from tests.storage.test_upgrade import migrate_to
 from tests.test_main_job import ended
 
 
@@ -29,6 +36,10 @@ def test_a_backup_of_a_running_service_is_a_working_copy(
     running = client.post("/runs", json=REQUEST).json()["id"]
     until_step(client, running, 300)
     waiting = client.post("/runs", json=REQUEST | {"seed": 1}).json()["id"]
+    pictures = {f"{part}/{letter}/{number}.png": png(number) for part in ("train", "test") for letter in "AB"
+                for number in range(9)}  # fmt: skip
+    upload(client, "parts", zipped(pictures))
+    assert settled(client, "parts")["own_split"] == ["train", "test"]
     assert backup(settings, tmp_path / "copy.tar") == []
     assert ended(client, running)["status"] == "succeeded"  # the backup has not disturbed it
 
@@ -39,6 +50,8 @@ def test_a_backup_of_a_running_service_is_a_working_copy(
     assert (copy.files / "datasets/digits/splits" / split.name).read_bytes() == split.read_bytes()
     with TestClient(create_app(copy)) as restored:
         assert outcome(restored, finished) == outcome(client, finished)
+        exported = "/datasets/parts/export.npz"
+        assert restored.get(exported).content == client.get(exported).content
         image = restored.get("/datasets/digits/images/3.png").content
         there, here = (
             each.post(f"/predict?run={finished}", content=image, headers={"Content-Type": "image/png"}).json()
@@ -85,3 +98,18 @@ def test_nothing_is_overwritten_and_nothing_half_restored(
 def test_of_postgres_the_way_is_told(tmp_path: Path) -> None:
     with pytest.raises(BackupFailed, match="pg_dump"):
         backup(Settings(home=tmp_path, database_url="postgresql+psycopg://a@b/c", _env_file=None), tmp_path / "a.tar")
+
+
+def test_a_service_that_has_not_been_upgraded_yet_is_backed_up(settings: Settings, tmp_path: Path) -> None:
+    """Which is when one makes a backup."""
+    settings.home.mkdir()
+    database = Database(settings.database)
+    migrate_to(database, "0006")
+    with database.engine.execution_options(writes=True).begin() as connection:
+        connection.execute(text("INSERT INTO datasets (id, name, status, about, skipped, attempt, deaths, created_at)"
+                                " VALUES ('digits', 'digits', 'ready', '{}', '[]', 0, 0, 1.0)"))  # fmt: skip
+    database.close()
+    BUILTIN["digits"].load().save(LocalFiles(settings.files), "datasets/digits")
+    assert backup(settings, tmp_path / "copy.tar") == []
+    with tarfile.open(tmp_path / "copy.tar") as archive:
+        assert "files/datasets/digits/inputs.npy" in archive.getnames()

@@ -176,7 +176,7 @@ class Worker:
             log.info("%s: attempt %d is over", child.id, child.attempt)  # the child has recorded how
         if child.kind == "import":
             # Beside the loop: a store that is away shall not keep the leases from being renewed.
-            arguments = self.database, self.files, child.id
+            arguments = self.database, self.files, self.settings.home, child.id
             threading.Thread(target=importer.tidy, args=arguments, name=f"tidy {child.id}").start()
 
     def _patiently(self, child: Child, error: dict[str, Any]) -> None:

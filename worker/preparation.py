@@ -10,7 +10,8 @@ from torch import nn
 
 from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
-from app.datasets.split import stored_split
+from app.datasets.reading import Reading
+from app.datasets.split import Wanted, stored_split
 from app.learning.data import Data
 from app.learning.export import Trained
 from app.learning.insight.experiments.slips import training_of
@@ -30,6 +31,7 @@ class Prepared:
     arrays: Arrays
     data: Data
     meaning: Meaning
+    reading: Reading
 
     @property
     def classes(self) -> list[str]:
@@ -53,6 +55,8 @@ class Prepared:
             border=self.border,
             step=step,
             meaning=self.meaning,
+            resize=self.reading.resize,
+            background=self.reading.background,
         )
 
 
@@ -70,14 +74,20 @@ def versions(device: torch.device) -> dict[str, Any]:
 
 
 def prepare(
-    request: dict[str, Any], files: Files, device: torch.device, slip: str | None = None
+    request: dict[str, Any],
+    folder: str,
+    files: Files,
+    device: torch.device,
+    slip: str | None = None,
+    reading: Reading = Reading(),
 ) -> tuple[Training, Prepared]:
-    """Load and split the data, fit the preprocessing on the training part, and build the training.
+    """Load the data from its folder and split it, fit the preprocessing on the training part, and build the training.
 
-    A `slip` is what a trial of an experiment does wrong on purpose.
+    `reading` is how the data was read, which is how what is predicted will be. A `slip` is what an experiment's trial
+    does wrong on purpose.
     """
-    arrays = Arrays.load(files, folder := f"datasets/{request['dataset']}")
-    parts = stored_split(files, folder, arrays.targets, **request["split"])
+    arrays = Arrays.load(files, folder)
+    parts = stored_split(files, folder, arrays, Wanted.of(request["split"]))
     data, recipe = prepared(arrays, parts, request), recipe_from_json(request, arrays.shape)
     training = training_of(slip)(recipe, data, device)
-    return training, Prepared(recipe.layers, arrays, data, training.meaning)
+    return training, Prepared(recipe.layers, arrays, data, training.meaning, reading)

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from sqlalchemy.orm import Session
 
+from app.datasets.reading import Reading
 from app.learning import export
 from app.learning.evaluation import evaluate
-from app.storage import leases, runs
+from app.storage import datasets, leases, runs
 from app.storage.curves import last_steps
 from app.storage.database import Database, database_now
 from app.storage.files import Files
@@ -53,6 +54,9 @@ class Attempt:
         with self.database.read() as db:
             run = runs.get(db, self.run)
             request, environment, checkpoint, slip = run.request, run.environment, run.checkpoint, run.slip
+            dataset = datasets.get(db, run.dataset)
+            folder, reading = dataset.folder, Reading.from_json(dataset.source.get("reading", {}))
+            assert folder is not None  # only what is ready is trained on
             recorded, sampled = last_steps(db, self.run), last_steps(db, self.run, diagnostics=True)
             self.served_before = run.weights is not None
         threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
@@ -60,7 +64,9 @@ class Attempt:
         torch.set_flush_denormal(True)
         torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
         device = preparation.device(request["device"])
-        training, prepared = use_patiently(lambda: preparation.prepare(request, self.files, device, slip))
+        training, prepared = use_patiently(
+            lambda: preparation.prepare(request, folder, self.files, device, slip, reading)
+        )
         if checkpoint is not None:
             saved = use_patiently(lambda: self.files.read(checkpoint))
             training.restore(export.checkpoint_from_safetensors(saved))

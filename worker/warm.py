@@ -20,7 +20,8 @@ import numpy as np
 import psycopg  # noqa: F401  # SQLAlchemy would load it in each child
 import torch
 
-from app.datasets.split import split
+from app.datasets.arrays import Arrays
+from app.datasets.split import Wanted, split
 from app.learning.optimizers import Adam
 from app.storage.curves import last_steps
 from app.storage.database import Database
@@ -92,7 +93,7 @@ def warm_up(settings: dict[str, Any]) -> None:
     if settings["files_url"]:
         import app.storage.remote  # noqa: F401  # another second; a client of the store is each child's own
     preparation.versions(torch.device("cpu"))  # Python asks a process of its own for the processor's name, once
-    split(np.arange(10) % 2, validation=0.2, test=0.2, seed=0, stratify=True)
+    split(Arrays(np.zeros((10, 1), np.float32), np.arange(10) % 2, ("a", "b")), Wanted(test=0.2, validation=0.2))
 
 
 def ended_children() -> list[tuple[int, int]]:

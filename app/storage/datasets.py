@@ -1,7 +1,8 @@
 """The rows of datasets."""
 
-from sqlalchemy import case, select, tuple_
-from sqlalchemy.exc import IntegrityError
+from typing import Any
+
+from sqlalchemy import Select, case, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict, NotFound
@@ -9,52 +10,97 @@ from app.storage.database import database_now
 from app.storage.tables import DELETED, Dataset, Run
 
 UPLOADED = "ds_"  # how the id of an upload begins, and no name does
+FOLDER = "datasets"  # of the files, where each upload has a folder by its id
+CONTENTS = "arrays"  # and where arrays lie by their checksum
+FILE = "file"  # the role of an upload's file that is its only one
+
+
+def built_in(name: str) -> str:
+    """The folder of the arrays of a dataset that comes with Antigrad."""
+    return f"{FOLDER}/{name}"
+
+
+def upload(dataset: str, role: str) -> str:
+    """The name of an upload's file."""
+    return f"{FOLDER}/{dataset}/upload{'' if role == FILE else f'.{role}'}"
 
 
 def get(db: Session, id_or_name: str) -> Dataset:
-    """Raises NotFound, naming what there is."""
-    return _get(db, id_or_name, lock=False)
+    """A name means its newest version that is ready, or else its newest. Raises NotFound, naming what there is."""
+    return _or_refused(db, id_or_name, newest(db, id_or_name))
 
 
 def hold(db: Session, id_or_name: str) -> Dataset:
     """The same, and it cannot be deleted before this transaction ends: for what will depend on it."""
-    return _get(db, id_or_name, lock=True)
+    return _or_refused(db, id_or_name, db.scalars(_named(id_or_name).with_for_update(read=True)).one_or_none())
 
 
-def _get(db: Session, id_or_name: str, lock: bool) -> Dataset:
-    query = select(Dataset).where((Dataset.id == id_or_name) | (Dataset.name == id_or_name))
-    found = db.scalars(query.with_for_update(read=True) if lock else query).one_or_none()
+def newest(db: Session, id_or_name: str) -> Dataset | None:
+    """The same, or None."""
+    return db.scalars(_named(id_or_name)).one_or_none()
+
+
+def _named(id_or_name: str) -> Select[Dataset]:
+    is_ready = case((Dataset.status == "ready", 1), else_=0)
+    return (
+        select(Dataset)
+        .where((Dataset.id == id_or_name) | (Dataset.name == id_or_name))
+        .order_by(is_ready.desc(), Dataset.version.desc())
+        .limit(1)
+    )
+
+
+def _or_refused(db: Session, id_or_name: str, found: Dataset | None) -> Dataset:
     if found is None:
-        there = ", ".join(db.scalars(select(Dataset.name).order_by(Dataset.created_at).limit(20)))
+        there = ", ".join(db.scalars(select(Dataset.name).group_by(Dataset.name).order_by(Dataset.name).limit(20)))
         raise NotFound(f"no dataset is called {id_or_name!r}; there are {there}")
     return found
 
 
-def columns(db: Session, run: str) -> tuple[str, ...]:
-    """The names of the columns that a run learns from: a run's dataset cannot be deleted before it. None for pictures,
-    and for a table whose columns have no names."""
+def importing(db: Session, id_or_name: str) -> Dataset | None:
+    """The newest version that is being imported."""
+    query = select(Dataset).where((Dataset.id == id_or_name) | (Dataset.name == id_or_name))
+    return db.scalars(
+        query.where(Dataset.status == "importing").order_by(Dataset.version.desc()).limit(1)
+    ).one_or_none()
+
+
+def versions(db: Session, id_or_name: str) -> list[str]:
+    """The ids of all versions of a name, or the one id. Raises NotFound."""
+    found = list(db.scalars(select(Dataset.id).where(Dataset.name == id_or_name)))
+    return found or [get(db, id_or_name).id]
+
+
+def columns(db: Session, run: str) -> list[tuple[str, list[str] | None]]:
+    """The columns that a run learns from, each with its categories if it has some: a run's dataset cannot be deleted
+    before it. None for pictures, and for a table whose columns have no names."""
     query = select(Dataset.about).join(Run, Run.dataset == Dataset.id).where(Run.id == run)
-    return tuple(db.execute(query).scalar_one()["feature_names"])
+    about = db.execute(query).scalar_one()
+    if "columns" not in about:
+        return [(name, None) for name in about["feature_names"]]
+    taken = (column for column in about["columns"] if column["type"] != "ignore")
+    return [(column["name"], column.get("categories")) for column in taken]
 
 
-def refuse_taken(db: Session, name: str) -> None:
-    """Raises Conflict when there is a dataset of this name."""
-    taken = db.scalars(select(Dataset).where(Dataset.name == name)).one_or_none()
-    if taken is not None:
-        raise _taken(name, f", {taken.status}")
+def refuse_built_in(db: Session, name: str) -> None:
+    """Raises Conflict for the name of a dataset that comes with Antigrad."""
+    if db.get(Dataset, name) is not None:
+        raise Conflict(f"{name!r} comes with Antigrad and has no versions; choose another name")
 
 
-def create(db: Session, id: str, name: str) -> Dataset:
-    """A dataset whose upload waits to be imported. Raises Conflict."""
-    refuse_taken(db, name)
-    created_at = db.execute(select(database_now())).scalar_one()
-    dataset = Dataset(id=id, name=name, status="importing", about={}, skipped=[], attempt=0, deaths=0,
-                      created_at=created_at)  # fmt: skip
+def create(db: Session, id: str, name: str, source: dict[str, Any]) -> Dataset:
+    """A dataset whose upload waits to be imported: under a name that is there already, its next version.
+
+    Raises Conflict.
+    """
+    refuse_built_in(db, name)
+    alone_with(db, f"name {name}")
+    before = select(func.coalesce(func.max(Dataset.version), 0)).where(Dataset.name == name)
+    version, created_at = db.execute(select(before.scalar_subquery() + 1, database_now())).one()
+    dataset = Dataset(id=id, name=name, version=version, status="importing", source=source, progress={}, about={},
+                      skipped=[], attempt=0, deaths=0, created_at=created_at)  # fmt: skip
     db.add(dataset)
-    try:
-        db.flush()
-    except IntegrityError as error:  # another upload of this moment has the name
-        raise _taken(name, "") from error
+    db.flush()
     return dataset
 
 
@@ -67,13 +113,12 @@ def page(db: Session, limit: int, before: str | None) -> list[Dataset]:
     return list(db.scalars(query))
 
 
-def delete(db: Session, id_or_name: str) -> str:
-    """Delete an upload and answer its id; raises Conflict while a run needs it, and for what is built in.
+def delete(db: Session, id_or_name: str) -> list[str]:
+    """Delete an upload and answer its folders, which are the caller's to delete before this transaction ends.
 
-    Its files are the caller's to delete.
+    Raises Conflict while a run needs it, and for what is built in.
     """
-    query = select(Dataset).where((Dataset.id == id_or_name) | (Dataset.name == id_or_name)).with_for_update()
-    dataset = db.scalars(query).one_or_none() or get(db, id_or_name)
+    dataset = _or_refused(db, id_or_name, db.scalars(_named(id_or_name).with_for_update()).one_or_none())
     if not dataset.id.startswith(UPLOADED):
         raise Conflict(f"{dataset.name} comes with Antigrad and stays")
     runs = list(
@@ -83,9 +128,19 @@ def delete(db: Session, id_or_name: str) -> str:
         more = " and more" if len(runs) > 5 else ""
         raise Conflict(f"it is used by {', '.join(runs[:5])}{more}; delete those runs first")
     db.delete(dataset)
-    return dataset.id
+    db.flush()
+    own = f"{FOLDER}/{dataset.id}"
+    shared = dataset.folder if dataset.folder not in (None, own) else None
+    return [own] if shared is None or not is_unused(db, shared) else [own, shared]
 
 
-def _taken(name: str, state: str) -> Conflict:
-    advice = f"choose another name, or DELETE /datasets/{name} first"
-    return Conflict(f"there is a dataset {name!r} already{state}; {advice}")
+def is_unused(db: Session, folder: str) -> bool:
+    """Whether no dataset has its arrays in this folder. Until this transaction ends, none begins to."""
+    alone_with(db, folder)
+    return db.execute(select(Dataset.id).where(Dataset.folder == folder).limit(1)).first() is None
+
+
+def alone_with(db: Session, what: str) -> None:
+    """Wait for whoever is at this folder or name, and keep others from it until this transaction ends."""
+    if db.get_bind().dialect.name != "sqlite":  # there a transaction that writes is alone
+        db.execute(select(func.pg_advisory_xact_lock(func.hashtext(what))))

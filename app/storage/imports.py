@@ -68,14 +68,23 @@ def give_back(db: Session, dataset: str, attempt: int, _now: Now) -> None:
     write(db, dataset, attempt, **NOBODYS)
 
 
-def ready(db: Session, dataset: str, attempt: int, about: dict[str, Any], skipped: list[dict[str, str]]) -> None:
-    """The arrays lie in their files: from now on they are read."""
-    write(db, dataset, attempt, status="ready", about=about, skipped=skipped, **NOBODYS)
+def ready(
+    db: Session, dataset: str, attempt: int, folder: str, about: dict[str, Any], skipped: list[dict[str, str]]
+) -> None:
+    """The arrays lie in their folder: from now on they are read."""
+    write(db, dataset, attempt, status="ready", folder=folder, about=about, skipped=skipped, progress={}, **NOBODYS)
+
+
+def cancel(db: Session, dataset: str) -> bool:
+    """End an import; whoever is at it finds that it lost its lease. False where it has ended already."""
+    importing = and_(Dataset.id == dataset, Dataset.status == "importing")
+    values = {"status": "cancelled", "error": "it was cancelled", "progress": {}}
+    return _rows(db, update(Dataset).where(importing).values(**values, **NOBODYS)) == 1
 
 
 def fail(db: Session, dataset: str, attempt: int, error: str) -> None:
     """The upload cannot become a dataset."""
-    write(db, dataset, attempt, status="failed", error=error, **NOBODYS)
+    write(db, dataset, attempt, status="failed", error=error, progress={}, **NOBODYS)
 
 
 def child_died(db: Session, dataset: str, attempt: int, error: str) -> None:

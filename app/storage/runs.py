@@ -1,6 +1,7 @@
 """Runs as their users see them: created, found, listed, and asked to stop, go on or disappear."""
 
 import heapq
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
@@ -62,16 +63,16 @@ def _unknown(id: str) -> NotFound:
 
 
 def matching(
-    now: Now, status: str | None = None, dataset: str | None = None, tag: str | None = None
+    now: Now, status: str | None = None, datasets: Collection[str] = (), tag: str | None = None
 ) -> ColumnElement[bool]:
-    """The filter of a list, `status` as readers see it; `tag` is `key:value`. Raises Invalid."""
+    """The filter of a list, `status` as readers see it; `datasets` are ids, `tag` is `key:value`. Raises Invalid."""
     conditions: list[ColumnElement[bool]] = [Run.status != DELETED]
     if status is not None:
         if status not in (*OPEN, *ENDED):
             raise Invalid(f"no status is called {status!r}; there are {', '.join((*OPEN, *ENDED))}")
         conditions.append({"queued": waiting(now), "running": held(now)}.get(status, Run.status == status))
-    if dataset is not None:
-        conditions.append(Run.dataset == dataset)
+    if datasets:
+        conditions.append(Run.dataset.in_(datasets))
     if tag is not None:
         key, colon, value = tag.partition(":")
         if not colon:

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, LargeBinary, MetaData, String, text
+from sqlalchemy import JSON, Float, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 OPEN = ("queued", "running", "paused")
@@ -28,17 +28,22 @@ class Table(DeclarativeBase):
 
 
 class Dataset(Table):
-    """A dataset; its arrays lie in the files under `datasets/<id>`, complete from the moment it is `ready`.
+    """A version of a dataset. Once it is `ready` its arrays lie in `folder`, which its content has its name from, so
+    that datasets of the same content share it; the upload lies under `datasets/<id>` until then.
 
-    While it is `importing` the row is the job, as a run's is: `attempt` is the fencing token, and `worker` is who
-    holds it, if anybody.
+    `source` is how it came: the roles of the upload's files, and how they are to be read. While it is `importing` the
+    row is the job, as a run's is: `attempt` is the fencing token, and `worker` is who holds it, if anybody.
     """
 
     __tablename__ = "datasets"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    version: Mapped[int] = mapped_column(default=1)
     status: Mapped[str]
+    source: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    folder: Mapped[str | None]
     about: Mapped[dict[str, Any]]
     skipped: Mapped[list[Any]]
     error: Mapped[str | None]
@@ -47,6 +52,8 @@ class Dataset(Table):
     worker: Mapped[str | None]
     lease_expires_at: Mapped[float | None]
     created_at: Mapped[float]
+
+    __table_args__ = (UniqueConstraint("name", "version"),)
 
 
 class Run(Table):

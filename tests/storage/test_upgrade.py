@@ -1,16 +1,21 @@
 """An upgrade from any earlier schema, with runs in every status, loses nothing."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, insert, select
+from fastapi.testclient import TestClient
+from sqlalchemy import MetaData, insert, select, text
 
+from app.datasets.builtin import BUILTIN
+from app.main import create_app
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
+from app.storage.files import LocalFiles
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate.config()).walk_revisions()]
 STATUSES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
@@ -90,3 +95,23 @@ def test_the_way_back_loses_no_run_either(database: Database) -> None:
     names, after = content(database)["runs"]
     places = [before[0].index(name) for name in names]
     assert after == sorted(tuple(row[place] for place in places) for row in before[1])
+
+
+def test_the_datasets_of_the_schema_before_are_read_where_they_lie(database: Database, settings: Settings) -> None:
+    migrate_to(database, "0006")
+    arrays = BUILTIN["digits"].load()
+    files = LocalFiles(settings.files)
+    for id in ("digits", "ds_mine"):
+        arrays.save(files, f"datasets/{id}")
+        row = {"id": id, "name": id, "status": "ready", "about": json.dumps(arrays.about()), "created_at": 1.0}
+        with database.engine.execution_options(writes=True).begin() as connection:
+            connection.execute(
+                text("INSERT INTO datasets (id, name, status, about, skipped, attempt, deaths, created_at)"
+                     " VALUES (:id, :name, :status, :about, '[]', 0, 0, :created_at)"), row
+            )  # fmt: skip
+    with TestClient(create_app(settings)) as client:
+        for id in ("digits", "ds_mine"):
+            found = client.get(f"/datasets/{id}").json()
+            assert found["version"] == 1 and found["status"] == "ready"
+            assert client.get(f"/datasets/{id}/images/0.png").status_code == 200
+            assert client.post("/runs", json={"dataset": id}).status_code == 202
