@@ -14,11 +14,13 @@ import typer
 
 from app.beside import WorkersBeside
 from app.client import STATUSES, AsJson, commands, leave
+from app.sending import datasets
 from app.settings import Settings, SettingsRefused, load
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 main = typer.Typer(no_args_is_help=True)
 main.add_typer(commands)
+main.add_typer(datasets, name="datasets")
 
 
 def _say_version(wanted: bool) -> None:
@@ -109,11 +111,14 @@ def migrate() -> None:
 
 
 @main.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="delete files that belong to no run and no dataset")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Check this machine and this service's settings; exit status 1 when something has to be mended."""
     from app.doctor import examine
 
-    findings = list(examine())
+    findings = list(examine(fix))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings]))
     else:

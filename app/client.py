@@ -4,6 +4,7 @@ The exit status says how a command ended (`STATUSES`). With --json, standard out
 """
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,12 +151,22 @@ def events(run: str) -> Iterator[tuple[str, Any]]:
 def follow(run: str, as_json: bool) -> NoReturn:
     """Show a run until it has ended; the exit status says how."""
     done: dict[str, Any] = {}
+    pressed = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         if not as_json:
             to_people.print(run)
         with Progress(*COLUMNS, console=to_people, disable=as_json) as progress:
             bar = progress.add_task("", total=1.0, news="")
             for kind, data in events(run):
+                if pressed:  # while Python was tidying up, where what is raised is only printed
+                    raise KeyboardInterrupt
                 if kind == "status":
                     progress.update(bar, news=data["status"])
                 elif kind == "progress":

@@ -18,10 +18,12 @@ from app.api import (
     events,
     experiments,
     limits,
+    looks,
     models,
     operations,
     predict,
     problems,
+    published,
     race,
     runs,
     script,
@@ -29,7 +31,7 @@ from app.api import (
     trajectory,
     uploads,
 )
-from app.api.catalogue import install_builtin
+from app.api.builtin import install_builtin
 from app.api.deps import only_known_parameters
 from app.serving.models import LoadedModels
 from app.settings import Settings
@@ -46,7 +48,9 @@ ROUTES = (
     events,
     diagnosis,
     script,
+    published,
     datasets,
+    looks,
     uploads,
     models,
     architectures,

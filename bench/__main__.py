@@ -3,8 +3,13 @@
 import argparse
 import importlib
 
-NAMES = ("train", "conv", "activations", "lecture", "start", "predict", "queue", "api", "diagnosis")
+NAMES = (
+    "train", "conv", "activations", "augmentation", "lecture", "start", "predict", "queue", "api", "diagnosis",
+    "import",
+)  # fmt: skip
+MODULES = {"import": "importing"}  # where it cannot be called so
 
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 parser.add_argument("name", choices=NAMES)
-importlib.import_module(f"bench.{parser.parse_args().name}").main()
+name = parser.parse_args().name
+importlib.import_module(f"bench.{MODULES.get(name, name)}").main()

@@ -133,7 +133,8 @@ class Lab:
             if db.get(Dataset, name) is None:
                 arrays = MADE[made](int(seed))
                 arrays.save(self.store.files, f"datasets/{name}")
-                row = {"id": name, "name": name, "status": "ready", "about": arrays.about(), "skipped": []}
+                row = {"id": name, "name": name, "status": "ready", "about": arrays.about(), "skipped": [],
+                       "folder": f"datasets/{name}"}  # fmt: skip
                 db.add(Dataset(**row, attempt=0, deaths=0, created_at=0.0))
 
 

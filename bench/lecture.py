@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim.sgd import SGD
 
 from app.learning.data import Data
+from app.storage.datasets import built_in
 from bench.report import figure
 from bench.store import Store, store
 from worker import preparation
@@ -64,14 +65,15 @@ def lecture(data: Data, seed: int, softmax: bool) -> Iterator[nn.Module]:
 def ours(found: Store, seed: int) -> Iterator[nn.Module]:
     """The real trainer; the network after each step."""
     request = found.resolved(RECIPE | {"seed": seed})
-    training, _ = preparation.prepare(request, found.files, DEVICE)
+    training, _ = preparation.prepare(request, built_in(request["dataset"]), found.files, DEVICE)
     for _ in training.steps():
         yield training.model
 
 
-def until_learnt(networks: Iterator[nn.Module], inputs: Tensor, targets: Tensor) -> tuple[float, int]:
-    """Seconds and steps until enough of the test letters are right."""
-    took, begun = 0.0, time.perf_counter()
+def until_learnt(networks: Iterator[nn.Module], inputs: Tensor, targets: Tensor) -> tuple[float, int, bool]:
+    """Seconds and steps until enough of the test letters are right, and whether they are: a loop may end before, and
+    then the seconds are fewer than it would take."""
+    took, begun, step = 0.0, time.perf_counter(), 0
     for step, model in enumerate(networks, start=1):
         took += time.perf_counter() - begun
         if step % LOOK == 0:
@@ -79,16 +81,16 @@ def until_learnt(networks: Iterator[nn.Module], inputs: Tensor, targets: Tensor)
                 right = (model.eval()(inputs).argmax(1) == targets).float().mean().item()
             model.train()
             if right >= WANTED:
-                return took, step
+                return took, step, True
         begun = time.perf_counter()
-    raise RuntimeError(f"the loop has ended before {WANTED} of the test letters were right")
+    return took, step, False
 
 
 def main() -> None:
     torch.set_num_threads(os.cpu_count() or 1)
     took: dict[str, list[float]] = {}
     with store() as found:
-        data = preparation.prepare(found.resolved(RECIPE), found.files, DEVICE)[0].data
+        data = preparation.prepare(found.resolved(RECIPE), built_in(RECIPE["dataset"]), found.files, DEVICE)[0].data
         test = data.batch(data.parts["test"], DEVICE)
         for seed in range(ROUNDS):
             rivals = {
@@ -97,9 +99,11 @@ def main() -> None:
                 "trainer": ours(found, seed),
             }
             for name, networks in rivals.items():
-                seconds, steps = until_learnt(networks, *test)
+                seconds, steps, learnt = until_learnt(networks, *test)
+                if name == "trainer" and not learnt:
+                    raise RuntimeError(f"the trainer has ended before {WANTED} of the test letters were right")
                 took.setdefault(name, []).append(seconds)
-                print(f"seed {seed}, {name}: {steps} steps")
+                print(f"seed {seed}, {name}: {steps} steps" + ("" if learnt else f", and {WANTED} not reached"))
     for name, seconds_each in took.items():
         figure(name, statistics.median(seconds_each), "s")
     for name, times in (("as written", 150), ("mended", 50)):

@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
-from app.api.catalogue import install_builtin
+from app.api.builtin import install_builtin
 from app.api.requests import RunRequest
 from app.api.resolution import resolve
 from app.learning.training import Step, Training
 from app.storage import datasets, migrate
 from app.storage.database import Database
+from app.storage.datasets import built_in
 from app.storage.files import Files, LocalFiles
 from bench.service import home
 from worker import preparation
@@ -35,7 +36,9 @@ class Store:
 
     def stepping(self, request: dict[str, Any], device: torch.device) -> Callable[[], Step]:
         """The next step of the real trainer at each call: without metrics, and without an end."""
-        training: Training = preparation.prepare(self.resolved(request), self.files, device)[0]
+        training: Training = preparation.prepare(
+            resolved := self.resolved(request), built_in(resolved["dataset"]), self.files, device
+        )[0]
         training.measure = lambda *_: {}  # type: ignore[method-assign]
         training.criteria = []
         steps = training.steps()

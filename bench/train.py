@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from app.learning.training import Step, Training
 from app.storage import leases, runs
 from app.storage.database import Database, database_now
+from app.storage.datasets import built_in
 from app.storage.files import Files
 from bench import products
 from bench.report import figure
@@ -57,7 +58,7 @@ class Clocked(Training):
 
 def bare(request: dict[str, Any], files: Files, with_metrics: bool = True) -> float:
     """Seconds of the trainer without storage."""
-    training, _ = preparation.prepare(request, files, CPU)
+    training, _ = preparation.prepare(request, built_in(request["dataset"]), files, CPU)
     training.with_metrics = with_metrics  # type: ignore[attr-defined]
     for _ in training.steps():
         pass
@@ -128,7 +129,7 @@ def main() -> None:
     with store() as found, patch.object(preparation, "training_of", lambda _: Clocked):
         database, files = found.database, found.files
         request = found.resolved({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
-        data = preparation.prepare(request, files, CPU)[0].data
+        data = preparation.prepare(request, built_in(request["dataset"]), files, CPU)[0].data
         rivals: dict[str, Callable[[], float]] = {
             "plain, steps alone": lambda: plain(data, with_metrics=False),
             "trainer, steps alone": lambda: bare(request, files, with_metrics=False),

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from rich.console import Console
 from rich.progress import Progress
@@ -166,6 +168,10 @@ def test_leaving_a_run_says_how_to_come_back_and_lets_it_go_on(service: str) -> 
     watching = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     assert watching.stderr is not None
     assert run in watching.stderr.readline()
+    deadline = time.monotonic() + 30
+    while not psutil.Process(watching.pid).net_connections():  # before it, libraries that it loads may swallow a Ctrl-C
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     watching.send_signal(signal.SIGINT)
     _, said = watching.communicate(timeout=30)
     assert watching.returncode == 130

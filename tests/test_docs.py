@@ -82,14 +82,29 @@ def test_the_curl_commands_work_in_their_order(service: str, tmp_path: Path) -> 
 
 def test_ones_own_pictures_become_a_dataset_as_its_page_says(service: str, tmp_path: Path) -> None:
     (tmp_path / "letters.zip").write_bytes(zipped(letters(each=10)))
-    printed = run_shell((ROOT / "docs/your-own-dataset.md").read_text(), service, tmp_path)
-    assert '"predictions":[{"label"' in printed
+    rows = [f"{number % 5 + 1},{'flat' if number % 2 else 'house'},{100 * number}" for number in range(40)]
+    (tmp_path / "houses.csv").write_text("\n".join(["rooms,kind,price", *rows, ",flat,3"]))
+    page = (ROOT / "docs/datasets.md").read_text()
+    printed = run_shell(page, service, tmp_path)
+    assert '"predictions":[{"label"' in printed and '"predictions":[{"value"' in printed
     assert (tmp_path / "preview.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "means.png").read_bytes() == (ROOT / "docs/means.png").read_bytes()
+    twins = re.search(r'"compared":2000,"found":(\d+)', printed)
+    assert twins is not None and f"{twins[1]} of the 2,000 test letters" in " ".join(page.split())
 
 
 def test_networks_are_inspected_and_presets_trained_as_their_page_says(service: str, tmp_path: Path) -> None:
     printed = run_shell((ROOT / "docs/architectures.md").read_text(), service, tmp_path)
     assert '"multiply_adds"' in printed and '"status":"queued"' in printed
+
+
+def test_pictures_are_changed_as_their_page_says(service: str, tmp_path: Path) -> None:
+    run_shell((ROOT / "docs/augmentation.md").read_text(), service, tmp_path)
+    named = ("with", "without", "more")
+    changed, plain, more = (json.loads((tmp_path / f"{name}.json").read_text()) for name in named)
+    assert changed["status"] == "succeeded" and changed["metrics"]["test"]["accuracy"] > 0.95
+    assert plain["request"] == changed["request"] | {"augment": None}
+    assert more["request"]["augment"] == changed["request"]["augment"] | {"rotate": 20.0}
 
 
 @pytest.mark.parametrize("page", tables.PAGES)

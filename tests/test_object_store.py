@@ -108,7 +108,9 @@ def test_a_refused_upload_leaves_no_object(client: TestClient, object_store: Obj
     upload(client, "letters", zipped(letters()))
     kept = object_store.keys(bucket)
     assert len(kept - before) == 1
-    assert upload(client, "letters", zipped(letters()), **{"Idempotency-Key": "k"}).status_code == 409  # after its body
+    assert upload(client, "other", zipped(letters()), **{"Idempotency-Key": "k"}).status_code == 202
+    assert upload(client, "other", b"x", **{"Idempotency-Key": "k"}).status_code == 422  # after its body
+    assert client.delete("/datasets/other").status_code == 204
     assert object_store.keys(bucket) == kept
     assert client.delete("/datasets/letters").status_code == 204
     assert object_store.keys(bucket) == before

@@ -43,7 +43,9 @@ class RunAnswer(BaseModel):
     task: str = Field(examples=["classification"])
     request: dict[str, Any] = Field(description="as resolved: every default filled in")
     slip: str | None = Field(description="what it does wrong on purpose, as a trial of an experiment; null elsewhere")
-    environment: dict[str, Any] = Field(description="versions, threads and dataset checksum: what a repetition needs")
+    environment: dict[str, Any] = Field(
+        description="versions, threads, the dataset's version and checksum, examples in each part"
+    )
     progress: dict[str, Any]
     queue: Queue | None
     warnings: list[Warned] = Field(description="known before the training; none of them blocks")
@@ -108,14 +110,29 @@ class DatasetAnswer(BaseModel):
     """A dataset. What there is to know of its examples comes when it is ready."""
 
     id: str = Field(examples=["notmnist"])
-    name: str
-    status: str = Field(description="importing, ready or failed", examples=["ready"])
+    name: str = Field(description="stands for its newest version that is ready")
+    version: int = Field(description="counts from 1: an upload under a taken name is the next")
+    status: str = Field(description="importing, ready, failed or cancelled", examples=["ready"])
+    progress: dict[str, Any] = Field(
+        description="of an import: the fraction that has been read, and examples so far",
+        examples=[{"fraction": 0.42, "examples": 25_000}],
+    )
     error: str | None = Field(description="why the import has failed, and what would be right")
+    reading: dict[str, Any] | None = Field(description="how the upload was to be read; null for what is built in")
     task: str | None = Field(None, examples=["classification"])
     examples: int | None = None
     shape: list[int] | None = Field(None, description="of one input, channels first", examples=[[1, 28, 28]])
     classes: list[ClassCount] = []
-    feature_names: list[str] = []
+    feature_names: list[str] = Field([], description="of the inputs' columns, a category one for each of its values")
+    target: str | None = Field(None, description="the column of a table that is predicted")
+    columns: list[dict[str, Any]] = Field([], description="of a table: type, categories, and how many are missing")
+    encoding: str | None = Field(None, description="of a CSV file, as it was found")
+    separator: str | None = Field(None, description="of a CSV file, as it was found")
+    unread_columns: list[str] = Field([], description="of a Parquet file: of types that are neither numbers nor text")
+    own_split: list[str] = Field([], description="the parts that the upload itself names", examples=[["train", "test"]])
+    missing: int = Field(0, description="how many numbers of a table's inputs are; each counts as its column's mean")
+    warnings: list[str] = []
+    files: list[dict[str, Any]] = Field([], description="of the catalogue: SHA-256 of each, and whether it was known")
     checksum: str | None = Field(None, description="SHA-256 over values, types, shapes and names")
     skipped: list[dict[str, str]] = Field(description="files that could not be read, each with the reason")
     created_at: str | None
@@ -126,8 +143,11 @@ def dataset_answer(dataset: Dataset) -> DatasetAnswer:
     return DatasetAnswer(
         id=dataset.id,
         name=dataset.name,
+        version=dataset.version,
         status=dataset.status,
+        progress=dataset.progress,
         error=dataset.error,
+        reading=dataset.source.get("reading"),
         skipped=dataset.skipped,
         created_at=rfc3339(dataset.created_at),
         **dataset.about,
@@ -221,7 +241,9 @@ class Preprocessing(BaseModel):
     input_shape: list[int] = Field(examples=[[1, 28, 28]])
     shift: list[float] = Field(description="(x − shift) / scale; one number, or one a column", examples=[[0.0]])
     scale: list[float] = Field(examples=[[255.0]])
+    fill: list[float] = Field([], description="what null counts as in each column; empty where it is refused")
     fit: bool = Field(description="pictures of another size were converted")
+    resize: str | None = Field(None, description="how: fit, fill or stretch, as in the training", examples=["fit"])
     background: str = Field(description="under transparency and beside a converted picture", examples=["white"])
     inverted: list[bool] = Field(description="of each picture, whether black and white were swapped")
 

@@ -11,8 +11,9 @@ from app.api.deps import DatabaseDep, FilesDep, RunDep
 from app.api.entry_requests import OptimizerRequest
 from app.api.problems import nearest, problems
 from app.api.requests import ModelRequest
-from app.api.resolution import examples_to_learn_from
+from app.api.resolution import folder_of, sizes
 from app.api.strict import Strict
+from app.datasets.split import Wanted
 from app.errors import Invalid, Malformed, NotFound
 from app.learning.architecture import rows, spread, with_output_layer
 from app.learning.export import from_safetensors, layers_from_json
@@ -144,11 +145,11 @@ def architecture(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspect
     """As POST /architectures/inspect, with the run's own warnings. Of one that has been trained, linear layers with
     nothing between them come with the one matrix and bias that they are: their outputs are equal to 1e-6."""
     with database.read() as db:
-        about = datasets.get(db, run.request["dataset"]).about
-    layers, shape = layers_from_json(run.request["model"]["layers"]), tuple(about["shape"])
+        dataset = datasets.get(db, run.dataset)
+    layers, shape = layers_from_json(run.request["model"]["layers"]), tuple(dataset.about["shape"])
     batch_size = run.request["batch_size"]
     if batch_size == "full":
-        batch_size = examples_to_learn_from(files, f"datasets/{run.dataset}", **run.request["split"])
+        batch_size, _ = sizes(files, folder_of(dataset), Wanted.of(run.request["split"]))
     optimizer = optimizer_from_json(run.request["optimizer"])
     found = [list(stacks(chain)) for chain in _chains(layers, shape)]
     answers: list[LinearStack] = []

@@ -9,10 +9,10 @@ from fastapi import Request
 from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 
-from app.api.instances import instances
+from app.api.instances import Column, instances
 from app.api.problems import no_such_part
 from app.datasets.errors import TooManyPixels
-from app.datasets.pictures import MAX_PIXELS
+from app.datasets.pictures import MAX_PIXELS, Resize
 from app.errors import Invalid, UnsupportedMediaType
 from app.learning.export import Trained
 from app.serving.images import Background, count_pixels, decode, inverted
@@ -25,7 +25,7 @@ Invert = Literal["false", "true", "auto"]
 class Conversion:
     """What a client allows to be done to its pictures."""
 
-    fit: bool
+    resize: Resize | None
     background: Background
     invert: Invert
 
@@ -39,18 +39,21 @@ class Inputs:
 
 
 async def read_inputs(
-    request: Request, trained: Trained, conversion: Conversion, columns: Callable[[], Sequence[str]]
+    request: Request, trained: Trained, conversion: Conversion, columns: Callable[[], Sequence[Column]]
 ) -> Inputs:
-    """`columns` finds the names of a table's columns, and may take its time.
+    """`columns` finds a table's columns, and may take its time.
 
     Raises Invalid, Malformed, TooLarge or UnsupportedMediaType, each with what would be right.
     """
     kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if kind == "application/json":
         body = await request.body()
+        may_miss = bool(trained.prepare_inputs.fill)
         by_name = body.count(b"{") > 1
         numbers = await worked_out(
-            lambda: instances(body, trained.input_shape, columns), bytes=len(body), queries=int(by_name)
+            lambda: instances(body, trained.input_shape, columns, may_miss),
+            bytes=len(body),
+            queries=int(by_name),
         )
         return Inputs(numbers, [False] * len(numbers))
     if len(trained.input_shape) != 3:
@@ -84,8 +87,8 @@ async def _bodies(request: Request, kind: str) -> list[bytes]:
 
 
 def _pictures(bodies: list[bytes], trained: Trained, conversion: Conversion, most: int = MAX_PIXELS) -> Inputs:
-    shape, fit, background = trained.input_shape, conversion.fit, conversion.background
-    found = np.stack([decode(body, shape, fit, background, most) for body in bodies])
+    shape, resize, background = trained.input_shape, conversion.resize, conversion.background
+    found = np.stack([decode(body, shape, resize, background, most) for body in bodies])
     return invert(found, conversion.invert, trained.border)
 
 

@@ -1,7 +1,7 @@
 """Predictions of a trained run, in eval mode under `torch.no_grad()`."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, cast
 
 import torch
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app.api.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
 from app.api.deps import ModelsDep
 from app.api.inputs import Conversion, Inputs, Invert, read_inputs
+from app.api.instances import Column
 from app.api.problems import problems
+from app.datasets.pictures import Background, Resize
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.export import Trained
-from app.serving.images import Background
 from app.serving.lookups import Lookups
 from app.serving.threads import worked_out
 from app.storage import datasets, models, runs
@@ -104,7 +105,10 @@ async def predict(
         bool, Query(description="the network's logits too, unless it ends in a softmax or sigmoid")
     ] = False,
     fit: Annotated[bool, Query(description="convert pictures of another size")] = False,
-    background: Background = "white",
+    background: Annotated[
+        Background | None,
+        Query(description="under transparency and in margins; if left out, as in the training"),
+    ] = None,
     invert: Annotated[
         Invert, Query(description="swap black and white; auto where the border is nearer to the training's then")
     ] = "false",
@@ -112,7 +116,7 @@ async def predict(
 ) -> Response:
     """Send a picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), as multipart
     (`curl -F image=@a.png`, repeated for a batch), or JSON: `{"instances": [[…784 numbers…]]}`, for a table also
-    `{"instances": [{"age": 59, …}]}` with a number for each column.
+    `{"instances": [{"age": 59, …}]}` with a value for each column.
 
     A request may have 64 MB of pictures with 100,000,000 pixels together, or 2 MB of JSON."""
     if run is not None and model is not None:
@@ -122,12 +126,14 @@ async def predict(
     serves = await weights_of.get(Asked(run, step, model))
     trained = await loaded.get(serves.weights)
 
-    def columns() -> Sequence[str]:
+    def columns() -> Sequence[Column]:
         database: Database = request.app.state.database  # no dependency: each takes its time, and few ask for this
         with database.read() as db:
-            return datasets.columns(db, serves.run)
+            found = datasets.columns(db, serves.run)
+        return [Column(name, None if categories is None else tuple(categories)) for name, categories in found]
 
-    conversion = Conversion(fit, background, invert)
+    resize = cast(Resize, trained.resize) if fit else None
+    conversion = Conversion(resize, background or cast(Background, trained.background), invert)
     inputs = await read_inputs(request, trained, conversion, columns)
 
     def answered() -> bytes:
@@ -147,7 +153,9 @@ def preprocessing(trained: Trained, conversion: Conversion, inputs: Inputs) -> P
         input_shape=list(trained.input_shape),
         shift=list(trained.prepare_inputs.shift),
         scale=list(trained.prepare_inputs.scale),
-        fit=conversion.fit,
+        fill=list(trained.prepare_inputs.fill),
+        fit=conversion.resize is not None,
+        resize=conversion.resize,
         background=conversion.background,
         inverted=inputs.inverted,
     )

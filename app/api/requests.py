@@ -2,9 +2,16 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from app.api.entry_requests import LayerRequest, LossRequest, OptimizerRequest, ScheduleRequest, StopRequest
+from app.api.entry_requests import (
+    AugmentationRequest,
+    LayerRequest,
+    LossRequest,
+    OptimizerRequest,
+    ScheduleRequest,
+    StopRequest,
+)
 from app.api.strict import Strict, Text
 from app.learning.presets import PRESETS, under
 
@@ -32,13 +39,46 @@ class ModelRequest(Strict):
         return sent
 
 
-class SplitRequest(Strict):
-    """Fractions of the whole."""
+def _fraction_or_count(size: float) -> float:
+    if size >= 1 and size != int(size):
+        raise ValueError("a fraction is less than 1, and a number of examples is whole")
+    return size
 
-    validation: float = Field(0.16, ge=0, lt=1)
-    test: float = Field(0.2, ge=0, lt=1)
+
+Share = Annotated[float, Field(ge=0, le=1e9), AfterValidator(_fraction_or_count)]
+
+
+class SplitRequest(Strict):
+    """Fractions of the whole, or numbers of examples; or folds; or the dataset's own parts."""
+
+    validation: Share = Field(0.16, description="a fraction below 1, or a number of examples")
+    test: Share = Field(0.2, description="the same")
     seed: int = Field(0, ge=0, lt=2**63)
     stratify: bool = Field(True, description="each part has the classes in the same shares")
+    own: bool | None = Field(
+        None,
+        description="take the parts that the dataset came with; null does so where there are some and nothing is said "
+        "of a test part. Validation is drawn from the training part where there is none",
+    )
+    folds: int | None = Field(None, ge=2, le=100, description="k-fold: the test part is one of so many folds")
+    fold: int = Field(0, ge=0, lt=100, description="which one, counted from 0")
+
+    @property
+    def says_test(self) -> bool:
+        return "test" in self.model_fields_set
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "SplitRequest":
+        if self.folds is None and self.fold:
+            raise ValueError("fold needs folds: how many there are")
+        if self.folds is not None and self.fold >= self.folds:
+            raise ValueError(f"fold counts from 0 to {self.folds - 1}")
+        if self.folds is not None and self.own:
+            raise ValueError("give folds or own, not both")
+        tested = 1 / self.folds if self.folds else 0 if self.own else self.test
+        if self.validation < 1 and tested < 1 and self.validation + tested >= 1:
+            raise ValueError("validation + test must be below 1, so that something is left to train on")
+        return self
 
 
 class ScalingRequest(Strict):
@@ -56,6 +96,11 @@ class RunRequest(Strict):
     split: SplitRequest = Field(default_factory=SplitRequest)
     normalise: Literal["unit", "standard", "none"] | None = Field(None, description="pictures; `unit` divides by 255")
     scaling: ScalingRequest | None = Field(None, description="tables; `standard` for both unless given")
+    augment: AugmentationRequest | None = Field(
+        None,
+        description="pictures; how those of each training batch are changed, each by a draw of its own",
+        examples=[{"shift": 0.1, "rotate": 10}],
+    )
     model: ModelRequest = Field(default_factory=ModelRequest)
     loss: LossRequest | None = Field(None, description="cross_entropy, or mse for regression, unless given")
     optimizer: OptimizerRequest = Field({"name": "adam"}, validate_default=True)

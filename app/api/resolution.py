@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from app.api.requests import RunRequest
+from app.api.requests import RunRequest, SplitRequest
 from app.datasets.arrays import Arrays
-from app.datasets.split import stored_split
+from app.datasets.errors import SplitImpossible
+from app.datasets.split import Wanted, stored_split
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.export import layers_from_json, layers_to_json
@@ -37,8 +38,7 @@ def resolve(
 
     Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound where the dataset is deleted meanwhile.
     """
-    if dataset.status != "ready":
-        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; it can be trained on when it is ready")
+    folder_of(dataset)
     task, shape, classes = dataset.about["task"], tuple(dataset.about["shape"]), len(dataset.about["classes"])
     resolved: dict[str, Any] = request.model_dump(mode="json")
     resolved["dataset"] = dataset.id
@@ -53,20 +53,19 @@ def resolve(
 
     pictures = len(shape) == 3
     _only_for("normalise", request.normalise, pictures, "pictures")
+    _only_for("augment", request.augment, pictures, "pictures")
     _only_for("scaling", request.scaling, not pictures, "tables")
     resolved["normalise"] = (request.normalise or "unit") if pictures else None
     resolved["scaling"] = None if pictures else resolved["scaling"] or {"inputs": "standard", "target": "standard"}
 
-    wanted = resolved["split"]
-    wanted["stratify"] = wanted["stratify"] and task == "classification"
-    if wanted["validation"] + wanted["test"] >= 1:
-        detail = "validation + test must be below 1, so that something is left to train on"
-        raise Invalid(detail, [FieldError("/split", detail)])
+    resolved["split"] = asdict(wanted := resolved_split(request.split, dataset))
     try:
-        train = examples_to_learn_from(files, f"datasets/{dataset.id}", keep=keep_split, **wanted)
+        train, validation = sizes(files, folder_of(dataset), wanted, keep=keep_split)
     except FileNotFoundError as error:
         raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
-    can_stop(resolved["stop"], wanted["validation"])
+    if not train:
+        raise SplitImpossible("no example is left to train on; take smaller parts")
+    can_stop(resolved["stop"], validation)
     has_an_end(resolved["schedule"], resolved["stop"])
     if request.accumulate > 1 and request.batch_size == "full":
         detail = "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
@@ -75,10 +74,39 @@ def resolve(
     return resolved, [asdict(warning) for warning in found]
 
 
+def folder_of(dataset: Dataset) -> str:
+    """Where its arrays lie. Raises Conflict."""
+    if dataset.folder is None:
+        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; it can be trained on when it is ready")
+    return dataset.folder
+
+
+def resolved_split(request: SplitRequest, dataset: Dataset) -> Wanted:
+    """Every choice made: the dataset's own parts, where it has some and the request says nothing of a test part.
+
+    Raises Invalid.
+    """
+    has_parts = bool(dataset.about.get("own_split"))
+    own = has_parts and request.folds is None and not request.says_test if request.own is None else request.own
+    if own and not has_parts:
+        detail = f"the dataset {dataset.name!r} has no parts of its own; leave own out, and give fractions"
+        raise Invalid(detail, [FieldError("/split/own", detail)])
+    return Wanted(
+        validation=request.validation,
+        test=request.test,
+        seed=request.seed,
+        stratify=request.stratify and dataset.about["task"] == "classification",
+        own=own,
+        folds=request.folds,
+        fold=request.fold,
+    )
+
+
 @lru_cache(1000)  # a class of students sends the same split again and again; a dataset never changes
-def examples_to_learn_from(files: Files, folder: str, **wanted: Any) -> int:
-    """How many examples are in the training part. Raises SplitImpossible, with what is wrong with the split."""
-    return len(stored_split(files, folder, Arrays.load(files, folder).targets, **wanted).train)
+def sizes(files: Files, folder: str, wanted: Wanted, *, keep: bool = False) -> tuple[int, int]:
+    """How many examples are in the training and in the validation part. Raises SplitImpossible."""
+    parts = stored_split(files, folder, Arrays.load(files, folder), wanted, keep=keep)
+    return len(parts.train), len(parts.validation)
 
 
 def can_stop(stop: dict[str, Any], validation: float) -> None:
@@ -99,11 +127,17 @@ def has_an_end(schedule: dict[str, Any], stop: dict[str, Any]) -> None:
         raise Invalid(detail, [FieldError("/schedule", detail)])
 
 
-def environment(dataset: Dataset) -> dict[str, Any]:
-    """What a repetition needs beside the request; the worker adds its own part."""
+def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict[str, Any]:
+    """What a repetition needs beside the resolved request, and how many examples are in each part; the worker adds its
+    own part."""
+    train, validation = sizes(files, folder_of(dataset), Wanted.of(request["split"]), keep=True)
+    examples = {"train": train, "validation": validation, "test": dataset.about["examples"] - train - validation}
     return {
+        "examples": examples,
         "antigrad": importlib.metadata.version("antigrad"),
         "torch": torch.__version__,
+        "dataset_name": dataset.name,
+        "dataset_version": dataset.version,
         "dataset_checksum": dataset.about["checksum"],
     }
 

@@ -116,12 +116,19 @@ def create_together(
         dataset = datasets.get(db, bodies[0].dataset)
     # It reads and writes files: no transaction waits for them.
     resolved = [resolve(body, dataset, files, keep_split=True) for body in bodies]
-    known = {"task": dataset.about["task"], "environment": environment(dataset)}
+    environments = [environment(dataset, request, files) for request, _ in resolved]
     with database.write() as db:
         datasets.hold(db, dataset.id)
         made = [
-            runs.create(db, request=request, warnings=warnings, slip=slip, **known)
-            for (request, warnings), slip in zip_longest(resolved, slips)
+            runs.create(
+                db,
+                request=request,
+                warnings=warnings,
+                slip=slip,
+                task=dataset.about["task"],
+                environment=known,
+            )
+            for (request, warnings), known, slip in zip_longest(resolved, environments, slips)
         ]
         if key is not None:
             keys.remember(db, key, digest, run=made[0].id)
@@ -157,16 +164,17 @@ Filter = Annotated[str | None, Query(max_length=200)]
 def run_filter(
     database: DatabaseDep,
     status: Filter = None,
-    dataset: Annotated[str | None, Query(max_length=200, description="its id or its name")] = None,
+    dataset: Annotated[str | None, Query(max_length=200, description="its id, or a name: all its versions")] = None,
     tag: Filter = None,
 ) -> ColumnElement[bool] | None:
+    of: list[str] = []
     if dataset is not None:
         try:
             with database.read() as db:
-                dataset = datasets.get(db, dataset).id
+                of = datasets.versions(db, dataset)
         except NotFound as error:  # not the address is wrong but the filter
             raise Invalid(error.detail, [FieldError("dataset", error.detail)]) from error
-    return None if status is dataset is tag is None else runs.matching(database_now(), status, dataset, tag)
+    return None if status is dataset is tag is None else runs.matching(database_now(), status, of, tag)
 
 
 FilterDep = Annotated[ColumnElement[bool] | None, Depends(run_filter)]
@@ -265,7 +273,8 @@ def resume(
         if run.stop_reason == "diverged":
             raise Conflict(f"the run has diverged, and would again; POST /runs/{id}/again with a smaller learning rate")
         stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop")
-        can_stop(stop, run.request["split"]["validation"])
+        examples = run.environment.get("examples", {"validation": run.request["split"]["validation"]})
+        can_stop(stop, examples["validation"])
         has_an_end(run.request.get("schedule", {"name": "constant"}), stop)
         if run.checkpoint:
             _goes_on(run, stop)
@@ -292,6 +301,9 @@ def again(
     if changes.keys() & {"loss", "dataset"} and "model" not in changes:  # the output layer follows from them
         layers = without_output_layer(layers_from_json(old["model"]["layers"]))
         old = old | {"model": {"layers": layers_to_json(layers)}}
+    split = changes.get("split")
+    if "dataset" in changes or (isinstance(split, dict) and "test" in split):  # whose own parts were another's
+        old = old | {"split": old["split"] | {"own": None}}
     body = RunRequest.model_validate(_merged(RunRequest, old, changes, ""))
     # By what was sent: a run that is resumed meanwhile has another request, and its repetition is still the same.
     digest = sha256(f"{id} {json.dumps(changes, sort_keys=True)}")

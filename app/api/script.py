@@ -45,6 +45,8 @@ def script(run: RunDep, database: DatabaseDep) -> Response:
         environment=run.environment,
         dataset_name=dataset.name,
         shape=tuple(dataset.about["shape"]),
+        missing=dataset.about.get("missing", 0),
+        own_parts=tuple(dataset.about["own_split"]) if run.request["split"].get("own") else (),
         device=run.device,
         stop_reason=run.stop_reason,
         step=run.progress.get("step", 0),

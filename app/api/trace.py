@@ -9,11 +9,11 @@ from app.api.answers import Warned
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import problems
 from app.api.requests import ModelRequest, RunRequest
-from app.api.resolution import resolve
+from app.api.resolution import folder_of, resolve
 from app.api.strict import Strict, Text
 from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
-from app.datasets.split import stored_split
+from app.datasets.split import Wanted, stored_split
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.learning.export import layers_from_json
 from app.learning.insight import by_hand
@@ -156,7 +156,7 @@ def trace(
         dataset = datasets.get(db, body.dataset)
     request, warnings = resolve(body.as_run(), dataset, files)
     try:
-        arrays = Arrays.load(files, folder := f"datasets/{dataset.id}")
+        arrays = Arrays.load(files, folder := folder_of(dataset))
     except FileNotFoundError as error:
         raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
     layers = layers_from_json(request["model"]["layers"])
@@ -164,7 +164,7 @@ def trace(
         layers,
         arrays.shape,
         loss_from_json(request["loss"]),
-        prepared(arrays, stored_split(files, folder, arrays.targets, keep=False, **request["split"]), request),
+        prepared(arrays, stored_split(files, folder, arrays, Wanted.of(request["split"]), keep=False), request),
         None if request["batch_size"] == "full" else request["batch_size"],
         request["seed"],
         hand=by_hand,

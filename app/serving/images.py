@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from app.datasets import pictures
 from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
-from app.datasets.pictures import Background
+from app.datasets.pictures import Background, Resize
 from app.errors import Invalid, TooLarge
 from app.learning.preprocessing import border
 
@@ -29,15 +29,15 @@ def count_pixels(bodies: list[bytes]) -> int:
 def decode(
     data: bytes,
     shape: tuple[int, ...],
-    fit: bool = False,
+    resize: Resize | None = None,
     background: Background = "white",
     most: int = pictures.MAX_PIXELS,
 ) -> NDArray[np.uint8]:
-    """A picture as uint8 of `shape`, (1, H, W): decoded exactly as those of a dataset are. Raises Invalid, and
+    """A picture as uint8 of `shape`, (C, H, W): decoded exactly as those of a dataset are. Raises Invalid, and
     TooManyPixels over `most`."""
     height, width = shape[1:]
     try:
-        return pictures.decode(data, height, width, fit, background, most)
+        pixels = pictures.decode(data, shape, resize, background, most)
     except TooManyPixels:
         raise
     except WrongSize as error:
@@ -47,6 +47,7 @@ def decode(
         ) from error
     except NoPicture as error:
         raise Invalid(str(error)) from error
+    return np.frombuffer(bytearray(pixels), np.uint8).reshape(shape)  # a bytearray can be written to
 
 
 def inverted(picture: NDArray[np.uint8], trained_border: float) -> bool:

@@ -66,9 +66,16 @@ def test_one_key_at_the_same_moment_makes_one_dataset(client: TestClient, settin
     assert {Path(file).parts[1] for file in stored(settings)} == {made.json()["id"]}
 
 
-def test_one_name_at_the_same_moment_is_one_dataset(client: TestClient) -> None:
-    made, refused = twice(client, "INSERT INTO datasets", lambda: upload(client, "letters", zipped(LECTURE)))
-    assert (made.status_code, refused.status_code) == (202, 409)
+def test_one_name_at_the_same_moment_is_two_versions(client: TestClient) -> None:
+    answers = twice(client, "INSERT INTO datasets", lambda: upload(client, "letters", zipped(LECTURE)))
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert {answer.json()["version"] for answer in answers} == {1, 2}
+
+
+def test_one_of_the_catalogue_is_fetched_once(client: TestClient) -> None:
+    answers = twice(client, "INSERT INTO datasets", lambda: client.post("/datasets/catalogue/mnist"))
+    assert sorted(answer.status_code for answer in answers) == [200, 202]
+    assert len({answer.json()["id"] for answer in answers}) == 1
 
 
 def test_a_run_is_resumed_once(client: TestClient) -> None:

@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from app.settings import Settings
 from tests.chaos.test_kills import children
@@ -38,8 +40,9 @@ def settled(client: TestClient, name: str) -> dict[str, Any]:
 
 
 def stored(settings: Settings) -> set[str]:
-    """The files of uploads."""
-    return {str(file.relative_to(settings.files)) for file in settings.files.glob("datasets/ds_*/**/*")}
+    """The files of uploads, and what became of them."""
+    found = [*settings.files.glob("datasets/ds_*/**/*"), *settings.files.glob("arrays/**/*")]
+    return {str(file.relative_to(settings.files)) for file in found if file.is_file()}
 
 
 def test_the_lectures_letters_are_imported_trained_and_classified(client: TestClient, workers: Workers) -> None:
@@ -90,17 +93,118 @@ def test_until_it_is_ready_it_says_so_and_nothing_half_imported_is_read(client: 
     assert answer.status_code == 409 and "importing" in answer.json()["detail"]
 
 
-def test_a_name_is_taken_once_and_a_key_makes_one_dataset(client: TestClient, settings: Settings) -> None:
+def test_a_key_makes_one_dataset_and_a_taken_name_makes_a_version(client: TestClient, settings: Settings) -> None:
     archive = zipped(LECTURE)
     first = upload(client, "letters", archive, **{"Idempotency-Key": "k1"})
-    assert first.status_code == 202
+    assert first.status_code == 202 and first.json()["version"] == 1
     again = upload(client, "letters", archive, **{"Idempotency-Key": "k1"})
     assert again.status_code == 200 and again.json()["id"] == first.json()["id"]
     assert upload(client, "letters", zipped(letters()), **{"Idempotency-Key": "k1"}).status_code == 422
-    taken = upload(client, "letters", archive)
-    assert taken.status_code == 409 and "letters" in taken.json()["detail"]
+    second = upload(client, "letters", archive)
+    assert second.status_code == 202 and second.json()["version"] == 2
     assert upload(client, "notmnist", archive).status_code == 409
-    assert {Path(file).parts[1] for file in stored(settings)} == {first.json()["id"]}  # refused ones leave nothing
+    kept = {first.json()["id"], second.json()["id"]}
+    assert {Path(file).parts[1] for file in stored(settings)} == kept  # refused ones leave nothing
+
+
+def test_a_name_means_its_newest_ready_version_and_a_run_says_which_it_had(
+    client: TestClient, workers: Workers
+) -> None:
+    workers.start()
+    upload(client, "letters", zipped(letters("ABC", 10)))
+    first = settled(client, "letters")
+    run = client.post("/runs", json={"dataset": "letters", "stop": {"max_epochs": 1}}).json()
+    upload(client, "letters", zipped(letters("ABCD", 10)))
+    upload(client, "letters", b"nonsense")
+    deadline = time.monotonic() + 100
+    while any(item["status"] == "importing" for item in client.get("/datasets").json()["items"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    newest = client.get("/datasets/letters").json()
+    assert newest["version"] == 2 and newest["examples"] == 40  # the third has failed
+    environment = client.get(f"/runs/{run['id']}").json()["environment"]
+    assert environment["dataset_name"] == "letters" and environment["dataset_version"] == 1
+    assert run["request"]["dataset"] == first["id"]
+    of_all = client.get("/runs", params={"dataset": "letters"}).json()["items"]
+    assert [item["id"] for item in of_all] == [run["id"]]
+    assert client.get("/runs", params={"dataset": newest["id"]}).json()["items"] == []
+
+
+def test_the_same_content_is_stored_once_and_stays_until_the_last_one_goes(
+    client: TestClient, workers: Workers, settings: Settings
+) -> None:
+    workers.start()
+    for name, archive in (("one", zipped(LECTURE)), ("two", tarred(LECTURE, "w:gz"))):
+        upload(client, name, archive)
+    found = [settled(client, name) for name in ("one", "two")]
+    assert found[0]["checksum"] == found[1]["checksum"]
+    contents = {f"arrays/{found[0]['checksum']}/{name}" for name in ("inputs.npy", "targets.npy", "meta.json")}
+    gone(settings, lambda: stored(settings) == contents)
+    assert client.delete("/datasets/one").status_code == 204
+    assert stored(settings) == contents
+    assert client.get("/datasets/two/images/0.png").status_code == 200
+    assert client.delete("/datasets/two").status_code == 204
+    assert stored(settings) == set()
+
+
+def test_an_import_shows_how_far_it_has_come_and_can_be_cancelled(
+    client: TestClient, workers: Workers, settings: Settings
+) -> None:
+    workers.start()
+    file = io.BytesIO()
+    Image.new("RGB", (3000, 3000)).save(file, "PNG")  # small to send, slow to decode
+    archive = tarred({f"{letter}/{number}.png": file.getvalue() for letter in "AB" for number in range(400)})
+    id = upload(client, "letters", archive).json()["id"]
+    deadline = time.monotonic() + 60
+    while not (seen := client.get(f"/datasets/{id}").json())["progress"]:
+        assert seen["status"] == "importing" and time.monotonic() < deadline
+        time.sleep(0.02)
+    assert 0 < seen["progress"]["fraction"] < 1 and 0 < seen["progress"]["examples"] <= 800
+    assert client.post(f"/datasets/{id}/cancel").json()["status"] == "cancelled"
+    assert client.post(f"/datasets/{id}/cancel").status_code == 200  # once more changes nothing
+    gone(settings, lambda: stored(settings) == set())
+    assert client.get(f"/datasets/{id}").json()["error"] == "it was cancelled"
+    assert client.post("/datasets/notmnist/cancel").status_code == 409
+
+
+def test_cancelling_what_nobody_has_begun_leaves_nothing(client: TestClient, settings: Settings) -> None:
+    upload(client, "letters", zipped(letters("ABC", 10)))
+    assert stored(settings)
+    assert client.post("/datasets/letters/cancel").json()["status"] == "cancelled"
+    assert stored(settings) == set()
+
+
+def test_a_name_cancels_what_is_being_imported_and_not_what_is_ready(client: TestClient, workers: Workers) -> None:
+    worker = workers.start()
+    upload(client, "letters", zipped(letters("ABC", 10)))
+    assert settled(client, "letters")["status"] == "ready"
+    worker.terminate()
+    worker.wait()
+    second = upload(client, "letters", zipped(letters("ABCD", 10))).json()
+    assert client.post("/datasets/letters/cancel").json()["id"] == second["id"]
+    assert client.get("/datasets/letters").json()["version"] == 1
+
+
+def test_content_that_was_damaged_is_made_whole_by_the_next_upload(
+    client: TestClient, workers: Workers, settings: Settings
+) -> None:
+    """As when a twin is deleted while this one is kept, or a deletion is killed half-way."""
+    workers.start()
+    upload(client, "one", zipped(LECTURE))
+    checksum = settled(client, "one")["checksum"]
+    (settings.files / f"arrays/{checksum}/inputs.npy").unlink()
+    upload(client, "two", zipped(LECTURE))
+    assert settled(client, "two")["status"] == "ready"
+    for name in ("one", "two"):
+        assert client.get(f"/datasets/{name}/images/0.png").status_code == 200
+
+
+def gone(settings: Settings, over: Callable[[], bool]) -> None:
+    """What an import leaves goes a moment after it has ended."""
+    deadline = time.monotonic() + 20
+    while not over():
+        assert time.monotonic() < deadline, stored(settings)
+        time.sleep(0.05)
 
 
 def test_deleting_takes_the_files_but_never_what_a_run_needs(
@@ -125,7 +229,7 @@ def test_a_killed_import_starts_over_and_leaves_nothing_half_done(
 ) -> None:
     worker = workers.start()
     archive = zipped({f"{letter}/{i}.png": png(i, (400, 400)) for letter in "AB" for i in range(60)})
-    id = upload(client, "letters", archive).json()["id"]
+    upload(client, "letters", archive)
     while not (found := children(worker.pid)):
         time.sleep(0.005)
     if victim == "child":
@@ -135,9 +239,10 @@ def test_a_killed_import_starts_over_and_leaves_nothing_half_done(
         worker.wait()
         assert client.get("/datasets/letters").json()["status"] == "importing"
         workers.start()
-    assert settled(client, "letters")["status"] == "ready"
+    ready = settled(client, "letters")
+    assert ready["status"] == "ready"
     assert len(client.get("/datasets/letters/samples", params={"limit": 200}).json()["items"]) == 24
-    wanted = {f"datasets/{id}/{name}" for name in ("inputs.npy", "targets.npy", "meta.json")}
+    wanted = {f"arrays/{ready['checksum']}/{name}" for name in ("inputs.npy", "targets.npy", "meta.json")}
     deadline = time.monotonic() + 10
     while (left := stored(settings)) != wanted:  # the upload goes a moment after it is ready
         assert time.monotonic() < deadline, left

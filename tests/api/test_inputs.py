@@ -193,8 +193,8 @@ def test_a_missing_file_part_is_named(client: TestClient) -> None:
 
 
 def test_a_dataset_is_imported_as_pictures_are_served(tmp_path: Path) -> None:
-    from app.datasets.folders import read_folders
     from tests.datasets.archives import png, zipped
+    from tests.datasets.reading import imported
 
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -204,7 +204,6 @@ def test_a_dataset_is_imported_as_pictures_are_served(tmp_path: Path) -> None:
         "A/float.tiff": encoded(Image.new("F", (28, 28)), "TIFF"),
         "B/0.png": png(),
     }
-    (tmp_path / "upload").write_bytes(zipped(files))
-    found = read_folders(tmp_path / "upload")
+    found = imported(tmp_path, zipped(files))
     assert np.array_equal(found.arrays.inputs[0, 0], np.asarray(gray))
     assert [item["file"] for item in found.skipped] == ["A/float.tiff"] and "8 or 16" in found.skipped[0]["reason"]

@@ -31,6 +31,7 @@ SMALL = {
     "stop": {"max_epochs": 3},
     "device": "cpu",
 }
+AUGMENTED = {"shift": 0.1, "rotate": 10, "scale": 0.1, "noise": 0.05, "erase": 0.1}
 ENDLESS = SMALL | {"stop": {"max_epochs": 10**6}}
 
 
@@ -108,8 +109,9 @@ def test_cancel_by_filter_takes_what_matches_and_needs_a_filter(client: TestClie
     assert (status(client, mine), status(client, other)) == ("cancelled", "queued")
 
 
-def test_a_paused_run_goes_on_exactly(client: TestClient, workers: Workers) -> None:
-    request = SMALL | {"stop": {"max_epochs": 150}, "optimizer": {"name": "adam"}}
+@pytest.mark.parametrize("augment", [None, AUGMENTED], ids=["plain", "augmented"])
+def test_a_paused_run_goes_on_exactly(client: TestClient, workers: Workers, augment: Any) -> None:
+    request = SMALL | {"stop": {"max_epochs": 100}, "optimizer": {"name": "adam"}, "augment": augment}
     workers.start()
     undisturbed = queue(client, request)
     assert ended(client, undisturbed)["status"] == "succeeded"
@@ -160,6 +162,39 @@ def test_again_makes_a_new_run_of_the_request_with_changes(client: TestClient) -
     assert refused.status_code == 422 and "momentum" in refused.text  # sgd takes none
     other = client.post(f"/runs/{first['id']}/again", json={"optimizer": {"formulas": "lecture"}}).json()
     assert other["request"]["optimizer"] == {"name": "sgd", "formulas": "lecture", "lr": 0.1}
+
+
+def test_again_carries_an_augmentation_over_changes_a_field_of_it_or_leaves_it_out(client: TestClient) -> None:
+    preset = {"dataset": "digits", "model": {"preset": "mlp"}, "augment": {"shift": 0.1, "erase": 0.2}}
+    first = client.post("/runs", json=preset).json()
+    whole = {"shift": 0.1, "rotate": 0.0, "scale": 0.0, "noise": 0.0, "erase": 0.2}
+    assert first["request"]["augment"] == whole
+
+    def again(**changes: Any) -> Any:
+        return client.post(f"/runs/{first['id']}/again", json=changes)
+
+    assert again(seed=1).json()["request"]["augment"] == whole
+    assert again(augment={"erase": 0, "rotate": 15}).json()["request"]["augment"] == whole | {"erase": 0, "rotate": 15}
+    assert again(augment=None).json()["request"]["augment"] is None
+    assert "/augment" in again(augment={"erase": 0, "shift": 0}).text
+
+
+def test_a_run_of_before_there_was_augmentation_is_trained_repeated_and_written_out(
+    client: TestClient, workers: Workers
+) -> None:
+    run = queue(client, SMALL)
+    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+        request = client.get(f"/runs/{run}").json()["request"]
+        db.execute(
+            update(Run).where(Run.id == run).values(request={k: v for k, v in request.items() if k != "augment"})
+        )
+    workers.start()
+    assert ended(client, run)["status"] == "succeeded"
+    assert "augment" not in client.get(f"/runs/{run}").json()["request"]
+    assert "augmented" not in client.get(f"/runs/{run}/script").text
+    assert client.post(f"/runs/{run}/again").json()["request"]["augment"] is None
+    assert client.post(f"/runs/{run}/resume", json={"stop": {"max_epochs": 4}}).status_code == 202
+    assert ended(client, run)["status"] == "succeeded"
 
 
 def test_a_repetition_is_the_same_though_its_run_was_resumed_meanwhile(client: TestClient, worker: Forked) -> None:

@@ -40,9 +40,10 @@ def test_the_example_is_taken_whole_and_is_what_the_defaults_make(quick_client: 
     assert run["metrics"].keys() == {"train", "validation", "test"}
     assert run["links"]["predict"] == f"/predict?run={run['id']}"
     assert run["request"] | sent == run["request"] | {
-        name: sent[name] for name in ("model", "loss", "optimizer")
-    }  # these are spelt out: an output layer, and the fields of a name
-    assert run["request"]["stop"] == sent["stop"] and run["request"]["split"] == sent["split"]
+        name: sent[name] for name in ("model", "loss", "optimizer", "split")
+    }  # these are spelt out: an output layer, the fields of a name, and that no other split is meant
+    assert run["request"]["stop"] == sent["stop"]
+    assert run["request"]["split"] == sent["split"] | {"own": False, "folds": None, "fold": 0}
     least = quick_client.post("/runs", json={"dataset": "notmnist"}).json()["request"]
     assert least == run["request"] | {"name": None, "tags": {}}
     assert run["warnings"] == []

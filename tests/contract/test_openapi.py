@@ -70,6 +70,16 @@ def test_every_operation_says_what_it_does_takes_and_answers(document: dict[str,
             assert list(answer["content"]) == ["application/problem+json"] and answer["description"]
 
 
+def test_the_bounds_of_an_augmentation_are_documented_with_an_example(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    bounds = {name: (field["minimum"], field["maximum"], field["default"]) for name, field in
+              schemas["AugmentationRequest"]["properties"].items()}  # fmt: skip
+    assert bounds == {"shift": (0, 0.5, 0), "rotate": (0, 180, 0), "scale": (0, 0.5, 0), "noise": (0, 1, 0),
+                      "erase": (0, 0.5, 0)}  # fmt: skip
+    (example,) = schemas["RunRequest"]["properties"]["augment"]["examples"]
+    jsonschema.validate(example, schemas["AugmentationRequest"])
+
+
 def test_every_model_has_examples_or_says_what_its_fields_are(document: dict[str, Any]) -> None:
     for name in ("RunRequest", "RunAnswer", "DatasetAnswer", "PredictAnswer", "Problem", "CurveAnswer",
                  "FindingAnswer", "LayerDiagnostics",

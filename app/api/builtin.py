@@ -4,6 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.datasets.builtin import BUILTIN
+from app.storage import datasets
 from app.storage.database import Database, database_now
 from app.storage.files import Files
 from app.storage.tables import Dataset
@@ -14,11 +15,12 @@ def install_builtin(database: Database, files: Files) -> None:
     with database.read() as db:
         present = set(db.scalars(select(Dataset.id)))
     for name, builtin in BUILTIN.items():
-        if name in present and files.exists(f"datasets/{name}/meta.json"):
+        if name in present and files.exists(f"{datasets.built_in(name)}/meta.json"):
             continue
         arrays = builtin.load()
-        arrays.save(files, f"datasets/{name}")
+        arrays.save(files, datasets.built_in(name))
         with database.write() as db:
             insert = sqlite.insert if database.is_sqlite else postgresql.insert
-            row = {"id": name, "name": name, "status": "ready", "about": arrays.about(), "skipped": [], "attempt": 0}
+            row = {"id": name, "name": name, "status": "ready", "folder": datasets.built_in(name), "attempt": 0,
+                   "about": arrays.about(), "source": {}, "progress": {}, "skipped": []}  # fmt: skip
             db.execute(insert(Dataset).values(created_at=database_now(), **row).on_conflict_do_nothing())

@@ -1,0 +1,76 @@
+"""How an upload is to be read, as its sender says in the query."""
+
+import re
+from typing import Annotated
+
+from fastapi import Query
+
+from app.datasets.numbered import MOST_SIDE
+from app.datasets.pictures import Background, Resize
+from app.datasets.reading import Kind, Reading, Task
+from app.errors import FieldError, Invalid
+
+KINDS: tuple[Kind, ...] = ("number", "category", "ignore")
+
+
+def reading(
+    shape: Annotated[
+        str | None,
+        Query(description="pictures: channels (1 or 3), height, width; 28×28 gray unless given", examples=["3,32,32"]),
+    ] = None,
+    resize: Annotated[
+        Resize, Query(description="pictures of another size: whole with a margin, filled and cut, or out of proportion")
+    ] = "fit",
+    background: Annotated[Background, Query(description="under transparency and in margins")] = "white",
+    target: Annotated[
+        str | None, Query(max_length=200, description="tables: the column to be predicted", examples=["price"])
+    ] = None,
+    task: Annotated[
+        Task | None, Query(description="numbers are a regression and texts are classes unless it is said")
+    ] = None,
+    types: Annotated[
+        list[str], Query(description="tables: column:type, type one of number, category, ignore", max_length=1000)
+    ] = [],  # noqa: B006
+    classes: Annotated[
+        str | None, Query(max_length=20_000, description="names for numbered labels, with commas between")
+    ] = None,
+) -> Reading:
+    """Raises Invalid."""
+    return Reading(
+        shape=_shape(shape),
+        resize=resize,
+        background=background,
+        target=target,
+        task=task,
+        types=dict(_type(given) for given in types),
+        classes=_classes(classes),
+    )
+
+
+def _shape(given: str | None) -> tuple[int, int, int] | None:
+    if given is None:
+        return None
+    channels, height, width = (
+        map(int, found.groups()) if (found := re.fullmatch(r"([13]),(\d{1,3}),(\d{1,3})", given)) else (0, 0, 0)
+    )
+    if not (channels and 1 <= height <= MOST_SIDE and 1 <= width <= MOST_SIDE):
+        _refuse("shape", f"a shape is channels (1 or 3), height and width (to {MOST_SIDE}), such as 1,28,28 or 3,32,32")
+    return channels, height, width
+
+
+def _type(given: str) -> tuple[str, Kind]:
+    column, _, kind = given.rpartition(":")
+    if not column or kind not in KINDS:
+        _refuse("types", f"{given[:100]!r} is no column:type, such as zip_code:category; types are {', '.join(KINDS)}")
+    return column, kind  # type: ignore[return-value]
+
+
+def _classes(given: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in given.split(",")) if given else ()
+    if len(set(names)) < len(names) or "" in names:
+        _refuse("classes", "each class needs a name of its own: A,B,C")
+    return names
+
+
+def _refuse(field: str, detail: str) -> None:
+    raise Invalid(detail, [FieldError(field, detail)])
