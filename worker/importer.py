@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.datasets.errors import ImportFailed
+from app.datasets.names import printable
 from app.datasets.reading import Imported, Reading, Tell
 from app.storage import datasets, imports
 from app.storage.database import Database
@@ -180,14 +181,14 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
 def _sentence(error: Exception) -> str:
     match error:
         case ImportFailed():
-            return str(error)
+            return printable(str(error))  # it may quote what was sent
         case OSError():
             advice = "see to the disk or the object store, then send it again"
             return f"its files cannot be written or read: {error.strerror}; {advice}"
         case MemoryError():
             return f"it takes over {MEMORY_BYTES // 1024**2:,} MB of memory to read; send less of it, or another format"
         case _:
-            return f"the import broke down: {type(error).__name__}: {error}"
+            return printable(f"the import broke down: {type(error).__name__}: {error}")
 
 
 def tidy(database: Database, files: Files, home: Path, dataset: str) -> None:

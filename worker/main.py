@@ -167,8 +167,11 @@ class Worker:
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         if code == -signal.SIGKILL:
             how += " (out of memory is a usual reason)"
-        process = {"train": "the training process", "import": "the process that imports it"}[child.kind]
-        error = {"type": "ChildDied", "message": f"{process} {how}", "trace": lines}
+        message = {
+            "train": f"the training process {how}",
+            "import": f"the process that reads it {how}; save the file anew, or in another format, and send it again",
+        }[child.kind]
+        error = {"type": "ChildDied", "message": message, "trace": lines}
         try:
             self._patiently(child, error)
             log.warning("%s: attempt %d: the process %s", child.id, child.attempt, how)

@@ -42,6 +42,7 @@ class Decoders:
         self.crashes = 0
 
     def __enter__(self) -> "Decoders":
+        self.free.append(_Decoder(self.arguments))  # it starts while the first batch is read
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

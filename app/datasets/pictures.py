@@ -7,7 +7,6 @@ from typing import Literal
 
 from PIL import Image, ImageOps
 
-from app.datasets import png
 from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
@@ -39,13 +38,6 @@ def decode(
     """
     channels, height, width = shape
     mode, size = MODES[channels], (width, height)
-    picture = png.plain(data, mode, size) or _fitted(data, mode, size, resize, background, most)
-    return picture.tobytes() if channels == 1 else b"".join(channel.tobytes() for channel in picture.split())
-
-
-def _fitted(
-    data: bytes, mode: str, size: tuple[int, int], resize: Resize | None, background: Background, most: int
-) -> Image.Image:
     with _opened(data) as opened:
         if opened.width * opened.height > most:
             raise TooManyPixels(f"the picture is {opened.width}×{opened.height}")
@@ -58,7 +50,7 @@ def _fitted(
             picture = converted(picture, mode, background)
         if picture.size != size:
             picture = _resized(picture, size, resize, background)
-        return picture
+        return picture.tobytes() if channels == 1 else b"".join(channel.tobytes() for channel in picture.split())
 
 
 def _resized(picture: Image.Image, size: tuple[int, int], resize: Resize | None, background: Background) -> Image.Image:

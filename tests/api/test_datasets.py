@@ -1,5 +1,6 @@
 """Datasets of one's own, from the upload to a prediction, with real workers."""
 
+import contextlib
 import io
 import os
 import signal
@@ -10,6 +11,8 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -17,7 +20,7 @@ from PIL import Image
 from app.settings import Settings
 from tests.chaos.test_kills import children
 from tests.conftest import Workers
-from tests.datasets.archives import letters, png, tarred, zipped
+from tests.datasets.archives import COMPRESSED, letters, png, tarred, zipped
 from tests.test_main_job import ended
 
 LECTURE = letters("ABCDEFGHIJ", each=10) | {
@@ -79,9 +82,21 @@ def test_the_lectures_letters_are_imported_trained_and_classified(client: TestCl
 def test_the_same_pictures_make_the_same_dataset_however_they_come(client: TestClient, workers: Workers) -> None:
     workers.start()
     upload(client, "raw", zipped(LECTURE))
+    upload(client, "zst", COMPRESSED["zst"](tarred(LECTURE)))
     client.post("/datasets?name=form", files={"file": ("letters.tar", tarred(LECTURE))})
-    raw, form = settled(client, "raw"), settled(client, "form")
-    assert raw["status"] == form["status"] == "ready" and raw["checksum"] == form["checksum"]
+    found = [settled(client, name) for name in ("raw", "zst", "form")]
+    assert {item["status"] for item in found} == {"ready"} and len({item["checksum"] for item in found}) == 1
+
+
+def test_a_table_is_imported_as_csv_and_as_parquet(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    table, file = pa.table({"rooms": [1, 2, 3, 4], "price": [1.0, 2.0, 3.5, 4.0]}), io.BytesIO()
+    pq.write_table(table, file)
+    rows = "".join(f"{row['rooms']},{row['price']}\n" for row in table.to_pylist())
+    for name, data in (("csv", f"rooms,price\n{rows}".encode()), ("parquet", file.getvalue())):
+        client.post(f"/datasets?name={name}&target=price", content=data)
+    csv, parquet = settled(client, "csv"), settled(client, "parquet")
+    assert csv["status"] == parquet["status"] == "ready" and csv["checksum"] == parquet["checksum"]
 
 
 def test_until_it_is_ready_it_says_so_and_nothing_half_imported_is_read(client: TestClient) -> None:
@@ -247,6 +262,27 @@ def test_a_killed_import_starts_over_and_leaves_nothing_half_done(
     while (left := stored(settings)) != wanted:  # the upload goes a moment after it is ready
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
+
+
+def test_an_import_that_kills_its_process_three_times_fails_and_says_what_to_do(
+    client: TestClient, workers: Workers, settings: Settings
+) -> None:
+    """As a fault in a library that reads what strangers send would."""
+    worker = workers.start()
+    slow = zipped({f"{letter}/{i}.png": png(i, (800, 800)) for letter in "AB" for i in range(100)})
+    id = upload(client, "letters", slow).json()["id"]
+    deadline = time.monotonic() + 60
+    while (found := client.get(f"/datasets/{id}").json())["status"] == "importing":
+        assert time.monotonic() < deadline
+        for child in children(worker.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGSEGV)
+        time.sleep(0.01)
+    assert found["status"] == "failed"
+    assert found["error"].startswith("the process that reads it was killed by SIGSEGV; save the file anew")
+    gone(settings, lambda: stored(settings) == set())
+    upload(client, "letters", zipped(LECTURE))  # the worker itself lives on
+    assert settled(client, "letters")["status"] == "ready"
 
 
 HOPELESS = {
