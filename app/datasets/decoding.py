@@ -1,7 +1,7 @@
 """Pictures by the thousand, decoded in processes of their own (see `decoder`), in the order in which they come.
 
-A decoder that crashes or does not come to an end costs the one picture that it was at: its batch is decoded once more,
-one by one, by another.
+A decoder that crashes or does not come to an end costs the one picture that it was at: what it has not answered of its
+batch is decoded by another, one by one.
 """
 
 import contextlib
@@ -55,25 +55,29 @@ class Decoders:
         try:
             for batch in batches(pictures):
                 if len(at_work) == min(MOST_DECODERS, len(os.sched_getaffinity(0))):
-                    yield from self._answered(*at_work.popleft())
+                    yield from self._answered(*at_work[0])
+                    at_work.popleft()
                 decoder = self._take()
                 with contextlib.suppress(BrokenPipeError):  # what it has died of shows in its answer
                     decoder.ask([data for _, data in batch])
                 at_work.append((decoder, batch))
             while at_work:
-                yield from self._answered(*at_work.popleft())
+                yield from self._answered(*at_work[0])
+                at_work.popleft()
         finally:
             for decoder, _ in at_work:
                 decoder.end()
 
     def _answered(self, decoder: "_Decoder", batch: list[tuple[Tag, bytes]]) -> Iterator[tuple[Tag, bytes | str]]:
-        try:
-            answers = [decoder.answer(self.pixels) for _ in batch]
-            self.free.append(decoder)
-        except Broken:
-            decoder.end()
-            answers = [self._alone(data) for _, data in batch]
-        yield from zip((tag for tag, _ in batch), answers, strict=True)
+        for place, (tag, _) in enumerate(batch):
+            try:
+                answer = decoder.answer(self.pixels)
+            except Broken:
+                decoder.end()
+                yield from ((tag, self._alone(data)) for tag, data in batch[place:])
+                return
+            yield tag, answer
+        self.free.append(decoder)
 
     def _alone(self, data: bytes) -> bytes | str:
         decoder = self._take()

@@ -7,7 +7,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-ROWS_AT_ONCE = 4096
+BYTES_AT_ONCE = 4 * 1024**2
 
 
 class Growing:
@@ -37,6 +37,7 @@ class Growing:
         if (order[1:] > order[:-1]).all():
             return self.mapped()
         rows, sorted_rows = self.mapped(), Growing(file, self.shape, self.dtype)
-        for start in range(0, len(order), ROWS_AT_ONCE):
-            sorted_rows.append(rows[order[start : start + ROWS_AT_ONCE]])
+        at_once = max(1, BYTES_AT_ONCE // self.row_bytes)
+        for start in range(0, len(order), at_once):
+            sorted_rows.append(rows[order[start : start + at_once]])
         return sorted_rows.mapped()

@@ -118,7 +118,7 @@ def main() -> None:
     with patch.object(upload, "TOTAL_BYTES", asked["total"]):
         try:
             found = formats.read(parts, reading, tempfile.TemporaryFile, lambda *_: None)
-            said |= {"examples": len(found.arrays.targets), "skipped": found.skipped}
+            said |= {"examples": found.arrays.about()["examples"], "skipped": found.skipped}
         except (ImportFailed, MemoryError) as error:
             said["failed"] = _sentence(error)
     named = [name for name in written if name not in (scratch, os.devnull)]  # a file without a name names its folder

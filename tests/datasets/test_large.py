@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.datasets.archives import zipped
 from tests.datasets.measuring import measured
 
 MOST_MB = 500  # of the process that imports, beside what it begins with, and of all its decoders together
@@ -26,3 +27,12 @@ def test_sixty_thousand_pictures_are_imported_in_half_a_gigabyte(tmp_path: Path)
     took = measured(path)
     assert took.examples == COUNT and took.skipped == []
     assert took.own + took.decoders < MOST_MB
+
+
+def test_pictures_that_are_small_to_send_and_large_to_hold_are_never_all_in_memory(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (224, 224), "red").save(file, "PNG")
+    path = tmp_path / "upload"
+    path.write_bytes(zipped({f"{number % 2}/{number:04}.png": file.getvalue() for number in range(2000)}))
+    took = measured(path, shape=(3, 224, 224))
+    assert took.examples == 2000 and took.own + took.decoders < MOST_MB  # with 300 MB of pixels, which are mapped
