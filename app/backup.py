@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from app.datasets.arrays import file_names
 from app.settings import Settings
 from app.storage import datasets, migrate
 from app.storage.database import Database
@@ -84,8 +85,7 @@ def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
     for folder, about in database.execute(
         "SELECT folder, MIN(about) FROM datasets WHERE folder IS NOT NULL GROUP BY folder"
     ):
-        parts = ("parts.npy",) if json.loads(about).get("own_split") else ()
-        yield from (f"{folder}/{name}" for name in ("inputs.npy", "targets.npy", *parts, "meta.json"))
+        yield from (f"{folder}/{name}" for name in file_names(bool(json.loads(about).get("own_split"))))
         yield from (str(path.relative_to(files)) for path in sorted((files / folder / "splits").glob("*.npy")))
     for id, source in database.execute("SELECT id, source FROM datasets WHERE status = 'importing'"):
         yield from (datasets.upload(id, role) for role in json.loads(source).get("roles", [datasets.FILE]))
@@ -94,7 +94,7 @@ def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
 def _named_before_versions(database: sqlite3.Connection, files: Path) -> Iterator[str]:
     """Of a schema that has not been upgraded yet, which is when one makes a backup."""
     for id, status in database.execute("SELECT id, status FROM datasets"):
-        parts = {"ready": ("inputs.npy", "targets.npy", "meta.json"), "importing": ("upload",)}.get(status, ())
+        parts = {"ready": file_names(has_parts=False), "importing": ("upload",)}.get(status, ())
         yield from (f"datasets/{id}/{part}" for part in parts)
         yield from (str(path.relative_to(files)) for path in sorted((files / f"datasets/{id}/splits").glob("*.npy")))
 

@@ -128,9 +128,9 @@ def _strays(database: Database, files: LocalFiles, fix: bool) -> Finding:
         return Finding("strays", "ok", "every folder of files belongs to a run or a dataset")
     taken = sum(strays.size(files, name) for name in found) / 1e6
     named = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
-    done = f"{len(found)} folders that belonged to nothing are deleted ({taken:.1f} MB): {named}"
     if fix:
         strays.remove(database, files, found)
+        done = f"{len(found)} folders that belonged to nothing are deleted ({taken:.1f} MB): {named}"
         return Finding("strays", "ok", done)
     detail = f"{len(found)} folders belong to nothing ({taken:.1f} MB): {named}"
     return Finding("strays", "warn", detail, "antigrad doctor --fix deletes them")

@@ -14,7 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from app.client import FAILED, REFUSED, AsJson, ask, content, leave, refused, service, to_people, unreachable
+from app.client import (
+    FAILED,
+    INTERRUPTED,
+    REFUSED,
+    AsJson,
+    ask,
+    content,
+    leave,
+    refused,
+    service,
+    to_people,
+    unreachable,
+)
 from app.datasets.junk import JUNK
 
 datasets = typer.Typer(no_args_is_help=True, help="Datasets: add what lies on your disk, or a public one by its name.")
@@ -156,7 +168,7 @@ def _follow(id: str, as_json: bool) -> None:
                 progress.update(bar, completed=found["progress"].get("fraction", 0.0), news=news)
                 time.sleep(0.2)
     except KeyboardInterrupt:
-        leave(130, f"the import goes on; antigrad datasets list shows it, POST /datasets/{id}/cancel ends it")
+        leave(INTERRUPTED, f"the import goes on; antigrad datasets list shows it, POST /datasets/{id}/cancel ends it")
     if as_json:
         typer.echo(json.dumps(found))
     elif found["status"] == "ready":

@@ -10,10 +10,8 @@ from typing import Any
 
 import torch
 
-from app.storage.datasets import built_in
 from bench.report import figure
 from bench.store import Store, store
-from worker import preparation
 
 SEEDS = range(3)
 RUNS = [("notmnist", "mlp"), ("digits", "mlp"), ("digits", "vgg_small")]
@@ -23,7 +21,7 @@ CPU = torch.device("cpu")
 
 def accuracy(found: Store, request: dict[str, Any]) -> float:
     """On the test part at the end of the run."""
-    training, _ = preparation.prepare(found.resolved(request), built_in(request["dataset"]), found.files, CPU)
+    training = found.training(found.resolved(request), CPU)
     for _ in training.steps():
         pass
     return training.measure("test", model=training.served()[0])["test"]["accuracy"]

@@ -14,10 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from app.learning.architecture import build
-from app.storage.datasets import built_in
 from bench.report import figure
 from bench.store import Store, store
-from worker import preparation
 
 ROUNDS, STEPS = 5, 8
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -45,7 +43,7 @@ def ours(store: Store, precision: str) -> Callable[[], object]:
 def plain(store: Store) -> Callable[[], object]:
     """A step as one writes it: the default optimizer, a batch gathered by its indices."""
     request = store.resolved({"dataset": "notmnist", "model": {"preset": "vgg_small"}})
-    training = preparation.prepare(request, built_in(request["dataset"]), store.files, DEVICE)[0]
+    training = store.training(request, DEVICE)
     model = build(training.recipe.layers, training.recipe.input_shape).to(DEVICE)
     optimizer = torch.optim.Adam(model.parameters())
     inputs, targets = training.data.batch(training.data.parts["train"], DEVICE)

@@ -17,10 +17,8 @@ from torch import Tensor, nn
 from torch.optim.sgd import SGD
 
 from app.learning.data import Data
-from app.storage.datasets import built_in
 from bench.report import figure
 from bench.store import Store, store
-from worker import preparation
 
 WANTED, ROUNDS, LOOK = 0.88, 3, 5
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -65,7 +63,7 @@ def lecture(data: Data, seed: int, softmax: bool) -> Iterator[nn.Module]:
 def ours(found: Store, seed: int) -> Iterator[nn.Module]:
     """The real trainer; the network after each step."""
     request = found.resolved(RECIPE | {"seed": seed})
-    training, _ = preparation.prepare(request, built_in(request["dataset"]), found.files, DEVICE)
+    training = found.training(request, DEVICE)
     for _ in training.steps():
         yield training.model
 
@@ -90,7 +88,7 @@ def main() -> None:
     torch.set_num_threads(os.cpu_count() or 1)
     took: dict[str, list[float]] = {}
     with store() as found:
-        data = preparation.prepare(found.resolved(RECIPE), built_in(RECIPE["dataset"]), found.files, DEVICE)[0].data
+        data = found.training(found.resolved(RECIPE), DEVICE).data
         test = data.batch(data.parts["test"], DEVICE)
         for seed in range(ROUNDS):
             rivals = {

@@ -16,10 +16,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from app.storage.datasets import built_in
 from bench.report import figure
 from bench.store import Store
-from worker import preparation
 
 CPU = torch.device("cpu")
 ROUNDS, STEPS = 30, 12
@@ -45,7 +43,7 @@ def products(batch: int) -> Rival:
 
 def plain(store: Store, batch: int) -> Rival:
     """A step as one writes it, with gradient descent."""
-    data = preparation.prepare(store.resolved({"dataset": "notmnist"}), built_in("notmnist"), store.files, CPU)[0].data
+    data = store.training(store.resolved({"dataset": "notmnist"}), CPU).data
     part = TensorDataset(*data.batch(data.parts["train"], CPU))
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)

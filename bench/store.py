@@ -34,11 +34,13 @@ class Store:
         with self.database.read() as db:
             return resolve(body, datasets.get(db, body.dataset), self.files)[0]
 
+    def training(self, request: dict[str, Any], device: torch.device) -> Training:
+        """The real trainer of a resolved request, on a built-in dataset."""
+        return preparation.prepare(request, built_in(request["dataset"]), self.files, device)[0]
+
     def stepping(self, request: dict[str, Any], device: torch.device) -> Callable[[], Step]:
         """The next step of the real trainer at each call: without metrics, and without an end."""
-        training: Training = preparation.prepare(
-            resolved := self.resolved(request), built_in(resolved["dataset"]), self.files, device
-        )[0]
+        training = self.training(self.resolved(request), device)
         training.measure = lambda *_: {}  # type: ignore[method-assign]
         training.criteria = []
         steps = training.steps()

@@ -23,11 +23,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from app.learning.training import Step, Training
 from app.storage import leases, runs
 from app.storage.database import Database, database_now
-from app.storage.datasets import built_in
 from app.storage.files import Files
 from bench import products
 from bench.report import figure
-from bench.store import store
+from bench.store import Store, store
 from worker import preparation
 from worker.recording import Recorder
 from worker.trainer import Attempt
@@ -56,9 +55,9 @@ class Clocked(Training):
         return super().measure(*parts) if self.with_metrics else {}
 
 
-def bare(request: dict[str, Any], files: Files, with_metrics: bool = True) -> float:
+def bare(request: dict[str, Any], found: Store, with_metrics: bool = True) -> float:
     """Seconds of the trainer without storage."""
-    training, _ = preparation.prepare(request, built_in(request["dataset"]), files, CPU)
+    training = found.training(request, CPU)
     training.with_metrics = with_metrics  # type: ignore[attr-defined]
     for _ in training.steps():
         pass
@@ -129,12 +128,12 @@ def main() -> None:
     with store() as found, patch.object(preparation, "training_of", lambda _: Clocked):
         database, files = found.database, found.files
         request = found.resolved({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
-        data = preparation.prepare(request, built_in(request["dataset"]), files, CPU)[0].data
+        data = found.training(request, CPU).data
         rivals: dict[str, Callable[[], float]] = {
             "plain, steps alone": lambda: plain(data, with_metrics=False),
-            "trainer, steps alone": lambda: bare(request, files, with_metrics=False),
+            "trainer, steps alone": lambda: bare(request, found, with_metrics=False),
             "plain": lambda: plain(data, with_metrics=True),
-            "trainer": lambda: bare(request, files),
+            "trainer": lambda: bare(request, found),
         }
         took: dict[str, list[float]] = {name: [] for name in [*rivals, "trainer, recording"]}
         children = []

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from app.storage.datasets import built_in
 from bench.store import Store, store
-from worker import preparation
 
 CPU = torch.device("cpu")
 pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]
@@ -25,7 +23,7 @@ def found() -> Iterator[Store]:
 def on_test(found: Store, dataset: str, preset: str, seed: int, **changes: object) -> dict[str, float]:
     """The metrics of the test part at the end of such a run."""
     request = found.resolved({"dataset": dataset, "model": {"preset": preset}, "seed": seed} | changes)
-    training, _ = preparation.prepare(request, built_in(request["dataset"]), found.files, CPU)
+    training = found.training(request, CPU)
     for _ in training.steps():
         pass
     return training.measure("test", model=training.served()[0])["test"]

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from app.datasets.errors import ImportFailed
 from app.datasets.names import printable
-from app.datasets.reading import Imported, Reading, Tell
+from app.datasets.reading import Imported, Reading, half
+from app.learning.memory import data_bytes
 from app.storage import datasets, imports
 from app.storage.database import Database
 from app.storage.files import Files
@@ -70,10 +71,8 @@ def bound_memory() -> None:
 
     It comes before Arrow is loaded, which by itself would begin by asking for a gigabyte.
     """
-    lines = Path("/proc/self/status").read_text().splitlines()
-    used = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (used + MEMORY_BYTES, hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (data_bytes() + MEMORY_BYTES, hard))
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
 
 
@@ -102,8 +101,7 @@ def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Impor
     published = CATALOGUE.get(source.get("catalogue") or "")
     if published is not None and not source["roles"]:
         parts, about = _downloaded(published, downloads_of(home, published.name), progress)
-        later: Tell = lambda fraction, examples: progress.tell((1 + fraction) / 2, examples)  # noqa: E731
-        imported = published.read(parts, published.reading, scratch, later)
+        imported = published.read(parts, published.reading, scratch, half(progress.tell, 1))
         return replace(imported, about={**imported.about, "files": about})
     names = {role: datasets.upload(found.id, role) for role in source.get("roles", [datasets.FILE])}
     parts = use_patiently(lambda: {role: files.local(name) for role, name in names.items()})
@@ -137,7 +135,7 @@ def _downloaded(
 
         def tell(bytes: int, total: int | None, number: int = number) -> None:
             come = bytes / total if total else 0.0
-            progress.tell((number + come) / len(published.files) / 2, 0)
+            half(progress.tell, 0)((number + come) / len(published.files), 0)
 
         path = folder / remote.name
         found = download(remote, path, advice=published.by_hand, progress=tell)

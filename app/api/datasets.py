@@ -64,11 +64,7 @@ def find_split(
 
 
 SplitDep = Annotated[Callable[[], Split], Depends(find_split, scope="function")]
-
-
-Which = Annotated[
-    Literal["all", "train", "validation", "test"], Query(description="of a run's split with run=, else the default's")
-]
+Which = Annotated[Literal["all", Part], Query(description="of a run's split with run=, else the default's")]
 
 
 def indices_of(arrays: Arrays, split: Callable[[], Split], part: str) -> Indices:

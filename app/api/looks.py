@@ -15,7 +15,7 @@ from app.datasets.arrays import Arrays
 from app.datasets.duplicates import NEAR, duplicates
 from app.datasets.preview import means_png
 from app.datasets.split import Indices
-from app.datasets.statistics import class_means, column_statistics, mean_of
+from app.datasets.statistics import brightness, column_statistics
 from app.errors import Invalid
 
 router = APIRouter(prefix="/datasets/{id}", tags=["datasets"], responses=problems(Invalid) | OF_EXAMPLES)
@@ -86,11 +86,8 @@ def statistics(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> Stati
     whole = _part(arrays, indices)
     if arrays.inputs.dtype != np.uint8:
         return StatisticsAnswer(**whole.model_dump(), **column_statistics(arrays, indices))
-    found = mean_of(arrays, indices)
-    mean = float(found.mean.mean())
-    variance = float(np.square(found.spread).mean() + np.square(found.mean - mean).mean())
-    of_classes = {label: float(of_class.mean.mean()) for label, of_class in class_means(arrays, indices)}
-    return StatisticsAnswer(**whole.model_dump(), mean=mean, std=variance**0.5, class_means=of_classes)
+    found = brightness(arrays, indices)
+    return StatisticsAnswer(**whole.model_dump(), mean=found.mean, std=found.std, class_means=found.of_classes)
 
 
 @router.get("/means.png", summary="The mean image of all, of each class, and each pixel's spread",
@@ -128,8 +125,4 @@ def find_duplicates(arrays: ArraysDep, split: SplitDep) -> DuplicatesAnswer:
 
 
 def _part(arrays: Arrays, indices: Indices) -> PartAnswer:
-    if not arrays.classes:
-        return PartAnswer(examples=len(indices), classes=[])
-    counts = np.bincount(arrays.targets[indices], minlength=len(arrays.classes)).tolist()
-    classes = [ClassCount(index=index, label=label, count=counts[index]) for index, label in enumerate(arrays.classes)]
-    return PartAnswer(examples=len(indices), classes=classes)
+    return PartAnswer(examples=len(indices), classes=[ClassCount(**count) for count in arrays.class_counts(indices)])

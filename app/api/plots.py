@@ -92,17 +92,17 @@ def draw_together(series: dict[str, tuple[Series, Axis]], title: str, format: Fo
     axes.grid(alpha=0.3)
     figure.suptitle(title)
     for number, (name, (points, along)) in enumerate(series.items()):
-        finite = points[np.isfinite(points.values)]
-        color, window = f"C{number}", max(1, len(finite.steps) // 50)
+        finite = np.isfinite(points.values)
+        x = points.steps / along.steps
+        known_x, known = x[finite], points.values[finite]
+        color, window = f"C{number}", max(1, len(known) // 50)
         if window > 1:
-            axes.plot(finite.steps / along.steps, finite.values, color=color, linewidth=0.5, alpha=0.3)
-        smooth = (
-            np.convolve(finite.values, np.full(window, 1 / window), "valid") if len(finite.steps) else finite.values
-        )
-        axes.plot(finite.steps[window - 1 :] / along.steps, smooth, color=color, linewidth=1.5, label=name)
-        for first, last in _gaps(points.steps, np.isfinite(points.values)):
-            axes.axvspan(first / along.steps, last / along.steps, color=color, alpha=0.15, linewidth=0)
-            axes.axvline(first / along.steps, color=color, alpha=0.6, linewidth=1, linestyle=":")
+            axes.plot(known_x, known, color=color, linewidth=0.5, alpha=0.3)
+        smooth = np.convolve(known, np.full(window, 1 / window), "valid") if len(known) else known
+        axes.plot(known_x[window - 1 :], smooth, color=color, linewidth=1.5, label=name)
+        for first, last in _gaps(x, finite):
+            axes.axvspan(first, last, color=color, alpha=0.15, linewidth=0)
+            axes.axvline(first, color=color, alpha=0.6, linewidth=1, linestyle=":")
     if series:
         figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     return drawn(figure, format)
@@ -131,22 +131,23 @@ def _plot(axes: Axes, points: Series, along: Axis, color: str, linestyle: str) -
     if len(known) and known.min() > 0 and known.max() > FAR_APART * np.median(known):
         axes.set_yscale("log")
     many = len(points.steps) > 50
+    x = points.steps / along.steps
     (line,) = axes.plot(
-        points.steps / along.steps,
+        x,
         np.where(finite, points.values, np.nan),
         color=color,
         linewidth=0.7 if many else 1.5,
         linestyle=linestyle,
         marker=None if many else ".",
     )
-    for first, last in _gaps(points.steps, finite):
-        axes.axvspan(first / along.steps, last / along.steps, color="red", alpha=0.15, linewidth=0)
-        axes.axvline(first / along.steps, color="red", alpha=0.4, linewidth=1)
+    for first, last in _gaps(x, finite):
+        axes.axvspan(first, last, color="red", alpha=0.15, linewidth=0)
+        axes.axvline(first, color="red", alpha=0.4, linewidth=1)
     return line
 
 
-def _gaps(steps: NDArray[np.int64], finite: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """The first and the last step of each stretch that is not finite; up to a hundred."""
+def _gaps(x: NDArray[np.float64], finite: NDArray[np.bool_]) -> Iterator[tuple[float, float]]:
+    """Where each stretch that is not finite begins and ends; up to a hundred."""
     edges = np.diff(np.concatenate([[True], finite, [True]]).astype(np.int8))
     firsts, lasts = np.flatnonzero(edges == -1), np.flatnonzero(edges == 1) - 1
-    yield from zip(steps[firsts[:100]].tolist(), steps[lasts[:100]].tolist(), strict=True)
+    yield from zip(x[firsts[:100]].tolist(), x[lasts[:100]].tolist(), strict=True)

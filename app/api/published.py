@@ -1,12 +1,12 @@
 """The catalogue of public datasets: what there is, and the import of one by its name."""
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.answers import DatasetAnswer, dataset_answer
 from app.api.deps import DatabaseDep
 from app.api.problems import nearest, problems
-from app.datasets.catalogue import CATALOGUE, Published
+from app.datasets.catalogue import CATALOGUE
 from app.errors import Conflict, Invalid, NotFound
 from app.storage import datasets
 from app.storage.ids import new_id
@@ -15,6 +15,8 @@ router = APIRouter(prefix="/datasets/catalogue", tags=["datasets"], responses=pr
 
 
 class PublishedFile(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     role: str = Field(description="of an upload's part", examples=["images"])
     name: str = Field(examples=["train-images-idx3-ubyte.gz"])
     url: str
@@ -24,6 +26,8 @@ class PublishedFile(BaseModel):
 
 class PublishedAnswer(BaseModel):
     """A public dataset. POST to its address imports it."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     name: str = Field(examples=["mnist"])
     description: str
@@ -39,7 +43,7 @@ class PublishedList(BaseModel):
 
 @router.get("", summary="Public datasets that can be imported by name")
 def list_published() -> PublishedList:
-    return PublishedList(items=[_answer(published) for published in CATALOGUE.values()])
+    return PublishedList(items=[PublishedAnswer.model_validate(published) for published in CATALOGUE.values()])
 
 
 @router.post(
@@ -65,16 +69,3 @@ def import_published(name: str, database: DatabaseDep, response: Response) -> Da
         response.headers["Location"] = f"/datasets/{found.id}"
         response.headers["Retry-After"] = "1"
         return dataset_answer(found)
-
-
-def _answer(published: Published) -> PublishedAnswer:
-    files = [PublishedFile(role=file.role, name=file.name, url=file.url, bytes=file.bytes, sha256=file.sha256)
-             for file in published.files]  # fmt: skip
-    return PublishedAnswer(
-        name=published.name,
-        description=published.description,
-        source=published.source,
-        licence=published.licence,
-        files=files,
-        by_hand=published.by_hand,
-    )

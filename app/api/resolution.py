@@ -38,7 +38,7 @@ def resolve(
 
     Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound where the dataset is deleted meanwhile.
     """
-    folder_of(dataset)
+    folder = folder_of(dataset)
     task, shape, classes = dataset.about["task"], tuple(dataset.about["shape"]), len(dataset.about["classes"])
     resolved: dict[str, Any] = request.model_dump(mode="json")
     resolved["dataset"] = dataset.id
@@ -60,7 +60,7 @@ def resolve(
 
     resolved["split"] = asdict(wanted := resolved_split(request.split, dataset))
     try:
-        train, validation = sizes(files, folder_of(dataset), wanted, keep=keep_split)
+        train, validation = sizes(files, folder, wanted, keep=keep_split)
     except FileNotFoundError as error:
         raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
     if not train:

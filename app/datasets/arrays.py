@@ -20,6 +20,11 @@ def own_parts(parts: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     return parts if whole else None
 
 
+def file_names(has_parts: bool) -> tuple[str, ...]:
+    """What a dataset's folder holds."""
+    return ("inputs.npy", "targets.npy", *(("parts.npy",) if has_parts else ()), "meta.json")
+
+
 class Store(Protocol):
     """Where the files of datasets lie."""
 
@@ -52,9 +57,15 @@ class Arrays:
         """Of one input."""
         return self.inputs.shape[1:]
 
-    def counts(self) -> list[int]:
-        """Examples a class."""
-        return np.bincount(self.targets.astype(np.int64), minlength=len(self.classes)).tolist() if self.classes else []
+    def counts(self, indices: NDArray[np.int64] | slice = slice(None)) -> list[int]:
+        """Examples a class, of those at `indices`."""
+        targets = self.targets[indices]
+        return np.bincount(targets.astype(np.int64), minlength=len(self.classes)).tolist() if self.classes else []
+
+    def class_counts(self, indices: NDArray[np.int64] | slice = slice(None)) -> list[dict[str, Any]]:
+        """The same with each class's index and label."""
+        counted = enumerate(zip(self.classes, self.counts(indices), strict=True))
+        return [{"index": index, "label": label, "count": count} for index, (label, count) in counted]
 
     @property
     def own_split(self) -> list[str]:
@@ -81,10 +92,7 @@ class Arrays:
             "task": self.task,
             "examples": len(self.targets),
             "shape": list(self.shape),
-            "classes": [
-                {"index": index, "label": label, "count": count}
-                for index, (label, count) in enumerate(zip(self.classes, self.counts(), strict=True))
-            ],
+            "classes": self.class_counts(),
             "feature_names": list(self.feature_names),
             "own_split": self.own_split,
             "missing": self.missing(),
@@ -103,8 +111,7 @@ class Arrays:
 
     def are_in(self, store: Store, folder: str) -> bool:
         """Whether all files of its folder are there."""
-        parts = ("parts.npy",) if self.parts is not None else ()
-        return all(store.exists(f"{folder}/{name}") for name in ("inputs.npy", "targets.npy", *parts, "meta.json"))
+        return all(store.exists(f"{folder}/{name}") for name in file_names(self.parts is not None))
 
     def export(self, file: IO[bytes]) -> None:
         """Write `inputs`, `targets`, the names and own `parts` as one .npz, readable with `allow_pickle=False`."""

@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from app.datasets.arrays import OWN_PARTS, Arrays
+from app.datasets.arrays import OWN_PARTS, Arrays, own_parts
 from app.datasets.errors import ImportFailed
 from app.datasets.growing import Growing
 from app.datasets.numbered import named_classes, refuse_other_shape
@@ -48,7 +48,7 @@ def read_idx_pairs(uploads: Mapping[str, Upload], reading: Reading, scratch: Scr
         raise ImportFailed("there is no picture in it; send images and labels, as multipart")
     labels_of_all = np.concatenate(targets)
     classes = named_classes(labels_of_all, reading.classes)
-    own = np.concatenate(parts) if len(parts) == 2 else None
+    own = own_parts(np.concatenate(parts))
     return Imported(Arrays(pixels.mapped(), labels_of_all.astype(np.int64), classes, parts=own))
 
 

@@ -18,6 +18,11 @@ Scratch = Callable[[], IO[bytes]]  # makes a file on this machine that has no na
 Tell = Callable[[float, int], None]  # hears what fraction has been read, and how many examples; may raise to stop
 
 
+def half(tell: Tell, which: int) -> Tell:
+    """For a step that is the first (0) or the second (1) half of the way."""
+    return lambda fraction, examples: tell((which + fraction) / 2, examples)
+
+
 @dataclass(frozen=True)
 class Reading:
     """What the sender of an upload says of it.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,26 @@ def class_means(arrays: Arrays, indices: Indices) -> Iterator[tuple[str, Mean]]:
     targets = arrays.targets[indices]
     for place, label in enumerate(arrays.classes):
         yield label, mean_of(arrays, indices[targets == place])
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """Of all pixels, 0 to 255, and the mean of each class."""
+
+    mean: float
+    std: float
+    of_classes: dict[str, float]
+
+
+def brightness(arrays: Arrays, indices: Indices) -> Brightness:
+    """Of the pictures at `indices`: that of all follows from that of the classes, so that each is read once."""
+    total, squares, of_classes = 0.0, 0.0, {}
+    for label, found in class_means(arrays, indices):
+        of_classes[label] = float(found.mean.mean())
+        total += found.count * of_classes[label]
+        squares += found.count * float((np.square(found.spread) + np.square(found.mean)).mean())
+    count = max(1, len(indices))
+    return Brightness(total / count, sqrt(max(0.0, squares / count - (total / count) ** 2)), of_classes)
 
 
 def column_statistics(arrays: Arrays, indices: Indices) -> dict[str, Any]:

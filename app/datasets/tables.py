@@ -20,7 +20,7 @@ from app.datasets.columns import (
 )
 from app.datasets.errors import ImportFailed
 from app.datasets.growing import Growing
-from app.datasets.reading import CLASSES, Imported, Kind, Reading, Scratch, Skipped, Task, Tell
+from app.datasets.reading import CLASSES, Imported, Kind, Reading, Scratch, Skipped, Task, Tell, half
 
 FEW = 20  # different whole numbers, which may well be classes
 
@@ -44,8 +44,7 @@ def read_table(table: Table, reading: Reading, scratch: Scratch, tell: Tell) -> 
     if target is None:
         raise ImportFailed(f"say which column is to be predicted, with target=; the columns are {listed(table.names)}")
     skipped = Skipped()
-    surveying: Tell = lambda fraction, count: tell(fraction / 2, count)  # noqa: E731
-    columns = surveyed(table.names, table.rows(skipped, surveying), target, table.comma, CLASSES)
+    columns = surveyed(table.names, table.rows(skipped, half(tell, 0)), target, table.comma, CLASSES)
     check_types(reading.types, columns, target)
     wanted = next(column for column in columns if column.name == target)
     task = _task(wanted, reading.task)
@@ -59,9 +58,8 @@ def read_table(table: Table, reading: Reading, scratch: Scratch, tell: Tell) -> 
     features, targets = Growing(scratch(), (len(names),), np.float32), Growing(scratch(), (), np.float64)
     numbered = {label: float(index) for index, label in enumerate(classes)}
     place_of_target = columns.index(wanted)
-    again: Tell = lambda fraction, count: tell((1 + fraction) / 2, count)  # noqa: E731
     encoders = [(place, _encoder(column, kind)) for place, column, kind in inputs if kind != "ignore"]
-    for row in table.rows(Skipped(), again):
+    for row in table.rows(Skipped(), half(tell, 1)):
         value = row[place_of_target]
         if missing(value):
             continue

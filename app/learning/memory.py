@@ -16,12 +16,17 @@ def free_memory(device: torch.device) -> int:
     return max(0, min(_free()))
 
 
+def data_bytes() -> int:
+    """What this process has of the memory that RLIMIT_DATA counts."""
+    return _bytes_of("VmData", Path("/proc/self/status"))
+
+
 def _free() -> Iterator[int]:
     """By the machine, by this process's own limit, and by a container's, as far as there is one."""
-    yield _kilobytes(Path("/proc/meminfo"), "MemAvailable")
+    yield _bytes_of("MemAvailable", Path("/proc/meminfo"))
     limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
     if limit != resource.RLIM_INFINITY:
-        yield limit - _kilobytes(Path("/proc/self/status"), "VmData")
+        yield limit - data_bytes()
     group = Path("/proc/self/cgroup").read_text().rpartition("::/")[2].strip()
     for folder in (CGROUPS / group, CGROUPS):  # within a container its own group is the root
         try:
@@ -33,5 +38,6 @@ def _free() -> Iterator[int]:
             yield int(limit_of_group) - held  # pages of files make room when they have to
 
 
-def _kilobytes(path: Path, name: str) -> int:
+def _bytes_of(name: str, path: Path) -> int:
+    """There they stand in kB."""
     return next(int(line.split()[1]) * 1024 for line in path.read_text().splitlines() if line.startswith(name))

@@ -75,11 +75,11 @@ def ready(
     write(db, dataset, attempt, status="ready", folder=folder, about=about, skipped=skipped, progress={}, **NOBODYS)
 
 
-def cancel(db: Session, dataset: str) -> bool:
-    """End an import; whoever is at it finds that it lost its lease. False where it has ended already."""
+def cancel(db: Session, dataset: str) -> None:
+    """End an import; whoever is at it finds that it lost its lease. One that has ended stays as it is."""
     importing = and_(Dataset.id == dataset, Dataset.status == "importing")
     values = {"status": "cancelled", "error": "it was cancelled", "progress": {}}
-    return _rows(db, update(Dataset).where(importing).values(**values, **NOBODYS)) == 1
+    _rows(db, update(Dataset).where(importing).values(**values, **NOBODYS))
 
 
 def fail(db: Session, dataset: str, attempt: int, error: str) -> None:

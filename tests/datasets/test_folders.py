@@ -7,7 +7,6 @@ import random
 import stat
 import struct
 import tarfile
-import tempfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -23,21 +22,16 @@ from PIL import Image
 
 from app.datasets import archives, tar, upload
 from app.datasets.errors import ImportFailed
-from app.datasets.formats import read as read_upload
-from app.datasets.reading import Imported, Reading
+from app.datasets.reading import Imported
 from tests.datasets.archives import letters, png, tarred, zipped
+from tests.datasets.reading import imported
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[[bytes], Imported]:
     """Reads an archive of these bytes; its name tells nothing."""
 
-    def read(data: bytes) -> Imported:
-        path = tmp_path / "upload"
-        path.write_bytes(data)
-        return read_upload({"file": path}, Reading(), tempfile.TemporaryFile, lambda *_: None)
-
-    return read
+    return lambda data: imported(tmp_path, data)
 
 
 Read = Callable[[bytes], Imported]

@@ -56,50 +56,49 @@ def no_nonlinearity(chain: Chain) -> Iterator[Warning]:
 
 def sigmoids_in_depth(chain: Chain) -> Iterator[Warning]:
     """σ′ ≤ 1/4: gradients shrink with each sigmoid on their way back (lecture, activations)."""
-    for pointers in _in_depth(chain, "sigmoid"):
-        if len(pointers) >= SIGMOIDS:
-            yield Warning(
-                "saturating_depth",
-                pointers[SIGMOIDS - 1],
-                f"{len(pointers)} sigmoids in depth: the derivative of each is at most 1/4, so that at most "
-                f"1/{4 ** len(pointers):,} of a gradient comes through, and the first layers hardly learn",
-                'take {"type": "relu"}',
-            )
+    for count, pointer in _too_many(chain, "sigmoid", SIGMOIDS):
+        yield Warning(
+            "saturating_depth",
+            pointer,
+            f"{count} sigmoids in depth: the derivative of each is at most 1/4, so that at most 1/{4**count:,} of a "
+            "gradient comes through, and the first layers hardly learn",
+            'take {"type": "relu"}',
+        )
 
 
 def tanhs_in_depth(chain: Chain) -> Iterator[Warning]:
     """tanh saturates too, later; weights of the right size keep it from that."""
-    if not _initialised_by_default(chain):
-        return
-    for pointers in _in_depth(chain, "tanh"):
-        if len(pointers) >= TANHS:
-            yield Warning(
-                "saturating_depth",
-                pointers[TANHS - 1],
-                f"{len(pointers)} times tanh in depth over PyTorch's initial weights: each takes its part of the "
-                "gradient, and the first layers hardly learn",
-                'take "init": "xavier", or {"type": "relu"}',
-            )
+    for count, pointer in _too_many(chain, "tanh", TANHS, by_default=True):
+        yield Warning(
+            "saturating_depth",
+            pointer,
+            f"{count} times tanh in depth over PyTorch's initial weights: each takes its part of the gradient, and the "
+            "first layers hardly learn",
+            'take "init": "xavier", or {"type": "relu"}',
+        )
 
 
 def relus_in_depth(chain: Chain) -> Iterator[Warning]:
     """PyTorch's initial weights have a variance of 1/(3·inputs), where ReLU needs 2/inputs to keep numbers their size
     (He et al. 2015, https://arxiv.org/abs/1502.01852): each layer leaves about 1/√6 of it, on the way back too."""
-    if not _initialised_by_default(chain):
+    for count, pointer in _too_many(chain, "relu", RELUS, by_default=True):
+        yield Warning(
+            "shrinking_depth",
+            pointer,
+            f"{count} ReLUs in depth over PyTorch's initial weights: each leaves about 0.4 of the size of what goes "
+            "through it and of its gradient, and the first layers hardly learn",
+            'take "init": "he", or put {"type": "batch_norm"} before each ReLU',
+        )
+
+
+def _too_many(chain: Chain, kind: str, many: int, by_default: bool = False) -> Iterator[tuple[int, str]]:
+    """Where `many` of a kind or more stand in depth: how many, and the pointer to the one that is too many. With
+    `by_default`, only over the initial weights that PyTorch takes."""
+    if by_default and any(getattr(place.layer, "init", "default") != "default" for _, place in _hidden(chain)):
         return
-    for pointers in _in_depth(chain, "relu"):
-        if len(pointers) >= RELUS:
-            yield Warning(
-                "shrinking_depth",
-                pointers[RELUS - 1],
-                f"{len(pointers)} ReLUs in depth over PyTorch's initial weights: each leaves about 0.4 of the size of "
-                "what goes through it and of its gradient, and the first layers hardly learn",
-                'take "init": "he", or put {"type": "batch_norm"} before each ReLU',
-            )
-
-
-def _initialised_by_default(chain: Chain) -> bool:
-    return all(getattr(place.layer, "init", "default") == "default" for _, place in _hidden(chain))
+    for pointers in _in_depth(chain, kind):
+        if len(pointers) >= many:
+            yield len(pointers), pointers[many - 1]
 
 
 def _in_depth(chain: Chain, kind: str) -> Iterator[list[str]]:

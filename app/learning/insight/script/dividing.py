@@ -1,5 +1,7 @@
 """How a script parts the examples: by folds, by the dataset's own parts, or as the lecture does."""
 
+from typing import Any
+
 from app.learning.insight.script.text import broken
 from app.learning.insight.script.wanted import Wanted
 from app.learning.source import literal
@@ -20,12 +22,10 @@ def dividing(run: Wanted) -> list[str]:
             return _taken(run, "val", validation, "train", "")
         case False, True:
             return _taken(run, "test", test, "train", "")
+    said = f"# For the test {test}, for validation {validation}."
     if split["validation"] < 1 and split["test"] < 1:
-        said, share = f"# For the test {test} of all examples, for validation {validation} of all.", f"(1 - {test})"
-    else:
-        said, share = f"# For the test {test}, for validation {validation}.", "(len(X_rest) / len(X))"
-    rest = validation if split["validation"] >= 1 else f"{validation} / {share}"
-    return [said, *_taken(run, "test", test, "rest", ""), *_taken(run, "val", rest, "train", "_rest")]
+        said = f"# For the test {test} of all examples, for validation {validation} of all."
+    return [said, *_taken(run, "test", test, "rest", ""), *_taken(run, "val", _of_rest(split), "train", "_rest")]
 
 
 def _own(run: Wanted) -> list[str]:
@@ -51,11 +51,16 @@ def _fold(run: Wanted) -> list[str]:
         f"others, fold = list(folds.split(X, y))[{split['fold']}]",
         f"X_{rest}, X_test, y_{rest}, y_test = X[others], X[fold], y[others], y[fold]",
     ]
-    if not split["validation"]:
-        return lines
-    share = _size(split["validation"])
-    of_rest = share if split["validation"] >= 1 else f"{share} / (len(X_rest) / len(X))"
-    return [*lines, *_taken(run, "val", of_rest, "train", "_rest")]
+    return [*lines, *_taken(run, "val", _of_rest(split), "train", "_rest")] if split["validation"] else lines
+
+
+def _of_rest(split: dict[str, Any]) -> str:
+    """How much of what the test part leaves is for validation, as code."""
+    validation = _size(split["validation"])
+    if split["validation"] >= 1:
+        return validation
+    left = "len(X_rest) / len(X)" if split.get("folds") or split["test"] >= 1 else f"1 - {_size(split['test'])}"
+    return f"{validation} / ({left})"
 
 
 def _taken(run: Wanted, part: str, share: str, rest: str, source: str) -> list[str]:
