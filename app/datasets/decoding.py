@@ -20,7 +20,7 @@ from app.datasets.decoder import NUMBER
 from app.datasets.errors import ImportFailed
 from app.datasets.pictures import Background, Resize
 
-AT_ONCE, BYTES_AT_ONCE = 1024, 4 * 1024**2  # in a batch
+AT_ONCE, BYTES_AT_ONCE = 512, 4 * 1024**2  # in a batch
 PIPE_BYTES = 1024**2  # what a batch of letters fits in, there and back: nobody waits for the other to read
 MOST_DECODERS = 4
 MOST_CRASHES = 50  # each may take a while

@@ -18,6 +18,13 @@ from app.datasets.upload import Upload
 
 FILE = "file"  # the one part of most uploads
 ROLES = (FILE, *(name for pair in PAIRS.values() for name in pair))
+# What may be said of how each is to be read.
+OF_ARCHIVES, OF_IDX, OF_NPZ, OF_TABLES = (
+    ("shape", "resize", "background"),
+    ("shape", "classes"),
+    ("shape", "task", "classes"),
+    ("target", "task", "types"),
+)
 READ = "a .zip or .tar (also .gz, .bz2, .xz or .zst) with a folder a class, an .npz, IDX pairs, CSV or Parquet"
 
 
@@ -33,14 +40,18 @@ def read(parts: Mapping[str, Path], reading: Reading, scratch: Scratch, tell: Te
 
 def _read(uploads: Mapping[str, Upload], reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
     if FILE not in uploads:
+        refuse_others(reading, "IDX files", OF_IDX)
         return read_idx_pairs(uploads, reading, scratch, tell)
     upload = uploads[FILE]
     if upload.is_zip:
         if _is_npz(upload):
+            refuse_others(reading, "an .npz", OF_NPZ)
             return read_npz(upload, reading, scratch, tell)
+        refuse_others(reading, "an archive of pictures", OF_ARCHIVES)
         return read_folders(members(upload, tell), reading, scratch)
     beginning = upload.beginning()
     if tar.begins_one(beginning):
+        refuse_others(reading, "an archive of pictures", OF_ARCHIVES)
         return read_folders(members(upload, tell), reading, scratch)
     if beginning.startswith(parquet.MAGIC):
         if upload.is_compressed:

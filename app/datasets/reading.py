@@ -41,6 +41,11 @@ class Reading:
     types: Mapping[str, Kind] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
 
+    def given(self) -> list[str]:
+        """The names of what was said."""
+        unless_said = vars(Reading())
+        return [name for name, value in vars(self).items() if value != unless_said[name]]
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
