@@ -27,7 +27,7 @@ from app.client import (
     to_people,
     unreachable,
 )
-from app.datasets.junk import JUNK
+from app.datasets.formats.junk import JUNK
 
 datasets = typer.Typer(no_args_is_help=True, help="Datasets: add what lies on your disk, or a public one by its name.")
 PIECE_BYTES = 2**20

@@ -19,7 +19,7 @@ import psutil
 from PIL import Image
 
 from app.datasets.builtin import BUILTIN
-from app.datasets.formats import read
+from app.datasets.formats.content import read
 from app.datasets.reading import Reading
 from bench.report import figure
 

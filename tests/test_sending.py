@@ -10,7 +10,7 @@ import numpy as np
 
 from app.sending import _packed
 from tests.datasets.archives import letters, png
-from tests.datasets.test_numbered import idx
+from tests.datasets.formats.test_numbered import idx
 from tests.test_client import antigrad
 from tests.test_docs import service
 

@@ -16,7 +16,7 @@ from app.api import contours, diagrams, plots
 from app.api.architectures import InspectRequest
 from app.datasets.builtin import BUILTIN
 from app.datasets.duplicates import duplicates
-from app.datasets.preview import means_png
+from app.datasets.pictures.preview import means_png
 from app.datasets.split import Wanted, split
 from app.learning.insight.diagnosis import diagnose
 from app.learning.insight.diagnosis.facts import Curve, Facts

@@ -27,7 +27,7 @@ from worker.orders import Orders
 from worker.patience import use_patiently, write_patiently
 
 if TYPE_CHECKING:
-    from app.datasets.catalogue import Published
+    from app.datasets.catalogue.published import Published
 
 log = logging.getLogger("antigrad.worker")
 MEMORY_BYTES = 1024**3  # beside what the process has from the warm server; what is larger lies on disk
@@ -94,8 +94,8 @@ class Progress:
 
 def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Imported:
     """What was sent, or what the catalogue says where to find."""
-    from app.datasets.catalogue import CATALOGUE  # here: a worker that only trains has no need of it
-    from app.datasets.formats import read
+    from app.datasets.catalogue.published import CATALOGUE  # here: a worker that only trains has no need of it
+    from app.datasets.formats.content import read
 
     source, scratch = found.source, files.temporary
     published = CATALOGUE.get(source.get("catalogue") or "")
@@ -126,7 +126,7 @@ def _downloaded(
     published: "Published", folder: Path, progress: Progress
 ) -> tuple[dict[str, Path], list[dict[str, Any]]]:
     """The files by their roles, and what is known of each. What has come outlives this process."""
-    from app.datasets.download import download
+    from app.datasets.catalogue.download import download
 
     folder.mkdir(parents=True, exist_ok=True)
     parts: dict[str, Path] = {}

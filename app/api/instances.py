@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.api.problems import nearest
-from app.datasets.columns import as_text
+from app.datasets.formats.columns import as_text
 from app.errors import FieldError, Invalid, Malformed
 
 MOST = 10_000

@@ -13,7 +13,7 @@ from app.api.datasets import OF_EXAMPLES, ArraysDep, PictureDep, SplitDep, Which
 from app.api.problems import binary, problems
 from app.datasets.arrays import Arrays
 from app.datasets.duplicates import NEAR, duplicates
-from app.datasets.preview import means_png
+from app.datasets.pictures.preview import means_png
 from app.datasets.split import Indices
 from app.datasets.statistics import brightness, column_statistics
 from app.errors import Invalid

@@ -11,7 +11,7 @@ from app.api.deps import ModelsDep
 from app.api.inputs import Conversion, Inputs, Invert, read_inputs
 from app.api.instances import Column
 from app.api.problems import problems
-from app.datasets.pictures import Background, Resize
+from app.datasets.pictures.pixels import Background, Resize
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.export import Trained
 from app.serving.lookups import Lookups

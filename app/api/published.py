@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.answers import DatasetAnswer, dataset_answer
 from app.api.deps import DatabaseDep
 from app.api.problems import nearest, problems
-from app.datasets.catalogue import CATALOGUE
+from app.datasets.catalogue.published import CATALOGUE
 from app.errors import Conflict, Invalid, NotFound
 from app.storage import datasets
 from app.storage.ids import new_id

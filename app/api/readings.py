@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.datasets.numbered import MOST_SIDE
-from app.datasets.pictures import Background, Resize
+from app.datasets.formats.numbered import MOST_SIDE
+from app.datasets.pictures.pixels import Background, Resize
 from app.datasets.reading import Kind, Reading, Task
 from app.errors import FieldError, Invalid
 

@@ -15,8 +15,8 @@ from app.api.answers import DatasetAnswer, dataset_answer
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import no_such_part, problems
 from app.api.readings import reading
-from app.datasets.catalogue import CATALOGUE
-from app.datasets.formats import FILE, ROLES
+from app.datasets.catalogue.published import CATALOGUE
+from app.datasets.formats.content import FILE, ROLES
 from app.datasets.reading import Reading
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
 from app.storage import datasets, keys
@@ -62,6 +62,9 @@ async def upload(
     It is imported in the background: `status` says when it is `ready`. Under a name that is there already it becomes
     the next version."""
     await run_in_threadpool(refuse_early, database, name)
+    if catalogue is not None and (said := wanted.given()):
+        detail = f"catalogue={catalogue} says already how its files are read; leave {said[0]}= out"
+        raise Invalid(detail, [FieldError(field, detail) for field in said])
     id = new_id("ds")
     kept = False
     try:

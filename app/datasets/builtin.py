@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_diabetes, load_digits
 
 from app.datasets.arrays import Arrays
-from app.datasets.idx import read_idx
+from app.datasets.formats.idx import read_idx
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import IO, Any, Literal
 
 from app.datasets.arrays import Arrays
-from app.datasets.pictures import Background, Resize
+from app.datasets.pictures.pixels import Background, Resize
 
 LISTED = 1000  # of the skipped files, so that the list can be sent with every answer
 MANY = 10  # files that could not be read: the lecture expects fewer

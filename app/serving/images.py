@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.datasets import pictures
 from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
-from app.datasets.pictures import Background, Resize
+from app.datasets.pictures import pixels
+from app.datasets.pictures.pixels import Background, Resize
 from app.errors import Invalid, TooLarge
 from app.learning.preprocessing import border
 
@@ -18,7 +18,7 @@ MAX_PIXELS = 100_000_000  # of all pictures of a request
 def count_pixels(bodies: list[bytes]) -> int:
     """How many pixels the pictures have together, by their headers. Raises Invalid, and TooLarge over MAX_PIXELS."""
     try:
-        count = sum(pictures.count_pixels(body) for body in bodies)
+        count = sum(pixels.count_pixels(body) for body in bodies)
     except NoPicture as error:
         raise Invalid(str(error)) from error
     if count > MAX_PIXELS:
@@ -31,13 +31,13 @@ def decode(
     shape: tuple[int, ...],
     resize: Resize | None = None,
     background: Background = "white",
-    most: int = pictures.MAX_PIXELS,
+    most: int = pixels.MAX_PIXELS,
 ) -> NDArray[np.uint8]:
     """A picture as uint8 of `shape`, (C, H, W): decoded exactly as those of a dataset are. Raises Invalid, and
     TooManyPixels over `most`."""
     height, width = shape[1:]
     try:
-        pixels = pictures.decode(data, shape, resize, background, most)
+        decoded = pixels.decode(data, shape, resize, background, most)
     except TooManyPixels:
         raise
     except WrongSize as error:
@@ -47,7 +47,7 @@ def decode(
         ) from error
     except NoPicture as error:
         raise Invalid(str(error)) from error
-    return np.frombuffer(bytearray(pixels), np.uint8).reshape(shape)  # a bytearray can be written to
+    return np.frombuffer(bytearray(decoded), np.uint8).reshape(shape)  # a bytearray can be written to
 
 
 def inverted(picture: NDArray[np.uint8], trained_border: float) -> bool:

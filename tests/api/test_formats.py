@@ -9,11 +9,11 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app.datasets.catalogue import CATALOGUE
+from app.datasets.catalogue.published import CATALOGUE
 from tests.api.test_datasets import settled, upload
 from tests.conftest import Workers
 from tests.datasets.archives import png, zipped
-from tests.datasets.test_numbered import idx
+from tests.datasets.formats.test_numbered import idx
 from tests.test_main_job import ended
 
 FLOWERS = "width,colour,kind\n" + "".join(
@@ -153,6 +153,7 @@ def test_colour_pictures_are_trained_on_and_classified(client: TestClient, worke
         ("classes=A,,B", "a name of its own"),
         ("resize=crop", "fill"),
         ("catalogue=minst", "mnist"),
+        ("catalogue=mnist&shape=3,32,32", "leave shape= out"),
         ("targets=price", "target"),
     ],
 )

@@ -82,7 +82,7 @@ def _decoders(pid: int) -> list[int]:
     found = []
     for child in psutil.Process(pid).children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            if "app.datasets.decoder" in child.cmdline():
+            if "app.datasets.pictures.decoder" in child.cmdline():
                 found.append(child.pid)
     return found
 
@@ -111,13 +111,13 @@ def main() -> None:
 
     sys.addaudithook(watch)
     bound_memory()
-    from app.datasets import formats, upload  # here, as the worker does
+    from app.datasets.formats import content, upload  # here, as the worker does
 
     before = _memory("self", "VmRSS")
     said: dict[str, Any] = {}
     with patch.object(upload, "TOTAL_BYTES", asked["total"]):
         try:
-            found = formats.read(parts, reading, tempfile.TemporaryFile, lambda *_: None)
+            found = content.read(parts, reading, tempfile.TemporaryFile, lambda *_: None)
             said |= {"examples": found.arrays.about()["examples"], "skipped": found.skipped}
         except (ImportFailed, MemoryError) as error:
             said["failed"] = _sentence(error)

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from app.datasets.formats import read
+from app.datasets.formats.content import read
 from app.datasets.reading import Imported, Reading
 
 

@@ -1,0 +1,50 @@
+"""The California housing table (Pace & Barry 1997, the census of 1990), as scikit-learn makes it."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from app.datasets.arrays import Arrays
+from app.datasets.errors import ImportFailed
+from app.datasets.formats.archives import members
+from app.datasets.formats.upload import Upload
+from app.datasets.reading import Imported, Reading, Scratch, Tell
+
+TABLE = "CaliforniaHousing/cal_housing.data"
+TARGET = "MedHouseVal"
+DOLLARS = 100_000  # the unit of the target
+
+
+def read_california(parts: Mapping[str, Path], _: Reading, __: Scratch, tell: Tell) -> Imported:
+    """The eight columns and the target of sklearn.datasets.fetch_california_housing, from the archive that it loads.
+
+    The census counts the rooms, bedrooms and people of a block group, which says little of its houses: here they are
+    those of a household. Raises ImportFailed, and what `tell` raises.
+    """
+    data = next((member.data for member in members(Upload(parts["file"]), tell) if member.name == TABLE), None)
+    if data is None:
+        raise ImportFailed(f"the archive does not hold {TABLE}; it is not the California housing archive")
+    try:
+        columns = np.loadtxt(io.BytesIO(data), delimiter=",", ndmin=2).T
+        longitude, latitude, age, rooms, bedrooms, population, households, income, value = columns
+    except ValueError as error:
+        raise ImportFailed(f"{TABLE} is not the table of nine columns that it should be: {error}") from error
+    features = {
+        "MedInc": income,
+        "HouseAge": age,
+        "AveRooms": rooms / households,
+        "AveBedrms": bedrooms / households,
+        "Population": population,
+        "AveOccup": population / households,
+        "Latitude": latitude,
+        "Longitude": longitude,
+    }
+    return Imported(
+        Arrays(
+            np.stack(list(features.values()), axis=1).astype(np.float32),
+            (value / DOLLARS).astype(np.float32),
+            feature_names=tuple(features),
+        )
+    )

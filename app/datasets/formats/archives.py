@@ -1,0 +1,151 @@
+"""The files in an archive, one after another: hostile until proven otherwise.
+
+Nothing is ever extracted to disk, so no name can lead anywhere. What is unpacked is counted as it is read, since a
+header may promise anything, and no step holds more than one member in memory.
+"""
+
+import io
+import re
+import stat
+import unicodedata
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from app.datasets.errors import ImportFailed
+from app.datasets.formats import tar
+from app.datasets.formats.junk import JUNK
+from app.datasets.formats.upload import Budget, Upload
+from app.datasets.names import printable
+from app.datasets.reading import Tell
+
+MEMBER_BYTES = 64 * 1024**2
+MEMBERS = 1_000_000
+ZIP_MEMBERS = 500_000  # zipfile holds half a kilobyte for each
+DIRECTORY_BYTES = 64 * 1024**2  # of a zip's list of members, which is read at once
+CHUNK_BYTES = 64 * 1024  # counted one by one: a damaged member, too, costs what was unpacked of it
+PATH_LENGTH, NAME_LENGTH = 4096, 200
+DRIVE = re.compile(r"[A-Za-z]:")
+ENCRYPTED = 0x1
+ENTRY = b"PK\1\2"  # begins one of a zip's list of members
+ADVICE = "pack it as .tar.gz, which has no list, or leave some out"
+
+
+class Member(NamedTuple):
+    """A file of the archive: its bytes, or why they were not read."""
+
+    name: str
+    data: bytes = b""
+    reason: str | None = None
+
+
+def members(upload: Upload, tell: Tell) -> Iterator[Member]:
+    """The files in a .zip, or in a .tar that may be compressed; `tell` hears of each. Raises ImportFailed."""
+    found = _zip_members(upload) if upload.is_zip else _tar_members(upload)
+    for count in range(MEMBERS + 1):
+        try:
+            member = next(found, None)
+        except (ImportFailed, MemoryError):
+            raise
+        except Exception as error:  # zipfile and gzip raise nearly anything on broken files
+            raise ImportFailed(f"the archive is damaged or cut off ({error}); send it again") from error
+        if member is None:
+            return
+        tell(upload.fraction, count)
+        yield member
+    raise ImportFailed(f"the archive holds over {MEMBERS:,} files; leave some out")
+
+
+class _DirectoryGuard(io.FileIO):
+    """A zip file whose list of members is not read when it is too long for the memory."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size > DIRECTORY_BYTES:
+            raise ImportFailed(f"the zip's list of members is over {DIRECTORY_BYTES:,} bytes; {ADVICE}")
+        data = super().read(size) or b""
+        if data.count(ENTRY) > ZIP_MEMBERS:
+            raise ImportFailed(f"the zip's list of members has over {ZIP_MEMBERS:,} entries; {ADVICE}")
+        return data
+
+
+def _zip_members(upload: Upload) -> Iterator[Member]:
+    budget = Budget()
+    with zip_file(upload) as archive:
+        for info in archive.infolist():
+            name = clean(info.filename)
+            if name.endswith("/") or JUNK.search(name):
+                continue
+            reason = path_problem(name) or zip_problem(info)
+            yield Member(name, reason=reason) if reason else _unzipped(archive, info, name, budget)
+
+
+@contextmanager
+def zip_file(upload: Upload) -> Iterator[zipfile.ZipFile]:
+    """Its list of members has been read, and is short enough. Raises ImportFailed, and nearly anything."""
+    with _DirectoryGuard(upload.path) as upload.raw, zipfile.ZipFile(upload.raw) as archive:
+        yield archive
+
+
+def zip_problem(info: zipfile.ZipInfo) -> str | None:
+    """Why a member is not read, if so."""
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        return "is a link or a device, no file"
+    if info.flag_bits & ENCRYPTED:
+        return "is encrypted; pack it without a password"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is packed by a method that is not read; use deflate, the usual one"
+    return None
+
+
+def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, budget: Budget) -> Member:
+    data = bytearray()
+    try:
+        with archive.open(info) as file:
+            while len(data) <= MEMBER_BYTES and (more := file.read(CHUNK_BYTES)):
+                budget.spend(len(more))
+                data += more
+    except ImportFailed:
+        raise
+    except Exception as error:
+        return Member(name, reason=f"is damaged in the archive: {error}")
+    return _sized(name, bytes(data))
+
+
+def _tar_members(upload: Upload) -> Iterator[Member]:
+    with upload.open() as file:
+        for entry in tar.entries(file):
+            name = clean(entry.name)
+            reason = path_problem(name) or entry.problem
+            if JUNK.search(name):
+                continue
+            yield Member(name, reason=reason) if reason else _sized(name, entry.read(MEMBER_BYTES + 1))
+
+
+def _sized(name: str, data: bytes) -> Member:
+    if len(data) > MEMBER_BYTES:
+        return Member(name, reason=f"is over {MEMBER_BYTES:,} bytes")
+    return Member(name, data)
+
+
+def clean(name: str) -> str:
+    """A name as it can be shown and stored: `/` between folders, one form of each accent, nothing unprintable."""
+    name = name.replace("\\", "/")
+    if len(name) <= PATH_LENGTH:  # a longer one is refused, and could take a second
+        name = unicodedata.normalize("NFC", name)
+    return printable(name)
+
+
+def path_problem(name: str) -> str | None:
+    """Why a cleaned name is not to be trusted, if so."""
+    if len(name) > PATH_LENGTH:
+        return f"has a path of over {PATH_LENGTH:,} letters"
+    parts = name.split("/")
+    if ".." in parts:
+        return "has .. in its path"
+    if name.startswith("/") or DRIVE.match(name):
+        return "has an absolute path"
+    if len(name) > NAME_LENGTH and any(len(part) > NAME_LENGTH for part in parts):
+        return f"has a name of over {NAME_LENGTH} letters in its path"
+    return None

@@ -1,0 +1,177 @@
+"""What a table's columns hold, found by reading all of it once."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.datasets.errors import ImportFailed
+from app.datasets.formats.upload import TOTAL_BYTES
+from app.datasets.reading import MOST_EXAMPLES, Kind
+
+CATEGORIES = 100  # of an input: each becomes a column of zeros and ones
+# In any case; what is infinite is no value that could be learnt from either.
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?", "inf", "+inf", "-inf", "infinity", "-infinity"})
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")  # or a decimal comma: nothing says
+MOST_COLUMNS = 20_000
+NAME_LENGTH = 200
+VALUE_LENGTH = 200
+LISTED = 20
+NUMBER_BYTES = 4
+
+Value = str | float | None  # None is missing
+Row = tuple[Value, ...]
+
+
+def number(value: Value, comma: bool = False) -> float:
+    """The number that a value is. Raises ValueError; what float32 cannot hold is none."""
+    if isinstance(value, str):
+        text = value.strip()
+        if "_" in text:  # which Python reads as a number
+            raise ValueError(value)
+        found = float(text.replace(",", ".") if comma else text)
+    else:
+        assert value is not None
+        found = value
+    if not math.isfinite(found) or abs(found) > 3.4e38:
+        raise ValueError(value)
+    return found
+
+
+def missing(value: Value) -> bool:
+    """Whether there is no value: empty, or one of the usual words for it."""
+    if isinstance(value, str):
+        return value.strip().lower() in MISSING
+    return value is None or not math.isfinite(value)
+
+
+@dataclass
+class Column:
+    """One column: how often a value is missing, and all its values as long as they may be categories.
+
+    not_a_number, doubtful: the first value that is none, if any, or whose comma may part thousands.
+    """
+
+    name: str
+    comma: bool = False  # numbers may be written with a decimal comma
+    count: int = 0
+    missing: int = 0
+    not_a_number: str | None = None
+    doubtful: str | None = None
+    values: dict[str, int] = field(default_factory=dict)
+    overflowing: bool = False
+
+    def see(self, value: Value, most: int) -> None:
+        """Count the value in; `most` values are kept by name."""
+        self.count += 1
+        if missing(value):
+            self.missing += 1
+            return
+        if self.not_a_number is None:
+            try:
+                number(value, self.comma)
+            except ValueError:
+                self.not_a_number = str(value)[:VALUE_LENGTH]
+        if self.comma and self.doubtful is None and isinstance(value, str) and THOUSANDS.fullmatch(value.strip()):
+            self.doubtful = value.strip()
+        if not self.overflowing:
+            text = as_text(value)
+            self.values[text] = self.values.get(text, 0) + 1
+            self.overflowing = len(self.values) > most
+
+    @property
+    def numeric(self) -> bool:
+        return self.not_a_number is None and self.missing < self.count
+
+    def kind(self, wanted: Kind | None) -> Kind:
+        """How it is taken as an input. Raises ImportFailed where that cannot be as it is wanted."""
+        if wanted == "number" and self.not_a_number is not None:
+            raise ImportFailed(
+                f"the column {self.name!r} shall be a number and holds {self.not_a_number!r}; leave its type out, or "
+                "make it a category"
+            )
+        if wanted == "category" and self.overflowing:
+            raise ImportFailed(
+                f"the column {self.name!r} shall be a category and has over {CATEGORIES} different values; an input "
+                f"has at most {CATEGORIES}"
+            )
+        if wanted is not None:
+            return wanted
+        if self.numeric:
+            return "number"
+        return "ignore" if self.overflowing or self.missing == self.count else "category"
+
+    def about(self, kind: Kind) -> dict[str, Any]:
+        """What there is to say of it, as JSON."""
+        said: dict[str, Any] = {"name": self.name, "type": kind, "missing": self.missing}
+        if kind == "category":
+            said["categories"] = sorted(self.values)
+        if kind == "ignore" and self.missing == self.count:
+            said["reason"] = "all its values are missing"
+        elif kind == "ignore" and self.overflowing:
+            said["reason"] = f"it is text with over {CATEGORIES} different values"
+        return said
+
+
+def as_text(value: Value) -> str:
+    """A value as the name of a category: a whole number without a point."""
+    if isinstance(value, str):
+        return value.strip()[:VALUE_LENGTH]
+    assert value is not None
+    return str(int(value)) if value == int(value) else repr(float(value))
+
+
+def surveyed(names: Iterable[str], rows: Iterable[Row], target: str, comma: bool, classes: int) -> list[Column]:
+    """Each column, after all rows have been seen; of the target so many values are kept. Raises ImportFailed."""
+    columns = [Column(name, comma) for name in checked_names(names, target)]
+    most = [classes if column.name == target else CATEGORIES for column in columns]
+    for count, row in enumerate(rows, 1):
+        if count > MOST_EXAMPLES:
+            refuse_too_many(count, len(columns))
+        for column, value, limit in zip(columns, row, most, strict=True):
+            column.see(value, limit)
+    return columns
+
+
+def checked_names(names: Iterable[str], target: str) -> list[str]:
+    """The names of the columns, of which one is the target. Raises ImportFailed."""
+    found = [name.strip()[:NAME_LENGTH] for name in names]
+    if len(found) > MOST_COLUMNS:
+        raise ImportFailed(f"the table has {len(found):,} columns; at most {MOST_COLUMNS:,} are read")
+    twice = next((name for name, count in Counter(found).items() if count > 1), None)
+    if twice is not None:
+        raise ImportFailed(f"two columns are called {twice!r}; give each a name of its own in the first line")
+    if target not in found:
+        raise ImportFailed(f"no column is called {target!r}, as target= says; the columns are {listed(found)}")
+    if len(found) < 2:
+        raise ImportFailed(f"the table has the column {target!r} alone; something to predict it from is missing")
+    return found
+
+
+def refuse_too_many(rows: int, columns: int) -> None:
+    """Raises ImportFailed where a table of numbers would be larger than what is read of any upload."""
+    if rows > MOST_EXAMPLES:
+        raise ImportFailed(f"the table has over {MOST_EXAMPLES:,} rows; leave some out")
+    if columns > MOST_COLUMNS or rows * columns * NUMBER_BYTES > TOTAL_BYTES:
+        raise ImportFailed(
+            f"{columns:,} columns of {rows:,} rows, a column for each value of a category, are too much; at most "
+            f"{MOST_COLUMNS:,} columns and {TOTAL_BYTES:,} bytes are read: ignore some columns with types="
+        )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of the names, for a sentence."""
+    shown = ", ".join(name.strip()[:NAME_LENGTH] for name in names[:LISTED])
+    return f"{shown}, …" if len(names) > LISTED else shown
+
+
+def check_types(types: Mapping[str, Kind], columns: Iterable[Column], target: str) -> None:
+    """Raises ImportFailed for a type of a column that is not there."""
+    names = {column.name for column in columns}
+    for name in types:
+        if name not in names:
+            raise ImportFailed(f"types= names a column {name!r}, which is not there")
+        if name == target:
+            raise ImportFailed(f"types= names the target {name!r}; say task=classification or task=regression instead")

@@ -1,0 +1,118 @@
+"""An archive with a folder a class, as the lecture reads notMNIST."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from app.datasets.arrays import OWN_PARTS, Arrays, own_parts
+from app.datasets.errors import ImportFailed
+from app.datasets.formats import tar
+from app.datasets.formats.archives import Member, members
+from app.datasets.formats.format import Format
+from app.datasets.formats.growing import Growing
+from app.datasets.formats.upload import Upload
+from app.datasets.pictures.decoding import Decoders
+from app.datasets.reading import CLASSES, Imported, Reading, Scratch, Skipped, Tell
+
+GRAY = (1, 28, 28)
+ADVICE = "a dataset has a folder for each of two classes or more, such as letters/A/1.png and letters/B/1.png"
+# What folders on top are called that say which part their pictures are of.
+PARTS = {
+    name: OWN_PARTS.index(part)
+    for part, names in {
+        "train": ("train", "training"),
+        "validation": ("validation", "valid", "val"),
+        "test": ("test", "testing"),
+    }.items()
+    for name in names
+}
+NO_PART = 255
+
+
+def is_archive(upload: Upload) -> bool:
+    """Whatever it holds."""
+    return upload.is_zip or tar.begins_one(upload.beginning)
+
+
+def read_folders(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
+    """The pictures of an archive; a class is the folder that directly holds them, whatever lies around it, but for
+    `train/`, `validation/` and `test/`, which are the archive's own parts.
+
+    The examples stand in the order of their class, then of their path: the same files make the same dataset, however
+    they were packed. Raises ImportFailed.
+    """
+    shape = reading.shape or GRAY
+    skipped, paths = Skipped(), _Paths()
+    pixels = Growing(scratch(), shape, np.uint8)
+    with Decoders(shape, reading.resize, reading.background) as decoders:
+        for path, found in decoders.decoded(_pictures(members(upload, tell), skipped)):
+            if isinstance(found, str):
+                skipped.add(path, found)
+            elif paths.add(path):
+                pixels.append(found)
+            else:
+                skipped.add(path, "stands in the archive once more; the first one counts")
+    classes = tuple(sorted(set(paths.labels)))
+    if len(classes) < 2:
+        found = f"only the folder {classes[0]!r} holds" if classes else "no folder holds"
+        raise ImportFailed(f"{found} pictures that can be read; {ADVICE}{skipped.for_example()}")
+    if len(classes) > CLASSES:
+        raise ImportFailed(f"there are {len(classes):,} folders with pictures; at most {CLASSES:,} classes are read")
+    index = {label: place for place, label in enumerate(classes)}
+    order = np.array(paths.order(), np.int64)
+    inputs = pixels.in_order(order, scratch())
+    targets = np.array([index[label] for label in paths.labels], np.int64)[order]
+    arrays = Arrays(inputs, targets, classes, parts=own_parts(np.frombuffer(paths.parts, np.uint8)[order]))
+    return Imported(arrays, skipped.listed(), {"warnings": skipped.warnings()})
+
+
+def _pictures(files: Iterable[Member], skipped: Skipped) -> Iterator[tuple[str, bytes]]:
+    """Path and bytes of each file that may be one."""
+    for member in files:
+        *_, label, _ = ("", *member.name.split("/"))
+        if member.reason is not None:
+            skipped.add(member.name, member.reason)
+        elif label in ("", "."):
+            skipped.add(member.name, "lies in no folder; the folder is the class")
+        else:
+            yield member.name, member.data
+
+
+@lru_cache(CLASSES)
+def _part(folder: str) -> int:
+    """Which part a folder's pictures are of, by the nearest folder around it that says so."""
+    *around, _ = folder.lower().split("/")
+    return next((PARTS[name] for name in reversed(around) if name in PARTS), NO_PART)
+
+
+class _Paths:
+    """Where the pictures came from, in the order of reading."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, None] = {}
+        self.labels: list[str] = []
+        self.parts = bytearray()
+
+    def add(self, path: str) -> bool:
+        """False where the path is known already."""
+        if path in self.paths:
+            return False
+        self.paths[path] = None
+        folder, _, _ = path.rpartition("/")
+        self.labels.append(folder.rpartition("/")[2])
+        self.parts.append(_part(folder))
+        return True
+
+    def order(self) -> list[int]:
+        """Their places by class, then by path."""
+        keys = list(zip(self.labels, self.paths, strict=True))
+        return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+FOLDERS = Format(
+    "an archive, where pictures are looked for (a table is sent by itself)",
+    ("shape", "resize", "background"),
+    is_archive,
+    read_folders,
+)

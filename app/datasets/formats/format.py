@@ -1,0 +1,33 @@
+"""What a format is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.datasets.errors import ImportFailed
+from app.datasets.formats.upload import Upload
+from app.datasets.reading import Imported, Reading, Scratch, Tell
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way in which a dataset lies in a file.
+
+    Attributes:
+        name: as it stands in a sentence.
+        takes: the fields of `Reading` that say something of it.
+        recognises: tells it by its content.
+        read: gives the examples; raises ImportFailed, and what `Tell` raises.
+    """
+
+    name: str
+    takes: tuple[str, ...]
+    recognises: Callable[[Upload], bool]
+    read: Callable[[Upload, Reading, Scratch, Tell], Imported]
+
+
+def refuse_others(reading: Reading, name: str, takes: tuple[str, ...]) -> None:
+    """Raises ImportFailed where something is said that says nothing of this format."""
+    others = [field for field in reading.given() if field not in takes]
+    if others:
+        not_taken, taken = (", ".join(f"{field}=" for field in fields) for fields in (others, takes))
+        raise ImportFailed(f"this is {name}; it takes {taken}, and not {not_taken}: leave that out")

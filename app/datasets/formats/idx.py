@@ -1,0 +1,112 @@
+"""IDX, the format of MNIST (http://yann.lecun.com/exdb/mnist/): a magic number, the sizes, the bytes.
+
+A dataset is a pair of files, pictures (N, H, W) and labels (N,), or two pairs of which the second is the test part.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.datasets.arrays import OWN_PARTS, Arrays, own_parts
+from app.datasets.errors import ImportFailed
+from app.datasets.formats.growing import Growing
+from app.datasets.formats.numbered import named_classes, refuse_other_shape
+from app.datasets.formats.upload import Upload
+from app.datasets.reading import MOST_EXAMPLES, Imported, Reading, Scratch, Tell
+
+BEGINNING = b"\0\0\x08"  # of a file of unsigned bytes
+OPTIONS = ("shape", "classes")  # the fields of `Reading` that say something of it
+PIECE_BYTES = 2**20
+PAIRS = {"train": ("images", "labels"), "test": ("test_images", "test_labels")}
+
+
+def read_idx_pairs(uploads: Mapping[str, Upload], reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
+    """The parts `images` and `labels` of an upload, and `test_images` and `test_labels`. Raises ImportFailed."""
+    pixels: Growing | None = None
+    targets: list[NDArray[np.uint8]] = []
+    parts: list[NDArray[np.uint8]] = []
+    for part, (images, labels) in PAIRS.items():
+        if images not in uploads and labels not in uploads:
+            continue
+        for missing, other in ((images, labels), (labels, images)):
+            if missing not in uploads:
+                raise ImportFailed(f"{other} came without {missing}; send both, as multipart: -F {missing}=@FILE")
+        shape = refuse_other_shape(_sizes(uploads[images], images)[1:], reading.shape)
+        pixels = pixels or Growing(scratch(), shape, np.uint8)
+        if shape != pixels.shape:
+            raise ImportFailed(f"{images} are {shape[1]}×{shape[2]}, the others {pixels.shape[1]}×{pixels.shape[2]}")
+        before = pixels.count
+        _append(uploads[images], images, pixels, tell)
+        targets.append(_labels(uploads[labels], labels))
+        count = pixels.count - before
+        if count != len(targets[-1]):
+            raise ImportFailed(f"{images} holds {count:,} pictures, {labels} {len(targets[-1]):,} labels")
+        parts.append(np.full(count, OWN_PARTS.index(part), np.uint8))
+    if pixels is None or not len(targets[0]):
+        raise ImportFailed("there is no picture in it; send images and labels, as multipart")
+    labels_of_all = np.concatenate(targets)
+    classes = named_classes(labels_of_all, reading.classes)
+    own = own_parts(np.concatenate(parts))
+    return Imported(Arrays(pixels.mapped(), labels_of_all.astype(np.int64), classes, parts=own))
+
+
+def read_idx(file: IO[bytes]) -> NDArray[np.uint8]:
+    """An array of unsigned bytes from a small file. Raises ImportFailed."""
+    shape, body = header(file), file.read()
+    if len(body) != math.prod(shape):
+        raise ImportFailed(f"the IDX header promises the shape {shape}, the file holds {len(body):,} bytes")
+    return np.frombuffer(body, np.uint8).reshape(shape)
+
+
+def header(file: IO[bytes]) -> tuple[int, ...]:
+    """The sizes. Raises ImportFailed."""
+    magic = file.read(4)
+    if len(magic) < 4 or not magic.startswith(BEGINNING):
+        raise ImportFailed("not an IDX file of unsigned bytes: it would begin with 00 00 08")
+    sizes = file.read(4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
+        raise ImportFailed("the IDX file ends within its header; send it again")
+    return tuple(np.frombuffer(sizes, ">u4").tolist())
+
+
+def _sizes(upload: Upload, name: str) -> tuple[int, ...]:
+    with upload.open() as file:
+        sizes = header(file)
+    if len(sizes) != 3:
+        raise ImportFailed(f"{name} has {len(sizes)} dimensions, where pictures have 3 and their labels 1")
+    return sizes
+
+
+def _append(upload: Upload, name: str, pixels: Growing, tell: Tell) -> None:
+    """All pictures of a file, some at a time."""
+    with upload.open() as file:
+        count, *_ = header(file)
+        at_once = max(1, PIECE_BYTES // pixels.row_bytes)
+        for start in range(0, count, at_once):
+            wanted = min(at_once, count - start) * pixels.row_bytes
+            piece = file.read(wanted)
+            if len(piece) < wanted:
+                held = start + len(piece) // pixels.row_bytes
+                raise ImportFailed(f"the header of {name} promises {count:,} pictures, the file holds {held:,}")
+            pixels.append(piece)
+            tell(upload.fraction, pixels.count)
+        if file.read(1):
+            raise ImportFailed(f"{name} holds more than the {count:,} pictures that its header promises")
+
+
+def _labels(upload: Upload, name: str) -> NDArray[np.uint8]:
+    with upload.open() as file:
+        sizes = header(file)
+        if len(sizes) != 1:
+            raise ImportFailed(f"{name} has {len(sizes)} dimensions, where labels have one")
+        (count,) = sizes
+        if count > MOST_EXAMPLES:
+            raise ImportFailed(f"the header of {name} promises {count:,} labels; at most {MOST_EXAMPLES:,} are read")
+        labels = file.read(count + 1)
+    if len(labels) != count:
+        held = "more" if len(labels) > count else f"{len(labels):,}"
+        raise ImportFailed(f"the header of {name} promises {count:,} labels, the file holds {held}")
+    return np.frombuffer(labels, np.uint8)

@@ -1,0 +1,86 @@
+"""Parquet: a table whose columns have types."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from app.datasets.errors import ImportFailed
+from app.datasets.formats.columns import Row, refuse_too_many
+from app.datasets.formats.format import Format
+from app.datasets.formats.tables import OPTIONS, plain, read_table
+from app.datasets.formats.upload import Upload
+from app.datasets.reading import Imported, Reading, Scratch, Skipped, Tell
+
+MAGIC = b"PAR1"
+ROWS_AT_ONCE = 1024
+LETTERS = 500  # of what Arrow has to say
+
+
+class Parquet:
+    """Numbers, booleans and texts; dates and nested values are columns of which every value is missing."""
+
+    def __init__(self, upload: Upload) -> None:
+        self.upload, self.comma = upload, False
+        with _sound():
+            about = pq.read_metadata(upload.path)
+            schema = about.schema.to_arrow_schema()
+            self.names = list(schema.names)
+            readable = {name: _readable(kind) for name, kind in zip(schema.names, schema.types, strict=True)}
+        refuse_too_many(about.num_rows, len(self.names))  # in a tiny file: what repeats is stored once
+        self.unread = [name for name, can in readable.items() if not can]
+        self.about: dict[str, Any] = {"unread_columns": self.unread} if self.unread else {}
+
+    def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]:
+        """Each row, a value that cannot be one as missing."""
+        del skipped  # here every row is whole
+        wanted = [name for name in self.names if name not in self.unread]
+        with _sound():
+            file = pq.ParquetFile(self.upload.path)
+        with file:
+            total, count = max(1, file.metadata.num_rows), 0
+            batches = file.iter_batches(ROWS_AT_ONCE, columns=wanted)
+            while True:
+                with _sound():
+                    batch = next(batches, None)
+                    if batch is None:
+                        return
+                    columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
+                nothing = [None] * batch.num_rows
+                ordered = [columns.get(name, nothing) for name in self.names]
+                count += batch.num_rows
+                tell(min(1.0, count / total), count)
+                yield from (tuple(plain(value) for value in row) for row in zip(*ordered, strict=True))
+
+
+@contextmanager
+def _sound() -> Iterator[None]:
+    """Arrow raises nearly anything on broken files."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ImportFailed(f"the Parquet file is damaged or cut off ({str(error)[:LETTERS]}); send it again") from error
+
+
+def _readable(kind: Any) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _readable(kind.value_type)
+    return any(
+        fits(kind)
+        for fits in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string,
+                     pa.types.is_large_string, pa.types.is_decimal)
+    )  # fmt: skip
+
+
+def read_parquet(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
+    """Raises ImportFailed."""
+    if upload.is_compressed:
+        raise ImportFailed("the Parquet file is compressed once more; send it as it is")
+    return read_table(Parquet(upload), reading, scratch, tell)
+
+
+PARQUET = Format("a table", OPTIONS, lambda upload: upload.beginning.startswith(MAGIC), read_parquet)

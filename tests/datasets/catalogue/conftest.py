@@ -1,0 +1,47 @@
+"""Downloads from servers on this machine, in a time that does not pass."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.datasets.catalogue.download import Downloaded, Patience, download
+from app.datasets.catalogue.published import Remote
+from tests.datasets.catalogue.site import Fetch, Site, serving
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def mirror() -> Iterator[Site]:
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """To where `fetch` brings the file."""
+    return tmp_path / "letters"
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    """How long was waited, without having waited."""
+    return []
+
+
+@pytest.fixture
+def fetch(path: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> Fetch:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    def fetch(*sites: Site, known: dict[str, Any] | None = None, stall: float = 5.0, **given: Any) -> Downloaded:
+        url, *mirrors = (f"{site.address}/letters.gz" for site in sites)
+        remote = Remote("file", "letters.gz", url, tuple(mirrors), **(known or {}))
+        return download(remote, path, patience=Patience(stall=stall, wait=pauses.append), **given)
+
+    return fetch

@@ -1,0 +1,208 @@
+"""What strangers can pack to do harm ends in a sentence or a list of what was skipped, in bounded memory.
+
+What one archive does is measured in a process of its own (see `measuring`); none may write anything.
+"""
+
+import io
+import lzma
+import random
+import struct
+import tarfile
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from app.datasets.errors import ImportFailed
+from app.datasets.formats.archives import DIRECTORY_BYTES, MEMBER_BYTES, MEMBERS, ZIP_MEMBERS
+from app.datasets.formats.upload import TOTAL_BYTES
+from tests.datasets.archives import COMPRESSED, deflated, letters, png, streams, tarred, zip_of, zipped
+from tests.datasets.measuring import Took, measured
+from tests.datasets.reading import imported
+
+OWN_MB, DECODER_MB = 500, 250  # of the process that imports beside what it begins with, and of a decoder
+MEGABYTE = 2**20
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "upload"
+
+
+def bounded(path: Path, data: bytes, total: int = TOTAL_BYTES) -> Took:
+    """What the import of an archive comes to, in no more memory than any may take."""
+    path.write_bytes(data)
+    took = measured(path, total)
+    assert took.own < OWN_MB and took.decoder < DECODER_MB
+    return took
+
+
+def test_what_every_format_needs_it_gets_within_the_bound(path: Path) -> None:
+    for pack in COMPRESSED:
+        assert bounded(path, COMPRESSED[pack](tarred(letters()))).examples == 9
+    pq.write_table(pa.table({"rooms": [1, 2, 3], "price": [1.0, 2.0, 3.0]}), path)
+    assert measured(path, target="price").examples == 3
+
+
+def tar_header(name: str, size: int = 0) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+BOMB = bytes(64 * MEGABYTE)
+BOMBS: dict[str, Callable[[str, int], bytes]] = {
+    "flat": lambda pack, times: streams(pack, (BOMB, times)),
+    "one file": lambda pack, times: streams(pack, (tar_header("A/0.bmp", 2**33 - 512), 1), (BOMB, times)),
+    "many files": lambda pack, times: streams(pack, (tar_header("A/0.bmp", len(BOMB)) + BOMB, times)),
+}
+
+
+@pytest.mark.parametrize("pack", COMPRESSED)
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_zeros_without_end_are_counted_and_held_by_no_memory(path: Path, pack: str, bomb: str) -> None:
+    took = bounded(path, BOMBS[bomb](pack, 5), total=256 * MEGABYTE)
+    assert took.failed is not None and "over 268,435,456 bytes" in took.failed
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("pack", COMPRESSED)
+def test_seventeen_gigabytes_of_zeros_are_too_much(path: Path, pack: str) -> None:
+    took = bounded(path, BOMBS["flat"](pack, 17 * 16))
+    assert took.failed is not None and f"over {TOTAL_BYTES:,} bytes" in took.failed
+
+
+def test_a_zip_of_one_file_that_unpacks_to_ten_gigabytes_costs_that_file(path: Path) -> None:
+    took = bounded(path, zip_of(["A/0.bmp"], deflated(bytes(MEGABYTE), 10_000), 2**32 - 2))
+    assert took.failed is not None and f"A/0.bmp: is over {MEMBER_BYTES:,} bytes" in took.failed
+
+
+def test_files_as_large_as_they_may_be_are_held_one_at_a_time(path: Path) -> None:
+    whole = letters("AB", 2)
+    took = bounded(path, zipped(whole | {f"A/{number}.bmp": bytes(60 * MEGABYTE) for number in range(8)}))
+    assert took.examples == len(whole) and len(took.skipped) == 8
+
+
+def test_archives_in_archives_are_not_opened(path: Path) -> None:
+    inner = bytes(10 * MEGABYTE)
+    for level in range(5):
+        inner = zipped({f"{level}/{number}.zip": inner for number in range(10)})
+    took = bounded(path, zipped(letters() | {"A/42.zip": inner, "A/42.tar.gz": tarred(letters(), "w:gz")}))
+    assert took.examples == 9 and [item["file"] for item in took.skipped] == ["A/42.tar.gz", "A/42.zip"]
+
+
+def test_a_dictionary_of_gigabytes_is_not_made(path: Path) -> None:
+    """xz and zstd say in their headers how much memory unpacking takes."""
+    xz = bytearray(lzma.compress(tarred(letters())))
+    assert xz[14] == 0x21 and xz[15] == 1  # LZMA2, with one byte of properties
+    xz[16] = 40  # 4 GB
+    length = 4 * (xz[12] + 1)
+    xz[12 + length - 4 : 12 + length] = struct.pack("<I", zlib.crc32(xz[12 : 12 + length - 4]))
+    took = bounded(path, bytes(xz))
+    assert took.failed is not None and "takes over 1,024 MB of memory" in took.failed
+    took = bounded(path, b"\x28\xb5\x2f\xfd\0" + bytes([21 << 3]) + b"\x09\0\0x")  # a window of 2 GB, a byte in it
+    assert took.failed is not None and "damaged" in took.failed
+
+
+def test_a_zip_of_a_million_empty_files_is_refused_before_its_list_is_taken_apart(path: Path) -> None:
+    took = bounded(path, zip_of(f"A/{number}.png" for number in range(MEMBERS)))
+    assert took.failed is not None and f"over {ZIP_MEMBERS:,} entries; pack it as .tar.gz" in took.failed
+    took = bounded(path, zip_of(f"A/{number:0200}.png" for number in range(DIRECTORY_BYTES // 200)))
+    assert took.failed is not None and f"over {DIRECTORY_BYTES:,} bytes" in took.failed
+
+
+@pytest.mark.long
+def test_a_zip_of_half_a_million_empty_files_is_read_to_its_end(path: Path) -> None:
+    took = bounded(path, zip_of(f"A/{number:040}.png" for number in range(ZIP_MEMBERS)))
+    assert took.failed is not None and f"{ZIP_MEMBERS:,} files were skipped" in took.failed
+
+
+@pytest.mark.long
+def test_a_tar_of_a_million_empty_files_is_read_to_its_end(path: Path) -> None:
+    empty = (tar_header("A/0.png") * 2000, MEMBERS // 2000)
+    took = bounded(path, streams("gz", empty, (bytes(1024), 1)))
+    assert took.failed is not None and f"{MEMBERS:,} files were skipped" in took.failed
+    took = bounded(path, streams("gz", empty, (tar_header("A/0.png"), 1)))
+    assert took.failed is not None and f"over {MEMBERS:,} files" in took.failed
+
+
+def test_a_path_that_would_take_a_second_to_bring_to_one_form_is_refused(tmp_path: Path) -> None:
+    """Marks over one letter are sorted by comparing each with each."""
+    marks = "A/" + "\u0316\u0301" * 15_000 + "/x.png"
+    found = imported(
+        tmp_path, tarred(letters() | {marks: png(), f"{'A/' * 3000}x.png": png()}, format=tarfile.GNU_FORMAT)
+    )
+    assert [item["reason"] for item in found.skipped] == ["has a path of over 4,096 letters"] * 2
+
+
+def test_names_that_differ_are_other_files_and_names_that_look_alike_in_unicode_are_one(tmp_path: Path) -> None:
+    whole = {"k/0.png": png(0), "K/0.png": png(1), "K/0.PNG": png(2), "é/0.png": png(3)}
+    same = {"\u212a/0.png": png(4), unicodedata.normalize("NFD", "é/0.png"): png(5)}  # Kelvin's K, an accent apart
+    found = imported(tmp_path, zipped(whole | same))
+    assert found.arrays.classes == ("K", "k", "é") and found.arrays.counts() == [2, 1, 1]
+    assert [item["reason"] for item in found.skipped] == ["stands in the archive once more; the first one counts"] * 2
+
+
+def test_what_is_packed_under_hostile_names_comes_to_no_disk(path: Path) -> None:
+    names = ["../A/x.png", "/tmp/x.png", "A/../../x.png", "C:\\A\\x.png", "A/\0/x.png", "~/x.png", "$HOME/x.png"]
+    for data in (
+        zipped(letters() | {name: png() for name in names}),
+        tarred(letters() | {name: png() for name in names}),
+    ):
+        assert bounded(path, data).examples >= 9  # and `measured` has seen that nothing was written
+
+
+def noise(size: int) -> dict[str, bytes]:
+    """Letters among files that do not compress, `size` bytes together."""
+    chance = random.Random(0)
+    return letters("AB", 2) | {f"A/{number}.txt": chance.randbytes(1000) for number in range(size // 1000)}
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, lambda files: tarred(files, "w:gz")], ids=["zip", "tar", "tar.gz"])
+def test_an_archive_that_ends_anywhere_before_its_end_is_refused(
+    tmp_path: Path, pack: Callable[[dict[str, bytes]], bytes]
+) -> None:
+    data = pack(noise(200_000))
+    for length in range(0, len(data) - 10_240, 1000):  # a tar may lack the zeros that fill its last record
+        with pytest.raises(ImportFailed, match=r"damaged|cut off|nothing that can be read"):
+            imported(tmp_path, data[:length])
+
+
+# Where the numbers stand in an entry of the list (sizes, lengths, offset) and in its end (counts, size, offset).
+FIELDS = {"list": (b"PK\1\2", "20I 24I 28H 30H 32H 42I"), "end": (b"PK\5\6", "8H 10H 12I 16I 20H")}
+
+
+@pytest.mark.parametrize("value", [0, 1, 0x7FFF, 0xFFFFFFFF])
+@pytest.mark.parametrize(
+    ("record", "field"), [(name, at) for name, (_, at_all) in FIELDS.items() for at in at_all.split()]
+)
+def test_a_zip_whose_numbers_lie_gets_nothing_wrong_through(
+    tmp_path: Path, record: str, field: str, value: int
+) -> None:
+    files = letters("AB", 2)
+    data = bytearray(zipped(files))
+    at, kind = data.index(FIELDS[record][0]) + int(field[:-1]), field[-1]
+    struct.pack_into(f"<{kind}", data, at, value & (0xFFFF if kind == "H" else 0xFFFFFFFF))
+    try:
+        found = imported(tmp_path, bytes(data))
+    except ImportFailed as error:
+        assert str(error)
+    else:
+        assert len(found.arrays.targets) + len(found.skipped) == len(files)
+
+
+def test_a_zip_that_stores_what_it_says_is_packed_is_skipped_file_by_file(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("A/0.png", png())
+        archive.writestr("B/0.png", png(1))
+        archive.writestr("B/1.png", png(2))
+    data = bytearray(file.getvalue())
+    data[data.index(b"PK\1\2") + 10] = zipfile.ZIP_DEFLATED
+    with pytest.raises(ImportFailed, match=r"A/0\.png: is damaged in the archive"):
+        imported(tmp_path, bytes(data))
