@@ -14,7 +14,6 @@ from fastapi.routing import APIRoute
 
 from app.api.problems import nearest
 from app.errors import FieldError, Invalid
-from app.serving.models import LoadedModels
 from app.settings import Settings
 from app.storage import runs
 from app.storage.database import Database
@@ -38,15 +37,9 @@ async def settings(request: Request) -> Settings:
     return found
 
 
-async def loaded_models(request: Request) -> LoadedModels:
-    found: LoadedModels = request.app.state.models
-    return found
-
-
 DatabaseDep = Annotated[Database, Depends(database)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 FilesDep = Annotated[Files, Depends(files)]
-ModelsDep = Annotated[LoadedModels, Depends(loaded_models)]
 
 
 def find_run(id: str, database: DatabaseDep) -> Run:
@@ -78,5 +71,9 @@ def _query_parameters(route: APIRoute) -> list[str]:
     """Those of its dependencies too."""
     if route.unique_id not in _names:
         found = get_flat_params(route.dependant)
-        _names[route.unique_id] = [field.alias for field in found if isinstance(field.field_info, QueryParameter)]
+        own = [parameter["name"] for parameter in (route.openapi_extra or {}).get("parameters", ())]
+        _names[route.unique_id] = [
+            *own,
+            *(field.alias for field in found if isinstance(field.field_info, QueryParameter)),
+        ]
     return _names[route.unique_id]

@@ -50,7 +50,7 @@ class Guard:
         await self.app(scope, counted, send)
 
     def _check_key(self, request: Request) -> None:
-        if self.api_key is None or request.url.path == "/healthz":
+        if self.api_key is None or request.scope["path"] == "/healthz":
             return
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(key.encode(), self.api_key.encode()):
@@ -59,7 +59,7 @@ class Guard:
 
 def limit_of(request: Request) -> int:
     """How many bytes the body may have. Numbers as JSON are parsed in one go, for which all others wait."""
-    path, kind = request.url.path, request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+    path, kind = request.scope["path"], request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     return JSON_BYTES if (path, kind) == ("/predict", "application/json") else LIMITS.get(path, JSON_BYTES)
 
 

@@ -1,20 +1,23 @@
 """Predictions of a trained run, in eval mode under `torch.no_grad()`."""
 
+import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
 
 from app.api.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
-from app.api.deps import ModelsDep
 from app.api.inputs import Conversion, Inputs, Invert, read_inputs
 from app.api.instances import Column
 from app.api.problems import problems
+from app.api.query import parameters, read_query
 from app.datasets.pictures.pixels import Background, Resize
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.export import Trained
 from app.serving.lookups import Lookups
+from app.serving.models import LoadedModels
 from app.serving.threads import worked_out
 from app.storage import datasets, models, runs
 from app.storage.database import Database
@@ -80,65 +83,58 @@ def weights_lookups(database: Database) -> WeightsLookups:
     return Lookups.in_threads(find)
 
 
-async def weights_lookups_of_app(request: Request) -> WeightsLookups:
-    found: WeightsLookups = request.app.state.weights
-    return found
+class Question(BaseModel):
+    """What the query says."""
+
+    run: str | None = Field(None, max_length=100, description="a run's id")
+    model: str | None = Field(
+        None, max_length=100, description="a model's name; without run and model: default, or the newest"
+    )
+    step: int | None = Field(None, ge=1, le=10**9, description="of a checkpoint; the end if left out")
+    top: str = Field("3", pattern=r"^(all|[1-9]\d{0,5})$", description="how many labels, or all")
+    logits: bool = Field(False, description="the network's logits too, unless it ends in a softmax or sigmoid")
+    fit: bool = Field(False, description="convert pictures of another size")
+    background: Background | None = Field(
+        None, description="under transparency and in margins; if left out, as in the training"
+    )
+    invert: Invert = Field(
+        "false", description="swap black and white; auto where the border is nearer to the training's then"
+    )
+    explain: Literal["preprocessing"] | None = Field(None, description="say what was done to the input")
 
 
-WeightsDep = Annotated[WeightsLookups, Depends(weights_lookups_of_app)]
-
-
-@router.post("/predict", summary="Classify pictures, or predict a row's value", openapi_extra=BODY,
-             response_model=PredictAnswer,
+@router.post("/predict", summary="Classify pictures, or predict a row's value",
+             openapi_extra=BODY | {"parameters": parameters(Question)}, response_model=PredictAnswer,
              responses=problems(Invalid, Malformed, NotFound, Conflict, UnsupportedMediaType))  # fmt: skip
-async def predict(
-    request: Request,
-    weights_of: WeightsDep,
-    loaded: ModelsDep,
-    run: Annotated[str | None, Query(max_length=100, description="a run's id")] = None,
-    model: Annotated[
-        str | None, Query(max_length=100, description="a model's name; without run and model: default, or the newest")
-    ] = None,
-    step: Annotated[int | None, Query(ge=1, le=10**9, description="of a checkpoint; the end if left out")] = None,
-    top: Annotated[str, Query(pattern=r"^(all|[1-9]\d{0,5})$", description="how many labels, or all")] = "3",
-    logits: Annotated[
-        bool, Query(description="the network's logits too, unless it ends in a softmax or sigmoid")
-    ] = False,
-    fit: Annotated[bool, Query(description="convert pictures of another size")] = False,
-    background: Annotated[
-        Background | None,
-        Query(description="under transparency and in margins; if left out, as in the training"),
-    ] = None,
-    invert: Annotated[
-        Invert, Query(description="swap black and white; auto where the border is nearer to the training's then")
-    ] = "false",
-    explain: Annotated[Literal["preprocessing"] | None, Query(description="say what was done to the input")] = None,
-) -> Response:
+async def predict(request: Request) -> Response:
     """Send a picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), as multipart
     (`curl -F image=@a.png`, repeated for a batch), or JSON: `{"instances": [[…784 numbers…]]}`, for a table also
     `{"instances": [{"age": 59, …}]}` with a value for each column.
 
     A request may have 64 MB of pictures with 100,000,000 pixels together, or 2 MB of JSON."""
-    if run is not None and model is not None:
+    asked = read_query(Question, request)
+    if asked.run is not None and asked.model is not None:
         raise Invalid("run= and model= both say who answers; give one of them", [FieldError("model", "leave it out")])
-    if step is not None and run is None:
+    if asked.step is not None and asked.run is None:
         raise Invalid("step= is of a run; say which one with run=", [FieldError("run", "give the run of that step")])
-    serves = await weights_of.get(Asked(run, step, model))
+    weights_of: WeightsLookups = request.app.state.weights
+    loaded: LoadedModels = request.app.state.models
+    serves = await weights_of.get(Asked(asked.run, asked.step, asked.model))
     trained = await loaded.get(serves.weights)
 
     def columns() -> Sequence[Column]:
-        database: Database = request.app.state.database  # no dependency: each takes its time, and few ask for this
+        database: Database = request.app.state.database
         with database.read() as db:
             found = datasets.columns(db, serves.run)
         return [Column(name, None if categories is None else tuple(categories)) for name, categories in found]
 
-    resize = cast(Resize, trained.resize) if fit else None
-    conversion = Conversion(resize, background or cast(Background, trained.background), invert)
+    resize = cast(Resize, trained.resize) if asked.fit else None
+    conversion = Conversion(resize, asked.background or cast(Background, trained.background), asked.invert)
     inputs = await read_inputs(request, trained, conversion, columns)
 
     def answered() -> bytes:
-        explanation = preprocessing(trained, conversion, inputs) if explain else None
-        predictions = answers(trained, torch.from_numpy(inputs.values), top, logits)
+        explanation = preprocessing(trained, conversion, inputs) if asked.explain else None
+        predictions = answers(trained, torch.from_numpy(inputs.values), asked.top, asked.logits)
         answer = PredictAnswer(run=serves.run, model=serves.model, preprocessing=explanation, predictions=predictions)
         return answer.model_dump_json().encode()
 
@@ -166,7 +162,7 @@ def answers(
 ) -> list[LabelPrediction] | list[ValuePrediction]:
     """Raw inputs (N, *input_shape) as labels with probabilities, or as values. Raises Conflict where they are NaN."""
     outputs = torch.cat([trained.outputs(inputs[i : i + AT_ONCE]) for i in range(0, len(inputs), AT_ONCE)])
-    if not outputs.sum(dtype=torch.float64).isfinite():
+    if not math.isfinite(outputs.sum(dtype=torch.float64)):
         raise Conflict("the network answers with NaN or ∞: its training has diverged; train again with a smaller lr")
     if trained.task == "regression":
         return [ValuePrediction(value=value) for value in outputs.tolist()]

@@ -46,14 +46,14 @@ class Trained:
         """How many products one prediction takes."""
         return sum(place.layer.multiply_adds(place.shape) for place in rows(self.layers, self.input_shape))
 
-    @torch.no_grad()
     def outputs(self, inputs: Tensor) -> Tensor:
         """What the network gives, (N, classes) or (N, 1), as `meaning` says; for regression values (N,) in the target's
         own units; for raw inputs (N, *input_shape)."""
         if self.model.training:
             self.model.eval()
-        found: Tensor = self.model(self.prepare_inputs.apply(inputs))
-        return found if self.task == "classification" else self.prepare_targets.invert(found.squeeze(1))
+        with torch.no_grad():
+            found: Tensor = self.model(self.prepare_inputs.apply(inputs))
+            return found if self.task == "classification" else self.prepare_targets.invert(found.squeeze(1))
 
 
 def layers_to_json(layers: Sequence[Layer]) -> list[dict[str, object]]:

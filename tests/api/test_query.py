@@ -1,0 +1,30 @@
+"""The query parameters that are read as a whole: declared in the document, and refused by name."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+
+def test_the_document_has_each_with_its_bounds_and_what_it_is_for(quick_client: TestClient) -> None:
+    declared = quick_client.get("/openapi.json").json()["paths"]["/predict"]["post"]["parameters"]
+    named = {parameter["name"]: parameter for parameter in declared}
+    assert list(named) == ["run", "model", "step", "top", "logits", "fit", "background", "invert", "explain"]
+    assert all(found["in"] == "query" and not found["required"] and found["description"] for found in named.values())
+    assert named["invert"]["schema"]["enum"] == ["false", "true", "auto"] and named["top"]["schema"]["default"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "said"),
+    [
+        ("top=0", "top", "pattern"),
+        ("step=0&run=x", "step", "greater than or equal to 1"),
+        ("fit=perhaps", "fit", "boolean"),
+        ("invert=yes", "invert", "'auto'"),
+        ("run=" + "x" * 101, "run", "at most 100"),
+        ("rum=x", "rum", "did you mean 'run'?"),
+        ("fit=true&fit=perhaps", "fit", "boolean"),
+    ],
+)
+def test_a_wrong_one_is_refused_by_its_name(quick_client: TestClient, query: str, pointer: str, said: str) -> None:
+    answer = quick_client.post(f"/predict?{query}", content=b"x", headers={"Content-Type": "image/png"})
+    assert answer.status_code == 422 and answer.json()["errors"][0]["pointer"] == pointer, answer.text
+    assert said in answer.json()["errors"][0]["detail"], answer.text
