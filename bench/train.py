@@ -29,6 +29,7 @@ from bench.report import figure
 from bench.store import Store, store
 from worker import preparation
 from worker.recording import Recorder
+from worker.rehearsal import rehearse
 from worker.trainer import Attempt
 
 ROUNDS, EPOCHS = 7, 20  # as many epochs as a run has by default
@@ -80,7 +81,9 @@ def recorded(request: dict[str, Any], database: Database, files: Files) -> Child
     with database.write() as db:
         leases.claim(db, "bench", database_now(), 3600)
     job = {"id": run, "attempt": 1, "threads": THREADS, "flush_seconds": 0.5, "checkpoint_seconds": 5}
-    attempt = Attempt(job, Database(database.url), files)
+    own = Database(database.url)
+    rehearse(job, own)  # as each child does
+    attempt = Attempt(job, own, files)
     # The result's own work (weights, evaluation) is not recording: only its checkpoint is.
     sampled, sample = 0.0, Recorder.sample
 

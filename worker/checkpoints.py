@@ -4,7 +4,7 @@ import errno
 import traceback
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from app.learning import export
@@ -51,9 +51,10 @@ class Checkpoints:
 
         Of more than 20 every second one goes, but never the first nor the newest: what is kept spans the whole run.
         """
-        step, now = self.training.step, db.execute(select(database_now())).scalar_one()
-        row = CheckpointRow(run=self.run, step=step, epoch=self.training.epoch, file=file, metrics=metrics)
-        row.created_at = now
+        row = CheckpointRow(
+            run=self.run, step=self.training.step, epoch=self.training.epoch, file=file, metrics=metrics
+        )
+        row.created_at = database_now()
         db.merge(row)
         db.flush()
         found = runs.checkpoints(db, self.run)

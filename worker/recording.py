@@ -52,16 +52,17 @@ class Recorder:
                 series = f"{curves.DIAGNOSTICS}{layer}.{name}"
                 self.others.setdefault(series, []).append((self.training.step, value))
 
-    def flush(self, db: Session, run: str, attempt: int) -> None:
-        """Write points and progress under the fence; call `flushed` once the transaction is committed."""
+    def flush(self, db: Session, run: str, attempt: int, **values: Any) -> None:
+        """Write points and progress under the fence, and what else of the run changes with them; call `flushed` once
+        the transaction is committed."""
+        changes: dict[str, Any] = {"progress": self._progress()} | (self.circumstances if self.first else {})
+        if self.metrics:
+            changes["metrics"] = jsonable(self.metrics)
+        leases.write(db, run, attempt, **changes | values)
         found: dict[str, Any] = {series: tuple(zip(*points, strict=True)) for series, points in self.others.items()}
         if self.steps:
             found["train.loss"] = self.steps, self.losses
         curves.append_all(db, run, found)
-        changes: dict[str, Any] = {"progress": self._progress()} | (self.circumstances if self.first else {})
-        if self.metrics:
-            changes["metrics"] = jsonable(self.metrics)
-        leases.write(db, run, attempt, **changes)
 
     def flushed(self) -> None:
         """What was flushed is committed."""

@@ -15,16 +15,23 @@ from app.learning.optimizers import Adam
 from app.learning.preprocessing import Affine
 from app.learning.stopping import Stop
 from app.learning.training import Recipe, Training
+from app.storage import leases, runs
 from app.storage.curves import last_steps
 from app.storage.database import Database
+from app.storage.leases import LeaseLost
 from app.storage.tables import Run
 
 
 def rehearse(settings: dict[str, Any], database: Database) -> None:
-    """Read a run that does not exist, and take a step on examples that say nothing."""
-    with contextlib.suppress(OperationalError), database.read() as db:  # a database that is away may be back by then
+    """Read a run that does not exist, try to write to it, and take a step on examples that say nothing."""
+    with (
+        contextlib.suppress(OperationalError, LeaseLost),
+        database.write() as db,
+    ):  # one that is away may be back by then
         db.get(Run, "")
         last_steps(db, "")
+        runs.checkpoints(db, "")
+        leases.write(db, "", 0, progress={}, device="", environment={})
     database.close()  # no connection is kept for a run that may be long in coming
     torch.set_num_threads(settings["threads"])
     recipe = Recipe(

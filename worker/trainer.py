@@ -108,16 +108,13 @@ class Attempt:
         on from.
         """
         file = checkpoints.save()
+        named = {} if file is None else {"checkpoint": file, "deaths": 0}
         pruned: list[str] = []
 
         def name_it(db: Session) -> None:
-            recorder.flush(db, self.run, self.attempt)
-            named: dict[str, Any] = {}
+            recorder.flush(db, self.run, self.attempt, **named | values)
             if file is not None:
                 pruned[:] = checkpoints.name(db, file, jsonable(recorder.metrics))
-                named = {"checkpoint": file, "deaths": 0}
-            if named or values:
-                leases.write(db, self.run, self.attempt, **named | values)
 
         self.write(name_it)
         recorder.flushed()

@@ -51,7 +51,7 @@ def append_all(db: Session, run: str, points: Mapping[str, tuple[Sequence[int], 
         for series, (steps, values) in points.items()
     ]
     if chunks:
-        db.execute(insert(CurveChunk), chunks)
+        db.connection().execute(insert(CurveChunk), chunks)  # without the ORM, which has nothing to add
 
 
 def last_steps(db: Session, run: str, diagnostics: bool = False) -> dict[str, int]:
