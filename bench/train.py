@@ -28,6 +28,7 @@ from bench import products
 from bench.report import figure
 from bench.store import Store, store
 from worker import preparation
+from worker.checkpoints import Checkpoints
 from worker.recording import Recorder
 from worker.rehearsal import rehearse
 from worker.trainer import Attempt
@@ -84,8 +85,7 @@ def recorded(request: dict[str, Any], database: Database, files: Files) -> Child
     own = Database(database.url)
     rehearse(job, own)  # as each child does
     attempt = Attempt(job, own, files)
-    # The result's own work (weights, evaluation) is not recording: only its checkpoint is.
-    sampled, sample = 0.0, Recorder.sample
+    sampled, sample, measuring = 0.0, Recorder.sample, 0.0
 
     def clocked(recorder: Recorder, last: bool = False) -> None:
         nonlocal sampled
@@ -93,10 +93,18 @@ def recorded(request: dict[str, Any], database: Database, files: Files) -> Child
         sample(recorder, last)
         sampled += time.perf_counter() - begun
 
-    finish = patch.object(attempt, "_finish", lambda *state: attempt._checkpoint(*state))
-    with finish, patch.object(Recorder, "sample", clocked):
+    def finish(checkpoints: Checkpoints, recorder: Recorder) -> None:
+        """The last checkpoint, and some of the work beside which it is written: that is the result's, no recording."""
+        nonlocal measuring
+        attempt._save(checkpoints, recorder)
+        begun = time.perf_counter()
+        checkpoints.training.measure("train", "validation", "test")
+        measuring = time.perf_counter() - begun
+        attempt._name(checkpoints, recorder)
+
+    with patch.object(attempt, "_finish", finish), patch.object(Recorder, "sample", clocked):
         attempt.train(SimpleNamespace(wanted=None))  # type: ignore[arg-type]
-    took = time.perf_counter() - Clocked.last.begun
+    took = time.perf_counter() - Clocked.last.begun - measuring
     attempt.database.close()
     return Child(took, 1 - (Clocked.last.learning + sampled) / took, sampled / took)
 

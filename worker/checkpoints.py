@@ -1,14 +1,16 @@
-"""The checkpoints of an attempt: saved beside, named in the row, and thinned out as they become many."""
+"""The checkpoints of an attempt: saved beside, while the training goes on, then named in the row, and thinned out as
+they become many."""
 
 import errno
 import traceback
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from app.learning import export
-from app.learning.training import Training
+from app.learning.training import Checkpoint, Training
 from app.storage import runs
 from app.storage.database import database_now
 from app.storage.files import Files, is_away
@@ -20,25 +22,48 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
+class Saving:
+    """A checkpoint on its way to the disk or the store, and the place in the training that it is of."""
+
+    step: int
+    epoch: int
+    metrics: dict[str, object]
+    written: Future[str | None]
+
+
 class Checkpoints:
-    """Those of one training."""
+    """Those of one training; at most one is on its way."""
 
-    run: str
-    attempt: int
-    files: Files
-    training: Training
-    prepared: Prepared
+    def __init__(self, run: str, attempt: int, files: Files, training: Training, prepared: Prepared) -> None:
+        self.run, self.attempt, self.files = run, attempt, files
+        self.training, self.prepared = training, prepared
+        self.writer = ThreadPoolExecutor(1, "checkpoints")
+        self.saving: Saving | None = None
 
-    def save(self) -> str | None:
-        """Write the state as it is now and answer the file's name; None, and a word in the log, when the disk is full
-        or the store away.
+    def begin(self, metrics: dict[str, object]) -> None:
+        """Copy the state as it is now, and have it written."""
+        assert self.saving is None
+        training, state = self.training, self.training.checkpoint()
+        trained = self.prepared.trained(training.model, training.step)
+        self.saving = Saving(training.step, training.epoch, metrics, self.writer.submit(self._write, state, trained))
+
+    @property
+    def is_written(self) -> bool:
+        """Whether one has come to its end and waits to be named."""
+        return self.saving is not None and self.saving.written.done()
+
+    def written(self) -> str | None:
+        """The file's name, once it is there; None, and a word in the log, when the disk is full or the store away.
 
         Raises OSError when it cannot be written for another reason.
         """
-        file = f"runs/{self.run}/{self.attempt}/checkpoint-{self.training.step}.safetensors"
-        trained = self.prepared.trained(self.training.model, self.training.step)
+        assert self.saving is not None
+        return self.saving.written.result()
+
+    def _write(self, state: Checkpoint, trained: export.Trained) -> str | None:
+        file = f"runs/{self.run}/{self.attempt}/checkpoint-{trained.step}.safetensors"
         try:
-            self.files.write(file, export.checkpoint_to_safetensors(self.training.checkpoint(), trained))
+            self.files.write(file, export.checkpoint_to_safetensors(state, trained))
         except OSError as error:
             if error.errno not in FULL and not is_away(error):
                 raise
@@ -46,14 +71,14 @@ class Checkpoints:
             return None
         return file
 
-    def name(self, db: Session, file: str, metrics: dict[str, object]) -> list[str]:
+    def name(self, db: Session, file: str) -> list[str]:
         """Write the saved file's row, in the transaction that names it in the run's; answers the files to delete.
 
         Of more than 20 every second one goes, but never the first nor the newest: what is kept spans the whole run.
         """
-        row = CheckpointRow(
-            run=self.run, step=self.training.step, epoch=self.training.epoch, file=file, metrics=metrics
-        )
+        saved = self.saving
+        assert saved is not None
+        row = CheckpointRow(run=self.run, step=saved.step, epoch=saved.epoch, file=file, metrics=saved.metrics)
         row.created_at = database_now()
         db.merge(row)
         db.flush()
@@ -64,3 +89,7 @@ class Checkpoints:
         steps = [checkpoint.step for checkpoint in pruned]
         db.execute(delete(CheckpointRow).where(CheckpointRow.run == self.run, CheckpointRow.step.in_(steps)))
         return [checkpoint.file for checkpoint in pruned]
+
+    def named(self) -> None:
+        """What was saved is named, or could not be saved: the next one may come."""
+        self.saving = None

@@ -92,41 +92,53 @@ class Attempt:
                 recorder.flushed()
                 flushed = now
             if orders.wanted is not None:
-                self._checkpoint(checkpoints, recorder, **leases.left(database_now()))
+                self._save(checkpoints, recorder)
+                self._name(checkpoints, recorder, **leases.left(database_now()))
                 return
-            if now - checkpointed >= self.checkpoint_seconds:
-                self._checkpoint(checkpoints, recorder)
+            if checkpoints.is_written:
+                self._name(checkpoints, recorder)
                 checkpointed = flushed = time.monotonic()
+            elif checkpoints.saving is None and now - checkpointed >= self.checkpoint_seconds:
+                self._save(checkpoints, recorder)
             recorder.sample()  # behind all that somebody waits for
         recorder.sample(last=True)
         self._finish(checkpoints, recorder)
 
-    def _checkpoint(self, checkpoints: Checkpoints, recorder: Recorder, **values: Any) -> None:
-        """Save the training's state, and name it in the row together with all that was recorded up to it.
+    def _save(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
+        """Begin to save the training's state."""
+        if checkpoints.saving is not None:
+            self._name(checkpoints, recorder)
+        checkpoints.begin(jsonable(recorder.metrics))
+
+    def _name(self, checkpoints: Checkpoints, recorder: Recorder, **values: Any) -> None:
+        """Name the saved state in the row, once it is saved, together with all that was recorded up to it.
 
         A disk that is full now, or a store that is away, is no reason to end: the older checkpoint stays the one to go
         on from.
         """
-        file = checkpoints.save()
+        file = checkpoints.written()
         named = {} if file is None else {"checkpoint": file, "deaths": 0}
         pruned: list[str] = []
 
         def name_it(db: Session) -> None:
             recorder.flush(db, self.run, self.attempt, **named | values)
             if file is not None:
-                pruned[:] = checkpoints.name(db, file, jsonable(recorder.metrics))
+                pruned[:] = checkpoints.name(db, file)
 
         self.write(name_it)
         recorder.flushed()
+        checkpoints.named()
         for old in pruned:
             with contextlib.suppress(OSError):  # no row names it: it goes with the run
                 self.files.delete(old)
 
     def _finish(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
-        """The result and the status land in one transaction.
+        """The result and the status land in one transaction; the last checkpoint is written while the result is worked
+        out.
 
         A run that was trained further and diverged goes on to serve what it served before.
         """
+        self._save(checkpoints, recorder)
         training, prepared = checkpoints.training, checkpoints.prepared
         diverged = training.stop_reason == "diverged"
         served, step = training.served()
@@ -152,7 +164,7 @@ class Attempt:
         if diverged:
             message = f"the loss was {recorder.last_loss} at step {training.step}; try a smaller learning rate"
             result |= {"status": "failed", "error": {"type": "Diverged", "message": message, "trace": []}}
-        self._checkpoint(checkpoints, recorder, **result)
+        self._name(checkpoints, recorder, **result)
 
     def fail(self, error: Exception) -> None:
         """End the run with the reason: the same request would raise again."""
