@@ -129,13 +129,13 @@ class Chain:
         """Whether the network is one."""
         return all(type(module) in (nn.Flatten, nn.Linear, *ACTIVATIONS) for module in modules(model))
 
-    @torch.no_grad()
     def learn(self, batch: Batch) -> Tensor:
         """The loss of a batch, a scalar; its gradient goes to the descent's places."""
-        step = self.steps.get(batch)
-        if step is None:
-            step = self.steps[batch] = self._bound(batch)
-        return step()
+        with torch.inference_mode():  # autograd is not even passed through, which a step of one example feels
+            step = self.steps.get(batch)
+            if step is None:
+                step = self.steps[batch] = self._bound(batch)
+            return step()
 
     def _bound(self, batch: Batch) -> Callable[[], Tensor]:
         """The step on whatever examples the batch's memory holds by then."""

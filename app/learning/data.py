@@ -59,7 +59,7 @@ class Batches:
 
     def of(self, indices: Tensor) -> Batch:
         """The prepared examples at `indices`, until the next ones of that size."""
-        data, size = self.data, len(indices)
+        data, size = self.data, indices.numel()
         if size not in self.kept:
             raw = data.inputs.new_empty((size, *data.inputs.shape[1:]))
             self.kept[size] = raw, Batch(torch.empty_like(raw, dtype=torch.float32), data.targets.new_empty(size))

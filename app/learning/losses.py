@@ -140,7 +140,7 @@ class CrossEntropy:
     def _without_options(self, p: Tensor, targets: Tensor) -> Tensor:
         """p − 1[c = y], in place."""
         found = p.scatter_(1, targets[:, None], -1.0, reduce="add")
-        return found.div_(len(targets)) if self.reduction == "mean" else found
+        return found.div_(targets.numel()) if self.reduction == "mean" else found
 
     def of_best_constant(self, targets: Tensor, batch: int) -> float:
         """The entropy of the wanted shares of the classes; without options that of the classes' shares, in nats."""
@@ -172,7 +172,7 @@ class CrossEntropy:
 
     @staticmethod
     def _check(outputs: Tensor, targets: Tensor) -> None:
-        if outputs.dim() != 2 or targets.dim() != 1 or len(outputs) != len(targets):
+        if outputs.dim() != 2 or targets.shape != outputs.shape[:1]:
             given = f"{tuple(outputs.shape)} and {tuple(targets.shape)}"
             raise ValueError(
                 f"cross_entropy needs outputs of shape (N, classes) and targets of shape (N,), not {given}"

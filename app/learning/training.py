@@ -106,7 +106,8 @@ class Training:
         self.step, self.epoch, self.position = 0, 0, 0
         self.clock, self.seconds = clock, 0.0  # of training, all attempts together
         train_targets = data.targets_at(data.parts["train"])
-        batch = min(recipe.examples_per_step or len(train_targets), len(train_targets))
+        self.examples = len(train_targets)  # of an epoch
+        batch = min(recipe.examples_per_step or self.examples, self.examples)
         self.criteria = recipe.stop.criteria(self.model, recipe.loss.of_best_constant(train_targets, batch))
         self.meaning = meaning(recipe.layers, recipe.loss)
         self.stop_reason: str | None = None
@@ -129,8 +130,8 @@ class Training:
             for indices in self._rest_of_epoch():
                 loss = self._learn(indices)
                 self.step += 1
-                self.position += len(indices)
-                epoch_over = self.position == len(self.data.parts["train"])
+                self.position += indices.numel()
+                epoch_over = self.position == self.examples
                 self.epoch += epoch_over
                 metrics = self.measure("train", "validation") if epoch_over else None
                 part_losses = {part: found["loss"] for part, found in (metrics or {}).items()}
@@ -147,12 +148,12 @@ class Training:
     def _rest_of_epoch(self) -> Iterator[Tensor]:
         """The indices of each step's examples that the epoch still has; a restored training goes on in the middle."""
         train = self.data.parts["train"]
-        if self.position == len(train):
+        if self.position == self.examples:
             self.position = 0
             self.epoch_started_at = self.order.get_state()
         else:
             self.order.set_state(self.epoch_started_at)
-        shuffled = train[torch.randperm(len(train), generator=self.order).to(train.device)]
+        shuffled = train[torch.randperm(self.examples, generator=self.order).to(train.device)]
         return iter(self._batches(shuffled[self.position :]))
 
     def _batches(self, indices: Tensor) -> list[Tensor]:
@@ -273,7 +274,7 @@ class Training:
         if self.device.type == "cuda" and "random.cuda" in tensors:  # a checkpoint of a CPU has none
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
         self.step, self.epoch, self.position = (position[key] for key in ("step", "epoch", "position"))
-        if self.position == len(self.data.parts["train"]):  # the epoch is over: its permutation has been drawn
+        if self.position == self.examples:  # the epoch is over: its permutation has been drawn
             torch.randperm(self.position, generator=self.order)
         self.seconds = position.get("seconds", 0.0)  # checkpoints of before do not say
         for criterion in self.criteria:
