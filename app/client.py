@@ -30,6 +30,7 @@ RECONNECTIONS = 20
 commands = typer.Typer()
 to_people = Console(stderr=True)
 COLUMNS = BarColumn(bar_width=10), TextColumn("{task.fields[news]}"), TimeRemainingColumn(compact=True)
+Set = Annotated[list[str] | None, typer.Option("--set", help="any field, such as --set optimizer.lr=0.01")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or last for the newest")]
 
@@ -232,6 +233,7 @@ def train(
     batch_size: Annotated[str | None, typer.Option(help="a number, or full")] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     name: Annotated[str | None, typer.Option()] = None,
+    change: Set = None,
     wait: Annotated[bool, typer.Option(help="show the run until it has ended")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -249,31 +251,39 @@ def train(
     if batch_size is not None:
         request["batch_size"] = int(batch_size) if batch_size.isdecimal() else batch_size
     request |= {key: value for key, value in (("seed", seed), ("name", name)) if value is not None}
+    put(request, change)
     _queued(ask("POST", "/runs", json=request), wait, as_json)
 
 
 @commands.command()
 def again(
     run: RunId,
-    change: Annotated[list[str] | None, typer.Option("--set", help="such as --set optimizer.lr=0.01")] = None,
+    change: Set = None,
     wait: Annotated[bool, typer.Option(help="show the run until it has ended")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Train a run's network anew, with changes."""
     changes: dict[str, Any] = {}
-    for item in change or []:
+    put(changes, change)
+    _queued(ask("POST", f"/runs/{found(run)}/again", json=changes), wait, as_json)
+
+
+def put(request: dict[str, Any], changes: list[str] | None) -> None:
+    """Each `optimizer.lr=0.01` into the request; a value is JSON, or else text."""
+    for item in changes or []:
         path, equals, value = item.partition("=")
         if not equals:
             leave(REFUSED, f"{item!r} is no change; write --set optimizer.lr=0.01")
         *above, field = path.split(".")
-        inside = changes
+        inside = request
         for part in above:
             inside = inside.setdefault(part, {})
+            if not isinstance(inside, dict):
+                leave(REFUSED, f"{item!r}: {part} is a value already, in which nothing can be set")
         try:
             inside[field] = json.loads(value)
         except ValueError:
             inside[field] = value
-    _queued(ask("POST", f"/runs/{found(run)}/again", json=changes), wait, as_json)
 
 
 def _queued(run: dict[str, Any], wait: bool, as_json: bool) -> None:

@@ -115,7 +115,9 @@ def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Fin
     yield Finding("database", "ok", name)
     if current:
         yield Finding("migrations", "ok", "the schema is at the newest revision")
-        if not settings.files_url:
+        if settings.files_url:
+            yield Finding("strays", "ok", "not looked for in an object store")
+        else:
             yield _strays(database, LocalFiles(settings.files), fix)
     else:
         yield Finding("migrations", "fail", "the schema is not at the newest revision", "antigrad migrate")
@@ -125,7 +127,8 @@ def _strays(database: Database, files: LocalFiles, fix: bool) -> Finding:
     """What killed processes have left."""
     found = strays.strays(database, files)
     if not found:
-        return Finding("strays", "ok", "every folder of files belongs to a run or a dataset")
+        detail = "every folder of files belongs to a run or a dataset, or has changed within the hour"
+        return Finding("strays", "ok", detail)
     taken = sum(strays.size(files, name) for name in found) / 1e6
     named = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
     if fix:

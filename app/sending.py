@@ -91,6 +91,8 @@ def _sent(paths: list[Path], roles: dict[str, str], query: dict[str, Any], quiet
     """Send what lies there; the answer."""
     with Progress(*BAR, console=to_people, disable=quiet) as progress:
         files = [file for path in paths for file in (_within(path) if path.is_dir() else [path])]
+        if links := [link for path in paths if path.is_dir() for link in _links(path)]:
+            to_people.print(f"left out: {len(links)} links, such as {links[0]}; cp -rL makes a folder without links")
         size = sum(file.stat().st_size for file in files)
         bar = progress.add_task("", total=size, news=f"sending {size / 1e6:,.1f} MB")
         try:
@@ -120,6 +122,11 @@ def _within(folder: Path) -> list[Path]:
     """Its files, in one order on every machine, without those that systems leave behind."""
     found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
     return [path for path in found if not JUNK.search(path.relative_to(folder).as_posix())]
+
+
+def _links(folder: Path) -> list[Path]:
+    """They may lead anywhere, also to what nobody means to send."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_symlink()]
 
 
 class _Packing:

@@ -50,6 +50,8 @@ def test_a_user_trains_watches_predicts_and_repeats(service: str, tmp_path: Path
     predicted = antigrad(service, "predict", run["id"], str(picture), "--json")
     assert json.loads(predicted.stdout)["predictions"][0]["label"] in "0123456789"
 
+    folded = antigrad(service, "train", "digits", "--epochs", "1", "--set", "split.folds=3", "--json", "--no-wait")
+    assert json.loads(folded.stdout)["request"]["split"]["folds"] == 3, folded.stderr
     repeated = antigrad(service, "again", "last", "--set", "optimizer.lr=0.5", "--set", "stop.max_epochs=1", "--json")
     assert json.loads(repeated.stdout)["request"]["optimizer"]["lr"] == 0.5
     assert run["id"] in antigrad(service, "runs", "--json").stdout

@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from app.sending import _packed
 from tests.datasets.archives import letters, png
@@ -31,6 +32,23 @@ def test_a_folder_is_packed_without_what_systems_leave_and_without_links(tmp_pat
     with tarfile.open(fileobj=io.BytesIO(b"".join(_packed(folder, lambda _: None)))) as archive:
         assert archive.getnames() == ["A/1.png", "B/1.png", "B/2.png"]
         assert all(member.size == len(png()) for member in archive)
+
+
+def test_a_folder_is_sent_while_it_is_read(tmp_path: Path) -> None:
+    folder = written(tmp_path, {f"A/{number}.png": bytes(2**20) for number in range(9)})
+    pieces = _packed(folder, lambda _: None)
+    assert len(next(pieces)) < 2 * 2**21
+    (folder / "A/8.png").unlink()
+    with pytest.raises(FileNotFoundError):  # it had not been read yet
+        list(pieces)
+
+
+def test_links_are_named_as_left_out(service: str, tmp_path: Path) -> None:
+    files = written(tmp_path / "files", letters("AB", 3, around=""))
+    (folder := tmp_path / "set").mkdir()
+    (folder / "A").symlink_to(files / "A")
+    done = antigrad(service, "datasets", "add", "linked", str(folder))
+    assert done.returncode == 1 and "left out: 1 links" in done.stderr and "cp -rL" in done.stderr, done.stderr
 
 
 def test_a_folder_becomes_a_dataset_and_what_was_skipped_is_shown(service: str, tmp_path: Path) -> None:
@@ -59,9 +77,11 @@ def test_idx_files_are_known_by_their_names(service: str, tmp_path: Path) -> Non
     pictures, labels = np.zeros((20, 28, 28), np.uint8), np.arange(20, dtype=np.uint8) % 10
     names = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
     written(tmp_path, {name: gzip.compress(idx(pictures if "images" in name else labels)) for name in names})
-    done = antigrad(service, "datasets", "add", "fashion-mnist", *(str(tmp_path / name) for name in names), "--json")
-    found = json.loads(done.stdout)
-    assert found["own_split"] == ["train", "test"] and found["classes"][1]["label"] == "Trouser"
+    paths = [str(tmp_path / name) for name in names]
+    found = json.loads(antigrad(service, "datasets", "add", "clothes", *paths, "--json").stdout)
+    assert found["own_split"] == ["train", "test"] and found["examples"] == 40
+    other = antigrad(service, "datasets", "add", "fashion-mnist", *paths)
+    assert other.returncode == 2 and "where the catalogue knows" in other.stderr  # it would be taken for that one
 
 
 def test_a_name_that_is_nothing_says_what_there_is(service: str) -> None:

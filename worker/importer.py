@@ -6,7 +6,6 @@ import resource
 import shutil
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,7 @@ from worker.orders import Orders
 from worker.patience import use_patiently, write_patiently
 
 if TYPE_CHECKING:
-    from app.datasets.catalogue.published import Published
+    from app.datasets.catalogue.published import Published, Remote
 
 log = logging.getLogger("antigrad.worker")
 MEMORY_BYTES = 1024**3  # beside what the process has from the warm server; what is larger lies on disk
@@ -107,19 +106,14 @@ def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Impor
     parts = use_patiently(lambda: {role: files.local(name) for role, name in names.items()})
     if published is not None:
         imported = published.read(parts, published.reading, scratch, progress.tell)
-        return replace(imported, about={**imported.about, **_compared(published, source["sha256"], imported.about)})
+        sent = [_known(file, source["sha256"][file.role]) for file in published.files]
+        return replace(imported, about={**imported.about, "files": sent})
     return read(parts, Reading.from_json(source.get("reading", {})), scratch, progress.tell)
 
 
-def _compared(published: "Published", sha256: dict[str, str], about: Mapping[str, Any]) -> dict[str, Any]:
-    """What was sent beside what the catalogue knows of it."""
-    sent = [(file, sha256[file.role]) for file in published.files if file.role in sha256]
-    files: list[dict[str, Any]] = [
-        {"file": file.name, "sha256": found, "verified": found == file.sha256} for file, found in sent
-    ]
-    others = [file["file"] for file in files if not file["verified"]]
-    said = [f"{', '.join(others)}: other bytes than the catalogue knows (SHA-256)"] if others else []
-    return {"files": files, "warnings": [*about.get("warnings", []), *said]}
+def _known(file: "Remote", sha256: str) -> dict[str, Any]:
+    """What is said of a file that was sent: other bytes than those that are known have not been accepted."""
+    return {"file": file.name, "sha256": sha256, "verified": file.sha256 is not None}
 
 
 def _downloaded(

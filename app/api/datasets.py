@@ -34,7 +34,8 @@ DatasetDep = Annotated[Dataset, Depends(find_dataset, scope="function")]
 
 def find_arrays(dataset: DatasetDep, files: FilesDep) -> Arrays:
     if dataset.folder is None:
-        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; its examples can be read when it is ready")
+        why = f": {dataset.error}" if dataset.error else "; its examples can be read when it is ready"
+        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}{why}")
     try:
         return Arrays.load(files, dataset.folder)
     except FileNotFoundError as error:

@@ -75,6 +75,8 @@ class SplitRequest(Strict):
             raise ValueError(f"fold counts from 0 to {self.folds - 1}")
         if self.folds is not None and self.own:
             raise ValueError("give folds or own, not both")
+        if self.says_test and (self.folds is not None or self.own):
+            raise ValueError(f"the test part is given by {'folds' if self.folds else 'own'}; leave test out")
         tested = 1 / self.folds if self.folds else 0 if self.own else self.test
         if self.validation < 1 and tested < 1 and self.validation + tested >= 1:
             raise ValueError("validation + test must be below 1, so that something is left to train on")

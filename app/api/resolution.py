@@ -58,7 +58,8 @@ def resolve(
     resolved["normalise"] = (request.normalise or "unit") if pictures else None
     resolved["scaling"] = None if pictures else resolved["scaling"] or {"inputs": "standard", "target": "standard"}
 
-    resolved["split"] = asdict(wanted := resolved_split(request.split, dataset))
+    wanted = resolved_split(request.split, dataset)
+    resolved["split"] = wanted.to_json()
     try:
         train, validation = sizes(files, folder, wanted, keep=keep_split)
     except FileNotFoundError as error:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -45,6 +45,7 @@ router = APIRouter(prefix="/runs", tags=["runs"], responses=problems(Invalid))
 SENT_AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": RunAnswer, "description": "This Idempotency-Key has made it already"}
 }
+Model = TypeVar("Model", bound=BaseModel)
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
@@ -272,7 +273,7 @@ def resume(
             )
         if run.stop_reason == "diverged":
             raise Conflict(f"the run has diverged, and would again; POST /runs/{id}/again with a smaller learning rate")
-        stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop")
+        stop = _merged(StopRequest, run.request["stop"], body.stop, "/stop").model_dump(mode="json")
         examples = run.environment.get("examples", {"validation": run.request["split"]["validation"]})
         can_stop(stop, examples["validation"])
         has_an_end(run.request.get("schedule", {"name": "constant"}), stop)
@@ -301,10 +302,14 @@ def again(
     if changes.keys() & {"loss", "dataset"} and "model" not in changes:  # the output layer follows from them
         layers = without_output_layer(layers_from_json(old["model"]["layers"]))
         old = old | {"model": {"layers": layers_to_json(layers)}}
-    split = changes.get("split")
-    if "dataset" in changes or (isinstance(split, dict) and "test" in split):  # whose own parts were another's
-        old = old | {"split": old["split"] | {"own": None}}
-    body = RunRequest.model_validate(_merged(RunRequest, old, changes, ""))
+    split = changes["split"] if isinstance(changes.get("split"), dict) else {}
+    kept = dict(old["split"])
+    if "dataset" in changes or "test" in split:  # whose own parts were another's
+        kept["own"] = None
+    if any((kept | split).get(name) for name in ("folds", "own")):  # which say themselves what is tested on
+        kept.pop("test", None)
+    old = old | {"split": kept}
+    body = _merged(RunRequest, old, changes, "")
     # By what was sent: a run that is resumed meanwhile has another request, and its repetition is still the same.
     digest = sha256(f"{id} {json.dumps(changes, sort_keys=True)}")
     return enqueue(database, files, body, key, digest, response)
@@ -370,15 +375,14 @@ def _goes_on(run: Run, stop: dict[str, Any]) -> None:
         raise Invalid(detail, [FieldError(f"/stop/{reason}", detail)])
 
 
-def _merged(model: type[BaseModel], old: dict[str, Any], new: Any, where: str) -> dict[str, Any]:
+def _merged(model: type[Model], old: dict[str, Any], new: Any, where: str) -> Model:
     """`old` with what `new` changes, field by field; refused like a request that was sent so."""
     merged = under(old, new)
     try:
-        found: dict[str, Any] = model.model_validate(merged).model_dump(mode="json")
+        return model.model_validate(merged)
     except ValidationError as error:
         place = tuple(part for part in where.split("/") if part)
         raise RequestValidationError(
             [item | {"loc": ("body", *place, *item["loc"])} for item in error.errors()],
             body={place[0]: merged} if place else merged,
         ) from error
-    return found

@@ -15,7 +15,7 @@ from app.api.answers import DatasetAnswer, dataset_answer
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import no_such_part, problems
 from app.api.readings import reading
-from app.datasets.catalogue.published import CATALOGUE
+from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
 from app.datasets.reading import Reading
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
@@ -71,6 +71,7 @@ async def upload(
         digests = await receive(request, files, id)
         source = {"roles": list(digests), "reading": wanted.to_json(), "catalogue": catalogue}
         if catalogue is not None:
+            refuse_others(CATALOGUE[catalogue], digests)
             source["sha256"] = digests
         digest = hashlib.sha256(json.dumps([name, digests, source], sort_keys=True).encode()).hexdigest()
         answer = await run_in_threadpool(enqueue, database, id, name, source, key, digest)
@@ -99,6 +100,20 @@ def refuse_early(database: Database, name: str) -> None:
         raise Invalid(detail, [FieldError("name", detail)])
     with database.read() as db:
         datasets.refuse_built_in(db, name)
+
+
+def refuse_others(published: Published, digests: dict[str, str]) -> None:
+    """Raises Invalid for files that are not those of the catalogue: under its name, they would be taken for them."""
+    advice = "send them without catalogue= to have a dataset of your own"
+    wanted, sent = [file.role for file in published.files], list(digests)
+    if sorted(wanted) != sorted(sent):
+        parts = f"{published.name} comes in the parts {', '.join(wanted)}, and {', '.join(sent)} was sent"
+        raise Invalid(f"{parts}; {published.by_hand}; or {advice}", [FieldError("catalogue", parts)])
+    for file in published.files:
+        found = digests[file.role]
+        if file.sha256 not in (None, found):
+            detail = f"{file.name} has the SHA-256 {found}, where the catalogue knows {file.sha256}"
+            raise Invalid(f"{detail}: it is damaged, or another file; {advice}", [FieldError(f"/{file.role}", detail)])
 
 
 def enqueue(
@@ -150,6 +165,14 @@ async def _parts(request: Request) -> AsyncGenerator[tuple[str, AsyncIterator[by
         sent = {role: part for role in ROLES if isinstance(part := form.get(role), UploadFile)}
         if not sent:
             raise no_such_part(form, FILE, "letters.zip")
+        for name, part in form.multi_items():
+            if name not in sent:
+                said = f"no part is called {name}; there are {', '.join(ROLES)}"
+                options = "what is said of them goes into the address: ?name=letters&target=price"
+                raise Invalid(f"{said}; {options}", [FieldError(f"/{name}", said)])
+            if part is not sent[name]:
+                said = f"{name} is sent twice; a dataset is made of one"
+                raise Invalid(said, [FieldError(f"/{name}", said)])
         if FILE in sent and len(sent) > 1:
             detail = f"send one file, or the parts {', '.join(ROLES[1:])}; not both"
             raise Invalid(detail, [FieldError(f"/{FILE}", detail)])

@@ -13,13 +13,6 @@ from numpy.typing import NDArray
 OWN_PARTS = ("train", "validation", "test")  # as `Arrays.parts` numbers them
 
 
-def own_parts(parts: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """The parts (N,), if every example is in one, and some are there to learn from and some to test on."""
-    there = set(np.unique(parts).tolist())
-    whole = there <= set(range(len(OWN_PARTS))) and {OWN_PARTS.index("train"), OWN_PARTS.index("test")} <= there
-    return parts if whole else None
-
-
 def file_names(has_parts: bool) -> tuple[str, ...]:
     """What a dataset's folder holds."""
     return ("inputs.npy", "targets.npy", *(("parts.npy",) if has_parts else ()), "meta.json")

@@ -36,6 +36,12 @@ def _notmnist() -> Arrays:
     return Arrays(images[:, None].copy(), labels.astype(np.int64), classes=tuple("ABCDEFGHIJ"))
 
 
+def _of_two() -> Arrays:
+    letters = _notmnist()
+    chosen = letters.targets < 2
+    return Arrays(letters.inputs[chosen], letters.targets[chosen], classes=("A", "B"))
+
+
 def _digits() -> Arrays:
     digits = load_digits()
     small = (digits.images * (255 / 16)).round().astype(np.uint8)
@@ -57,6 +63,9 @@ BUILTIN: dict[str, Builtin] = {
     for builtin in (
         Builtin(
             "notmnist", "10,000 letters A–J in many fonts, 28×28 gray", "notMNIST, Yaroslav Bulatov 2011", _notmnist
+        ),
+        Builtin(
+            "notmnist-ab", "2,000 of them, A and B: two classes, for one output with a sigmoid", "the same", _of_two
         ),
         Builtin("digits", "1,797 handwritten digits, 8×8 scaled to 28×28", "scikit-learn load_digits (UCI)", _digits),
         Builtin("diabetes", "442 patients, 10 columns, disease progression", "scikit-learn load_diabetes", _diabetes),

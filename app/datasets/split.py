@@ -5,7 +5,7 @@ later version of scikit-learn, whose generators promise nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,13 @@ class Wanted:
     def of(cls, request: Mapping[str, Any]) -> "Wanted":
         """From a resolved request's `split`."""
         return cls(**request)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a resolved request: what counts for nothing is left out."""
+        found = asdict(self)
+        if self.own or self.folds:
+            del found["test"]
+        return found
 
     @property
     def name(self) -> str:
@@ -132,9 +139,8 @@ def _fold(indices: Indices, targets: NDArray[np.generic], wanted: Wanted) -> tup
     folds = kind(wanted.folds, shuffle=True, random_state=wanted.seed % 2**32)
     counts = np.bincount(targets.astype(np.int64)) if wanted.stratify else np.array([len(targets)])
     if counts[counts > 0].min() < wanted.folds:
-        raise SplitImpossible(
-            f'a class has fewer than {wanted.folds} examples, one for each fold; take fewer folds, or "stratify": false'
-        )
+        few = 'a class has fewer, take fewer folds, or "stratify": false' if wanted.stratify else "take fewer folds"
+        raise SplitImpossible(f"{wanted.folds} folds need as many examples, one for each; {few}")
     try:
         rest, test = list(folds.split(indices, targets))[wanted.fold]
     except ValueError as error:
@@ -144,4 +150,5 @@ def _fold(indices: Indices, targets: NDArray[np.generic], wanted: Wanted) -> tup
 
 def _impossible(indices: Indices, error: ValueError) -> SplitImpossible:
     advice = 'take other fractions or counts, or "stratify": false if a class is too small'
-    return SplitImpossible(f"{len(indices)} examples cannot be split so: {error}; {advice}")
+    why = str(error).partition(" Classes with")[0].rstrip(".")  # scikit-learn would name hundreds
+    return SplitImpossible(f"{len(indices)} examples cannot be split so: {why}; {advice}")

@@ -131,7 +131,10 @@ class LocalFiles(Files):
         self.local(name).unlink(missing_ok=True)
 
     def delete_folder(self, name: str) -> None:
-        shutil.rmtree(self.local(name), ignore_errors=True)
+        folder = self.root / name
+        shutil.rmtree(folder, ignore_errors=True)  # others may be at it too
+        if folder.exists():
+            shutil.rmtree(folder)  # which says why it is there still
 
     def sweep(self) -> None:
         stale = time.time() - STALE_SECONDS

@@ -12,7 +12,7 @@ from PIL import Image
 from app.datasets.catalogue.published import CATALOGUE
 from tests.api.test_datasets import settled, upload
 from tests.conftest import Workers
-from tests.datasets.archives import png, zipped
+from tests.datasets.archives import letters, png, zipped
 from tests.datasets.formats.test_numbered import idx
 from tests.test_main_job import ended
 
@@ -188,16 +188,33 @@ def test_a_public_dataset_that_cannot_be_reached_says_how_to_bring_it_in(
     assert client.post("/datasets/catalogue/california-housing").json()["version"] == 2  # another try
 
 
-def test_the_files_of_a_public_dataset_can_be_sent(client: TestClient, workers: Workers) -> None:
-    workers.start()
-    pictures, labels = np.zeros((20, 28, 28), np.uint8), np.arange(20, dtype=np.uint8) % 10
-    parts = {"images": pictures, "labels": labels, "test_images": pictures, "test_labels": labels}
-    files = {role: (role, idx(array)) for role, array in parts.items()}
-    client.post("/datasets?name=fashion-mnist&catalogue=fashion-mnist", files=files)
-    found = settled(client, "fashion-mnist")
-    assert found["classes"][0]["label"] == "T-shirt/top" and found["own_split"] == ["train", "test"]
-    assert [file["verified"] for file in found["files"]] == [False] * 4
-    assert "other bytes than the catalogue knows" in found["warnings"][0]
+@pytest.mark.parametrize(
+    ("entry", "sent", "said"),
+    [
+        ("mnist", ["file"], "comes in the parts images, labels, test_images, test_labels, and file was sent"),
+        ("kmnist", ["images", "labels"], "and images, labels was sent"),
+        ("notmnist-small", ["file"], "where the catalogue knows 76b2ef7c"),
+    ],
+)
+def test_other_files_are_not_taken_for_those_of_a_public_dataset(
+    client: TestClient, entry: str, sent: list[str], said: str
+) -> None:
+    files = {role: (role, zipped(letters("AB", 5))) for role in sent}
+    answer = client.post(f"/datasets?name={entry}&catalogue={entry}", files=files)
+    assert answer.status_code == 422 and said in answer.json()["detail"], answer.text
+    assert entry not in [item["name"] for item in client.get("/datasets").json()["items"]]
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"data": {"target": "price"}, "files": {"file": ("a.csv", b"x,price\n1,2\n")}}, "goes into the address"),
+        ({"files": [("file", ("a", b"a")), ("file", ("b", b"b"))]}, "file is sent twice"),
+    ],
+)
+def test_nothing_in_a_form_is_left_out_in_silence(quick_client: TestClient, form: dict[str, Any], said: str) -> None:
+    answer = quick_client.post("/datasets?name=x", **form)
+    assert answer.status_code == 422 and said in answer.json()["detail"], answer.text
 
 
 def test_one_file_and_the_parts_of_idx_are_not_sent_together(quick_client: TestClient) -> None:

@@ -42,6 +42,9 @@ def test_sizes_and_classes_of_each_part_are_told(quick_client: TestClient) -> No
     ).json()
     found = quick_client.get("/datasets/digits/split", params={"run": run["id"]}).json()
     assert [found[part]["examples"] for part in ("train", "validation", "test")] == [1198, 0, 599]
+    assert "test" not in run["request"]["split"]  # the folds say it
+    again = quick_client.post(f"/runs/{run['id']}/again", json={"split": {"fold": 1}}).json()
+    assert again["request"]["split"] == run["request"]["split"] | {"fold": 1}
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,8 @@ def test_sizes_and_classes_of_each_part_are_told(quick_client: TestClient) -> No
         ({"fold": 1}, "/split"),
         ({"own": True}, "/split/own"),
         ({"own": True, "folds": 3}, "/split"),
+        ({"folds": 5, "test": 0.3}, "/split"),
+        ({"own": True, "test": 0.3}, "/split"),
     ],
 )
 def test_a_split_that_cannot_be_is_refused(quick_client: TestClient, split: dict[str, Any], pointer: str) -> None:

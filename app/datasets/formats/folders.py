@@ -1,16 +1,18 @@
 """An archive with a folder a class, as the lecture reads notMNIST."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
 
-from app.datasets.arrays import OWN_PARTS, Arrays, own_parts
+from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats import tar
 from app.datasets.formats.archives import Member, members
 from app.datasets.formats.format import Format
 from app.datasets.formats.growing import Growing
+from app.datasets.formats.parts import NO_PART, TEST, TRAIN, VALIDATION, own_parts
 from app.datasets.formats.upload import Upload
 from app.datasets.pictures.decoding import Decoders
 from app.datasets.reading import CLASSES, Imported, Reading, Scratch, Skipped, Tell
@@ -19,15 +21,14 @@ GRAY = (1, 28, 28)
 ADVICE = "a dataset has a folder for each of two classes or more, such as letters/A/1.png and letters/B/1.png"
 # What folders on top are called that say which part their pictures are of.
 PARTS = {
-    name: OWN_PARTS.index(part)
+    name: part
     for part, names in {
-        "train": ("train", "training"),
-        "validation": ("validation", "valid", "val"),
-        "test": ("test", "testing"),
+        TRAIN: ("train", "training"),
+        VALIDATION: ("validation", "valid", "val"),
+        TEST: ("test", "testing"),
     }.items()
     for name in names
 }
-NO_PART = 255
 
 
 def is_archive(upload: Upload) -> bool:
@@ -63,8 +64,18 @@ def read_folders(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell)
     order = np.array(paths.order(), np.int64)
     inputs = pixels.in_order(order, scratch())
     targets = np.array([index[label] for label in paths.labels], np.int64)[order]
-    arrays = Arrays(inputs, targets, classes, parts=own_parts(np.frombuffer(paths.parts, np.uint8)[order]))
-    return Imported(arrays, skipped.listed(), {"warnings": skipped.warnings()})
+    parts, said = own_parts(np.frombuffer(paths.parts, np.uint8)[order], targets, classes)
+    arrays = Arrays(inputs, targets, classes, parts=parts)
+    return Imported(arrays, skipped.listed(), {"warnings": [*skipped.warnings(), *said, *_alike(classes)]})
+
+
+def _alike(classes: tuple[str, ...]) -> list[str]:
+    """What is to be said of classes that may have been meant as one: on some systems they are one folder."""
+    of: dict[str, list[str]] = {}
+    for label in classes:
+        of.setdefault(unicodedata.normalize("NFKC", label).casefold(), []).append(label)
+    named = [" and ".join(map(repr, labels)) for labels in of.values() if len(labels) > 1]
+    return [f"classes differ in case only, or in a way to write one letter: {'; '.join(named[:5])}"] if named else []
 
 
 def _pictures(files: Iterable[Member], skipped: Skipped) -> Iterator[tuple[str, bytes]]:

@@ -10,10 +10,11 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from app.datasets.arrays import OWN_PARTS, Arrays, own_parts
+from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.growing import Growing
-from app.datasets.formats.numbered import named_classes, refuse_other_shape
+from app.datasets.formats.numbered import named_classes, refuse_other_shape, unused
+from app.datasets.formats.parts import own_parts
 from app.datasets.formats.upload import Upload
 from app.datasets.reading import MOST_EXAMPLES, Imported, Reading, Scratch, Tell
 
@@ -29,11 +30,12 @@ def read_idx_pairs(uploads: Mapping[str, Upload], reading: Reading, scratch: Scr
     targets: list[NDArray[np.uint8]] = []
     parts: list[NDArray[np.uint8]] = []
     for part, (images, labels) in PAIRS.items():
-        if images not in uploads and labels not in uploads:
+        if images not in uploads and labels not in uploads and part != "train":
             continue
-        for missing, other in ((images, labels), (labels, images)):
+        for missing in (images, labels):
             if missing not in uploads:
-                raise ImportFailed(f"{other} came without {missing}; send both, as multipart: -F {missing}=@FILE")
+                came = ", ".join(uploads)
+                raise ImportFailed(f"{came} came without {missing}; send both, as multipart: -F {missing}=@FILE")
         shape = refuse_other_shape(_sizes(uploads[images], images)[1:], reading.shape)
         pixels = pixels or Growing(scratch(), shape, np.uint8)
         if shape != pixels.shape:
@@ -49,8 +51,9 @@ def read_idx_pairs(uploads: Mapping[str, Upload], reading: Reading, scratch: Scr
         raise ImportFailed("there is no picture in it; send images and labels, as multipart")
     labels_of_all = np.concatenate(targets)
     classes = named_classes(labels_of_all, reading.classes)
-    own = own_parts(np.concatenate(parts))
-    return Imported(Arrays(pixels.mapped(), labels_of_all.astype(np.int64), classes, parts=own))
+    own, said = own_parts(np.concatenate(parts), labels_of_all, classes)
+    arrays = Arrays(pixels.mapped(), labels_of_all.astype(np.int64), classes, parts=own)
+    return Imported(arrays, about={"warnings": [*said, *unused(arrays)]})
 
 
 def read_idx(file: IO[bytes]) -> NDArray[np.uint8]:

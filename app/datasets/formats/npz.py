@@ -10,13 +10,14 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from app.datasets.arrays import OWN_PARTS, Arrays, own_parts
+from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.archives import zip_file, zip_problem
 from app.datasets.formats.columns import MOST_COLUMNS
 from app.datasets.formats.format import Format
 from app.datasets.formats.growing import Growing
-from app.datasets.formats.numbered import named_classes, refuse_other_shape
+from app.datasets.formats.numbered import named_classes, refuse_other_shape, unused
+from app.datasets.formats.parts import own_parts
 from app.datasets.formats.upload import TOTAL_BYTES, Budget, Upload, sound
 from app.datasets.names import printable
 from app.datasets.reading import CLASSES, MOST_EXAMPLES, Imported, Reading, Scratch, Tell
@@ -66,7 +67,6 @@ def read_npz(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> 
     parts = np.concatenate([np.full(len(target), OWN_PARTS.index(part), np.uint8) for _, target, part in pieces])
     if "parts" in found:  # as a dataset is exported
         parts = _checked_parts(found["parts"], len(targets))
-    own = own_parts(parts)
     if inputs.ndim > 2 and reading.task == "regression":
         raise ImportFailed("task=regression is for tables: pictures have classes; leave it out")
     if inputs.ndim > 2 or _are_classes(targets, reading):
@@ -76,7 +76,9 @@ def read_npz(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> 
     columns = names.get("feature_names", ()) if inputs.ndim == 2 else ()
     if columns and len(columns) != inputs.shape[1]:
         raise ImportFailed(f"feature_names has {len(columns)} names for {inputs.shape[1]} columns")
-    return Imported(Arrays(inputs, targets, classes, columns, own))
+    own, said = own_parts(parts, targets, classes)
+    arrays = Arrays(inputs, targets, classes, columns, own)
+    return Imported(arrays, about={"warnings": [*said, *unused(arrays), *_unread(found)]})
 
 
 def _names(of: str, array: NDArray[Any]) -> tuple[str, ...]:
@@ -154,11 +156,26 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
     return tuple(map(int, shape)), is_fortran, dtype  # True is an int, too
 
 
+def _pairs(found: Mapping[str, NDArray[Any]]) -> list[tuple[str, str, str]]:
+    """The names of inputs and targets, and the part that they are of. Raises ImportFailed."""
+    in_parts = [(x, y, part) for x, y, part in IN_PARTS if x in found or y in found]
+    for x, y, _ in in_parts:
+        for missing, other in ((x, y), (y, x)):
+            if missing not in found:
+                raise ImportFailed(f"the .npz holds {other} without {missing}; a dataset has both")
+    return in_parts or [(x, y, "train") for x, y in PAIRS if x in found and y in found][:1]
+
+
+def _unread(found: Mapping[str, NDArray[Any]]) -> list[str]:
+    """What is to be said of arrays that are nothing to a dataset."""
+    read = {name for x, y, _ in _pairs(found) for name in (x, y)} | {*NAMES, "parts"}
+    others = [name for name in found if name not in read]
+    return [f"the .npz holds more arrays, which are not read: {', '.join(others)[:LETTERS]}"] if others else []
+
+
 def _pieces(found: Mapping[str, NDArray[Any]]) -> list[tuple[NDArray[Any], NDArray[Any], str]]:
     """Inputs, targets and the part that they are of. Raises ImportFailed."""
-    pieces = [(found[x], found[y], part) for x, y, part in IN_PARTS if x in found and y in found]
-    if not pieces:
-        pieces = [(found[x], found[y], "train") for x, y in PAIRS if x in found and y in found][:1]
+    pieces = [(found[x], found[y], part) for x, y, part in _pairs(found)]
     if not pieces:
         there = ", ".join(found) or "none"
         raise ImportFailed(f"the .npz holds the arrays {there}; a dataset has {KNOWN}")

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.reading import CLASSES
 
 MOST_SIDE = 224
+SHOWN = 5  # names in a sentence
 
 
 def named_classes(labels: NDArray[Any], names: tuple[str, ...]) -> tuple[str, ...]:
@@ -25,6 +27,15 @@ def named_classes(labels: NDArray[Any], names: tuple[str, ...]) -> tuple[str, ..
     if len(np.unique(labels)) < 2:
         raise ImportFailed(f"every label is {least}; a classification has two classes or more")
     return classes
+
+
+def unused(arrays: Arrays) -> list[str]:
+    """What is to be said of classes that no example is of: their numbers lie between others, or a name is given."""
+    names = [repr(name) for name, count in zip(arrays.classes, arrays.counts(), strict=True) if not count]
+    if not names:
+        return []
+    named = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+    return [f"{len(names)} of {len(arrays.classes)} classes have no example: {named}"]
 
 
 def refuse_other_shape(sides: tuple[int, ...], wanted: tuple[int, int, int] | None) -> tuple[int, int, int]:
