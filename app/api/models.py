@@ -1,20 +1,17 @@
 """Names for trained runs: promote one, roll back to another, and let clients ask the name."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import Field
 
 from app.api.answers import ModelAnswer, ModelList, model_answer
 from app.api.deps import DatabaseDep
+from app.api.names import Name
 from app.api.problems import problems
 from app.api.strict import Strict, Text
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.storage import models
 
 router = APIRouter(prefix="/models", tags=["models"], responses=problems(Invalid))
-
-Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["letters"])]
 
 
 class PointRequest(Strict):

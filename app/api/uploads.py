@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from app.api.answers import DatasetAnswer, dataset_answer
 from app.api.deps import DatabaseDep, FilesDep
+from app.api.names import Name
 from app.api.problems import no_such_part, problems
 from app.api.readings import reading
 from app.datasets.catalogue.published import CATALOGUE, Published
@@ -34,7 +35,6 @@ BODY = {
         "content": {"application/octet-stream": {"schema": BINARY}, "multipart/form-data": {"schema": PARTS}},
     }
 }
-Name = Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["letters"])]
 SENT_AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": DatasetAnswer, "description": "This Idempotency-Key has made it already"}
 }

@@ -33,19 +33,25 @@ def limited(worker: int) -> Iterator[tuple[str, int, int, int]]:
             continue
 
 
-def test_who_imports_and_who_decodes_has_a_bound(client: TestClient, workers: Workers) -> None:
+def test_many_files_are_imported_behind_the_answer_by_processes_that_have_a_bound(
+    client: TestClient, workers: Workers
+) -> None:
     worker = workers.start().pid
     picture = png()
     body = zipped({f"{number % 2}/{number}.png": picture for number in range(20_000)})
-    id = client.post("/datasets?name=letters", content=body).json()["id"]
+    answer = client.post("/datasets?name=letters", content=body)
+    assert answer.status_code == 202 and answer.json()["status"] == "importing"
+    id, progress = answer.json()["id"], [0.0]
     importing, decoding = False, False
-    while client.get(f"/datasets/{id}").json()["status"] == "importing":
+    while (found := client.get(f"/datasets/{id}").json())["status"] == "importing":
+        progress.append(found["progress"].get("fraction", progress[-1]))
         for command, data, space, size in limited(worker):
             importing |= 0 < data < 4 * 1024**3 and "decoder" not in command
             decoding |= 0 < space <= 2 * 1024**3 and size == 0 and "app.datasets.pictures.decoder" in command
         time.sleep(0.005)
     assert client.get(f"/datasets/{id}").json()["status"] == "ready"
     assert importing and decoding
+    assert progress == sorted(progress) and 0 < progress[-1] < 1
 
 
 def test_files_of_the_catalogue_that_were_fetched_elsewhere_are_known_for_what_they_are(
