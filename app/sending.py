@@ -58,6 +58,7 @@ def add(
         list[Path] | None, typer.Argument(exists=True, help="a folder, an archive, a table, or the files of IDX")
     ] = None,
     target: Annotated[str | None, typer.Option(help="of a table, the column to be predicted")] = None,
+    encoding: Annotated[str | None, typer.Option(help="of a table as text, such as cp1251; found unless given")] = None,
     task: Annotated[str | None, typer.Option(help="classification or regression")] = None,
     column: Annotated[list[str] | None, typer.Option("--type", help="such as zip_code:category")] = None,
     shape: Annotated[str | None, typer.Option(help="of pictures: channels,height,width, such as 3,32,32")] = None,
@@ -68,8 +69,8 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a dataset: send it, and watch its import."""
-    told = {"target": target, "task": task, "types": column or None, "shape": shape, "resize": resize,
-            "background": background, "classes": classes}  # fmt: skip
+    told = {"target": target, "encoding": encoding, "task": task, "types": column or None, "shape": shape,
+            "resize": resize, "background": background, "classes": classes}  # fmt: skip
     query = {"name": name} | {key: value for key, value in told.items() if value is not None}
     published = {item["name"]: item for item in ask("GET", "/datasets/catalogue")["items"]}
     if not paths:

@@ -1,13 +1,14 @@
 """How an upload is to be read, as its sender says in the query."""
 
 import re
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from fastapi import Query
 
+from app.datasets.errors import ImportFailed
 from app.datasets.formats.numbered import MOST_SIDE
 from app.datasets.pictures.pixels import Background, Resize
-from app.datasets.reading import Kind, Reading, Task
+from app.datasets.reading import Kind, Reading, Task, text_encoding
 from app.errors import FieldError, Invalid
 
 KINDS: tuple[Kind, ...] = ("number", "category", "ignore")
@@ -25,8 +26,11 @@ def reading(
     target: Annotated[
         str | None, Query(max_length=200, description="tables: the column to be predicted", examples=["price"])
     ] = None,
+    encoding: Annotated[
+        str | None, Query(max_length=100, description="tables as text: as Python calls it", examples=["cp1251"])
+    ] = None,
     task: Annotated[
-        Task | None, Query(description="numbers are a regression and texts are classes unless it is said")
+        Task | None, Query(description="numbers are a regression, texts and booleans are classes unless it is said")
     ] = None,
     types: Annotated[
         list[str], Query(description="tables: column:type, type one of number, category, ignore", max_length=1000)
@@ -41,6 +45,7 @@ def reading(
         resize=resize,
         background=background,
         target=target,
+        encoding=_encoding(encoding),
         task=task,
         types=dict(_type(given) for given in types),
         classes=_classes(classes),
@@ -58,11 +63,18 @@ def _shape(given: str | None) -> tuple[int, int, int] | None:
     return channels, height, width
 
 
+def _encoding(given: str | None) -> str | None:
+    try:
+        return None if given is None else text_encoding(given)
+    except ImportFailed as error:
+        _refuse("encoding", str(error))
+
+
 def _type(given: str) -> tuple[str, Kind]:
     column, _, kind = given.rpartition(":")
     if not column or kind not in KINDS:
         _refuse("types", f"{given[:100]!r} is no column:type, such as zip_code:category; types are {', '.join(KINDS)}")
-    return column, kind  # type: ignore[return-value]
+    return column, kind
 
 
 def _classes(given: str | None) -> tuple[str, ...]:
@@ -72,5 +84,5 @@ def _classes(given: str | None) -> tuple[str, ...]:
     return names
 
 
-def _refuse(field: str, detail: str) -> None:
+def _refuse(field: str, detail: str) -> NoReturn:
     raise Invalid(detail, [FieldError(field, detail)])

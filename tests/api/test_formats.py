@@ -151,6 +151,8 @@ def test_colour_pictures_are_trained_on_and_classified(client: TestClient, worke
         ("types=zip", "no column:type"),
         ("types=zip:text", "number, category, ignore"),
         ("classes=A,,B", "a name of its own"),
+        ("encoding=klingon", "usual ones are utf-8"),
+        ("encoding=base64", "no character encoding"),
         ("resize=crop", "fill"),
         ("catalogue=minst", "mnist"),
         ("catalogue=mnist&shape=3,32,32", "leave shape= out"),
@@ -226,6 +228,15 @@ def test_a_table_without_a_target_says_which_columns_there_are(client: TestClien
     workers.start()
     upload(client, "flowers", FLOWERS.encode())
     assert "width, colour, kind: say with target=" in settled(client, "flowers")["error"]
+
+
+def test_a_table_is_read_in_the_encoding_that_is_said(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    rows = "имя,y\n" + "".join(f"{'кот' if row % 2 else 'пёс'},{row / 4}\n" for row in range(30))
+    upload(client, "cats&target=y&encoding=windows-1251", rows.encode("cp1251"))
+    found = settled(client, "cats")
+    assert found["feature_names"] == ["имя=кот", "имя=пёс"] and found["encoding"] == "cp1251"
+    assert found["reading"]["encoding"] == "cp1251" and found["warnings"] == []
 
 
 def test_ten_broken_files_are_a_warning(client: TestClient, workers: Workers) -> None:

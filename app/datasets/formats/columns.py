@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.upload import TOTAL_BYTES
 from app.datasets.reading import MOST_EXAMPLES, Kind
@@ -15,6 +18,11 @@ CATEGORIES = 100  # of an input: each becomes a column of zeros and ones
 # In any case; what is infinite is no value that could be learnt from either.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?", "inf", "+inf", "-inf", "infinity", "-infinity"})
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")  # or a decimal comma: nothing says
+# What may stand around a number, and one whose thousands are parted.
+SIGNS = "+-$¢£¥€₹₽₩₺₴₫₪% \u00a0\u202f"
+PARTED = re.compile(r"(\d{1,3}([.,'’\s]\d{3})+|\d+)([.,]\d+)?")
+FEW = 20  # different whole numbers, which may well be classes
+DISTINCT = 0.99  # of the different values of a target, where no more than chance makes two the same as float32
 MOST_COLUMNS = 20_000
 NAME_LENGTH = 200
 VALUE_LENGTH = 200
@@ -47,15 +55,25 @@ def missing(value: Value) -> bool:
     return value is None or not math.isfinite(value)
 
 
+def is_number(value: Value, comma: bool = False) -> bool:
+    try:
+        number(value, comma)
+    except ValueError:
+        return False
+    return True
+
+
 @dataclass
 class Column:
     """One column: how often a value is missing, and all its values as long as they may be categories.
 
     not_a_number, doubtful: the first value that is none, if any, or whose comma may part thousands.
+    unread: what it holds, where that is neither numbers nor texts.
     """
 
     name: str
     comma: bool = False  # numbers may be written with a decimal comma
+    unread: str | None = None
     count: int = 0
     missing: int = 0
     not_a_number: str | None = None
@@ -63,15 +81,16 @@ class Column:
     values: dict[str, int] = field(default_factory=dict)
     overflowing: bool = False
 
-    def see(self, value: Value, most: int) -> None:
-        """Count the value in; `most` values are kept by name."""
+    def see(self, value: Value, most: int) -> float | None:
+        """Count the value in; `most` values are kept by name. The number that it is, if all so far are numbers."""
         self.count += 1
         if missing(value):
             self.missing += 1
-            return
+            return None
+        found = None
         if self.not_a_number is None:
             try:
-                number(value, self.comma)
+                found = number(value, self.comma)
             except ValueError:
                 self.not_a_number = str(value)[:VALUE_LENGTH]
         if self.comma and self.doubtful is None and isinstance(value, str) and THOUSANDS.fullmatch(value.strip()):
@@ -80,6 +99,7 @@ class Column:
             text = as_text(value)
             self.values[text] = self.values.get(text, 0) + 1
             self.overflowing = len(self.values) > most
+        return found
 
     @property
     def numeric(self) -> bool:
@@ -87,6 +107,11 @@ class Column:
 
     def kind(self, wanted: Kind | None) -> Kind:
         """How it is taken as an input. Raises ImportFailed where that cannot be as it is wanted."""
+        if self.unread is not None and wanted not in (None, "ignore"):
+            raise ImportFailed(
+                f"the column {self.name!r} shall be a {wanted} and holds {self.unread}, which are not read; write them "
+                "as numbers or texts, or leave its type out"
+            )
         if wanted == "number" and self.not_a_number is not None:
             raise ImportFailed(
                 f"the column {self.name!r} shall be a number and holds {self.not_a_number!r}; leave its type out, or "
@@ -108,11 +133,62 @@ class Column:
         said: dict[str, Any] = {"name": self.name, "type": kind, "missing": self.missing}
         if kind == "category":
             said["categories"] = sorted(self.values)
-        if kind == "ignore" and self.missing == self.count:
-            said["reason"] = "all its values are missing"
-        elif kind == "ignore" and self.overflowing:
-            said["reason"] = f"it is text with over {CATEGORIES} different values"
+        if kind == "ignore" and self.reason is not None:
+            said["reason"] = self.reason
         return said
+
+    @property
+    def reason(self) -> str | None:
+        """Why it can be no input, if so."""
+        if self.unread is not None:
+            return f"it holds {self.unread}, which are not read; numbers and texts are"
+        if self.missing == self.count:
+            return "all its values are missing"
+        return f"it is text with over {CATEGORIES} different values" if self.overflowing else None
+
+    @property
+    def parted(self) -> str | None:
+        """A text that would be a number without its signs and separators, where most of the texts are."""
+        alike = [value for value in self.values if PARTED.fullmatch(value.strip(SIGNS))]
+        if self.numeric or 2 * len(alike) <= len(self.values):
+            return None
+        return next((value for value in alike if not is_number(value, self.comma)), None)
+
+
+@dataclass
+class Target(Column):
+    """The column that is predicted: where all of it is numbers, they are told apart as such, however they are written.
+
+    numbers: how often each comes, by its name, up to as many as are kept of the texts.
+    """
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    least: float = math.inf
+    greatest: float = -math.inf
+    boolean: bool = False
+
+    def see(self, value: Value, most: int) -> float | None:
+        """As for any column."""
+        found = super().see(value, most)
+        if found is None:
+            return None
+        self.least, self.greatest = min(self.least, found), max(self.greatest, found)
+        self.boolean = isinstance(value, bool)
+        if len(self.numbers) <= most:
+            name = as_text(found)
+            self.numbers[name] = self.numbers.get(name, 0) + 1
+        return found
+
+    def label(self, value: Value) -> str:
+        """The class that a value is."""
+        return as_text(number(value, self.comma) if self.numeric else value)
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """How often each class comes, in the order of their numbers or names."""
+        if self.numeric:
+            return dict(sorted(self.numbers.items(), key=lambda item: float(item[0])))
+        return dict(sorted(self.values.items()))
 
 
 def as_text(value: Value) -> str:
@@ -123,9 +199,35 @@ def as_text(value: Value) -> str:
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
+def same_as_float32(target: str, least: float, greatest: float) -> str:
+    """Why there is nothing to predict where numbers differ and are stored as one."""
+    return (
+        f"{target} goes from {as_text(least)} to {as_text(greatest)}, which are the same number as float32, as which "
+        "it is stored; subtract what all have in common, or scale it"
+    )
+
+
+def doubts_of_numbers(target: str, values: NDArray[Any], said: bool) -> list[str]:
+    """What there is to say of a regression's target by its different values; `said`: that it is a regression."""
+    doubts, different = [], len(values)
+    with np.errstate(over="ignore"):
+        stored = len(np.unique(values.astype(np.float32)))
+    if stored < DISTINCT * different:
+        doubts.append(
+            f"{different:,} different values of {target} are {stored:,} as float32, as which numbers are stored with "
+            "some 7 digits; subtract what all have in common"
+        )
+    if not said and different <= FEW and (values == np.round(values)).all():
+        doubts.append(
+            f"{target} has {different} different whole numbers; if they are classes, import it with task=classification"
+        )
+    return doubts
+
+
 def surveyed(names: Iterable[str], rows: Iterable[Row], target: str, comma: bool, classes: int) -> list[Column]:
     """Each column, after all rows have been seen; of the target so many values are kept. Raises ImportFailed."""
-    columns = [Column(name, comma) for name in checked_names(names, target)]
+    found = checked_names(names, target)
+    columns = [Target(name, comma) if name == target else Column(name, comma) for name in found]
     most = [classes if column.name == target else CATEGORIES for column in columns]
     for count, row in enumerate(rows, 1):
         if count > MOST_EXAMPLES:

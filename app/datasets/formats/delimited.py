@@ -3,8 +3,10 @@
 import codecs
 import csv
 import io
+import re
+from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import islice
+from itertools import accumulate, islice
 from typing import IO, Any
 
 from app.datasets.errors import ImportFailed
@@ -12,23 +14,33 @@ from app.datasets.formats.columns import MOST_COLUMNS, VALUE_LENGTH, Row
 from app.datasets.formats.format import Format
 from app.datasets.formats.tables import OPTIONS, read_table
 from app.datasets.formats.upload import Upload
-from app.datasets.reading import MOST_EXAMPLES, Imported, Reading, Scratch, Skipped, Tell
+from app.datasets.reading import MOST_EXAMPLES, Imported, Reading, Scratch, Skipped, Tell, text_encoding
 
 SEPARATORS = ",;\t|"
 SAMPLE, LINES = 2**16, 20  # characters, or lines, that the separator is told from
 FIELD_BYTES = 2**20
 MOST_LINES = 2 * MOST_EXAMPLES
 ROW_LETTERS = MOST_COLUMNS * VALUE_LENGTH
+MARK = "\ufeff"  # what a BOM is where an encoding is named that has none
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 OTHER = "cp1252"  # what is not UTF-8 is taken for what Windows writes in the West
+GUESSED = (
+    "the table is not in UTF-8 and was read as Windows-1252; if letters look wrong, say encoding=cp1251 (Russian), "
+    "encoding=cp1250 (Polish, Czech) or what it is, or save it as UTF-8"
+)
+OPEN = "a quote may be open: close it, or write it twice where it is part of a value"
+OR_SAY = "save it as UTF-8, or say with encoding= what it is"
 
 
 class Delimited:
-    """Rows of texts under a header. Raises ImportFailed where that cannot be found."""
+    """Rows of texts under a header. Raises ImportFailed where that cannot be found.
 
-    def __init__(self, upload: Upload) -> None:
-        self.upload = upload
-        self.encoding = _encoding(upload)
+    merged: the first and last line of a row that may be several, of which a stray quote has made one value.
+    """
+
+    def __init__(self, upload: Upload, encoding: str | None) -> None:
+        self.upload, self.said = upload, encoding
+        self.encoding = _encoding(upload) if encoding is None else text_encoding(encoding)
         with self._open() as file:
             sample = _sample(file)
         if "\0" in sample:
@@ -39,7 +51,21 @@ class Delimited:
             self.names = next(self._parsed(file), [])
         if not any(self.names):
             raise ImportFailed("the table is empty; its first line has the columns' names")
+        self.unread: dict[str, str] = {}
+        self.merged: tuple[int, int] | None = None
         self.about: dict[str, Any] = {"encoding": self.encoding, "separator": self.separator}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of what could not be known for sure."""
+        found = [GUESSED] if self.said is None and self.encoding == OTHER else []
+        if self.merged is not None:
+            first, last = self.merged
+            found.append(
+                f"lines {first:,} to {last:,} are one row, as a quoted value goes over them, and look like rows "
+                "themselves; if they are, a quote is stray"
+            )
+        return found
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]:
         """All but the header; a row with too few values or too many is skipped, and said to be."""
@@ -51,8 +77,16 @@ class Delimited:
                 if not row:  # an empty line
                     continue
                 if len(row) != len(self.names):
-                    skipped.add(f"line {parsed.line}", f"has {len(row)} values, the header {len(self.names)}")
+                    values = "1 value" if len(row) == 1 else f"{len(row):,} values"
+                    reason = f"has {values}, the header {len(self.names):,}"
+                    if parsed.began < parsed.line:  # how many rows there are in it, nobody knows
+                        raise ImportFailed(
+                            f"line {parsed.began:,} {reason}, and goes on to line {parsed.line:,}; {OPEN}"
+                        )
+                    skipped.add(f"line {parsed.line}", reason)
                     continue
+                if len(parsed.lines) > 2 and self.merged is None and parsed.holds_rows(len(row)):
+                    self.merged = parsed.began, parsed.line
                 count += 1
                 if count % 256 == 0:
                     tell(self.upload.fraction, count)
@@ -70,25 +104,47 @@ class _Rows(Iterator[list[str]]):
 
     def __init__(self, file: IO[str], separator: str) -> None:
         csv.field_size_limit(FIELD_BYTES)
-        self.file, self.line, self.left = file, 0, ROW_LETTERS
-        self.reader = csv.reader(self._lines(), delimiter=separator)
+        self.file, self.separator, self.line, self.left = file, separator, 0, ROW_LETTERS
+        self.lines: list[str] = []  # of the row
+        self.reader = csv.reader(self._lines(), delimiter=separator, strict=True)  # else it ends within a quote unsaid
 
     def __next__(self) -> list[str]:
-        self.left = ROW_LETTERS
+        self.left, self.lines = ROW_LETTERS, []
         try:
             return next(self.reader)
         except csv.Error as error:
-            raise ImportFailed(f"line {self.line:,} cannot be read: {error}; a quote may be open") from error
+            raise ImportFailed(f"line {self._broken():,} cannot be read: {error}; {OPEN}") from error
+
+    @property
+    def began(self) -> int:
+        """The line in which the row does."""
+        return self.line - len(self.lines) + 1
+
+    def holds_rows(self, columns: int) -> bool:
+        """Whether each line between its first and its last would be a row of so many columns."""
+        return all(line.count(self.separator) == columns - 1 for line in self.lines[1:-1])
+
+    def _broken(self) -> int:
+        """The line in which the value begins that has no end, or a wrong one: the first that is not whole."""
+        end = f"{re.escape(self.separator)}\r\n"
+        whole = re.compile(rf'(?:(?:"[^"]*+(?:""[^"]*+)*+"|[^"{end}][^{end}]*+|)(?:[{end}]))*+')
+        found = whole.match("".join(self.lines))
+        assert found is not None
+        place = bisect_right(list(accumulate(map(len, self.lines))), found.end())
+        return self.began + min(place, len(self.lines) - 1)
 
     def _lines(self) -> Iterator[str]:
         """A row has several where a quoted value does."""
         while line := self._read():
             self.line += 1
+            if self.line == 1:
+                line = line.removeprefix(MARK)
+            self.lines.append(line)
             if self.line > MOST_LINES:
                 raise ImportFailed(f"the table has over {MOST_LINES:,} lines; leave some out")
             self.left -= len(line)
             if self.left < 0:
-                raise ImportFailed(f"line {self.line:,}: a row of over {ROW_LETTERS:,} letters; a quote may be open")
+                raise ImportFailed(f"line {self._broken():,}: a row of over {ROW_LETTERS:,} letters; {OPEN}")
             if "\0" in line:
                 raise ImportFailed(f"line {self.line:,} holds a NUL, as no text does; save the table anew")
             yield line
@@ -97,7 +153,7 @@ class _Rows(Iterator[list[str]]):
         try:
             return self.file.readline(self.left + 1)
         except UnicodeError as error:
-            raise ImportFailed(f"after line {self.line:,} it is no text ({error}); save it as UTF-8") from error
+            raise ImportFailed(f"after line {self.line:,} it is no text ({error}); {OR_SAY}") from error
 
 
 def _encoding(upload: Upload) -> str:
@@ -122,14 +178,14 @@ def _sample(file: IO[str]) -> str:
     try:
         return file.read(SAMPLE)
     except UnicodeError as error:
-        raise ImportFailed(f"its beginning is no text ({error}); save it as UTF-8") from error
+        raise ImportFailed(f"its beginning is no text ({error}); {OR_SAY}") from error
 
 
 def _separator(sample: str) -> str:
     """The one that parts the first lines into as many columns each; if none does, the header into the most."""
 
     def columns(separator: str) -> tuple[bool, int]:
-        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator)
+        rows = csv.reader(io.StringIO(sample.removeprefix(MARK), newline=""), delimiter=separator)
         try:
             counts = [len(row) for row in islice(rows, LINES) if row]
         except csv.Error:
@@ -149,7 +205,7 @@ def is_text(upload: Upload) -> bool:
 
 def read_delimited(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
     """Raises ImportFailed."""
-    return read_table(Delimited(upload), reading, scratch, tell)
+    return read_table(Delimited(upload, reading.encoding), reading, scratch, tell)
 
 
-DELIMITED = Format("a table", OPTIONS, is_text, read_delimited)
+DELIMITED = Format("a table", (*OPTIONS, "encoding"), is_text, read_delimited)

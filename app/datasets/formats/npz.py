@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.archives import zip_file, zip_problem
-from app.datasets.formats.columns import MOST_COLUMNS
+from app.datasets.formats.columns import MOST_COLUMNS, doubts_of_numbers, same_as_float32
 from app.datasets.formats.format import Format
 from app.datasets.formats.growing import Growing
 from app.datasets.formats.numbered import named_classes, refuse_other_shape, unused
@@ -67,18 +67,21 @@ def read_npz(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> 
     parts = np.concatenate([np.full(len(target), OWN_PARTS.index(part), np.uint8) for _, target, part in pieces])
     if "parts" in found:  # as a dataset is exported
         parts = _checked_parts(found["parts"], len(targets))
+    warnings: list[str] = []
     if inputs.ndim > 2 and reading.task == "regression":
         raise ImportFailed("task=regression is for tables: pictures have classes; leave it out")
     if inputs.ndim > 2 or _are_classes(targets, reading):
         targets, classes = _classes(targets, reading.classes or names.get("classes", ()))
     else:
-        targets, classes = _numbers(targets), ()
+        values, classes = targets, ()
+        targets = _numbers(values)
+        warnings = doubts_of_numbers("the target", np.unique(values), reading.task is not None)
     columns = names.get("feature_names", ()) if inputs.ndim == 2 else ()
     if columns and len(columns) != inputs.shape[1]:
         raise ImportFailed(f"feature_names has {len(columns)} names for {inputs.shape[1]} columns")
     own, said = own_parts(parts, targets, classes)
     arrays = Arrays(inputs, targets, classes, columns, own)
-    return Imported(arrays, about={"warnings": [*said, *unused(arrays), *_unread(found)]})
+    return Imported(arrays, about={"warnings": [*warnings, *said, *unused(arrays), *_unread(found)]})
 
 
 def _names(of: str, array: NDArray[Any]) -> tuple[str, ...]:
@@ -248,6 +251,8 @@ def _numbers(targets: NDArray[Any]) -> NDArray[np.float32]:
     if not np.isfinite(numbers).all():
         raise ImportFailed("a target is NaN, ∞ or larger than float32 can hold")
     if (numbers == numbers[0]).all():
+        if (targets != targets[0]).any():
+            raise ImportFailed(same_as_float32("the target", float(targets.min()), float(targets.max())))
         raise ImportFailed(f"every target is {numbers[0]:g}: there is nothing to predict")
     return numbers
 

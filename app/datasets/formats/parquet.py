@@ -28,10 +28,11 @@ class Parquet:
             about = pq.read_metadata(upload.path)
             schema = about.schema.to_arrow_schema()
             self.names = list(schema.names)
-            readable = {name: _readable(kind) for name, kind in zip(schema.names, schema.types, strict=True)}
+            held = {name: _unread(kind) for name, kind in zip(schema.names, schema.types, strict=True)}
         refuse_too_many(about.num_rows, len(self.names))  # in a tiny file: what repeats is stored once
-        self.unread = [name for name, can in readable.items() if not can]
-        self.about: dict[str, Any] = {"unread_columns": self.unread} if self.unread else {}
+        self.unread = {name: what for name, what in held.items() if what is not None}
+        self.about: dict[str, Any] = {"unread_columns": list(self.unread)} if self.unread else {}
+        self.warnings: list[str] = []
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]:
         """Each row, a value that cannot be one as missing."""
@@ -66,14 +67,19 @@ def _sound() -> Iterator[None]:
         raise ImportFailed(f"the Parquet file is damaged or cut off ({str(error)[:LETTERS]}); send it again") from error
 
 
-def _readable(kind: Any) -> bool:
+def _unread(kind: Any) -> str | None:
+    """What a column of this type holds, if that is not read."""
     if pa.types.is_dictionary(kind):
-        return _readable(kind.value_type)
-    return any(
+        return _unread(kind.value_type)
+    if any(
         fits(kind)
         for fits in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string,
-                     pa.types.is_large_string, pa.types.is_decimal)
-    )  # fmt: skip
+                     pa.types.is_large_string, pa.types.is_decimal, pa.types.is_null)
+    ):  # fmt: skip
+        return None
+    if pa.types.is_temporal(kind):
+        return "dates or times"
+    return "nested values" if pa.types.is_nested(kind) else f"values of the type {kind}"[:LETTERS]
 
 
 def read_parquet(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
@@ -83,4 +89,4 @@ def read_parquet(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell)
     return read_table(Parquet(upload), reading, scratch, tell)
 
 
-PARQUET = Format("a table", OPTIONS, lambda upload: upload.beginning.startswith(MAGIC), read_parquet)
+PARQUET = Format("a Parquet table", OPTIONS, lambda upload: upload.beginning.startswith(MAGIC), read_parquet)

@@ -1,6 +1,6 @@
 """A table, CSV or Parquet: read twice, once to see what its columns hold, and once to write it down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,28 +10,40 @@ from app.datasets.errors import ImportFailed
 from app.datasets.formats.columns import (
     Column,
     Row,
+    Target,
     Value,
     as_text,
     check_types,
+    doubts_of_numbers,
     listed,
     missing,
     number,
     refuse_too_many,
+    same_as_float32,
     surveyed,
 )
 from app.datasets.formats.growing import Growing
-from app.datasets.reading import CLASSES, Imported, Kind, Reading, Scratch, Skipped, Task, Tell, half
+from app.datasets.reading import CLASSES, MANY, Imported, Kind, Reading, Scratch, Skipped, Task, Tell, half
 
 OPTIONS = ("target", "task", "types")  # the fields of `Reading` that say something of a table
-FEW = 20  # different whole numbers, which may well be classes
+CONSIDERABLE = 0.05  # of all rows, to be left out
 
 
 class Table(Protocol):
-    """What a format gives. `comma`: numbers may have a decimal comma."""
+    """What a format gives.
+
+    comma: numbers may have a decimal comma.
+    unread: what the columns hold that are neither numbers nor texts, by their names.
+    warnings: after all rows have been read.
+    """
 
     names: list[str]
     comma: bool
+    unread: dict[str, str]
     about: dict[str, Any]
+
+    @property
+    def warnings(self) -> list[str]: ...
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]: ...
 
@@ -44,18 +56,21 @@ def read_table(table: Table, reading: Reading, scratch: Scratch, tell: Tell) -> 
     target = reading.target
     if target is None:
         raise ImportFailed(f"say which column is to be predicted, with target=; the columns are {listed(table.names)}")
-    skipped = Skipped()
+    skipped = Skipped("row")
     columns = surveyed(table.names, table.rows(skipped, half(tell, 0)), target, table.comma, CLASSES)
+    for column, name in zip(columns, table.names, strict=True):
+        column.unread = table.unread.get(name)
     check_types(reading.types, columns, target)
-    wanted = next(column for column in columns if column.name == target)
+    wanted = next(column for column in columns if isinstance(column, Target))
+    _refuse_nothing(wanted, skipped)
     task = _task(wanted, reading.task)
     inputs = [(place, column, column.kind(reading.types.get(column.name)))
               for place, column in enumerate(columns) if column is not wanted]  # fmt: skip
     names = [name for _, column, kind in inputs for name in _columns(column, kind)]
     if not names:
-        raise ImportFailed("no column is left to predict from: each is empty, or text with too many different values")
+        raise ImportFailed(f"no column is left to predict from: {_why_none(columns, reading)}")
     refuse_too_many(wanted.count, len(names))  # a category has become a number for each of its values
-    classes = tuple(sorted(wanted.values, key=_order(wanted))) if task == "classification" else ()
+    classes = tuple(wanted.labels) if task == "classification" else ()
     features, targets = Growing(scratch(), (len(names),), np.float32), Growing(scratch(), (), np.float64)
     numbered = {label: float(index) for index, label in enumerate(classes)}
     place_of_target = columns.index(wanted)
@@ -64,39 +79,107 @@ def read_table(table: Table, reading: Reading, scratch: Scratch, tell: Tell) -> 
         value = row[place_of_target]
         if missing(value):
             continue
-        targets.append(np.float64(numbered[as_text(value)] if classes else number(value, table.comma)).tobytes())
+        targets.append(np.float64(numbered[wanted.label(value)] if classes else number(value, table.comma)).tobytes())
         features.append(np.array([entry for place, encode in encoders for entry in encode(row[place])], np.float32))
+    left_out = _left_out(wanted, skipped)
     if wanted.missing:
-        skipped.add(target, f"{wanted.missing:,} rows have no target; they are left out")
+        have = (
+            "1 row has no target; it is" if wanted.missing == 1 else f"{wanted.missing:,} rows have no target; they are"
+        )
+        skipped.add(target, f"{have} left out")
     labels: Any = targets.mapped().astype(np.int64 if classes else np.float32)
     about = {
         "columns": [column.about(kind) for _, column, kind in inputs],
         "target": target,
-        "warnings": [*skipped.warnings(), *_doubts(wanted, task, reading.task), *_commas(columns)],
+        "warnings": [
+            *left_out,
+            *table.warnings,
+            *_doubts(wanted, task, reading.task),
+            *_commas(columns),
+            *_signs(column for _, column, kind in inputs if kind != "number" and column.name not in reading.types),
+        ],
     }
     arrays = Arrays(features.mapped(), labels, classes, tuple(names))
     return Imported(arrays, skipped.listed(), about | table.about)
 
 
-def _task(target: Column, wanted: Task | None) -> Task:
-    """Texts are classes, numbers are not, unless it is said. Raises ImportFailed."""
+def _refuse_nothing(target: Target, skipped: Skipped) -> None:
+    """Raises ImportFailed where no row has a target."""
+    if target.count == 0 and skipped.count:
+        rows = "its only row is" if skipped.count == 1 else f"all its {skipped.count:,} rows are"
+        first = skipped.first[0]
+        raise ImportFailed(f"nothing of the table can be read: {rows} left out; {first['file']} {first['reason']}")
+    if target.count == 0:
+        raise ImportFailed("the table has no rows, only the names of its columns; examples are missing")
+    if target.unread is not None:
+        raise ImportFailed(
+            f"the target {target.name!r} holds {target.unread}, which are not read; a column of numbers or texts is "
+            "wanted"
+        )
     if target.missing == target.count:
-        raise ImportFailed(f"the target {target.name!r} is missing in every row")
+        raise ImportFailed(f"the target {target.name!r} is missing in every row{skipped.for_example()}")
+
+
+def _task(target: Target, wanted: Task | None) -> Task:
+    """Texts and truth values are classes, numbers are not, unless it is said. Raises ImportFailed."""
     if wanted == "regression" and target.not_a_number is not None:
         raise ImportFailed(
             f"a regression predicts numbers, and the target {target.name!r} holds {target.not_a_number!r}; leave "
             "task=regression out for a classification"
         )
-    task: Task = wanted or ("regression" if target.numeric else "classification")
-    if len(target.values) < 2:
+    task: Task = wanted or ("regression" if target.numeric and not target.boolean else "classification")
+    labels = target.labels
+    if len(labels) < 2:
         raise ImportFailed(
-            f"the target {target.name!r} is {next(iter(target.values))!r} in every row: there is nothing to predict"
+            f"the target {target.name!r} is {next(iter(labels))!r} in every row: there is nothing to predict"
         )
-    if task == "classification" and target.overflowing:
+    if task == "regression" and np.float32(target.least) == np.float32(target.greatest):
+        raise ImportFailed(same_as_float32(f"the target {target.name!r}", target.least, target.greatest))
+    if task == "classification" and len(labels) > CLASSES:
+        no_number = f"; if it is a number, write it otherwise than {target.not_a_number!r}" if target.parted else ""
         raise ImportFailed(
-            f"the target {target.name!r} has over {CLASSES:,} different values; a classification has at most as many"
+            f"the target {target.name!r} has over {CLASSES:,} different values; a classification has at most as "
+            f"many{no_number}"
         )
     return task
+
+
+def _why_none(columns: list[Column], reading: Reading) -> str:
+    inputs = [column for column in columns if column.name != reading.target]
+    if all(reading.types.get(column.name) == "ignore" for column in inputs):
+        return "types= ignores them all; leave one of them out of it"
+    reasons = [f"{column.name!r}: {column.reason or 'types= ignores it'}" for column in inputs]
+    return listed(reasons)
+
+
+def _left_out(target: Target, skipped: Skipped) -> list[str]:
+    """For a table of which a considerable share is not among the examples."""
+    left_out, rows = skipped.count + target.missing, skipped.count + target.count
+    if skipped.count < MANY and left_out < CONSIDERABLE * rows:
+        return []
+    return [f"{left_out:,} of {rows:,} rows are left out; `skipped` says why"]
+
+
+def _doubts(target: Target, task: Task, wanted: Task | None) -> list[str]:
+    if task == "regression":
+        values = np.array([float(name) for name in target.numbers])
+        return doubts_of_numbers(f"the target {target.name!r}", values, wanted is not None)
+    alone = sum(count == 1 for count in target.values.values())
+    if not target.numeric and 2 * alone > len(target.values):
+        return [
+            f"of the {len(target.values):,} classes of the target {target.name!r}, {alone:,} have one example; if it "
+            "is a number, write it without signs and separators"
+        ]
+    return list(_signs([target]))
+
+
+def _signs(columns: Iterable[Column]) -> list[str]:
+    return [
+        f"the column {column.name!r} holds {column.parted!r}, which is taken for a text; where it is a number, write "
+        "it without signs and separators"
+        for column in columns
+        if column.parted is not None
+    ]
 
 
 def _commas(columns: list[Column]) -> list[str]:
@@ -106,21 +189,6 @@ def _commas(columns: list[Column]) -> list[str]:
         for column in columns
         if column.numeric and column.doubtful is not None
     ]
-
-
-def _doubts(target: Column, task: Task, wanted: Task | None) -> list[str]:
-    whole = not target.overflowing and all(value.lstrip("+-").isdigit() for value in target.values)
-    if task == "regression" and wanted is None and whole and len(target.values) <= FEW:
-        return [
-            f"the target {target.name!r} has {len(target.values)} different whole numbers; if they are classes, "
-            "import it with task=classification"
-        ]
-    return []
-
-
-def _order(target: Column) -> Any:
-    """Classes in the order of their numbers, where they are numbers."""
-    return (lambda label: number(label, target.comma)) if target.numeric else (lambda label: label)
 
 
 def _columns(column: Column, kind: Kind) -> list[str]:
@@ -146,4 +214,4 @@ def _encoder(column: Column, kind: Kind) -> Any:
 
 def plain(value: Any) -> Value:
     """A value of a typed table as one of a row."""
-    return value if value is None or isinstance(value, str | float) else float(value)
+    return value if value is None or isinstance(value, str | float | bool) else float(value)

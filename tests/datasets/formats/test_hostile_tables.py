@@ -27,11 +27,11 @@ MEGABYTE = 2**20
 HEAD = b"x,price\n1,2\n2,3\n"
 
 
-def bounded(folder: Path, data: bytes, total: int = TOTAL_BYTES, own: int = OWN_MB) -> Took:
+def bounded(folder: Path, data: bytes, total: int = TOTAL_BYTES, own: int = OWN_MB, **reading: Any) -> Took:
     """What the import of a table comes to, in no more memory than any may take."""
     path = folder / "upload"
     path.write_bytes(data)
-    took = measured(path, total, target="price")
+    took = measured(path, total, target="price", **reading)
     assert took.own < own
     return took
 
@@ -53,6 +53,16 @@ def test_what_has_no_end_is_refused_before_it_fills_the_memory(tmp_path: Path, n
     head, piece, said = ENDLESS[name]
     pieces = piece * (16 * MEGABYTE // len(piece))
     took = bounded(tmp_path, streams("gz", (head, 1), (pieces, 8)))
+    assert took.failed is not None and said in took.failed
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "utf-16-le", "gb18030"])
+def test_what_has_no_end_is_refused_in_an_encoding_that_is_said(tmp_path: Path, encoding: str) -> None:
+    head, piece, said = (
+        text.decode() if isinstance(text, bytes) else text for text in ENDLESS["a row of quoted lines"]
+    )
+    pieces = (piece * (4 * MEGABYTE // len(piece))).encode(encoding)
+    took = bounded(tmp_path, streams("gz", (head.encode(encoding), 1), (pieces, 8)), encoding=encoding)
     assert took.failed is not None and said in took.failed
 
 
@@ -88,7 +98,7 @@ def test_a_table_that_unpacks_to_too_much_is_counted_while_it_is_unpacked(tmp_pa
         (b"price" + b",x" * 19_999 + b"\n", "two columns are called 'x'"),
         (b"price" + b"," * 10**6 + b"\n", "1,000,001 columns"),
         (b'"' * 1000, "no column is called 'price'"),
-        (b'"' * 100_001, "no column is called 'price'"),
+        (b'"' * 100_001, "line 1 cannot be read"),
         (b"x,price" + b"," * 1000, "two columns are called ''"),
         (b"\0" * 1000, "a table is sent by itself"),  # an empty tar
         (HEAD + b"\0", "nothing that can be read"),
@@ -130,13 +140,14 @@ def test_damaged_csv_says_so_and_no_more(tmp_path: Path) -> None:
         data = bytearray(chance.choice(encoded))
         for _ in range(chance.choice([1, 2, 5, 20])):
             data[chance.randrange(len(data))] = chance.choice([0, 10, 13, 34, 44, 0xD8, 255, chance.randrange(256)])
-        tell_and_no_more(tmp_path, bytes(data))
+        encoding = chance.choice([None, None, "utf-8", "utf-16-le", "cp1252", "shift_jis", "iso2022_jp", "utf-32"])
+        tell_and_no_more(tmp_path, bytes(data), encoding=encoding)
 
 
-def tell_and_no_more(folder: Path, data: bytes) -> str:
+def tell_and_no_more(folder: Path, data: bytes, **reading: Any) -> str:
     """What the import of a damaged file comes to."""
     try:
-        found = imported(folder, data, target="price").arrays
+        found = imported(folder, data, target="price", **reading).arrays
     except ImportFailed as error:
         assert str(error)
         return "refused"

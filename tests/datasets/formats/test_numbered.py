@@ -116,6 +116,18 @@ def test_npz_tables_are_regressions_or_classes_by_their_targets(tmp_path: Path) 
     assert imported(tmp_path, npz(X=rows, y=LABELS.astype(float)), task="classification").arrays.counts() == [10] * 3
 
 
+def test_what_may_be_classes_or_is_too_fine_for_float32_is_a_warning(tmp_path: Path) -> None:
+    rows = CHANCE.normal(size=(30, 4))
+    found = imported(tmp_path, npz(X=rows, y=LABELS.astype(float)))
+    assert found.arrays.task == "regression" and "3 different whole numbers" in found.about["warnings"][0]
+    assert imported(tmp_path, npz(X=rows, y=LABELS.astype(float)), task="regression").about["warnings"] == []
+    assert imported(tmp_path, npz(X=rows, y=CHANCE.normal(size=30))).about["warnings"] == []
+    (said,) = imported(tmp_path, npz(X=rows, y=1.7e9 + 10.0 * np.arange(30))).about["warnings"]
+    assert "30 different values" in said and "as float32" in said
+    with pytest.raises(ImportFailed, match="from 1700000000 to 1700000029, which are the same"):
+        imported(tmp_path, npz(X=rows, y=1.7e9 + np.arange(30)))
+
+
 def test_what_was_exported_is_imported_as_it_was(tmp_path: Path) -> None:
     pairs = {"images": PICTURES[:20], "labels": LABELS[:20], "test_images": PICTURES[20:], "test_labels": LABELS[20:]}
     first = imported(tmp_path, {role: idx(array) for role, array in pairs.items()}, classes=("a", "b", "c")).arrays

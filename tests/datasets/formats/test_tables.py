@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from app.datasets.errors import ImportFailed
 from app.datasets.reading import Imported
+from tests.datasets.archives import zipped
 from tests.datasets.reading import imported
 
 HOUSES = "rooms,kind,price\n3,flat,100.5\n5,house,250\n,flat,90\n4,,180\n"
@@ -101,9 +102,9 @@ def test_rows_that_do_not_fit_are_skipped_with_their_line(tmp_path: Path) -> Non
     found = table(tmp_path, "x,price\n1,2\n3\n4,5,6\n7,8\n9,\n")
     assert found.arrays.targets.tolist() == [2, 8]
     assert {item["file"]: item["reason"] for item in found.skipped} == {
-        "line 3": "has 1 values, the header 2",
+        "line 3": "has 1 value, the header 2",
         "line 4": "has 3 values, the header 2",
-        "price": "1 rows have no target; they are left out",
+        "price": "1 row has no target; it is left out",
     }
 
 
@@ -119,8 +120,12 @@ def test_rows_that_do_not_fit_are_skipped_with_their_line(tmp_path: Path) -> Non
         ("note,price\n,1\n,2\n", {}, "no column is left"),
         ("", {}, "nothing that can be read"),
         ("\n\n", {}, "nothing that can be read"),
-        ("x,price\n", {}, "missing in every row"),
-        ('x,price\n"1,2\n3,4\n', {}, "missing in every row|line"),
+        ("x,price\n", {}, "no rows"),
+        ("x,price\n1\n2\n3,4,5\n", {}, "all its 3 rows are left out; line 2 has 1 value, the header 2"),
+        ("x,price\n1\n", {}, "its only row is left out"),
+        ("x,price\n1\n2,\n", {}, "missing in every row. 1 row was skipped; line 2: has 1 value"),
+        ("x,note,price\n1,a,2\n2,b,3\n", {"types": {"x": "ignore", "note": "ignore"}}, "types= ignores them all"),
+        ('x,price\n"1,2\n3,4\n', {}, "line 2 cannot be read.*a quote may be open"),
         ("x,price\n" + "1" * (2**20 + 1) + ",2\n", {}, "line 2 cannot be read"),
     ],
 )
@@ -188,6 +193,145 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
             imported(tmp_path, broken, target="price")
 
 
+def thousand(**changed: str) -> str:
+    """A table of a thousand rows, of which those in some lines are others."""
+    rows = [f"{line},{'ab'[line % 2]},{line / 4}" for line in range(2, 1002)]
+    for line, row in changed.items():
+        rows[int(line.removeprefix("line")) - 2] = row
+    return "\n".join(["x,kind,price", *rows, ""])
+
+
+def test_a_stray_quote_loses_no_row_in_silence(tmp_path: Path) -> None:
+    assert len(table(tmp_path, thousand()).arrays.targets) == 1000
+    for rows in (
+        thousand(line50='50,"a,12.5'),  # to the end
+        thousand(line50='50,"a,12.5', line60='60,"b",15'),
+        thousand(line50='50,"a,12.5', line60='60,b"'),
+        thousand(line48='48,"two\nlines",12', line49='49,"a,12.5'),  # the lines are one more from there on
+    ):
+        with pytest.raises(ImportFailed, match=r"line 50 .*a quote may be open"):
+            table(tmp_path, rows)
+    found = table(tmp_path, thousand(line50='50,"a,12.5', line60='60,b",15'))  # one value, as far as can be told
+    assert len(found.arrays.targets) == 990 and found.about["warnings"][0].startswith("lines 50 to 60 are one row")
+
+
+def test_rows_left_out_are_a_warning_when_they_are_many(tmp_path: Path) -> None:
+    few = {f"line{line}": f"{line},a" for line in range(100, 105)}
+    assert table(tmp_path, thousand(**few)).about["warnings"] == []
+    many = {f"line{line}": f"{line},a" for line in range(100, 400)}
+    assert table(tmp_path, thousand(**many)).about["warnings"] == ["300 of 1,000 rows are left out; `skipped` says why"]
+    half = "x,price\n" + "".join(f"{row},{row if row % 2 else ''}\n" for row in range(100))
+    assert "50 of 100 rows" in table(tmp_path, half).about["warnings"][0]
+
+
+def numbers(*values: object) -> str:
+    return "x,price\n" + "".join(f"{row},{value}\n" for row, value in enumerate(values))
+
+
+def test_targets_are_compared_as_the_numbers_that_they_are(tmp_path: Path) -> None:
+    with pytest.raises(ImportFailed, match="'5' in every row"):
+        table(tmp_path, numbers("5", "5.0", "5e0"))
+    with pytest.raises(ImportFailed, match="from 1000000000 to 1000000007, which are the same number as float32"):
+        table(tmp_path, numbers(*range(10**9, 10**9 + 8)))
+    with pytest.raises(ImportFailed, match="the same number as float32"):  # more of them than are counted
+        table(tmp_path, numbers(*(10**9 + row / 100 for row in range(2000))))
+    found = table(tmp_path, numbers(*range(1_700_000_000, 1_700_030_000, 10)))
+    assert "as float32" in found.about["warnings"][0] and len(found.arrays.targets) == 3000
+    assert table(tmp_path, numbers(*(row / 3 for row in range(3000)))).about["warnings"] == []
+
+
+def test_classes_that_are_numbers_are_named_by_them_however_they_are_written(tmp_path: Path) -> None:
+    found = table(tmp_path, numbers("0", "1", "0.0", "1.0", "-0", "2.50", "10", "1e1"), task="classification")
+    assert found.arrays.classes == ("0", "1", "2.5", "10")
+    assert found.arrays.targets.tolist() == [0, 1, 0, 1, 0, 2, 3, 3]
+    found = table(tmp_path, numbers("0", "0.0", "none of them", "a"))  # texts stay as they are
+    assert found.arrays.classes == ("0", "0.0", "a", "none of them")
+    assert len(table(tmp_path, numbers(*range(10**9, 10**9 + 8)), task="classification").arrays.classes) == 8
+
+
+RUSSIAN = "имя,вид\n1,кот\n2,пёс\n3,кот\n"
+
+
+def test_an_encoding_can_be_said_and_a_guess_is_a_warning(tmp_path: Path) -> None:
+    guessed = imported(tmp_path, RUSSIAN.encode("cp1251"), target="âèä")  # as Windows-1252 has it
+    assert "encoding=cp1251" in guessed.about["warnings"][0] and guessed.about["encoding"] == "cp1252"
+    for encoding in ("cp1251", "koi8-r", "utf-16-le", "utf-16-be", "UTF-8"):
+        found = imported(tmp_path, RUSSIAN.encode(encoding), target="вид", encoding=encoding)
+        assert found.arrays.feature_names == ("имя",) and found.arrays.classes == ("кот", "пёс")
+        assert not any("encoding=" in warning for warning in found.about["warnings"])
+    polish = imported(tmp_path, "płeć,miód\nż,1.5\nó,2.5\n".encode("cp1250"), target="miód", encoding="cp1250")
+    assert polish.arrays.feature_names == ("płeć=ó", "płeć=ż")
+    marked = imported(tmp_path, '\ufeff"имя",вид\n1,кот\n2,пёс\n'.encode(), target="вид", encoding="utf-8")
+    assert marked.arrays.feature_names == ("имя",)
+    assert imported(tmp_path, "größe,y\n1,2\n3,4\n".encode(), target="y").about["encoding"] == "utf-8"
+
+
+@pytest.mark.parametrize(
+    "name", ["klingon", "base64", "rot13", "idna", "utf-7", "unicode_escape", "undefined", "", "\0"]
+)
+def test_what_is_no_character_encoding_is_refused_with_usual_ones(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ImportFailed, match=r"no character encoding.*cp1251"):
+        table(tmp_path, HOUSES, encoding=name)
+
+
+def test_what_does_not_fit_its_encoding_or_has_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImportFailed, match=r"is no text.*encoding="):
+        imported(tmp_path, RUSSIAN.encode("cp1251"), target="вид", encoding="utf-8")
+    with pytest.raises(ImportFailed, match="encoding=utf-16-le"):
+        imported(tmp_path, RUSSIAN.encode("utf-16-le"), target="вид")
+    with pytest.raises(ImportFailed, match=r"a Parquet table; .* not encoding="):
+        imported(tmp_path, parquet({"x": [1, 2], "price": [1.5, 2.5]}), target="price", encoding="utf-8")
+
+
+def test_truth_values_are_classes_unless_it_is_said(tmp_path: Path) -> None:
+    data = parquet({"x": [1, 2, 3, 4], "price": [True, False, None, True]})
+    found = imported(tmp_path, data, target="price").arrays
+    assert found.classes == ("0", "1") and found.targets.tolist() == [1, 0, 1]
+    assert imported(tmp_path, data, target="price", task="regression").arrays.targets.tolist() == [1, 0, 1]
+
+
+def test_what_parquet_holds_and_is_not_read_is_called_by_its_name(tmp_path: Path) -> None:
+    days = pa.array([0, 1, 2], pa.date32())
+    data = parquet({"x": [1, 2, 3], "sold": days, "parts": [[1], [2], [3]], "nothing": [None] * 3, "price": [1, 2, 4]})
+    columns = about(imported(tmp_path, data, target="price"))
+    assert "dates or times" in columns["sold"]["reason"] and "nested values" in columns["parts"]["reason"]
+    assert columns["nothing"]["reason"] == "all its values are missing"
+    with pytest.raises(ImportFailed, match="'sold' holds dates or times, which are not read"):
+        imported(tmp_path, data, target="sold")
+    with pytest.raises(ImportFailed, match="'sold' shall be a number and holds dates"):
+        imported(tmp_path, data, target="price", types={"sold": "number"})
+
+
+def test_texts_that_would_be_numbers_without_their_signs_are_a_warning(tmp_path: Path) -> None:
+    alone = table(tmp_path, numbers(*(f"${row}0" for row in range(1, 30)))).about["warnings"]
+    assert len(alone) == 1 and "of the 29 classes" in alone[0] and "without signs" in alone[0]
+    (said,) = table(tmp_path, numbers(*(f"{row % 3} €" for row in range(30)))).about["warnings"]
+    assert "'0 €'" in said
+    parted = "x;price\n" + "".join(f"{row}.001,5;{row / 4}\n" for row in range(1, 9))
+    (said,) = table(tmp_path, parted).about["warnings"]
+    assert "'x' holds '1.001,5'" in said
+    assert table(tmp_path, parted, types={"x": "category"}).about["warnings"] == []
+    for values in ("a,b,$5,c", "10:30,11:30,10:45,11:45", "1.2.3,1.2.4,2.0.0,1.1.1"):
+        rows = "x,price\n" + "".join(f"{value},{row / 4}\n" for row, value in enumerate(values.split(",")))
+        assert table(tmp_path, rows).about["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (zipped({"[Content_Types].xml": b"", "xl/workbook.xml": b""}), "an Excel workbook.*CSV"),
+        (b"%PDF-1.7\n1 0 obj\n", "a PDF"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "a .7z archive; pack it as .zip"),
+        (b"Rar!\x1a\x07\1\0", "a .rar archive; pack it as .zip"),
+        (gzip.compress(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".xls"),
+    ],
+)
+def test_another_format_is_called_by_its_name(tmp_path: Path, data: bytes, said: str) -> None:
+    for target in (None, "price"):
+        with pytest.raises(ImportFailed, match=said):
+            imported(tmp_path, data, target=target)
+
+
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5)
 VALUES = st.one_of(st.floats(width=32, allow_nan=False, allow_infinity=False), st.none())
 
@@ -199,7 +343,7 @@ def test_what_a_table_says_is_what_is_read(tmp_path: Path, rows: list[tuple[floa
     writer = csv.writer(file)
     writer.writerow(["x", "note", "price"])
     writer.writerows([("" if x is None else repr(x), note, repr(price)) for x, note, price in rows])
-    if len({float(f"{price!r}") for _, _, price in rows}) < 2:
+    if len({np.float32(price) for _, _, price in rows}) < 2:
         return
     try:
         found = imported(tmp_path, file.getvalue().encode(), target="price")
