@@ -47,7 +47,7 @@ def reading(
         target=target,
         encoding=_encoding(encoding),
         task=task,
-        types=dict(_type(given) for given in types),
+        types=_types(types),
         classes=_classes(classes),
     )
 
@@ -68,6 +68,15 @@ def _encoding(given: str | None) -> str | None:
         return None if given is None else text_encoding(given)
     except ImportFailed as error:
         _refuse("encoding", str(error))
+
+
+def _types(given: list[str]) -> dict[str, Kind]:
+    found = [_type(one) for one in given]
+    columns = [column for column, _ in found]
+    for column in columns:
+        if columns.count(column) > 1:
+            _refuse("types", f"the column {column!r} is given two types; say one")
+    return dict(found)
 
 
 def _type(given: str) -> tuple[str, Kind]:

@@ -150,6 +150,7 @@ def test_colour_pictures_are_trained_on_and_classified(client: TestClient, worke
         ("shape=2,28,28", "1 or 3"),
         ("types=zip", "no column:type"),
         ("types=zip:text", "number, category, ignore"),
+        ("types=zip:number&types=zip:category", "two types"),
         ("classes=A,,B", "a name of its own"),
         ("encoding=klingon", "usual ones are utf-8"),
         ("encoding=base64", "no character encoding"),
