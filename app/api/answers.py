@@ -1,5 +1,6 @@
 """What the API answers."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any, overload
 
@@ -106,8 +107,8 @@ class ClassCount(BaseModel):
     count: int
 
 
-class DatasetAnswer(BaseModel):
-    """A dataset. What there is to know of its examples comes when it is ready."""
+class DatasetItem(BaseModel):
+    """A dataset in a list. What there is to know of its examples comes when it is ready."""
 
     id: str = Field(examples=["notmnist"])
     name: str = Field(description="stands for its newest version that is ready")
@@ -118,44 +119,69 @@ class DatasetAnswer(BaseModel):
         examples=[{"fraction": 0.42, "examples": 25_000}],
     )
     error: str | None = Field(description="why the import has failed, and what would be right")
-    reading: dict[str, Any] | None = Field(description="how the upload was to be read; null for what is built in")
     task: str | None = Field(None, examples=["classification"])
     examples: int | None = None
     shape: list[int] | None = Field(None, description="of one input, channels first", examples=[[1, 28, 28]])
-    classes: list[ClassCount] = []
-    feature_names: list[str] = Field([], description="of the inputs' columns, a category one for each of its values")
     target: str | None = Field(None, description="the column of a table that is predicted")
-    columns: list[dict[str, Any]] = Field([], description="of a table: type, categories, and how many are missing")
     encoding: str | None = Field(None, description="of a CSV file, as it was found")
     separator: str | None = Field(None, description="of a CSV file, as it was found")
-    unread_columns: list[str] = Field([], description="of a Parquet file: of types that are neither numbers nor text")
     own_split: list[str] = Field([], description="the parts that the upload itself names", examples=[["train", "test"]])
     missing: int = Field(0, description="how many numbers of a table's inputs are; each counts as its column's mean")
+    checksum: str | None = Field(None, description="SHA-256 over values, types, shapes and names")
+    class_count: int = Field(description="how many classes there are", examples=[10])
+    column_count: int = Field(description="of an uploaded table, without the target", examples=[13])
+    skipped_count: int = Field(description="how many files or rows could not be read", examples=[2])
+    warning_count: int = Field(description="how many warnings there are", examples=[0])
+    created_at: str | None
+
+
+class DatasetAnswer(DatasetItem):
+    """A dataset, with all that is long as well."""
+
+    reading: dict[str, Any] | None = Field(description="how the upload was to be read; null for what is built in")
+    classes: list[ClassCount] = []
+    feature_names: list[str] = Field([], description="of the inputs' columns, a category one for each of its values")
+    columns: list[dict[str, Any]] = Field([], description="of a table: type, categories, and how many are missing")
+    unread_columns: list[str] = Field([], description="of a Parquet file: of types that are neither numbers nor text")
     warnings: list[str] = []
     files: list[dict[str, Any]] = Field([], description="of the catalogue: SHA-256 of each, and whether it was known")
-    checksum: str | None = Field(None, description="SHA-256 over values, types, shapes and names")
     skipped: list[dict[str, str]] = Field(description="files that could not be read, each with the reason")
-    created_at: str | None
+
+
+def dataset_item(dataset: Dataset) -> DatasetItem:
+    """The dataset as clients see it in a list."""
+    return DatasetItem(**_of_dataset(dataset))
 
 
 def dataset_answer(dataset: Dataset) -> DatasetAnswer:
     """The dataset as clients see it."""
-    return DatasetAnswer(
-        id=dataset.id,
-        name=dataset.name,
-        version=dataset.version,
-        status=dataset.status,
-        progress=dataset.progress,
-        error=dataset.error,
-        reading=dataset.source.get("reading"),
-        skipped=dataset.skipped,
-        created_at=rfc3339(dataset.created_at),
-        **dataset.about,
-    )
+    return DatasetAnswer(reading=dataset.source.get("reading"), skipped=dataset.skipped, **_of_dataset(dataset))
+
+
+def _of_dataset(dataset: Dataset) -> dict[str, Any]:
+    return dataset.about | {
+        "id": dataset.id,
+        "name": dataset.name,
+        "version": dataset.version,
+        "status": dataset.status,
+        "progress": dataset.progress,
+        "error": dataset.error,
+        "class_count": len(dataset.about.get("classes", [])),
+        "column_count": len(dataset.about.get("columns", [])),
+        "skipped_count": _skipped_count(dataset.skipped),
+        "warning_count": len(dataset.about.get("warnings", [])),
+        "created_at": rfc3339(dataset.created_at),
+    }
+
+
+def _skipped_count(skipped: list[dict[str, str]]) -> int:
+    """Of very many, the last item says how many more there were."""
+    more = re.fullmatch(r"([\d,]+) more files were skipped", skipped[-1]["reason"]) if skipped else None
+    return len(skipped) + (int(more[1].replace(",", "")) - 1 if more else 0)
 
 
 class DatasetPage(BaseModel):
-    items: list[DatasetAnswer]
+    items: list[DatasetItem] = Field(description="without what is long, which GET /datasets/{id} has")
     next: str | None
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
-from app.api.answers import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer
+from app.api.answers import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
 from app.api.problems import binary, problems
 from app.api.requests import SplitRequest
@@ -89,10 +89,11 @@ PictureDep = Annotated[np.ndarray, Depends(find_picture, scope="function")]
 
 @router.get("", summary="List datasets")
 def list_datasets(database: DatabaseDep, limit: Limit = 50, cursor: Cursor = None) -> DatasetPage:
+    """Each without what is long: `GET /datasets/{id}` has its classes, columns, and which files were skipped."""
     with database.read() as db:
         found = datasets.page(db, limit + 1, cursor)
         more = found[limit - 1].id if len(found) > limit else None
-        return DatasetPage(items=[dataset_answer(item) for item in found[:limit]], next=more)
+        return DatasetPage(items=[dataset_item(item) for item in found[:limit]], next=more)
 
 
 @router.get("/{id}", summary="One dataset", responses=problems(NotFound))

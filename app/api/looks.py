@@ -1,6 +1,8 @@
 """A closer look at a dataset: a picture as its numbers, how the classes lie, means, columns, and what the test part has
 in common with the training part."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -14,13 +16,14 @@ from app.api.problems import binary, problems
 from app.datasets.arrays import Arrays
 from app.datasets.duplicates import NEAR, duplicates
 from app.datasets.pictures.preview import means_png
-from app.datasets.split import Indices
+from app.datasets.split import Indices, Split
 from app.datasets.statistics import brightness, column_statistics
 from app.errors import Invalid
 
 router = APIRouter(prefix="/datasets/{id}", tags=["datasets"], responses=problems(Invalid) | OF_EXAMPLES)
 
 LISTED = 100
+ONE_AT_A_TIME = ThreadPoolExecutor(1, "duplicates")  # it takes seconds of all cores; who waits holds no thread
 
 
 class PictureAnswer(BaseModel):
@@ -115,8 +118,13 @@ class DuplicatesAnswer(BaseModel):
 
 
 @router.get("/duplicates", summary="Test examples that the training part has already")
-def find_duplicates(arrays: ArraysDep, split: SplitDep) -> DuplicatesAnswer:
-    found = duplicates(arrays, split())
+async def find_duplicates(arrays: ArraysDep, split: SplitDep) -> DuplicatesAnswer:
+    """One search at a time: others wait for their turn."""
+    return await asyncio.get_running_loop().run_in_executor(ONE_AT_A_TIME, lambda: _duplicates(arrays, split()))
+
+
+def _duplicates(arrays: Arrays, parts: Split) -> DuplicatesAnswer:
+    found = duplicates(arrays, parts)
     items = [
         TwinAnswer(**asdict(twin), same_label=bool(arrays.targets[twin.test] == arrays.targets[twin.train]))
         for twin in found.twins[:LISTED]

@@ -1,6 +1,7 @@
 """Test examples that the training part has already: who knows them by heart is right about them, and has learnt
 nothing. notMNIST is known for them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.datasets.arrays import Arrays
-from app.datasets.split import Split
+from app.datasets.split import Indices, Split
 
 NEAR = 8.0  # root mean square of the pixels' differences, of 255: the same letter by two fonts that hardly differ
-MOST_PRODUCTS = 2e11  # of one comparison; beyond it the test part is drawn from
+MOST_PRODUCTS = 5 * 10**10  # of one comparison, a few seconds; beyond it the test part is drawn from
+MOST_PICTURES, MOST_ROWS = 2**14, 2**19  # of a test part, for the sake of memory; beyond them too
 MOST_NUMBERS = 784  # of a picture, when it is compared: larger ones are averaged over squares first
 AT_ONCE = 256
+NUMBERS_AT_ONCE = 2**18  # of rows whose hashes are taken
 
 
 @dataclass(frozen=True)
@@ -43,28 +46,25 @@ def duplicates(arrays: Arrays, parts: Split) -> Duplicates:
 
 
 def _near(pictures: NDArray[Any], parts: Split) -> Duplicates:
-    """By ‖a − b‖² = ‖a‖² + ‖b‖² − 2a·b, for all pairs as one product of matrices."""
+    """By ‖a − b‖² = ‖a‖² − 2(a·b − ‖b‖²/2), for all pairs as one product of matrices: each b brings its own −‖b‖²/2
+    along, and meets a 1."""
     factor = _factor(pictures.shape)
     numbers = pictures[0, :, ::factor, ::factor].size
-    most = max(1, int(MOST_PRODUCTS / (len(parts.train) * numbers)))
-    test = parts.test
-    if len(test) > most:
-        test = np.sort(np.random.default_rng(0).choice(test, most, replace=False))
-    best = np.full(len(test), np.inf, np.float32)
+    test = _drawn(parts.test, max(1, min(MOST_PICTURES, MOST_PRODUCTS // (len(parts.train) * numbers))))
+    probes = np.concatenate([_flat(pictures[some], factor) for some in _pieces(test, AT_ONCE)])
+    probes = np.hstack([probes, np.ones((len(test), 1), np.float32)])
+    best = np.full(len(test), -np.inf, np.float32)
     nearest = np.zeros(len(test), np.int64)
-    pieces = np.array_split(test, 1 + len(test) // AT_ONCE)
-    probes = np.concatenate([_flat(pictures[some], factor) for some in pieces])
-    lengths = np.square(probes).sum(1)
-    for start in range(0, len(parts.train), AT_ONCE):
-        indices = parts.train[start : start + AT_ONCE]
+    for indices in _pieces(parts.train, AT_ONCE):
         some = _flat(pictures[indices], factor)
-        squares = lengths[:, None] + np.square(some).sum(1) - 2 * probes @ some.T
-        place = squares.argmin(1)
-        least = squares[np.arange(len(test)), place]
-        closer = least < best
-        best[closer], nearest[closer] = least[closer], indices[place[closer]]
+        products = probes @ np.hstack([some, -np.square(some).sum(1, keepdims=True) / 2]).T
+        place = products.argmax(1)
+        most = products[np.arange(len(test)), place]
+        closer = most > best
+        best[closer], nearest[closer] = most[closer], indices[place[closer]]
+    squares = np.square(probes[:, :-1]).sum(1) - 2 * best
     # Averaging brings pictures nearer to each other, never farther: of those that are far apart so, none is near.
-    candidates = np.flatnonzero(np.sqrt(np.maximum(best, 0) / probes.shape[1]) <= NEAR)
+    candidates = np.flatnonzero(np.sqrt(np.maximum(squares, 0) / (probes.shape[1] - 1)) <= NEAR)
     pairs = zip(test[candidates].tolist(), nearest[candidates].tolist(), strict=True)
     twins = [Twin(mine, other, _distance(pictures[mine], pictures[other])) for mine, other in pairs]
     return Duplicates(len(test), sorted((t for t in twins if t.distance <= NEAR), key=lambda twin: twin.distance))
@@ -76,9 +76,40 @@ def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 
 def _equal(rows: NDArray[Any], parts: Split) -> Duplicates:
-    known = {rows[index].tobytes(): index for index in reversed(parts.train.tolist())}
-    twins = [Twin(index, known[key], 0.0) for index in parts.test.tolist() if (key := rows[index].tobytes()) in known]
-    return Duplicates(len(parts.test), twins)
+    """By hashes, 8 bytes a test row in memory; the training rows pass by in pieces. Of those whose hashes are equal, it
+    is seen whether they are."""
+    test = _drawn(parts.test, MOST_ROWS)
+    at_once = max(1, NUMBERS_AT_ONCE // rows.shape[1])
+    hashes = np.concatenate([_hashes(rows[some]) for some in _pieces(test, at_once)])
+    kinds, kind = np.unique(hashes, return_inverse=True)
+    first = np.full(len(kinds), -1)
+    for some in _pieces(np.sort(parts.train), at_once):
+        found = _hashes(rows[some])
+        place = np.searchsorted(kinds, found).clip(max=len(kinds) - 1)
+        new, where = np.unique(np.where((kinds[place] == found) & (first[place] < 0), place, -1), return_index=True)
+        first[new[new >= 0]] = some[where[new >= 0]]
+    pairs = zip(test.tolist(), first[kind].tolist(), strict=True)
+    twins = [Twin(a, b, 0.0) for a, b in pairs if b >= 0 and rows[a].tobytes() == rows[b].tobytes()]
+    return Duplicates(len(test), twins)
+
+
+def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
+    """Of each row 64 bits: its numbers' bits, multiplied and folded differently in each column, and summed."""
+    factors = np.random.default_rng(0).integers(2**64, size=(2, rows.shape[1]), dtype=np.uint64) | np.uint64(1)
+    bits = np.ascontiguousarray(rows).view(np.uint32) * factors[0]
+    bits ^= bits >> np.uint64(32)
+    bits *= factors[1]
+    hashes: NDArray[np.uint64] = bits.sum(1)
+    return hashes
+
+
+def _drawn(indices: Indices, most: int) -> Indices:
+    """So many of them; where there are no more, all."""
+    return indices if len(indices) <= most else np.sort(np.random.default_rng(0).choice(indices, most, replace=False))
+
+
+def _pieces(indices: Indices, at_once: int) -> Iterator[Indices]:
+    return (indices[start : start + at_once] for start in range(0, len(indices), at_once))
 
 
 def _factor(shape: tuple[int, ...]) -> int:

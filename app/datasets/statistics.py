@@ -14,6 +14,7 @@ from app.datasets.split import Indices
 NUMBERS_AT_ONCE = 2**21
 MOST_NUMBERS = 2**23  # of a table that are looked at: of a larger one rows are drawn
 BINS = 20
+CANCELLED = 1e-7  # of a sum of squares; where no more is left beside the mean's part, rounding is felt in r
 CORRELATED = 100  # columns of which the correlations with one another are given
 
 
@@ -71,48 +72,80 @@ def column_statistics(arrays: Arrays, indices: Indices) -> dict[str, Any]:
     most = max(1, MOST_NUMBERS // max(1, prod(arrays.shape)))
     if len(indices) > most:
         indices = np.sort(np.random.default_rng(0).choice(indices, most, replace=False))
-    rows = np.asarray(arrays.inputs[indices], np.float64)
-    target = np.asarray(arrays.targets[indices], np.float64)
+    rows = np.asfortranarray(arrays.inputs[indices], np.float32)  # each column in one piece
     names = arrays.feature_names or tuple(f"column {place}" for place in range(rows.shape[1]))
-    with_target = _correlations(np.column_stack([rows, target])[:, -1:], rows) if not arrays.classes else None
-    columns = [
-        {"name": name, **_column(values)} | ({} if with_target is None else {"correlation": with_target[place]})
-        for place, (name, values) in enumerate(zip(names, rows.T, strict=True))
-    ]
+    columns = [{"name": name, **_column(values)} for name, values in zip(names, rows.T, strict=True)]
+    target = None
+    if not arrays.classes:
+        targets = np.asarray(arrays.targets[indices], np.float32)
+        target = _column(targets)
+        for column, (r,) in zip(columns, _correlations(rows, targets[:, None]), strict=True):
+            column["correlation"] = r
     return {
         "rows": len(indices),
         "columns": columns,
-        "target": None if arrays.classes else _column(target),
-        "correlations": None if rows.shape[1] > CORRELATED else _matrix(rows),
+        "target": target,
+        "correlations": None if rows.shape[1] > CORRELATED else _correlations(rows, rows),
     }
 
 
-def _column(values: NDArray[np.float64]) -> dict[str, Any]:
-    known = values[~np.isnan(values)]
+def _column(values: NDArray[np.float32]) -> dict[str, Any]:
+    known = _known(values)
     if not len(known):
         return {"missing": len(values), "min": None, "max": None, "mean": None, "std": None, "histogram": None}
-    counts, edges = np.histogram(known, BINS)
+    low, high = float(known.min()), float(known.max())
+    around = 0.0 if low < high else max(0.5, abs(low) / 1e6)  # numpy's own half is lost beside a large constant
+    counts, edges = np.histogram(known, BINS, (low - around, high + around))
     return {
         "missing": len(values) - len(known),
-        "min": float(known.min()),
-        "max": float(known.max()),
+        "min": low,
+        "max": high,
         "mean": float(known.mean()),
         "std": float(known.std()),
         "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
     }
 
 
-def _matrix(rows: NDArray[np.float64]) -> list[list[float | None]]:
-    """Pearson's r of each column with each; None where one of them is constant."""
-    return [_correlations(column[:, None], rows) for column in rows.T]
+def _correlations(left: NDArray[np.float32], right: NDArray[np.float32]) -> list[list[float | None]]:
+    """Pearson's r of each column of the left (N, P) with each of the right (N, Q), over the rows that have both; None
+    where one of them is constant there."""
+    sums = np.zeros((3 * left.shape[1], 3 * right.shape[1]))
+    at_once = max(1, NUMBERS_AT_ONCE // (3 * (left.shape[1] + right.shape[1])))
+    middle_left, middle_right = _middles(left), _middles(right)
+    for start in range(0, len(left), at_once):
+        some = _powers(left[start : start + at_once] - middle_left)
+        other = some if right is left else _powers(right[start : start + at_once] - middle_right)
+        sums += some.T @ other  # of a table with itself it is symmetric: half the work
+    (counts, y, yy), (x, xy, _), (xx, _, _) = sums.reshape(3, left.shape[1], 3, -1).swapaxes(1, 2)
+    counts = np.maximum(counts, 1)
+    varied = xx - x**2 / counts, yy - y**2 / counts
+    spread = np.sqrt(np.maximum(varied[0], 0) * np.maximum(varied[1], 0))
+    r = np.divide(xy - x * y / counts, spread, out=np.full(xy.shape, np.nan), where=spread > 0)
+    # Where the means over the rows that have both lie far from the columns' middles, too few digits are left.
+    for pair in zip(*np.nonzero((varied[0] < CANCELLED * xx) | (varied[1] < CANCELLED * yy)), strict=True):
+        r[pair] = _correlation(left[:, pair[0]], right[:, pair[1]])
+    return [[None if np.isnan(value) else round(value, 6) for value in row] for row in r.clip(-1, 1).tolist()]
 
 
-def _correlations(column: NDArray[np.float64], rows: NDArray[np.float64]) -> list[float | None]:
-    """Pearson's r of a column (N, 1) with each of the rows' (N, D), over what is known of both."""
-    both = ~np.isnan(column) & ~np.isnan(rows)
-    counts = np.maximum(both.sum(0), 1)
-    x, y = np.where(both, column, 0.0), np.where(both, rows, 0.0)
-    x, y = (np.where(both, values - values.sum(0) / counts, 0.0) for values in (x, y))
-    spread = np.sqrt(np.square(x).sum(0) * np.square(y).sum(0))
-    r = np.divide((x * y).sum(0), spread, out=np.full(rows.shape[1], np.nan), where=spread > 0)
-    return [None if np.isnan(value) else round(float(value), 6) for value in r]
+def _middles(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The median of what is known of each column: unlike the mean, no outlier draws it away from the others."""
+    return np.array([np.median(known) if len(known := _known(values)) else 0.0 for values in rows.T])
+
+
+def _known(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    return values[~np.isnan(values)].astype(np.float64)
+
+
+def _powers(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Beside each other the 0th, first and second of each number; of what is missing, zeros."""
+    known = ~np.isnan(rows)
+    rows = np.where(known, rows, 0.0)
+    return np.hstack([known, rows, rows**2])
+
+
+def _correlation(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
+    """Pearson's r of two columns, which takes longer and loses nothing."""
+    both = ~np.isnan(x) & ~np.isnan(y)
+    x, y = (values[both] - values[both].mean(dtype=np.float64) for values in (x, y))
+    spread = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / spread) if spread > 0 else np.nan

@@ -99,6 +99,25 @@ def test_a_table_is_imported_as_csv_and_as_parquet(client: TestClient, workers: 
     assert csv["status"] == parquet["status"] == "ready" and csv["checksum"] == parquet["checksum"]
 
 
+def test_a_list_counts_what_one_dataset_tells_at_length(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    columns = [f"column_{number}" for number in range(500)]
+    rows = [",".join(str(line + place) for place in range(500)) for line in range(30)]
+    client.post("/datasets?name=wide&target=column_0", content="\n".join([",".join(columns), *rows]).encode())
+    broken = {f"A/broken{number:04}.png": b"" for number in range(1500)}
+    upload(client, "letters", zipped(letters("ABC", 10, around="") | broken))
+    wide, pictures = settled(client, "wide"), settled(client, "letters")
+    assert len(wide["columns"]) == 499 and len(wide["feature_names"]) == 499 and len(pictures["skipped"]) == 1001
+    answer = client.get("/datasets")
+    items = {item["name"]: item for item in answer.json()["items"]}
+    assert items["wide"]["column_count"] == 499 and items["letters"]["class_count"] == 3
+    assert items["letters"]["skipped_count"] == 1500 and items["letters"]["warning_count"] == 1
+    assert items["wide"]["skipped_count"] == items["wide"]["warning_count"] == items["notmnist"]["skipped_count"] == 0
+    for found in (wide, pictures):
+        assert items[found["name"]].items() <= found.items()
+    assert len(answer.content) < 1000 * len(items)
+
+
 def test_until_it_is_ready_it_says_so_and_nothing_half_imported_is_read(client: TestClient) -> None:
     upload(client, "letters", zipped(LECTURE))  # no worker: it stays importing
     for path in ("samples", "preview.png", "images/0.png", "export.npz"):

@@ -1,18 +1,29 @@
 """A dataset seen: numbers, classes, means, columns, and what training and test have in common."""
 
 import io
+import threading
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
 from PIL import Image
 from sklearn.datasets import load_diabetes
 
+from app.api import looks
+from app.datasets import duplicates as search
 from app.datasets import statistics
 from app.datasets.arrays import Arrays
 from app.datasets.builtin import BUILTIN
-from app.datasets.duplicates import NEAR, duplicates
+from app.datasets.duplicates import NEAR, Duplicates, duplicates
+from app.datasets.pictures.preview import preview_png
 from app.datasets.split import Split
 from app.datasets.statistics import column_statistics
 from tests.api.test_datasets import settled, upload
@@ -77,10 +88,65 @@ def test_statistics_of_pictures_are_those_of_their_pixels(quick_client: TestClie
     assert train["examples"] == 1149
 
 
-def test_mean_pictures_are_drawn(quick_client: TestClient) -> None:
-    picture = Image.open(io.BytesIO(quick_client.get("/datasets/digits/means.png").content))
-    assert picture.size == (12 * 92 + 8, 110 + 8)
+def cells(sheet: bytes, side: int) -> list[np.ndarray]:
+    """The pictures of a sheet, row by row, in their own size."""
+    shown, scale = np.asarray(Image.open(io.BytesIO(sheet))), 84 // side
+    width = side * scale
+    return [
+        shown[top : top + width : scale, left : left + width : scale]
+        for top in range(8 + 18, shown.shape[0], width + 18 + 8)
+        for left in range(8, shown.shape[1] - 8, width + 8)
+    ]
+
+
+def test_mean_pictures_show_the_mean_and_the_spread_of_each_pixel(quick_client: TestClient) -> None:
+    digits = BUILTIN["digits"].load()
+    pixels = digits.inputs[:, 0].astype(np.float64)
+    classes = [pixels[digits.targets == place].mean(0) for place in range(10)]
+    shown = cells(quick_client.get("/datasets/digits/means.png").content, pixels.shape[1])
+    expected = [pixels.mean(0), (2 * pixels.std(0)).clip(max=255), *classes]
+    np.testing.assert_allclose(shown, expected, rtol=0, atol=1)
     assert quick_client.get("/datasets/diabetes/means.png").status_code == 404
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_a_preview_shows_the_pictures_of_that_part_of_that_run_and_no_others(
+    quick_client: TestClient, part: str
+) -> None:
+    split = {"test": 20, "validation": 20, "seed": 5} if part != "train" else {"test": 1757, "validation": 20}
+    run = quick_client.post("/runs", json={"dataset": "digits", "split": split}).json()["id"]
+    asked = {"run": run, "part": part}
+    items = quick_client.get("/datasets/digits/samples", params=asked).json()["items"]
+    assert len(items) == 20
+    pixels = BUILTIN["digits"].load().inputs
+    sheet = quick_client.get("/datasets/digits/preview.png", params=asked | {"rows": 4, "columns": 5}).content
+    shown = sorted(picture.tobytes() for picture in cells(sheet, pixels.shape[2]))
+    assert shown == sorted(pixels[item["index"]].tobytes() for item in items)
+
+
+def labelled(*labels: str) -> np.ndarray:
+    """The line of labels over so many pictures."""
+    sheet = preview_png(np.zeros((len(labels), 1, 28, 28), np.uint8), list(labels), 1, len(labels))
+    return np.asarray(Image.open(io.BytesIO(sheet)))[8:26]
+
+
+@pytest.mark.parametrize(("one", "other"), [("Ж", "Щ"), ("Ω", "Σ"), ("ß", "é")])
+def test_letters_of_europe_are_drawn_each_as_itself(one: str, other: str) -> None:
+    assert not np.array_equal(labelled(one), labelled(other))
+
+
+def test_letters_that_the_font_lacks_are_question_marks() -> None:
+    assert np.array_equal(labelled("日本 (3)"), labelled("?? (3)"))
+    assert np.array_equal(labelled("a\nb"), labelled("a?b"))
+
+
+def test_long_labels_are_cut_to_their_cells_and_keep_their_index() -> None:
+    long = [f"{word} " * 20 + f"({place})" for place, word in enumerate(("extraordinarily", "длинное", "wwww"))]
+    drawn = labelled(*long)
+    for left in (92, 184):  # between two pictures
+        assert (drawn[:, left + 2 : left + 6] == 255).all()
+    assert all((drawn[:, left : left + 84] < 255).any() for left in (8, 100, 192))
+    assert not np.array_equal(labelled("a_kit_fox_in_the_snow (7)"), labelled("a_kit_fox_in_the_snow (8)"))
 
 
 def test_statistics_of_a_table_are_by_column(quick_client: TestClient) -> None:
@@ -100,6 +166,57 @@ def test_what_is_missing_or_constant_does_not_spoil_the_statistics() -> None:
     assert [column["missing"] for column in found["columns"]] == [0, 1, 0, 3]
     assert [column["correlation"] for column in found["columns"]] == [1.0, -1.0, None, None]
     assert found["columns"][3]["histogram"] is None
+
+
+NUMBERS = st.one_of(
+    st.integers(-3, 3).map(float),
+    st.floats(-1e6, 1e6, width=32, allow_subnormal=False),
+    st.sampled_from([np.nan, np.nan, 1e9, -1e30]),
+)
+TABLES = st.tuples(st.integers(0, 12), st.integers(1, 4)).flatmap(
+    lambda shape: arrays_of.arrays(np.float32, shape, elements=NUMBERS)
+)
+
+
+def pairwise(x: np.ndarray, y: np.ndarray) -> float | None:
+    both = ~np.isnan(x) & ~np.isnan(y)
+    if both.sum() < 2 or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
+        return None
+    return float(np.corrcoef(x[both].astype(np.float64), y[both].astype(np.float64))[0, 1])
+
+
+@given(TABLES, st.integers(1, 50))
+def test_correlations_are_numpys_over_the_rows_that_have_both(rows: np.ndarray, at_once: int) -> None:
+    target = np.arange(len(rows), dtype=np.float32) ** 2
+    with patch.object(statistics, "NUMBERS_AT_ONCE", at_once):  # so that some tables come in pieces
+        found = column_statistics(Arrays(rows, target), np.arange(len(rows)))
+    expected = [[pairwise(x, y) for y in rows.T] for x in rows.T]
+    assert [[r is None for r in row] for row in found["correlations"]] == [[r is None for r in row] for row in expected]
+    for mine, theirs in zip(found["correlations"], expected, strict=True):
+        assert [r for r in mine if r is not None] == pytest.approx([r for r in theirs if r is not None], abs=1e-6)
+    for column, x in zip(found["columns"], rows.T, strict=True):
+        assert column["correlation"] == (None if (r := pairwise(x, target)) is None else pytest.approx(r, abs=1e-6))
+
+
+def test_rows_that_have_only_one_of_two_columns_do_not_touch_their_correlation() -> None:
+    x, y, constant = np.random.default_rng(0).normal(size=(3, 100)).astype(np.float32)
+    x[:60], y[:60] = 1e9, np.nan
+    constant[60:] = 0.1
+    rows = np.stack([x, y, constant], 1)
+    r = column_statistics(Arrays(rows, rows[:, 2]), np.arange(100))["correlations"]
+    assert r[0][1] == r[1][0] == pytest.approx(np.corrcoef(x[60:], y[60:])[0, 1], abs=1e-6)
+    assert r[1][2] is None and r[2][1] is None
+
+
+def test_the_statistics_of_a_long_table_need_little_more_memory_than_it() -> None:
+    rows = np.random.default_rng(0).normal(size=(100_000, 40)).astype(np.float32)
+    table = Arrays(rows, rows[:, 0])
+    tracemalloc.start()
+    try:
+        column_statistics(table, np.arange(100_000))
+        assert tracemalloc.get_traced_memory()[1] < 5 * rows.nbytes
+    finally:
+        tracemalloc.stop()
 
 
 def some(count: int, seed: int, shape: tuple[int, ...] = (1, 28, 28)) -> np.ndarray:
@@ -124,6 +241,63 @@ def test_rows_that_are_in_both_parts_are_found() -> None:
     arrays = Arrays(rows, np.zeros(20, np.float32))
     found = duplicates(arrays, Split(np.arange(10), np.arange(0), np.arange(10, 20)))
     assert [(twin.test, twin.train) for twin in found.twins] == [(15, 2)] and found.compared == 10
+
+
+@given(
+    arrays_of.arrays(np.float32, (30, 2), elements=st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0, np.nan])),
+    st.permutations(range(30)),
+    st.integers(1, 20),
+)
+def test_the_twin_of_a_row_is_the_first_equal_one(rows: np.ndarray, order: list[int], at_once: int) -> None:
+    train, test = np.array(order[:20]), np.array(order[20:])
+    with patch.object(search, "NUMBERS_AT_ONCE", at_once):
+        found = duplicates(Arrays(rows, np.zeros(30, np.float32)), Split(train, np.arange(0), test))
+    first = {rows[index].tobytes(): index for index in sorted(order[:20], reverse=True)}
+    expected = [(index, first[key]) for index in order[20:] if (key := rows[index].tobytes()) in first]
+    assert [(twin.test, twin.train) for twin in found.twins] == expected
+
+
+def test_rows_that_only_share_a_hash_are_no_twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_hashes", lambda rows: np.zeros(len(rows), np.uint64))
+    rows = np.arange(20, dtype=np.float32)[:, None]
+    assert duplicates(Arrays(rows, rows[:, 0]), Split(np.arange(10), np.arange(0), np.arange(10, 20))).twins == []
+
+
+def test_of_a_very_large_test_part_some_examples_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Split(np.arange(100), np.arange(0), np.arange(100, 200))
+    monkeypatch.setattr(search, "MOST_PRODUCTS", 7 * 100 * 784)
+    pictures = np.concatenate([some(100, 0), some(100, 0)])
+    found = duplicates(Arrays(pictures, np.arange(200) % 2, ("a", "b")), parts)
+    assert found.compared == len(found.twins) == 7
+    monkeypatch.setattr(search, "MOST_PICTURES", 3)
+    assert duplicates(Arrays(pictures, np.arange(200) % 2, ("a", "b")), parts).compared == 3
+    monkeypatch.setattr(search, "MOST_ROWS", 5)
+    rows = np.tile(np.arange(100, dtype=np.float32), 2)[:, None]
+    found = duplicates(Arrays(rows, rows[:, 0]), parts)
+    assert [(twin.test - twin.train, found.compared) for twin in found.twins] == [(100, 5)] * 5
+
+
+def test_searches_for_duplicates_take_turns_and_keep_nobody_else_waiting(
+    quick_client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    go_on = threading.Event()
+
+    def slow(arrays: Arrays, parts: Split) -> Duplicates:
+        begun.append(len(parts.test))
+        assert go_on.wait(60)
+        return Duplicates(0, [])
+
+    monkeypatch.setattr(looks, "duplicates", slow)
+    with ThreadPoolExecutor(60) as clients:
+        searches = [clients.submit(quick_client.get, "/datasets/digits/duplicates") for _ in range(50)]
+        try:
+            time.sleep(1)  # they have all come by then, and are more than the service has threads
+            other = clients.submit(quick_client.get, "/datasets/digits/samples")
+            assert other.result(20).status_code == 200 and len(begun) == 1
+        finally:
+            go_on.set()
+    assert {search.result().status_code for search in searches} == {200} and len(begun) == 50
 
 
 def test_notmnist_has_what_it_is_known_for(quick_client: TestClient) -> None:

@@ -1,11 +1,15 @@
 """Looking at pictures: one as a PNG, and a grid of them under their labels."""
 
 import io
+from bisect import bisect_right
 from itertools import islice
+from pathlib import Path
 
+import matplotlib
 import numpy as np
+from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from app.datasets.arrays import Arrays
 from app.datasets.pictures.pixels import MODES
@@ -14,6 +18,8 @@ from app.datasets.statistics import class_means, mean_of
 
 ENLARGED = 84  # pixels that the longer side of a small picture is given, if a whole number of times fits
 MARGIN, LABEL = 8, 18
+DEJAVU = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"  # Latin, Greek, Cyrillic and more
+FONT, DRAWN = ImageFont.truetype(DEJAVU, 12), FT2Font(str(DEJAVU)).get_charmap().keys()
 CLASSES_DRAWN, COLUMNS = 100, 12  # of mean pictures
 
 
@@ -33,7 +39,7 @@ def preview_png(images: NDArray[np.uint8], labels: list[str], rows: int, columns
     for place, (image, label) in enumerate(zip(images[: rows * columns], labels, strict=False)):
         row, column = divmod(place, columns)
         left, top = MARGIN + column * cell_width, MARGIN + row * cell_height
-        draw.text((left + width / 2, top), label, fill="black", anchor="ma", font_size=13)
+        draw.text((left + width / 2, top), _fitted(label, width), fill="black", anchor="ma", font=FONT)
         sheet.paste(_picture(image).resize((width, height), Image.Resampling.NEAREST), (left, top + LABEL))
     return _png(sheet)
 
@@ -43,10 +49,25 @@ def means_png(arrays: Arrays, indices: Indices) -> bytes:
     class, of which the first hundred are drawn."""
     whole = mean_of(arrays, indices)
     shown = {"all": whole.mean, "spread": 2 * whole.spread}
-    shown |= {label: found.mean for label, found in islice(class_means(arrays, indices), CLASSES_DRAWN)}
+    means = islice(class_means(arrays, indices), CLASSES_DRAWN)
+    shown |= {f"{label} ({place})": found.mean for place, (label, found) in enumerate(means)}
     pictures = np.stack([picture.clip(0, 255).astype(np.uint8) for picture in shown.values()])
     columns = min(COLUMNS, len(shown))
     return preview_png(pictures, list(shown), -(-len(shown) // columns), columns)
+
+
+def _fitted(label: str, width: int) -> str:
+    """The label, cut in its middle where it is wider: its index, and where long names differ, often stand at the end.
+    A letter that the font lacks, a Japanese one for one, is a question mark."""
+    letters = "".join(letter if ord(letter) in DRAWN else "?" for letter in label)
+
+    def cut(kept: int) -> str:
+        return letters[: -(-kept // 2)] + "…" + letters[len(letters) - kept // 2 :]
+
+    if FONT.getlength(letters) <= width:
+        return letters
+    fitting = bisect_right(range(len(letters)), float(width), key=lambda kept: FONT.getlength(cut(kept)))
+    return cut(fitting - 1) if fitting else ""
 
 
 def _picture(image: NDArray[np.uint8]) -> Image.Image:
