@@ -38,6 +38,7 @@ class Checkpoints:
         self.run, self.attempt, self.files = run, attempt, files
         self.training, self.prepared = training, prepared
         self.writer = ThreadPoolExecutor(1, "checkpoints")
+        self.writer.submit(int)  # its thread starts now, and nobody waits for that later
         self.saving: Saving | None = None
 
     def begin(self, metrics: dict[str, object]) -> None:

@@ -24,14 +24,14 @@ from app.storage.tables import Run
 
 def rehearse(settings: dict[str, Any], database: Database) -> None:
     """Read a run that does not exist, try to write to it, and take a step on examples that say nothing."""
-    with (
-        contextlib.suppress(OperationalError, LeaseLost),
-        database.write() as db,
-    ):  # one that is away may be back by then
+    with contextlib.suppress(OperationalError), database.write() as db:  # one that is away may be back by then
         db.get(Run, "")
         last_steps(db, "")
         runs.checkpoints(db, "")
-        leases.write(db, "", 0, progress={}, device="", environment={})
+        both: list[dict[str, Any]] = [{"device": "", "environment": {}}, {"metrics": {}}]  # the first flush, and others
+        for changes in both:
+            with contextlib.suppress(LeaseLost):
+                leases.write(db, "", 0, progress={}, **changes)
     database.close()  # no connection is kept for a run that may be long in coming
     torch.set_num_threads(settings["threads"])
     recipe = Recipe(

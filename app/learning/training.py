@@ -253,9 +253,8 @@ class Training:
             "seconds": self.seconds,
             "criteria": {criterion.reason: criterion.state() for criterion in self.criteria},
         }
-        return Checkpoint(
-            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, position
-        )
+        form = torch.contiguous_format
+        return Checkpoint({name: of.detach().cpu().clone(memory_format=form) for name, of in tensors.items()}, position)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to a checkpoint of the same recipe (its `stop` may differ)."""
