@@ -87,9 +87,8 @@ class Wanted:
     def parts(self) -> dict[str, str]:
         """The parts that have examples, and what their arrays are called by."""
         split = self.request["split"]
-        there = {"train", *self.own_parts, *(part for part in ("validation", "test") if split[part] > 0)}
-        if split.get("folds"):
-            there.add("test")
+        sizes = {"validation": split["validation"], "test": split.get("test", 1)}  # folds and own parts have one
+        there = {"train", *self.own_parts, *(part for part, size in sizes.items() if size > 0)}
         return {part: short for part, short in PARTS.items() if part in there}
 
     @property
