@@ -2,8 +2,9 @@
 
 The lecture trains 784-256-10 on notmnist with SGD at 0.1 over all the training data in each step (L822-860), with a
 softmax before `cross_entropy`, which takes one itself; mended is without it. Wanted: 150 × the first and 50 × the
-second. The network, the split and the pictures are the same; the trainer takes small batches with Adam. Looking at the
-test letters is on nobody's clock; the trainer's own metrics of train and validation after each epoch are on its.
+second. The network, the split and the pictures are the same; the trainer takes small batches with Adam, and
+standardises the pictures as the preset `mlp` does. Looking at the test letters is on nobody's clock; the trainer's own
+metrics of train and validation after each epoch are on its.
 """
 
 import os
@@ -22,7 +23,8 @@ from bench.store import Store, store
 
 WANTED, ROUNDS, LOOK = 0.88, 3, 5
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-RECIPE = {"dataset": "notmnist", "model": {"layers": [{"type": "linear", "units": 256}, {"type": "relu"}]}}
+LETTERS = {"dataset": "notmnist", "model": {"layers": [{"type": "linear", "units": 256}, {"type": "relu"}]}}
+RECIPE = LETTERS | {"normalise": "standard"}
 
 
 class SimpleModel(nn.Module):
@@ -88,8 +90,9 @@ def main() -> None:
     torch.set_num_threads(os.cpu_count() or 1)
     took: dict[str, list[float]] = {}
     with store() as found:
-        data = found.training(found.resolved(RECIPE), DEVICE).data
-        test = data.batch(data.parts["test"], DEVICE)
+        data, standard = (found.training(found.resolved(of), DEVICE).data for of in (LETTERS, RECIPE))
+        tests = {"trainer": standard.batch(standard.parts["test"], DEVICE)}
+        of_lecture = data.batch(data.parts["test"], DEVICE)
         for seed in range(ROUNDS):
             rivals = {
                 "as written": lecture(data, seed, softmax=True),
@@ -97,7 +100,7 @@ def main() -> None:
                 "trainer": ours(found, seed),
             }
             for name, networks in rivals.items():
-                seconds, steps, learnt = until_learnt(networks, *test)
+                seconds, steps, learnt = until_learnt(networks, *tests.get(name, of_lecture))
                 if name == "trainer" and not learnt:
                     raise RuntimeError(f"the trainer has ended before {WANTED} of the test letters were right")
                 took.setdefault(name, []).append(seconds)
