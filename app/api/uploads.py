@@ -104,11 +104,11 @@ def refuse_early(database: Database, name: str) -> None:
 
 def refuse_others(published: Published, digests: dict[str, str]) -> None:
     """Raises Invalid for files that are not those of the catalogue: under its name, they would be taken for them."""
-    advice = "send them without catalogue= to have a dataset of your own"
+    advice = "leave catalogue= out to have a dataset of your own"
     wanted, sent = [file.role for file in published.files], list(digests)
     if sorted(wanted) != sorted(sent):
         parts = f"{published.name} comes in the parts {', '.join(wanted)}, and {', '.join(sent)} was sent"
-        raise Invalid(f"{parts}; {published.by_hand}; or {advice}", [FieldError("catalogue", parts)])
+        raise Invalid(f"{parts}; send just those, or {advice}", [FieldError("catalogue", parts)])
     for file in published.files:
         found = digests[file.role]
         if file.sha256 not in (None, found):

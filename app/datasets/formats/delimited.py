@@ -205,7 +205,13 @@ def is_text(upload: Upload) -> bool:
 
 def read_delimited(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
     """Raises ImportFailed."""
-    return read_table(Delimited(upload, reading.encoding), reading, scratch, tell)
+    table = Delimited(upload, reading.encoding)
+    try:
+        return read_table(table, reading, scratch, tell)
+    except ImportFailed as error:
+        if GUESSED in table.warnings:  # and so a name that was said may not be found
+            raise ImportFailed(f"{error}; {GUESSED}") from error
+        raise
 
 
 DELIMITED = Format("a table", (*OPTIONS, "encoding"), is_text, read_delimited)

@@ -354,3 +354,10 @@ def test_what_a_table_says_is_what_is_read(tmp_path: Path, rows: list[tuple[floa
     if "x" in found.arrays.feature_names:
         column = found.arrays.inputs[:, found.arrays.feature_names.index("x")]
         np.testing.assert_array_equal(column, np.array([np.nan if x is None else x for x, *_ in rows], np.float32))
+
+
+def test_a_name_that_a_wrong_encoding_hides_says_so(tmp_path: Path) -> None:
+    russian = "город,цена\nМосква,1\nТверь,2\nМосква,3\n".encode("cp1251")
+    with pytest.raises(ImportFailed, match=r"no column is called 'цена'.*say encoding=cp1251"):
+        imported(tmp_path, russian, target="цена")
+    assert imported(tmp_path, russian, target="цена", encoding="cp1251").arrays.targets.tolist() == [1, 2, 3]
