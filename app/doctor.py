@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.datasets.names import some
 from app.settings import Settings, SettingsRefused, load
 from app.starting import advice, reason
 from app.storage import migrate, strays
@@ -130,7 +131,7 @@ def _strays(database: Database, files: LocalFiles, fix: bool) -> Finding:
         detail = "every folder of files belongs to a run or a dataset, or has changed within the hour"
         return Finding("strays", "ok", detail)
     taken = sum(strays.size(files, name) for name in found) / 1e6
-    named = ", ".join(found[:5]) + (", …" if len(found) > 5 else "")
+    named = some(found)
     if fix:
         strays.remove(database, files, found)
         done = f"{len(found)} folders that belonged to nothing are deleted ({taken:.1f} MB): {named}"

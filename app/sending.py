@@ -91,8 +91,13 @@ def add(
 def _sent(paths: list[Path], roles: dict[str, str], query: dict[str, Any], quiet: bool) -> Any:
     """Send what lies there; the answer."""
     with Progress(*BAR, console=to_people, disable=quiet) as progress:
-        files = [file for path in paths for file in (_within(path) if path.is_dir() else [path])]
-        if links := [link for path in paths if path.is_dir() for link in _links(path)]:
+        files: list[Path] = []
+        links: list[Path] = []
+        for path in paths:
+            within, left_out = _within(path) if path.is_dir() else ([path], [])
+            files += within
+            links += left_out
+        if links:
             to_people.print(f"left out: {len(links)} links, such as {links[0]}; cp -rL makes a folder without links")
         size = sum(file.stat().st_size for file in files)
         bar = progress.add_task("", total=size, news=f"sending {size / 1e6:,.1f} MB")
@@ -119,15 +124,13 @@ def _pieces(path: Path, sent: Sent) -> Iterator[bytes]:
             sent(len(piece))
 
 
-def _within(folder: Path) -> list[Path]:
-    """Its files, in one order on every machine, without those that systems leave behind."""
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
-    return [path for path in found if not JUNK.search(path.relative_to(folder).as_posix())]
-
-
-def _links(folder: Path) -> list[Path]:
-    """They may lead anywhere, also to what nobody means to send."""
-    return [path for path in sorted(folder.rglob("*")) if path.is_symlink()]
+def _within(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Its files, in one order on every machine, without those that systems leave behind; and its links, which may lead
+    anywhere, also to what nobody means to send."""
+    found = sorted(folder.rglob("*"))
+    links = [path for path in found if path.is_symlink()]
+    files = (path for path in found if path.is_file() and not path.is_symlink())
+    return [path for path in files if not JUNK.search(path.relative_to(folder).as_posix())], links
 
 
 class _Packing:
@@ -149,7 +152,8 @@ def _packed(folder: Path, sent: Sent) -> Iterator[bytes]:
     """The folder as a .tar, made as it is sent."""
     packing = _Packing()
     with tarfile.open(fileobj=packing, mode="w|", format=tarfile.PAX_FORMAT, dereference=True) as archive:  # type: ignore[call-overload]
-        for path in _within(folder):
+        files, _ = _within(folder)
+        for path in files:
             archive.add(path, path.relative_to(folder).as_posix())
             if len(packing.bytes) >= PIECE_BYTES:
                 yield packing.take()

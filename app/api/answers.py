@@ -1,6 +1,5 @@
 """What the API answers."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any, overload
 
@@ -168,16 +167,10 @@ def _of_dataset(dataset: Dataset) -> dict[str, Any]:
         "error": dataset.error,
         "class_count": len(dataset.about.get("classes", [])),
         "column_count": len(dataset.about.get("columns", [])),
-        "skipped_count": _skipped_count(dataset.skipped),
+        "skipped_count": dataset.about.get("skipped_count", len(dataset.skipped)),
         "warning_count": len(dataset.about.get("warnings", [])),
         "created_at": rfc3339(dataset.created_at),
     }
-
-
-def _skipped_count(skipped: list[dict[str, str]]) -> int:
-    """Of very many, the last item says how many more there were."""
-    more = re.fullmatch(r"([\d,]+) more files were skipped", skipped[-1]["reason"]) if skipped else None
-    return len(skipped) + (int(more[1].replace(",", "")) - 1 if more else 0)
 
 
 class DatasetPage(BaseModel):

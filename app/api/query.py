@@ -4,13 +4,12 @@ FastAPI's own way with them takes as long over nine parameters as a small networ
 is too long where all else is quick.
 """
 
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-Model = TypeVar("Model", bound=BaseModel)
+from app.api.strict import Model, validated
 
 
 def parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
@@ -23,7 +22,4 @@ def parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
 
 def read_query(model: type[Model], request: Request) -> Model:
     """Of a parameter that comes twice the last one counts. Raises RequestValidationError."""
-    try:
-        return model.model_validate(dict(request.query_params))
-    except ValidationError as error:
-        raise RequestValidationError([{**item, "loc": ("query", *item["loc"])} for item in error.errors()]) from error
+    return validated(model, dict(request.query_params), "query")

@@ -6,11 +6,10 @@ import json
 import time
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
@@ -28,6 +27,7 @@ from app.api.results import (
     ClassificationEvaluation,
     RegressionEvaluation,
 )
+from app.api.strict import Model, validated
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.architecture import without_output_layer
 from app.learning.export import layers_from_json, layers_to_json
@@ -45,7 +45,6 @@ router = APIRouter(prefix="/runs", tags=["runs"], responses=problems(Invalid))
 SENT_AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": RunAnswer, "description": "This Idempotency-Key has made it already"}
 }
-Model = TypeVar("Model", bound=BaseModel)
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
@@ -378,11 +377,5 @@ def _goes_on(run: Run, stop: dict[str, Any]) -> None:
 def _merged(model: type[Model], old: dict[str, Any], new: Any, where: str) -> Model:
     """`old` with what `new` changes, field by field; refused like a request that was sent so."""
     merged = under(old, new)
-    try:
-        return model.model_validate(merged)
-    except ValidationError as error:
-        place = tuple(part for part in where.split("/") if part)
-        raise RequestValidationError(
-            [item | {"loc": ("body", *place, *item["loc"])} for item in error.errors()],
-            body={place[0]: merged} if place else merged,
-        ) from error
+    place = tuple(part for part in where.split("/") if part)
+    return validated(model, merged, "body", *place, body={place[0]: merged} if place else merged)

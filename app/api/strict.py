@@ -1,8 +1,11 @@
-"""What every body that is sent has in common."""
+"""What all that is sent has in common."""
 
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Strict(BaseModel):
@@ -18,3 +21,12 @@ def _without_nul(text: str) -> str:
 
 
 Text = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
+
+
+def validated(model: type[Model], given: Any, *where: str, body: Any = None) -> Model:
+    """The model of what was sent: in the "query", or at a place in the "body". Raises RequestValidationError."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        found = [item | {"loc": (*where, *item["loc"])} for item in error.errors()]
+        raise RequestValidationError(found, body=body) from error

@@ -71,7 +71,7 @@ async def upload(
         digests = await receive(request, files, id)
         source = {"roles": list(digests), "reading": wanted.to_json(), "catalogue": catalogue}
         if catalogue is not None:
-            refuse_others(CATALOGUE[catalogue], digests)
+            refuse_other_files(CATALOGUE[catalogue], digests)
             source["sha256"] = digests
         digest = hashlib.sha256(json.dumps([name, digests, source], sort_keys=True).encode()).hexdigest()
         answer = await run_in_threadpool(enqueue, database, id, name, source, key, digest)
@@ -102,7 +102,7 @@ def refuse_early(database: Database, name: str) -> None:
         datasets.refuse_built_in(db, name)
 
 
-def refuse_others(published: Published, digests: dict[str, str]) -> None:
+def refuse_other_files(published: Published, digests: dict[str, str]) -> None:
     """Raises Invalid for files that are not those of the catalogue: under its name, they would be taken for them."""
     advice = "leave catalogue= out to have a dataset of your own"
     wanted, sent = [file.role for file in published.files], list(digests)

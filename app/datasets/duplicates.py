@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.datasets.arrays import Arrays
 from app.datasets.split import Indices, Split
+from app.datasets.statistics import drawn
 
 NEAR = 8.0  # root mean square of the pixels' differences, of 255: the same letter by two fonts that hardly differ
 MOST_PRODUCTS = 5 * 10**10  # of one comparison, a few seconds; beyond it the test part is drawn from
@@ -50,7 +51,7 @@ def _near(pictures: NDArray[Any], parts: Split) -> Duplicates:
     along, and meets a 1."""
     factor = _factor(pictures.shape)
     numbers = pictures[0, :, ::factor, ::factor].size
-    test = _drawn(parts.test, max(1, min(MOST_PICTURES, MOST_PRODUCTS // (len(parts.train) * numbers))))
+    test = drawn(parts.test, max(1, min(MOST_PICTURES, MOST_PRODUCTS // (len(parts.train) * numbers))))
     probes = np.concatenate([_flat(pictures[some], factor) for some in _pieces(test, AT_ONCE)])
     probes = np.hstack([probes, np.ones((len(test), 1), np.float32)])
     best = np.full(len(test), -np.inf, np.float32)
@@ -78,7 +79,7 @@ def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:
 def _equal(rows: NDArray[Any], parts: Split) -> Duplicates:
     """By hashes, 8 bytes a test row in memory; the training rows pass by in pieces. Of those whose hashes are equal, it
     is seen whether they are."""
-    test = _drawn(parts.test, MOST_ROWS)
+    test = drawn(parts.test, MOST_ROWS)
     at_once = max(1, NUMBERS_AT_ONCE // rows.shape[1])
     hashes = np.concatenate([_hashes(rows[some]) for some in _pieces(test, at_once)])
     kinds, kind = np.unique(hashes, return_inverse=True)
@@ -101,11 +102,6 @@ def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
     bits *= factors[1]
     hashes: NDArray[np.uint64] = bits.sum(1)
     return hashes
-
-
-def _drawn(indices: Indices, most: int) -> Indices:
-    """So many of them; where there are no more, all."""
-    return indices if len(indices) <= most else np.sort(np.random.default_rng(0).choice(indices, most, replace=False))
 
 
 def _pieces(indices: Indices, at_once: int) -> Iterator[Indices]:

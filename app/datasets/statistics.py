@@ -67,11 +67,15 @@ def brightness(arrays: Arrays, indices: Indices) -> Brightness:
     return Brightness(total / count, sqrt(max(0.0, squares / count - (total / count) ** 2)), of_classes)
 
 
+def drawn(indices: Indices, most: int) -> Indices:
+    """So many of them; where there are no more, all."""
+    return indices if len(indices) <= most else np.sort(np.random.default_rng(0).choice(indices, most, replace=False))
+
+
 def column_statistics(arrays: Arrays, indices: Indices) -> dict[str, Any]:
     """Of the table's rows at `indices`: each column with its histogram, the target too, and how they go together."""
     most = max(1, MOST_NUMBERS // max(1, prod(arrays.shape)))
-    if len(indices) > most:
-        indices = np.sort(np.random.default_rng(0).choice(indices, most, replace=False))
+    indices = drawn(indices, most)
     rows = np.asfortranarray(arrays.inputs[indices], np.float32)  # each column in one piece
     names = arrays.feature_names or tuple(f"column {place}" for place in range(rows.shape[1]))
     columns = [{"name": name, **_column(values)} for name, values in zip(names, rows.T, strict=True)]

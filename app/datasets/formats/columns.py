@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.upload import TOTAL_BYTES
+from app.datasets.names import some
 from app.datasets.reading import MOST_EXAMPLES, Kind
 
 CATEGORIES = 100  # of an input: each becomes a column of zeros and ones
@@ -265,8 +266,7 @@ def refuse_too_many(rows: int, columns: int) -> None:
 
 def listed(names: Sequence[str]) -> str:
     """The first of the names, for a sentence."""
-    shown = ", ".join(name.strip()[:NAME_LENGTH] for name in names[:LISTED])
-    return f"{shown}, …" if len(names) > LISTED else shown
+    return some([name.strip()[:NAME_LENGTH] for name in names], LISTED)
 
 
 def check_types(types: Mapping[str, Kind], columns: Iterable[Column], target: str) -> None:

@@ -66,7 +66,8 @@ def read_folders(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell)
     targets = np.array([index[label] for label in paths.labels], np.int64)[order]
     parts, said = own_parts(np.frombuffer(paths.parts, np.uint8)[order], targets, classes)
     arrays = Arrays(inputs, targets, classes, parts=parts)
-    return Imported(arrays, skipped.listed(), {"warnings": [*skipped.warnings(), *said, *_alike(classes)]})
+    about = {"skipped_count": skipped.count, "warnings": [*skipped.warnings(), *said, *_alike(classes)]}
+    return Imported(arrays, skipped.listed(), about)
 
 
 def _alike(classes: tuple[str, ...]) -> list[str]:

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
+from app.datasets.names import some
 from app.datasets.reading import CLASSES
 
 MOST_SIDE = 224
-SHOWN = 5  # names in a sentence
 
 
 def named_classes(labels: NDArray[Any], names: tuple[str, ...]) -> tuple[str, ...]:
@@ -32,10 +32,7 @@ def named_classes(labels: NDArray[Any], names: tuple[str, ...]) -> tuple[str, ..
 def unused(arrays: Arrays) -> list[str]:
     """What is to be said of classes that no example is of: their numbers lie between others, or a name is given."""
     names = [repr(name) for name, count in zip(arrays.classes, arrays.counts(), strict=True) if not count]
-    if not names:
-        return []
-    named = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-    return [f"{len(names)} of {len(arrays.classes)} classes have no example: {named}"]
+    return [f"{len(names)} of {len(arrays.classes)} classes have no example: {some(names)}"] if names else []
 
 
 def refuse_other_shape(sides: tuple[int, ...], wanted: tuple[int, int, int] | None) -> tuple[int, int, int]:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.datasets.arrays import OWN_PARTS
+from app.datasets.names import some
 
 NO_PART = 255  # of an example that lies outside
 TRAIN, VALIDATION, TEST = range(len(OWN_PARTS))
-SHOWN = 5
 
 
 def own_parts(
@@ -33,6 +33,6 @@ def own_parts(
     learnt, known = (np.unique(of_them).tolist() if classes else [] for of_them in (targets[parts == TRAIN], targets))
     unknown = [classes[index] for index in known if index not in learnt]
     if unknown:
-        named = ", ".join(map(repr, unknown[:SHOWN])) + (", …" if len(unknown) > SHOWN else "")
+        named = some([repr(name) for name in unknown])
         warnings.append(f"the training part has no example of {named}: what it never saw, a network cannot know")
     return parts, warnings

@@ -91,6 +91,7 @@ def read_table(table: Table, reading: Reading, scratch: Scratch, tell: Tell) -> 
     about = {
         "columns": [column.about(kind) for _, column, kind in inputs],
         "target": target,
+        "skipped_count": skipped.count,
         "warnings": [
             *left_out,
             *table.warnings,

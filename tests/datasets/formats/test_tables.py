@@ -361,3 +361,8 @@ def test_a_name_that_a_wrong_encoding_hides_says_so(tmp_path: Path) -> None:
     with pytest.raises(ImportFailed, match=r"no column is called 'цена'.*say encoding=cp1251"):
         imported(tmp_path, russian, target="цена")
     assert imported(tmp_path, russian, target="цена", encoding="cp1251").arrays.targets.tolist() == [1, 2, 3]
+
+
+def test_rows_that_are_left_out_are_counted_beyond_those_that_are_listed(tmp_path: Path) -> None:
+    found = imported(tmp_path, ("x,price\n" + "1,2\n2,3\n" * 50 + "odd\n" * 1500).encode(), target="price")
+    assert found.about["skipped_count"] == 1500 and len(found.skipped) == 1001
