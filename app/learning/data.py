@@ -1,6 +1,7 @@
 """Examples on their way into the network: gathered by index, prepared, on the device."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -10,6 +11,11 @@ from app.learning.memory import free_memory
 from app.learning.preprocessing import Affine
 
 Part = Literal["train", "validation", "test"]
+
+# Inputs of up to so many bytes are prepared once for all batches: it saves a fiftieth of a small network's step, and
+# much more of its evaluations. Larger ones stay as they are: pictures take a quarter of the memory, and to read four
+# times as much of what no cache holds takes as long as to prepare it.
+READY_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,18 @@ class Data:
     prepare_inputs: Affine
     prepare_targets: Affine
 
+    @cached_property
+    def ready(self) -> Tensor | None:
+        """All inputs, prepared, where they lie; None if that took more than `READY_BYTES`."""
+        return self.prepare_inputs.apply(self.inputs) if 4 * self.inputs.numel() <= READY_BYTES else None
+
     def batch(self, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
         """The prepared examples at `indices`, on `device`."""
-        inputs = self.inputs.index_select(0, indices).to(device)
-        return self.prepare_inputs.apply(inputs), self.targets_at(indices).to(device)
+        if self.ready is not None:
+            inputs = self.ready.index_select(0, indices).to(device)
+        else:
+            inputs = self.prepare_inputs.apply(self.inputs.index_select(0, indices).to(device))
+        return inputs, self.targets_at(indices).to(device)
 
     def targets_at(self, indices: Tensor) -> Tensor:
         """The prepared targets at `indices`, where they lie."""
@@ -55,18 +69,21 @@ class Batches:
 
     def __init__(self, data: Data) -> None:
         self.data = data
+        self.values = data.inputs if data.ready is None else data.ready
         self.kept: dict[int, tuple[Tensor, Batch]] = {}
 
     def of(self, indices: Tensor) -> Batch:
         """The prepared examples at `indices`, until the next ones of that size."""
         data, size = self.data, indices.numel()
         if size not in self.kept:
-            raw = data.inputs.new_empty((size, *data.inputs.shape[1:]))
-            self.kept[size] = raw, Batch(torch.empty_like(raw, dtype=torch.float32), data.targets.new_empty(size))
-        raw, batch = self.kept[size]
-        torch.index_select(data.inputs, 0, indices, out=raw)
+            gathered = self.values.new_empty((size, *self.values.shape[1:]))
+            inputs = torch.empty_like(gathered, dtype=torch.float32) if data.ready is None else gathered
+            self.kept[size] = gathered, Batch(inputs, data.targets.new_empty(size))
+        gathered, batch = self.kept[size]
+        torch.index_select(self.values, 0, indices, out=gathered)
         torch.index_select(data.targets, 0, indices, out=batch.targets)
-        data.prepare_inputs.apply(raw, out=batch.inputs)
+        if data.ready is None:
+            data.prepare_inputs.apply(gathered, out=batch.inputs)
         if batch.targets.is_floating_point():
             data.prepare_targets.apply(batch.targets, out=batch.targets)
         return batch

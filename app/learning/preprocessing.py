@@ -35,6 +35,8 @@ class Affine:
             if self.scale != (1.0,):
                 return torch.div(x, self.scale[0], out=out)
             return x.float() if out is None else out.copy_(x)
+        if len(self.shift) == len(self.scale) == 1:  # uint8 − float is float32, in one pass
+            return torch.sub(x if x.dtype == torch.uint8 else x.float(), self.shift[0], out=out).div_(self.scale[0])
         found = torch.sub(x.float(), x.new_tensor(self.shift, dtype=torch.float32), out=out)
         return found.div_(found.new_tensor(self.scale))
 

@@ -1,0 +1,64 @@
+from unittest.mock import patch
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.learning import data
+from app.learning.data import Batches, Data
+from app.learning.preprocessing import Affine
+
+CPU = torch.device("cpu")
+PICTURES = torch.arange(20 * 6, dtype=torch.uint8).view(20, 1, 2, 3)
+TABLE = torch.linspace(-5, 90, 20 * 4).view(20, 4)
+TABLE_WITH_GAPS = torch.where(TABLE > 80, float("nan"), TABLE)
+PREPARATIONS = {
+    "unit": (PICTURES, Affine(scale=(255.0,))),
+    "standard": (PICTURES, Affine((106.7,), (53.1,))),
+    "none": (PICTURES, Affine()),
+    "columns": (TABLE, Affine((1.0, 2.0, 3.0, 4.0), (0.1, 0.3, 7.0, 11.0))),
+    "gaps": (TABLE_WITH_GAPS, Affine((1.0, 2.0, 3.0, 4.0), (0.1, 0.3, 7.0, 11.0), (5.0, 6.0, 7.0, 8.0))),
+    "as they are": (TABLE, Affine()),
+}
+
+
+def prepared(preparation: str, ready_bytes: int) -> Data:
+    """Twenty examples, prepared once for all where they take no more than so many bytes."""
+    inputs, affine = PREPARATIONS[preparation]
+    found = Data(inputs, torch.linspace(-1, 1, 20), {"train": torch.arange(20)}, affine, Affine((0.5,), (0.2,)))
+    with patch.object(data, "READY_BYTES", ready_bytes):
+        assert (found.ready is not None) == (ready_bytes >= 4 * inputs.numel())
+    return found
+
+
+@pytest.mark.parametrize("preparation", PREPARATIONS)
+@given(indices=st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=30), min_size=1, max_size=5))
+def test_examples_prepared_once_are_bit_for_bit_those_prepared_a_batch_at_a_time(
+    preparation: str, indices: list[list[int]]
+) -> None:
+    once, each_time = prepared(preparation, 2**20), prepared(preparation, 0)
+    batches, others = Batches(once), Batches(each_time)
+    for chosen in map(torch.tensor, indices):
+        expected = each_time.prepare_inputs.apply(each_time.inputs[chosen])
+        targets = each_time.prepare_targets.apply(each_time.targets[chosen])
+        for inputs, ys in (once.batch(chosen, CPU), each_time.batch(chosen, CPU)):
+            assert torch.equal(inputs, expected) and torch.equal(ys, targets)
+        for batch in (batches.of(chosen), others.of(chosen)):
+            assert torch.equal(batch.inputs, expected) and torch.equal(batch.targets, targets)
+
+
+def test_a_batch_that_is_changed_where_it_lies_leaves_the_data_alone() -> None:
+    for ready_bytes in (0, 2**20):
+        for preparation, (inputs, _) in PREPARATIONS.items():
+            found, before = prepared(preparation, ready_bytes), inputs.clone()
+            batch = Batches(found).of(torch.arange(20))
+            first = batch.inputs.clone()
+            batch.inputs.zero_()
+            assert torch.equal(Batches(found).of(torch.arange(20)).inputs, first)
+            assert torch.equal(inputs.nan_to_num(), before.nan_to_num())
+
+
+def test_what_takes_more_than_its_bytes_is_not_prepared_ahead() -> None:
+    inputs = torch.zeros(1, dtype=torch.uint8).expand(data.READY_BYTES // 4 + 1)
+    assert Data(inputs, inputs, {}, Affine(), Affine()).ready is None
