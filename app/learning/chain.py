@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from app.learning.data import Batch
-from app.learning.descent import ByHand
+from app.learning.data import Batch, with_ones, with_room
+from app.learning.descent import ByHand, Row
 from app.learning.losses import Loss
 
 aten = torch.ops.aten
@@ -20,18 +20,19 @@ Call = Callable[[], object]
 
 
 class _Linear:
-    """Y = XW + b. W lies in memory as (in, out), not as PyTorch's (out, in): XᵀG comes a seventh sooner."""
+    """Y = XW + b = [X 1]·[W; b]: a bias is the weight of an input that is always 1, and costs no pass of its own.
+
+    W lies in memory as (in, out), not as PyTorch's (out, in), since XᵀG comes a seventh sooner; b lies behind it.
+    """
 
     def __init__(self, layer: nn.Linear) -> None:
-        self.layer = layer
-        layer.weight.data = layer.weight.data.t().contiguous().t()
+        self.layer, self.width = layer, layer.out_features
+        if not layer.weight.requires_grad:  # else the descent has laid them out
+            Row(list(layer.parameters()))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Call]:
-        w, b = self.layer.weight.t(), self.layer.bias
-        y = x.new_empty(len(x), self.layer.out_features)
-        if b is None:
-            return y, lambda: torch.mm(x, w, out=y)
-        return y, lambda: torch.addmm(b, x, w, out=y)
+    def forward(self, x: Tensor, y: Tensor) -> Call:
+        x, weights = self._inputs(x), self._weights(self.layer.weight)
+        return lambda: torch.mm(x, weights, out=y)
 
     def backward(self, g: Tensor, y: Tensor) -> tuple[Tensor, Call]:
         """∂L/∂X = GWᵀ"""
@@ -39,37 +40,34 @@ class _Linear:
         return below, lambda: torch.mm(g, weight, out=below)
 
     def learn(self, x: Tensor, g: Tensor, descent: ByHand) -> Iterator[Call]:
-        """∂L/∂W = XᵀG and ∂L/∂b = Gᵀ1, each to where the descent wants it."""
-        weight, bias = self.layer.weight, self.layer.bias
-        if weight.requires_grad:
-            yield _product(descent, weight, x, g)
-        if bias is not None and bias.requires_grad:
-            yield _sum(descent, bias, g)
+        """∂L/∂[W; b] = [X 1]ᵀG, to where the descent wants it."""
+        if self.layer.weight.requires_grad:
+            place, beta, alpha = descent.place(self.layer.weight)
+            xt, to = self._inputs(x).t(), self._weights(place)
+            if beta == 0:  # `addmm_` would fill it first
+                yield lambda: torch.mm(xt, g, out=to)
+            else:
+                yield lambda: to.addmm_(xt, g, beta=beta, alpha=alpha())
 
+    def _inputs(self, x: Tensor) -> Tensor:
+        """[X 1]; X where there is no bias."""
+        return x if self.layer.bias is None else with_ones(x)
 
-def _product(descent: ByHand, weight: Tensor, x: Tensor, g: Tensor) -> Call:
-    place, beta, alpha = descent.place(weight)
-    to, xt = place.t(), x.t()
-    if beta == 0:  # `addmm_` would fill it first
-        return lambda: torch.mm(xt, g, out=to)
-    return lambda: to.addmm_(xt, g, beta=beta, alpha=alpha())
-
-
-def _sum(descent: ByHand, bias: Tensor, g: Tensor) -> Call:
-    to, beta, alpha = descent.place(bias)
-    gt, ones = g.t(), g.new_ones(len(g))
-    return lambda: to.addmv_(gt, ones, beta=beta, alpha=alpha())
+    def _weights(self, weight: Tensor) -> Tensor:
+        """[W; b]; W where there is no bias."""
+        w = weight.t()
+        return w if self.layer.bias is None else w.as_strided((w.shape[0] + 1, w.shape[1]), w.stride())
 
 
 class _Activation:
     """One number at a time; its derivative follows from the outputs."""
 
     def __init__(self, layer: nn.Module) -> None:
-        self.formula = ACTIVATIONS[type(layer)]
+        self.formula, self.width = ACTIVATIONS[type(layer)], None
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Call]:
-        function, y = self.formula.function, torch.empty_like(x)
-        return y, lambda: function(x, y)
+    def forward(self, x: Tensor, y: Tensor) -> Call:
+        function = self.formula.function
+        return lambda: function(x, y)
 
     def backward(self, g: Tensor, y: Tensor) -> tuple[Tensor, Call]:
         """In place: nobody else wants what came from above."""
@@ -141,9 +139,10 @@ class Chain:
         """The step on whatever examples the batch's memory holds by then."""
         values, forward = [batch.inputs.flatten(1)], []
         for link in self.links:
-            y, call = link.forward(values[-1])
-            values.append(y)
-            forward.append(call)
+            x = values[-1]
+            y = x.new_empty(len(x), link.width or x.shape[1])
+            values.append(y if link is self.links[-1] else with_room(y))
+            forward.append(link.forward(x, values[-1]))
         outputs, with_gradient = values[-1], self.loss.with_gradient
         top = gradient = torch.empty_like(outputs)
         backward: list[Call] = []

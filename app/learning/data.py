@@ -56,12 +56,28 @@ class Data:
         return Data(inputs, targets, parts, self.prepare_inputs, self.prepare_targets)
 
 
+def with_room(rows: Tensor) -> Tensor:
+    """Memory of the shape of `rows` (N, …), uninitialised, in which a 1 stands behind each row (`with_ones`)."""
+    return rows.new_ones(len(rows), rows[0].numel() + 1)[:, :-1].view(rows.shape)
+
+
+def with_ones(rows: Tensor) -> Tensor:
+    """Rows (N, D) of such memory, each with the 1 that stands behind it: (N, D + 1)."""
+    width = rows.shape[1] + 1
+    return rows.as_strided((len(rows), width), (width, 1))
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Memory that holds prepared examples: inputs (N, …), targets (N,)."""
+    """Memory that holds prepared examples: inputs (N, …), each with a 1 behind it, and targets (N,)."""
 
     inputs: Tensor
     targets: Tensor
+
+    @classmethod
+    def like(cls, inputs: Tensor, targets: Tensor) -> "Batch":
+        """Memory for such examples, uninitialised."""
+        return cls(with_room(inputs), torch.empty_like(targets))
 
 
 class Batches:
@@ -76,9 +92,8 @@ class Batches:
         """The prepared examples at `indices`, until the next ones of that size."""
         data, size = self.data, indices.numel()
         if size not in self.kept:
-            gathered = self.values.new_empty((size, *self.values.shape[1:]))
-            inputs = torch.empty_like(gathered, dtype=torch.float32) if data.ready is None else gathered
-            self.kept[size] = gathered, Batch(inputs, data.targets.new_empty(size))
+            batch = Batch.like(*data.batch(indices, torch.device("cpu")))
+            self.kept[size] = self.values.new_empty(batch.inputs.shape) if data.ready is None else batch.inputs, batch
         gathered, batch = self.kept[size]
         torch.index_select(self.values, 0, indices, out=gathered)
         torch.index_select(data.targets, 0, indices, out=batch.targets)

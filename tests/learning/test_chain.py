@@ -3,7 +3,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from app.learning.chain import ACTIVATIONS, Chain
 from app.learning.data import Batch, Data
@@ -27,6 +27,14 @@ CHAINS: dict[str, list[Layer]] = {
     "starts with an activation": [Tanh(), Linear(8), Sigmoid()],
     "deep": [Linear(8), Sigmoid(), Linear(7), Tanh(), ReLU(), Linear(6), Linear(5), ReLU()],
 }
+
+
+def filled(inputs: Tensor, targets: Tensor) -> Batch:
+    """A batch that holds these."""
+    batch = Batch.like(inputs, targets)
+    batch.inputs.copy_(inputs)
+    batch.targets.copy_(targets)
+    return batch
 
 
 def training(layers: list[Layer], loss: str, optimizer: Optimizer) -> Training:
@@ -69,7 +77,7 @@ def test_its_gradients_are_those_of_the_definition(layers: list[Layer], loss: st
     learning = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
     inputs, targets = run.data.batch(torch.arange(16), run.device)
     inputs, targets = inputs.double(), targets.double() if targets.is_floating_point() else targets
-    run.chain.learn(Batch(inputs, targets))
+    run.chain.learn(filled(inputs, targets))
     expected = torch.autograd.grad(run.recipe.loss.function(run.model(inputs), targets), learning)
     for parameter, gradient in zip(learning, expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-10, atol=1e-12)
@@ -104,7 +112,7 @@ def by_chain(*modules: nn.Module) -> list[Any]:
     are what comes out of it, and its gradient is that by the inputs of what is behind."""
     model = nn.Sequential(*modules)
     chain = Chain(model, MSE(reduction="sum"), Flat(SGD(), SGD().build(model.parameters())))
-    loss = chain.learn(Batch(torch.eye(2, dtype=torch.float64), torch.tensor(TARGETS, dtype=torch.float64)))
+    loss = chain.learn(filled(torch.eye(2, dtype=torch.float64), torch.tensor(TARGETS, dtype=torch.float64)))
     assert loss == LOSS
     return [module.weight.grad.t().tolist() for module in modules if isinstance(module, nn.Linear)]  # type: ignore[union-attr]
 

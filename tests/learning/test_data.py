@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.learning import data
-from app.learning.data import Batches, Data
+from app.learning.data import Batches, Data, with_ones, with_room
 from app.learning.preprocessing import Affine
 
 CPU = torch.device("cpu")
@@ -62,3 +62,13 @@ def test_a_batch_that_is_changed_where_it_lies_leaves_the_data_alone() -> None:
 def test_what_takes_more_than_its_bytes_is_not_prepared_ahead() -> None:
     inputs = torch.zeros(1, dtype=torch.uint8).expand(data.READY_BYTES // 4 + 1)
     assert Data(inputs, inputs, {}, Affine(), Affine()).ready is None
+
+
+@pytest.mark.parametrize("shape", [(1, 784), (3, 1), (5, 2, 3, 4), (128, 1, 28, 28)])
+def test_a_one_stands_behind_each_row_and_stays_there(shape: tuple[int, ...]) -> None:
+    room, rows = with_room(torch.empty(shape)), torch.randn(shape)
+    torch.add(rows, 0, out=room)
+    assert room.shape == shape and torch.equal(room, rows)
+    assert torch.equal(with_ones(room.flatten(1)), torch.cat([rows.flatten(1), torch.ones(len(rows), 1)], 1))
+    with pytest.raises(RuntimeError):
+        with_ones(rows.flatten(1))  # memory without that room
