@@ -1,7 +1,7 @@
 """From a run's request to a training that is ready to step."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from app.datasets.split import Wanted, stored_split
 from app.learning.data import Data
 from app.learning.export import Trained
 from app.learning.insight.experiments.slips import training_of
+from app.learning.insight.recipe_rules import emulated_bfloat16
 from app.learning.layers import Layer
 from app.learning.meaning import Meaning
 from app.learning.preprocessing import fit_border
@@ -71,6 +72,13 @@ def versions(device: torch.device) -> dict[str, Any]:
     """What the numbers depend on beside the request."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {"torch": torch.__version__, "python": platform.python_version(), "hardware": name}
+
+
+def warnings(precision: str, device: torch.device) -> list[dict[str, str]]:
+    """What only this worker can say of a run before it trains."""
+    if device.type != "cpu":
+        return []
+    return [asdict(warning) for warning in emulated_bfloat16(precision, torch.cpu.get_capabilities())]
 
 
 def prepare(

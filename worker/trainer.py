@@ -54,6 +54,7 @@ class Attempt:
         with self.database.read() as db:
             run = runs.get(db, self.run)
             request, environment, checkpoint, slip = run.request, run.environment, run.checkpoint, run.slip
+            warnings = run.warnings or []
             dataset = datasets.get(db, run.dataset)
             folder, reading = dataset.folder, Reading.from_json(dataset.source.get("reading", {}))
             assert folder is not None  # only what is ready is trained on
@@ -78,8 +79,10 @@ class Attempt:
                 "gradients": "autograd" if training.chain is None else "by hand",
             }
         )
-        sampled_until = max(sampled.values(), default=0)
-        recorder = Recorder(training, recorded, sampled_until, device=str(device), environment=environment)
+        found = preparation.warnings(request["precision"], device)
+        warnings = warnings + [warning for warning in found if warning not in warnings]
+        circumstances = {"device": str(device), "environment": environment, "warnings": warnings}
+        recorder = Recorder(training, recorded, max(sampled.values(), default=0), **circumstances)
         checkpoints = Checkpoints(self.run, self.attempt, self.files, training, prepared)
         checkpointed = flushed = time.monotonic()
         for step in training.steps():

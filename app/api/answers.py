@@ -48,7 +48,9 @@ class RunAnswer(BaseModel):
     )
     progress: dict[str, Any]
     queue: Queue | None
-    warnings: list[Warned] = Field(description="known before the training; none of them blocks")
+    warnings: list[Warned] = Field(
+        description="known before the training, or when its worker begins; none of them blocks"
+    )
     metrics: dict[str, dict[str, Any] | None]
     served_step: int | None = Field(description="the step whose parameters /predict uses; null before the end")
     attempt: int

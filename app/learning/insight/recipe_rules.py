@@ -1,7 +1,8 @@
 """What is known of a run before it, beside its layers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import exp, log
+from typing import Any
 
 from app.learning.insight.chains import MAPS, Chain
 from app.learning.insight.floors import floor
@@ -146,4 +147,16 @@ def raw_pictures(normalise: str | None, chain: Chain) -> Iterator[Warning]:
             "/normalise",
             "pixels go in as they are, from 0 to 255, and initial weights are made for numbers around 1",
             '"unit" divides by 255, "standard" centres them too',
+        )
+
+
+def emulated_bfloat16(precision: str, processor: Mapping[str, Any]) -> Iterator[Warning]:
+    """A processor without instructions for bfloat16; `processor` as `torch.cpu.get_capabilities()` describes it."""
+    known = processor["architecture"] == "x86_64" and not (processor["avx512_bf16"] or processor["amx_bf16"])
+    if precision == "bf16" and known:
+        yield Warning(
+            "bfloat16_emulated",
+            "/precision",
+            "this worker's processor has no instructions for bfloat16: a step takes several times as long as in fp32",
+            'leave "precision" out, or train on a GPU',
         )

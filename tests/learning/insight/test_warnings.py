@@ -14,6 +14,7 @@ from app.learning.export import layers_from_json
 from app.learning.insight import chains as chains_module
 from app.learning.insight.chains import as_one_layer, chains, modules_of_chains, stacks
 from app.learning.insight.floors import floor
+from app.learning.insight.recipe_rules import emulated_bfloat16
 from app.learning.insight.warnings import of_architecture, warnings
 from app.learning.layers import Layer, Linear, Normal, ReLU, Shape
 from app.learning.layers.activations import LeakyReLU, Sigmoid, Softmax, SquareActivation, Tanh
@@ -194,6 +195,15 @@ def test_what_is_wrong_with_a_recipe_is_said() -> None:
     assert of_run(fast, optimizer=SGD(lr=0.01)) == []
     assert of_run(normalise="none") == [("inputs_not_normalised", "/normalise")]
     assert of_run([BatchNorm(), WIDE, ReLU()], normalise="none") == of_run(normalise=None) == []
+
+
+def test_bfloat16_is_slow_where_a_processor_emulates_it() -> None:
+    old = {"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": False}
+    assert [warning.pointer for warning in emulated_bfloat16("bf16", old)] == ["/precision"]
+    assert not [*emulated_bfloat16("fp32", old), *emulated_bfloat16("bf16", {"architecture": "aarch64"})]
+    for new in ("avx512_bf16", "amx_bf16"):
+        assert not list(emulated_bfloat16("bf16", old | {new: True}))
+    assert torch.cpu.get_capabilities()["architecture"] != "x86_64" or torch.cpu.get_capabilities().keys() >= old.keys()
 
 
 def test_a_target_that_cannot_be_reached_is_said() -> None:
