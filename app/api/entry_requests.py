@@ -121,7 +121,7 @@ def _or_name(choice: Any, names: Iterable[str]) -> Any:
     return Annotated[choice, BeforeValidator(spelt_out, json_schema_input_type=either)]
 
 
-OptimizerRequest: Any = _one_of({name: _optimizer_model(name) for name in OPTIMIZERS}, "name")
+OptimizerRequest: Any = _or_name(_one_of({name: _optimizer_model(name) for name in OPTIMIZERS}, "name"), OPTIMIZERS)
 ScheduleRequest: Any = _or_name(
     _one_of({name: _model(entry, "name") for name, entry in SCHEDULES.items()}, "name"), SCHEDULES
 )

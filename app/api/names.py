@@ -1,23 +1,27 @@
-"""Names that users give to what they keep."""
+"""Text that has to be of a form: refused in words, while the OpenAPI document has the pattern."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
 
-PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+def in_words(pattern: str, words: str, **schema: Any) -> Any:
+    """Text that the whole pattern fits; `words` say what would be right."""
+
+    def checked(given: str) -> str:
+        if not re.fullmatch(pattern, given):
+            raise ValueError(words)
+        return given
+
+    return Annotated[
+        str, AfterValidator(checked), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"} | schema)
+    ]
 
 
-def _checked(given: str) -> str:
-    """Says in words what the document says as a pattern."""
-    if not re.fullmatch(PATTERN[1:-1], given):
-        raise ValueError(
-            "a name has up to 100 of the letters A to Z, digits, dots, dashes and underscores, no others, and begins "
-            "with a letter or a digit"
-        )
-    return given
-
-
-Name = Annotated[
-    str, AfterValidator(_checked), WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["letters"]})
-]
+Name: Any = in_words(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
+    "a name has up to 100 of the letters A to Z, digits, dots, dashes and underscores, no others, and begins with a "
+    "letter or a digit",
+    examples=["letters"],
+)

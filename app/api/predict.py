@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from fastapi import APIRouter, Request, Response
@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from app.api.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
 from app.api.inputs import Conversion, Inputs, Invert, read_inputs
 from app.api.instances import Column
+from app.api.names import in_words
 from app.api.problems import problems
 from app.api.query import parameters, read_query
 from app.datasets.pictures.pixels import Background, Resize
@@ -83,6 +84,9 @@ def weights_lookups(database: Database) -> WeightsLookups:
     return Lookups.in_threads(find)
 
 
+Top: Any = in_words(r"(all|[1-9]\d{0,5})", "give a number of labels, from 1 to 999999, or all")
+
+
 class Question(BaseModel):
     """What the query says."""
 
@@ -91,7 +95,7 @@ class Question(BaseModel):
         None, max_length=100, description="a model's name; without run and model: default, or the newest"
     )
     step: int | None = Field(None, ge=1, le=10**9, description="of a checkpoint; the end if left out")
-    top: str = Field("3", pattern=r"^(all|[1-9]\d{0,5})$", description="how many labels, or all")
+    top: Top = Field("3", description="how many labels, or all")
     logits: bool = Field(False, description="the network's logits too, unless it ends in a softmax or sigmoid")
     fit: bool = Field(False, description="convert pictures of another size")
     background: Background | None = Field(

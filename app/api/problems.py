@@ -63,7 +63,7 @@ def binary(*media_types: str) -> dict[int | str, dict[str, Any]]:
 
 
 def as_response(request: Request, error: AppError, headers: Mapping[str, str] | None = None) -> Response:
-    """The problem that an error is. ASCII only: a lone surrogate of the request cannot break it."""
+    """The problem that an error is."""
     body = {
         "type": f"/problems/{type(error).__name__}",
         "title": error.title,
@@ -72,7 +72,14 @@ def as_response(request: Request, error: AppError, headers: Mapping[str, str] | 
         "instance": request.url.path,
         "errors": [{"pointer": field.pointer, "detail": field.detail} for field in error.errors],
     }
-    return Response(json.dumps(body), error.status, headers, media_type="application/problem+json")
+    return Response(_printable(body), error.status, headers, media_type="application/problem+json")
+
+
+def _printable(body: dict[str, Any]) -> str:
+    """As JSON in which all that is no printable character is escaped: lone surrogates, which no UTF-8 has, and what
+    would change the terminal or the direction of the text."""
+    text = json.dumps(body, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
 
 def register(app: FastAPI, locked: bool) -> None:
@@ -100,7 +107,7 @@ def register(app: FastAPI, locked: bool) -> None:
                 f"the Content-Type is {kind[:100]}; this address reads JSON: add -H 'Content-Type: application/json'"
             )
             return as_response(request, UnsupportedMediaType(detail))
-        found = [_field_error(item, error.body) for item in error.errors()]
+        found = _each_once([_field_error(item, error.body) for item in error.errors()])
         detail = "; ".join(f"{item.pointer or 'the body'}: {item.detail}" for item in found[:5])
         broken_json = any(item["type"] == "json_invalid" for item in error.errors())
         return as_response(request, (Malformed if broken_json else Invalid)(detail, found))
@@ -192,26 +199,38 @@ def _field_error(item: dict[str, Any], body: Any) -> FieldError:
     detail = str(item["msg"])
     context = item.get("ctx", {})
     match item["type"]:
-        case "extra_forbidden":
-            detail = "there is no such field; /docs shows those that there are"
         case "union_tag_invalid":
             detail = f"{context['tag']!r} is none of {context['expected_tags']}"
             expected = [name.strip("' ") for name in context["expected_tags"].split(",")]
             detail += nearest(str(context["tag"]), expected)
         case "union_tag_not_found":
             field = context["discriminator"].strip("'()")
-            detail = f"an object is wanted whose field {field!r} says which one it is"
+            detail = f"an object is wanted whose field {field!r} says which one it is: {{{json.dumps(field)}: …}}"
         case "value_error":
             detail = str(context["error"])
             pointer += context["error"].pointer if isinstance(context["error"], InvalidChoice) else ""
         case "literal_error":
             expected = [name.strip("' ") for name in context["expected"].replace(" or ", ",").split(",")]
             detail += nearest(str(item["input"])[:100], expected)
+        case "model_attributes_type":  # of the layers, which pydantic itself tells apart
+            detail = 'an object is wanted whose field "type" says which one it is, such as {"type": "relu"}'
         case "model_type":
             detail = "give an object with its fields, or one of the names"
+        case "float_type" | "int_type" if isinstance(item["input"], str):
+            detail = "a number is wanted, and this is text: write it without quotes"
+        case "too_short":
+            detail = f"give at least {context['min_length']}"
         case "json_invalid":
             detail = f"the body is not JSON: {context.get('error', 'it cannot be parsed')}"
     return FieldError(pointer, detail)
+
+
+def _each_once(found: list[FieldError]) -> list[FieldError]:
+    """One sentence a field, where each kind of thing that it may be has its own."""
+    details: dict[str, list[str]] = {}
+    for item in found:
+        details.setdefault(item.pointer, []).append(item.detail)
+    return [FieldError(pointer, ", or: ".join(all_of_it)) for pointer, all_of_it in details.items()]
 
 
 def no_such_part(form: FormData, wanted: str, file: str) -> Invalid:
@@ -225,7 +244,14 @@ def no_such_part(form: FormData, wanted: str, file: str) -> Invalid:
     return Invalid(detail, [FieldError(f"/{wanted}", detail)])
 
 
+def closest(given: str, choices: Iterable[str]) -> str | None:
+    """The choice that may have been meant, if one is near; capitals do not matter."""
+    spelt = {choice.lower(): choice for choice in choices}
+    near = difflib.get_close_matches(given.lower(), spelt, 1, 0.5)
+    return spelt[near[0]] if near else None
+
+
 def nearest(given: str, choices: Iterable[str]) -> str:
-    """The end of a sentence that refuses `given`: the choice that may have been meant, if one is near."""
-    near = difflib.get_close_matches(given, list(choices), 1, 0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    """The end of a sentence that refuses `given`."""
+    near = closest(given, choices)
+    return f"; did you mean {near!r}?" if near else ""

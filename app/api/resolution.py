@@ -13,8 +13,10 @@ from app.datasets.errors import SplitImpossible
 from app.datasets.split import Wanted, stored_split
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.learning.architecture import refuse_untrainable, with_output_layer
+from app.learning.errors import InvalidChoice
 from app.learning.export import layers_from_json, layers_to_json
 from app.learning.insight.warnings import warnings
+from app.learning.layers import Shape
 from app.learning.losses import (
     DEFAULT_LOSS,
     BinaryCrossEntropy,
@@ -24,6 +26,7 @@ from app.learning.losses import (
     loss_from_json,
     loss_to_json,
 )
+from app.learning.presets import PRESETS
 from app.learning.recipe import recipe_from_json
 from app.learning.schedules import SCHEDULES
 from app.learning.stopping import MUST_END
@@ -48,7 +51,11 @@ def resolve(
     resolved["loss"] = loss_to_json(loss)
 
     layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), loss.outputs(classes))
-    refuse_untrainable(layers, shape, None if request.batch_size == "full" else request.batch_size)
+    try:
+        refuse_untrainable(layers, shape, None if request.batch_size == "full" else request.batch_size)
+    except InvalidChoice as error:
+        _preset_fits(request.model.preset, shape, error)
+        raise
     resolved["model"] = {"layers": layers_to_json(layers)}
 
     pictures = len(shape) == 3
@@ -141,6 +148,20 @@ def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict
         "dataset_version": dataset.version,
         "dataset_checksum": dataset.about["checksum"],
     }
+
+
+def _preset_fits(name: str | None, shape: Shape, refusal: InvalidChoice) -> None:
+    """Raises InvalidChoice that says whom a preset fits, where its layers were refused: nobody has sent these."""
+    if name is None or PRESETS[name].input_shape == shape:
+        return
+    detail = f"{name} is made for {_inputs(PRESETS[name].input_shape)}, this dataset has {_inputs(shape)}"
+    if fitting := [other for other, preset in PRESETS.items() if preset.input_shape == shape]:
+        detail += f", for which there are {', '.join(fitting)}"
+    raise InvalidChoice("/model/preset", detail) from refusal
+
+
+def _inputs(shape: Shape) -> str:
+    return f"{'pictures' if len(shape) == 3 else 'rows'} of {'×'.join(map(str, shape))}"
 
 
 def _loss_serves(loss: Loss, task: Task, classes: int) -> None:

@@ -30,6 +30,7 @@ from app.api.results import (
 from app.api.strict import Model, validated
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.architecture import without_output_layer
+from app.learning.data import Part
 from app.learning.export import layers_from_json, layers_to_json
 from app.learning.presets import under
 from app.serving.lookups import Lookups
@@ -321,9 +322,7 @@ def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
 
 
 @router.get("/{id}/evaluation", summary="How well an ended run does", responses=problems(NotFound))
-def evaluation(
-    run: RunDep, part: Annotated[str, Query(pattern="^(train|validation|test)$")] = "test"
-) -> ClassificationEvaluation | RegressionEvaluation:
+def evaluation(run: RunDep, part: Part = "test") -> ClassificationEvaluation | RegressionEvaluation:
     found: dict[str, Any] | None = (run.evaluation or {}).get(part)
     if found is None:
         raise NotFound(f"the run is {run.status}; its evaluation of the {part} part comes when it has succeeded")

@@ -1,11 +1,12 @@
 """Runs that are queued together: a tag ties them, and one picture has the curves of all."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Response
 from sqlalchemy.orm import Session
 
+from app.api.names import in_words
 from app.api.plots import MEDIA_TYPES, Along, Format, axis_of, draw_together
 from app.errors import Invalid
 from app.storage import curves, keys, runs
@@ -13,8 +14,9 @@ from app.storage.database import Database, database_now
 from app.storage.tables import Run
 
 POINTS = 2000  # of each curve, as many as a picture shows
-OneSeries = Annotated[
-    str, Query(pattern=r"^(train|validation)\.[a-z_]+$", description="train.loss: of each step, with a running mean")
+OneSeries: Any = Annotated[
+    in_words(r"(train|validation)\.[a-z_]+", "give a part's metric, such as train.loss or validation.accuracy"),
+    Query(description="train.loss: of each step, with a running mean"),
 ]
 
 OneAxis = Annotated[Along, Query(description="what the curves go along; seconds are those of each run's training")]

@@ -157,6 +157,8 @@ def under(preset: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, An
     found = dict(preset)
     for name, value in request.items():
         below = found.get(name)
+        if name in ENTRIES and isinstance(value, str):
+            value = {"name": value}  # for which the name is short
         if not isinstance(value, Mapping) or not isinstance(below, Mapping) or name == "model":
             found[name] = value
         elif name in ENTRIES and any(value.get(tag, below[tag]) != below[tag] for tag in TAGS if tag in below):

@@ -15,7 +15,7 @@ def test_the_document_has_each_with_its_bounds_and_what_it_is_for(quick_client: 
 @pytest.mark.parametrize(
     ("query", "pointer", "said"),
     [
-        ("top=0", "top", "pattern"),
+        ("top=0", "top", "give a number of labels"),
         ("step=0&run=x", "step", "greater than or equal to 1"),
         ("fit=perhaps", "fit", "boolean"),
         ("invert=yes", "invert", "'auto'"),

@@ -1,6 +1,7 @@
 """Every mistake gets a problem that says what would be right, and never a 5xx."""
 
 import io
+import json
 import random
 from typing import Any
 
@@ -29,18 +30,38 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
     (layers({"type": "linear"}), "/model/layers/0/units", "required"),
     (layers({"type": "linear", "units": 0}), "/model/layers/0/units", "greater than or equal to 1"),
     (layers({"type": "linear", "units": 10**9}), "/model/layers", ""),
-    (layers({"type": "linear", "units": 3, "unit": 3}), "/model/layers/0/unit", "no such field"),
-    (LETTERS | {"modle": {}}, "/modle", "no such field"),
+    (layers({"type": "linear", "units": 3, "unit": 3}), "/model/layers/0/unit", "did you mean 'units'"),
+    (layers({"type": "linear", "unit": 3}), "/model/layers/0/unit", "did you mean 'units'"),  # and units are missing
+    (LETTERS | {"model": {"layers": [256, "relu"]}}, "/model/layers/1", '{"type": "relu"}'),
+    (layers({"type": "linear", "units": 3, "init": "normal"}), "/model/layers/0/init", "its fields are"),
+    (layers({"type": "linear", "units": 3, "lr": 0.1}), "/model/layers/0/lr", "lr_factor"),
+    (LETTERS | {"model": "mlp"}, "/model", "its fields are layers, preset"),
+    (LETTERS | {"model": {"preset": "vgg16"}}, "/model/preset", "made for pictures of 3×224×224, this"),
+    (LETTERS | {"model": {"preset": "vgg16"}}, "/model/preset", "vgg_small"),
+    (LETTERS | {"modle": {}}, "/modle", "did you mean 'model'"),
+    ({"datset": "notmnist"}, "/datset", "did you mean 'dataset'"),
+    (LETTERS | {"lr": 0.1}, "/lr", "stands under 'optimizer'"),
+    (LETTERS | {"max_epochs": 3}, "/max_epochs", "stands under 'stop'"),
+    (LETTERS | {"epochs": 3}, "/epochs", "did you mean 'max_epochs', which stands under 'stop'"),
+    (LETTERS | {"zzz": 3}, "/zzz", "there are name, dataset"),
+    (LETTERS | {"stop": 5}, "/stop", "its fields are max_epochs"),
     (LETTERS | {"optimizer": {"name": "adamm"}}, "/optimizer", "did you mean 'adam'"),
-    (LETTERS | {"optimizer": {"name": "sgd", "momentum": 0.9}}, "/optimizer/momentum", "no such field"),
+    (LETTERS | {"optimizer": {"name": "sgd", "momentum": 0.9}}, "/optimizer/momentum", "there are lr, weight_decay"),
     (LETTERS | {"optimizer": {"name": "adam", "lr": -1}}, "/optimizer/lr", "greater than 0"),
     (LETTERS | {"optimizer": {"name": "adam", "lr": 0}}, "/optimizer/lr", "greater than 0"),
     (LETTERS | {"optimizer": {"name": "adam", "lr": 1e10}}, "/optimizer/lr", "less than"),
-    (LETTERS | {"optimizer": {"name": "adam", "lr": "big"}}, "/optimizer/lr", "number"),
+    (LETTERS | {"optimizer": {"name": "adam", "lr": "0.1"}}, "/optimizer/lr", "without quotes"),
     (LETTERS | {"optimizer": {"name": "adam", "betas": [0.9, 1.5]}}, "/optimizer/betas", "less than"),
     (LETTERS | {"optimizer": {"lr": 0.1}}, "/optimizer", "field 'name'"),
     (LETTERS | {"optimizer": {"name": ["adam"]}}, "/optimizer", "field 'name'"),
-    (LETTERS | {"optimizer": "adam"}, "/optimizer", "field 'name'"),
+    (LETTERS | {"optimizer": "adma"}, "/optimizer", "did you mean 'adam'"),
+    (LETTERS | {"optimizer": "SGD"}, "/optimizer", "did you mean 'sgd'"),
+    (LETTERS | {"optimizer": 3}, "/optimizer", '{"name": …}'),
+    (
+        LETTERS | {"optimizer": {"name": "adam", "learning_rate": 0.1}},
+        "/optimizer/learning_rate",
+        "there are lr, betas",
+    ),
     (LETTERS | {"optimizer": {"name": "adam", "formulas": "lectures"}}, "/optimizer", "did you mean 'lecture'"),
     (LETTERS | {"optimizer": {"name": "adamw", "formulas": "lecture"}}, "/optimizer/formulas", "'torch'"),
     (LETTERS | {"optimizer": {"name": "momentum", "nesterov": True, "dampening": 0.1}}, "/optimizer/nesterov", "of 0"),
@@ -76,7 +97,7 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
     (LETTERS | {"clip_norm": 0}, "/clip_norm", "greater than 0"),
     (LETTERS | {"accumulate": 0}, "/accumulate", "greater than or equal to 1"),
     (LETTERS | {"accumulate": 2, "batch_size": "full"}, "/accumulate", "leave accumulate out"),
-    (LETTERS | {"batch_size": 0}, "/batch_size", "greater than or equal to 1"),
+    (LETTERS | {"batch_size": 0}, "/batch_size", "greater than or equal to 1, or: Input should be 'full'"),
     (LETTERS | {"batch_size": "half"}, "/batch_size", "full"),
     (LETTERS | {"seed": -1}, "/seed", "greater than or equal to 0"),
     (LETTERS | {"seed": 2**63}, "/seed", "less than"),
@@ -195,3 +216,12 @@ def test_wrong_pictures_are_refused_with_what_would_be_right(client: TestClient,
     refused(422, "top", whole, top="0")
     assert client.post("/predict", params={"run": run}, files={"picture": whole}).status_code == 422
     assert client.post("/predict", params={"run": run}, files=[("image", whole)] * 3).json()["predictions"][2]
+
+
+def test_what_is_echoed_can_be_read_and_changes_no_terminal(quick_client: TestClient) -> None:
+    said = quick_client.post("/runs", json={"dataset": "notmnist", "model": {"preset": "vgg16"}}).text
+    assert "3×224×224" in said
+    name = "Омск \x1b[31m \x9b31m \u202e \ud800 \U0001f600"
+    answer = quick_client.post("/runs", content=json.dumps(LETTERS | {"optimizer": name}), headers=JSON)
+    assert answer.status_code == 422 and "Омск" in answer.text and "\U0001f600" in answer.text
+    assert all(letter.isprintable() for letter in answer.text)
