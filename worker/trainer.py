@@ -1,6 +1,7 @@
 """What runs in the child process: the learning core on one side, the storage on the other."""
 
 import contextlib
+import math
 import os
 import time
 import traceback
@@ -165,7 +166,7 @@ class Attempt:
                 if len(indices)
             }
         if diverged:
-            message = f"the loss was {recorder.last_loss} at step {training.step}; try a smaller learning rate"
+            message = f"{_divergence(recorder)}; try a smaller learning rate"
             result |= {"status": "failed", "error": {"type": "Diverged", "message": message, "trace": []}}
         self._name(checkpoints, recorder, **result)
 
@@ -181,3 +182,16 @@ class Attempt:
             self.write(lambda db: leases.end(db, self.run, self.attempt, "failed", database_now(), error=reason))
         except LeaseLost:
             os._exit(0)
+
+
+def _divergence(recorder: Recorder) -> str:
+    """What the loss did, in numbers."""
+    training, loss = recorder.training, recorder.last_loss
+    found, limits = f"the loss was {loss:.6g} at step {training.step}", training.recipe.stop.divergence
+    if not math.isfinite(loss) or limits is None:
+        return found
+    after = recorder.metrics["train"]["loss"]
+    if not math.isfinite(after):
+        return f"{found}, and after it {after} over the training part"
+    over = f"{limits.factor:g} × the larger of the first step's and of the best constant prediction's"
+    return f"{found}, and for {limits.window} steps running over {over}"

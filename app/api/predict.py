@@ -174,7 +174,8 @@ def answers(
     count = classes if top == "all" else min(int(top), classes)
     found: list[LabelPrediction] = []
     probabilities, labels = trained.meaning.probabilities(outputs), trained.meaning.labels(outputs)
-    chances, order = (part.tolist() for part in probabilities.topk(count))
+    # Stable, as argmax is: of equal ones the first is the label, and comes first.
+    chances, order = (part[:, :count].tolist() for part in probabilities.sort(descending=True, stable=True))
     has_logits = trained.meaning.kind != "probabilities"
     for row, label in enumerate(labels.tolist()):
         pairs = zip(order[row], chances[row], strict=True)

@@ -51,19 +51,24 @@ def resolve(
     resolved["loss"] = loss_to_json(loss)
 
     layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), loss.outputs(classes))
-    try:
-        refuse_untrainable(layers, shape, None if request.batch_size == "full" else request.batch_size)
-    except InvalidChoice as error:
-        _preset_fits(request.model.preset, shape, error)
-        raise
     resolved["model"] = {"layers": layers_to_json(layers)}
 
     pictures = len(shape) == 3
-    _only_for("normalise", request.normalise, pictures, "pictures")
-    _only_for("augment", request.augment, pictures, "pictures")
-    _only_for("scaling", request.scaling, not pictures, "tables")
-    resolved["normalise"] = (request.normalise or "unit") if pictures else None
-    resolved["scaling"] = None if pictures else resolved["scaling"] or {"inputs": "standard", "target": "standard"}
+    of_preset = PRESETS[request.model.preset].request if request.model.preset else {}
+    for field, fits, what in (
+        ("normalise", pictures, "pictures"),
+        ("augment", pictures, "pictures"),
+        ("scaling", not pictures, "tables"),
+    ):
+        if resolved[field] is not None and not fits:
+            if resolved[field] != of_preset.get(field):  # what only the preset says is left out by itself
+                detail = f"{field} is for {what}; leave it out for this dataset"
+                raise Invalid(detail, [FieldError(f"/{field}", detail)])
+            resolved[field] = None
+    if pictures:
+        resolved["normalise"] = resolved["normalise"] or "unit"
+    else:
+        resolved["scaling"] = resolved["scaling"] or {"inputs": "standard", "target": "standard"}
 
     wanted = resolved_split(request.split, dataset)
     resolved["split"] = wanted.to_json()
@@ -73,6 +78,11 @@ def resolve(
         raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
     if not train:
         raise SplitImpossible("no example is left to train on; take smaller parts")
+    try:
+        refuse_untrainable(layers, shape, train if request.batch_size == "full" else min(request.batch_size, train))
+    except InvalidChoice as error:
+        _preset_fits(request.model.preset, shape, error)
+        raise
     can_stop(resolved["stop"], validation)
     has_an_end(resolved["schedule"], resolved["stop"])
     if request.accumulate > 1 and request.batch_size == "full":
@@ -175,9 +185,3 @@ def _loss_serves(loss: Loss, task: Task, classes: int) -> None:
     if weights is not None and len(weights) != classes:
         detail = f"there are {len(weights)} weights for {classes} classes; give one a class"
         raise Invalid(detail, [FieldError("/loss/class_weights", detail)])
-
-
-def _only_for(field: str, value: object, fits: bool, what: str) -> None:
-    if value is not None and not fits:
-        detail = f"{field} is for {what}; leave it out for this dataset"
-        raise Invalid(detail, [FieldError(f"/{field}", detail)])

@@ -91,7 +91,7 @@ def refuse_untrainable(layers: list[Layer], input_shape: Shape, batch_size: int 
         raise InvalidChoice("/model/layers", 'no layer is trainable; leave out "trainable": false somewhere')
     for pointer, place in found:
         if place.layer.type == "batch_norm" and batch_size == 1 and prod(place.shape[1:]) == 1:
-            raise InvalidChoice(pointer, "batch_norm needs a batch_size of 2 and more: one number has no spread")
+            raise InvalidChoice(pointer, "batch_norm needs batches of 2 examples and more: one number has no spread")
 
 
 def spread(

@@ -50,8 +50,13 @@ class Loss(Protocol):
         """The loss; its gradient goes to `out`."""
         ...
 
-    def of_best_constant(self, targets: Tensor, batch: int) -> float:
-        """The loss of `batch` such examples under the best of all predictions that are the same for each."""
+    def divisor(self, targets: Tensor) -> float:
+        """What the sum over these examples, (N,), is divided by."""
+        ...
+
+    def of_best_constant(self, targets: Tensor, batch: int, outputs: int) -> float:
+        """The loss of `batch` such examples under the best of all predictions, `outputs` numbers, that are the same for
+        each."""
         ...
 
     def source(self) -> str:
@@ -142,9 +147,16 @@ class CrossEntropy:
         found = p.scatter_(1, targets[:, None], -1.0, reduce="add")
         return found.div_(targets.numel()) if self.reduction == "mean" else found
 
-    def of_best_constant(self, targets: Tensor, batch: int) -> float:
+    def divisor(self, targets: Tensor) -> float:
+        if self.reduction == "sum":
+            return 1.0
+        if self.class_weights is None:
+            return len(targets)
+        return float(torch.tensor(self.class_weights, device=targets.device)[targets].sum())
+
+    def of_best_constant(self, targets: Tensor, batch: int, outputs: int) -> float:
         """The entropy of the wanted shares of the classes; without options that of the classes' shares, in nats."""
-        counts = torch.bincount(targets, minlength=len(self.class_weights or ())).double()
+        counts = torch.bincount(targets, minlength=outputs).double()
         weights = torch.ones_like(counts) if self.class_weights is None else counts.new_tensor(self.class_weights)
         smoothed = self.label_smoothing / len(counts) * counts.sum()
         wanted = weights * ((1 - self.label_smoothing) * counts + smoothed)
@@ -199,7 +211,10 @@ class _Column:
         out.copy_(self.gradient(outputs, targets))
         return self.function(outputs, targets)
 
-    def of_best_constant(self, targets: Tensor, batch: int) -> float:
+    def divisor(self, targets: Tensor) -> float:
+        return len(targets) if self.reduction == "mean" else 1.0
+
+    def of_best_constant(self, targets: Tensor, batch: int, outputs: int) -> float:
         targets = targets.double()
         loss = float(self.each(self.best_constant(targets).expand_as(targets), targets).mean())
         return loss if self.reduction == "mean" else loss * batch

@@ -29,6 +29,7 @@ class Optimizer(Protocol):
     formula: ClassVar[str]
     advantages: ClassVar[tuple[str, ...]]
     drawbacks: ClassVar[tuple[str, ...]]
+    usual_lr: ClassVar[tuple[float, float]]
 
     @property
     def lr(self) -> float:
@@ -46,10 +47,15 @@ class Optimizer(Protocol):
 
 class _Torch:
     """PyTorch's form of an optimizer, whose arguments the fields are; `lecture_formula` is None where the lecture has
-    none."""
+    none.
+
+    `usual_lr` are the lowest and the highest learning rate that are no surprise, wide on purpose: a warning that is
+    wrong teaches nothing. From PyTorch's defaults, and the lecture's 0.1 for plain gradient descent.
+    """
 
     formulas: ClassVar[Literal["torch", "lecture"]] = "torch"
     lecture_formula: ClassVar[str | None] = None
+    usual_lr: ClassVar[tuple[float, float]]
     kind: ClassVar[type[torch.optim.Optimizer]]
     kernel: ClassVar[dict[str, bool]] = {"fused": True}
 
@@ -66,7 +72,7 @@ class _Torch:
 
 
 class _Lecture:
-    """The lecture's form of the optimizer of the same name."""
+    """The lecture's form of the optimizer of the same name, which says for both what is usual."""
 
     formulas: ClassVar[Literal["torch", "lecture"]] = "lecture"
     advantages: ClassVar[tuple[str, ...]] = ()
@@ -116,6 +122,7 @@ class LectureSGD(_Lecture):
     name: ClassVar[str] = "sgd"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.GradientDescent
     formula: ClassVar[str] = "θ ← θ − ηg"
+    usual_lr: ClassVar[tuple[float, float]] = (1e-4, 2.0)
 
     lr: float = _lr(0.1)
 
@@ -128,6 +135,7 @@ class SGD(_Torch):
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.SGD
     formula: ClassVar[str] = "θ ← θ − ηg"
     lecture_formula: ClassVar[str | None] = LectureSGD.formula
+    usual_lr: ClassVar[tuple[float, float]] = LectureSGD.usual_lr
     advantages: ClassVar[tuple[str, ...]] = (
         "needs memory for one batch at a time, and keeps nothing between steps",
         "cheap, frequent steps: it comes near a minimum long before gradient descent on all the data",
@@ -150,6 +158,7 @@ class LectureMomentum(_Lecture):
     name: ClassVar[str] = "momentum"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.Inertia
     formula: ClassVar[str] = "v ← μv − (1−δ)ηg;  θ ← θ + v"
+    usual_lr: ClassVar[tuple[float, float]] = (1e-5, 1.0)
 
     lr: float = _lr(0.01)
     momentum: float = _momentum()
@@ -168,6 +177,7 @@ class Momentum(_Torch):
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.SGD
     formula: ClassVar[str] = "v ← μv + (1−δ)g;  θ ← θ − ηv"
     lecture_formula: ClassVar[str | None] = LectureMomentum.formula
+    usual_lr: ClassVar[tuple[float, float]] = LectureMomentum.usual_lr
     advantages: ClassVar[tuple[str, ...]] = (
         "gathers speed where gradients agree: along a ravine, across a plateau",
         "gradients that alternate cancel out: less zigzag, less noise of the batches",
@@ -196,6 +206,7 @@ class LectureAdaGrad(_Lecture):
     name: ClassVar[str] = "adagrad"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.SumOfSquares
     formula: ClassVar[str] = "G ← G + g²;  θ ← θ − η/√(G + ε)·g"
+    usual_lr: ClassVar[tuple[float, float]] = (1e-5, 1.0)
 
     lr: float = _lr(0.01)
     eps: float = _eps(1e-8)
@@ -209,6 +220,7 @@ class AdaGrad(_Torch):
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adagrad
     formula: ClassVar[str] = "G ← G + g²;  θ ← θ − η·g/(√G + ε)"
     lecture_formula: ClassVar[str | None] = LectureAdaGrad.formula
+    usual_lr: ClassVar[tuple[float, float]] = LectureAdaGrad.usual_lr
     advantages: ClassVar[tuple[str, ...]] = (
         "each parameter has a step size of its own: gradients of very different size do no harm",
         "parameters whose gradient is rarely other than zero still take large steps",
@@ -230,6 +242,7 @@ class LectureRMSProp(_Lecture):
     name: ClassVar[str] = "rmsprop"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.MeanOfSquares
     formula: ClassVar[str] = "G ← μG + (1−μ)g²;  θ ← θ − η/√(G + ε)·g"
+    usual_lr: ClassVar[tuple[float, float]] = (1e-6, 0.05)
 
     lr: float = _lr(0.01)
     alpha: float = _alpha(0.9)
@@ -245,6 +258,7 @@ class RMSProp(_Torch):
     kernel: ClassVar[dict[str, bool]] = {"foreach": True}
     formula: ClassVar[str] = "G ← μG + (1−μ)g²;  θ ← θ − η·g/(√G + ε)"
     lecture_formula: ClassVar[str | None] = LectureRMSProp.formula
+    usual_lr: ClassVar[tuple[float, float]] = LectureRMSProp.usual_lr
     advantages: ClassVar[tuple[str, ...]] = (
         "each parameter has a step size of its own",
         "forgets: an outlier gradient fades, and the steps do not shrink for ever",
@@ -271,6 +285,7 @@ class LectureAdam(_Lecture):
     name: ClassVar[str] = "adam"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.UncorrectedAdam
     formula: ClassVar[str] = "v ← β₁v + (1−β₁)g;  G ← β₂G + (1−β₂)g²;  θ ← θ − η/√(G + ε)·v"
+    usual_lr: ClassVar[tuple[float, float]] = (1e-6, 0.05)
 
     lr: float = _lr(0.001)
     betas: tuple[float, float] = _betas((0.9, 0.9))
@@ -287,6 +302,7 @@ class Adam(_Torch):
         "m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  θ ← θ − η·m̂/(√v̂ + ε);  m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)"
     )
     lecture_formula: ClassVar[str | None] = LectureAdam.formula
+    usual_lr: ClassVar[tuple[float, float]] = LectureAdam.usual_lr
     advantages: ClassVar[tuple[str, ...]] = (
         "learns well with its defaults on most networks",
         "has momentum and a step size for each parameter, and corrects that its means begin at zero",
@@ -311,6 +327,7 @@ class AdamW(_Torch):
     name: ClassVar[str] = "adamw"
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.AdamW
     formula: ClassVar[str] = "θ ← θ − ηλθ, then as Adam"
+    usual_lr: ClassVar[tuple[float, float]] = (1e-6, 0.05)
     advantages: ClassVar[tuple[str, ...]] = (
         "as Adam, and weight decay draws all parameters towards zero alike",
         "weight decay and learning rate can be chosen apart",

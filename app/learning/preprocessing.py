@@ -12,7 +12,7 @@ from torch import Tensor
 Normalise = Literal["unit", "standard", "none"]
 Scale = Literal["standard", "none"]
 
-EXAMPLES_AT_ONCE, NUMBERS_AT_ONCE = 4096, 2**22
+EXAMPLES_AT_ONCE, NUMBERS_AT_ONCE = 4096, 2**20
 CONSTANT = 1e-9  # a spread below so much of the mean is rounding: float32 cannot hold it
 
 

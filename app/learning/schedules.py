@@ -25,6 +25,8 @@ class Schedule(Protocol):
     drawbacks: ClassVar[tuple[str, ...]]
     needs_total: ClassVar[bool]  # whether the run's number of steps has to be known
 
+    shortest: ClassVar[int]
+
     @property
     def warmup(self) -> int: ...
 
@@ -43,10 +45,13 @@ def _warmup() -> Any:
 
 class _WithWarmup:
     needs_total: ClassVar[bool] = False
+    shortest: ClassVar[int] = 1  # that it is behind a warm-up, however little the run leaves
     warmup: int
 
     def factor(self, step: int, total: float) -> float:
-        rest = max(1, total - self.warmup)
+        if self.warmup == 0:
+            return self.shape(step, total)
+        rest = max(self.shortest, total - self.warmup)
         if step < self.warmup:
             return self.shape(0, rest) * (step + 1) / (self.warmup + 1)
         return self.shape(step - self.warmup, rest)
@@ -139,6 +144,7 @@ class OneCycle(_WithWarmup):
 
     name: ClassVar[str] = "one_cycle"
     needs_total: ClassVar[bool] = True
+    shortest: ClassVar[int] = 4  # with fewer steps it begins behind its peak: there is nothing to rise to
     formula: ClassVar[str] = "ηₜ: η/25 → η in 0.3 T, then η → η/250000, each along half a cosine"
     advantages: ClassVar[tuple[str, ...]] = (
         "bears a larger learning rate than a constant one, and so often needs fewer steps",

@@ -23,11 +23,12 @@ from app.learning.data import Batches, Data, Part
 from app.learning.descent import Descent, Stored
 from app.learning.evaluation import Metrics, measure
 from app.learning.layers import Layer, Shape
+from app.learning.layers.structure import through
 from app.learning.losses import Loss
 from app.learning.meaning import meaning
 from app.learning.optimizers import Optimizer
 from app.learning.schedules import Constant, Schedule
-from app.learning.stopping import Patience, Seen, Stop
+from app.learning.stopping import Divergence, Patience, Seen, Stop
 
 Precision = Literal["fp32", "bf16"]
 
@@ -108,7 +109,8 @@ class Training:
         train_targets = data.targets_at(data.parts["train"])
         self.examples = len(train_targets)  # of an epoch
         batch = min(recipe.examples_per_step or self.examples, self.examples)
-        self.criteria = recipe.stop.criteria(self.model, recipe.loss.of_best_constant(train_targets, batch))
+        (outputs,) = through(tuple(recipe.layers), recipe.input_shape)
+        self.criteria = recipe.stop.criteria(self.model, recipe.loss.of_best_constant(train_targets, batch, outputs))
         self.meaning = meaning(recipe.layers, recipe.loss)
         self.stop_reason: str | None = None
 
@@ -141,6 +143,8 @@ class Training:
                 self.stop_reason = reached[0] if reached else None
                 if reached and metrics is None:
                     metrics = self.measure("train", "validation")
+                if reached and self.recipe.stop.divergence and not _finite(metrics):
+                    self.stop_reason = Divergence.reason  # by its very last step, whose loss was that before it
                 yield Step(self.step, self.epoch, loss, metrics)
                 if reached:
                     return
@@ -201,11 +205,13 @@ class Training:
 
     def _accumulated_gradient(self, indices: Tensor) -> Tensor:
         """As `_gradient`, a batch at a time: the mean over all examples is the sum of the batches' means, each by its
-        share of the examples (with class weights, whose mean is by their sum, that is only nearly so)."""
+        share of what the whole is divided by."""
         learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         sums, loss = [torch.zeros_like(parameter) for parameter in learning], torch.zeros((), device=self.device)
+        divisor = self.recipe.loss.divisor
+        whole = divisor(self.data.targets_at(indices))
         for batch in self._split(indices, self.recipe.batch_size):
-            share = 1.0 if self.recipe.loss.reduction == "sum" else len(batch) / len(indices)
+            share = divisor(self.data.targets_at(batch)) / whole
             loss += share * self._gradient(batch)
             for gathered, parameter in zip(sums, learning, strict=True):
                 if parameter.grad is not None:
@@ -279,6 +285,11 @@ class Training:
         for criterion in self.criteria:
             reason = criterion.reason
             criterion.restore(position["criteria"].get(reason, {}), under(f"criteria.{reason}.", tensors))
+
+
+def _finite(metrics: dict[Part, Metrics] | None) -> bool:
+    """Whether the training part's loss is, where it was measured."""
+    return math.isfinite((metrics or {}).get("train", {}).get("loss", 0.0))
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -4,9 +4,17 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from fastapi.testclient import TestClient
 from PIL import Image, ImageOps
 
+from app.api.answers import LabelPrediction
+from app.api.predict import answers
+from app.learning.export import Trained, from_safetensors
+from app.learning.layers import Linear
+from app.learning.meaning import Meaning
+from app.learning.preprocessing import Affine
+from app.storage import runs
 from app.storage.database import Database
 from app.storage.files import Files
 from tests.api.test_runs import SMALL, queue
@@ -57,14 +65,9 @@ def test_the_preprocessing_is_named_when_asked_for_and_gives_the_same_by_hand(cl
 
     database: Database = client.app.state.database  # type: ignore[attr-defined]
     files: Files = client.app.state.files  # type: ignore[attr-defined]
-    from app.learning.export import from_safetensors
-    from app.storage import runs
-
     with database.read() as db:
         weights = runs.weights(db, run).weights
     assert weights is not None
-    import torch
-
     pixels = torch.from_numpy(np.array(Image.open(io.BytesIO(picture)), np.float32))[None, None]
     model = from_safetensors(files.read(weights)).model
     by_hand = model((pixels - found["shift"][0]) / found["scale"][0])[0].tolist()
@@ -76,3 +79,21 @@ def test_a_network_that_diverged_says_so_and_guesses_nothing(client: TestClient,
     assert ended(client, run)["stop_reason"] == "diverged"
     answer = client.post("/predict", params={"run": run}, json={"instances": [[255] * 784]})
     assert answer.status_code == 409 and "diverged" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100])
+@pytest.mark.parametrize("top", ["1", "3", "all"])
+def test_of_classes_that_are_equally_probable_the_label_comes_first(classes: int, top: str) -> None:
+    names = [str(k) for k in range(classes)]
+    layer = torch.nn.Linear(4, classes, bias=False)
+    network = Trained(
+        layer, [Linear(classes)], (4,), "classification", names, Affine(), Affine(), None, 1, Meaning("logits")
+    )
+    zero, one = torch.zeros(1, 4), torch.ones(1, 4)
+    with torch.no_grad():
+        layer.weight.copy_(torch.arange(classes)[:, None] // 2)  # the largest comes twice, or of an odd number once
+    for inputs in (zero, one):
+        (found,) = answers(network, inputs, top, logits=False)
+        assert isinstance(found, LabelPrediction) and found.top[0].label == found.label
+        assert found.top[0].probability == found.probability
+        assert len(found.top) == (classes if top == "all" else min(int(top), classes))

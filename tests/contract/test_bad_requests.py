@@ -102,6 +102,15 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
     (LETTERS | {"seed": -1}, "/seed", "greater than or equal to 0"),
     (LETTERS | {"seed": 2**63}, "/seed", "less than"),
     (LETTERS | {"name": "x" * 201}, "/name", "200"),
+    (
+        layers({"type": "linear", "units": 8}, {"type": "batch_norm"})
+        | {
+            "dataset": "digits",
+            "split": {"validation": 700, "test": 1096, "stratify": False},
+        },  # one is left to train on
+        "/model/layers/1",
+        "batches of 2 examples",
+    ),
     (LETTERS | {"loss": "mse"}, "/loss", "cross_entropy"),
     (LETTERS | {"loss": "cross_entrpy"}, "/loss", "did you mean 'cross_entropy'"),
     (LETTERS | {"loss": {"name": "cross_entropy", "label_smoothing": 1}}, "/loss/label_smoothing", "less than 1"),
@@ -216,6 +225,15 @@ def test_wrong_pictures_are_refused_with_what_would_be_right(client: TestClient,
     refused(422, "top", whole, top="0")
     assert client.post("/predict", params={"run": run}, files={"picture": whole}).status_code == 422
     assert client.post("/predict", params={"run": run}, files=[("image", whole)] * 3).json()["predictions"][2]
+
+
+def test_what_only_a_preset_says_and_the_data_have_no_use_for_is_left_out(quick_client: TestClient) -> None:
+    wanted = {"dataset": "diabetes", "model": {"preset": "mlp"}, "loss": "mse", "stop": {"max_steps": 1}}
+    answer = quick_client.post("/runs", json=wanted)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["request"]["normalise"] is None and answer.json()["request"]["scaling"]["inputs"] == "standard"
+    refused = quick_client.post("/runs", json=wanted | {"normalise": "unit"})
+    assert refused.status_code == 422 and refused.json()["errors"][0]["pointer"] == "/normalise"
 
 
 def test_what_is_echoed_can_be_read_and_changes_no_terminal(quick_client: TestClient) -> None:

@@ -13,7 +13,6 @@ from torch.nn import Parameter
 
 from app.learning import optimizers
 from app.learning.errors import InvalidChoice
-from app.learning.insight.recipe_rules import USUAL_LR
 from app.learning.optimizers import (
     LECTURE_FORMS,
     OPTIMIZERS,
@@ -89,11 +88,12 @@ def built(optimizer: Optimizer) -> torch.optim.Optimizer:
 def test_none_is_left_out_of_the_tables() -> None:
     assert {entry for entry in ENTRIES if entry.formulas == "torch"} == set(OPTIMIZERS.values())
     assert {entry for entry in ENTRIES if entry.formulas == "lecture"} == set(LECTURE_FORMS.values())
-    assert USUAL_LR.keys() == OPTIMIZERS.keys()
     for name, entry in OPTIMIZERS.items():
         form = LECTURE_FORMS.get(name)
         assert entry.lecture_formula == (form and form.formula)  # type: ignore[attr-defined]
         assert entry.advantages and entry.drawbacks
+        low, high = entry.usual_lr
+        assert low <= entry().lr <= high and (form is None or form.usual_lr == entry.usual_lr)
 
 
 # Ours, PyTorch's, and what PyTorch is told beside lr where its default is another.

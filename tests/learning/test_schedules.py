@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -74,6 +75,15 @@ def test_cosine_is_cosine_annealing_lr(total: int, lr: float, floor: float) -> N
 def test_one_cycle_is_one_cycle_lr_with_its_defaults(total: int, lr: float) -> None:
     theirs = torchs(lambda optimizer: lr_scheduler.OneCycleLR(optimizer, lr, total), total, lr)
     assert ours(OneCycle(), total, lr) == pytest.approx(theirs, rel=1e-9)
+
+
+@pytest.mark.parametrize("warmup", [28, 29, 30, 300])
+@pytest.mark.parametrize("entry", SCHEDULES.values(), ids=SCHEDULES)
+def test_a_warm_up_that_leaves_next_to_nothing_rises_as_any_other(entry: type[Any], warmup: int) -> None:
+    fields = {"every": 5} if entry is StepDecay else {}
+    short, long = entry(warmup=warmup, **fields), entry(warmup=warmup, **fields)
+    for step in range(min(30, warmup + 1)):
+        assert short.factor(step, 30) == pytest.approx(long.factor(step, 10_000))
 
 
 @pytest.mark.parametrize("schedule", [s for s in EVERY_SCHEDULE if s.warmup], ids=repr)

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ from app.learning.data import Data
 from app.learning.descent import Stored
 from app.learning.export import Trained, checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.layers import Linear, ReLU
-from app.learning.losses import LOSSES
+from app.learning.losses import LOSSES, CrossEntropy, Loss
 from app.learning.optimizers import SGD, Adam, Optimizer
 from app.learning.preprocessing import Affine
 from app.learning.schedules import Constant, Schedule
@@ -17,6 +18,7 @@ from app.learning.training import Recipe, Training
 from tests.learning.test_optimizers import EVERY_OPTIMIZER
 
 CROSS_ENTROPY, MSE = LOSSES["cross_entropy"](), LOSSES["mse"]()
+UNEVEN = CrossEntropy(class_weights=(1.0, 1.0, 100.0), label_smoothing=0.1)
 
 
 def training(
@@ -25,6 +27,7 @@ def training(
     batch_size: int = 16,
     clip_norm: float | None = None,
     accumulate: int = 1,
+    loss: Loss = CROSS_ENTROPY,
     **stop: Any,
 ) -> Training:
     """A small network on 50 examples of 4 numbers, 3 classes, in batches of 16: the last of an epoch has 2."""
@@ -33,7 +36,7 @@ def training(
     parts = {"train": torch.arange(40), "validation": torch.arange(40, 45), "test": torch.arange(45, 50)}
     data = Data(inputs, targets, parts, Affine(), Affine())
     layers = [Linear(8), ReLU(), Linear(3)]
-    recipe = Recipe(layers, (4,), CROSS_ENTROPY, optimizer, batch_size, Stop(**stop), 0, schedule,
+    recipe = Recipe(layers, (4,), loss, optimizer, batch_size, Stop(**stop), 0, schedule,
                     clip_norm, accumulate)  # fmt: skip
     return Training(recipe, data, torch.device("cpu"))
 
@@ -102,6 +105,16 @@ def test_steps_and_epochs_stop_where_they_say() -> None:
     assert run.stop_reason == "max_epochs"
 
 
+@pytest.mark.parametrize("end", [{"max_epochs": 1}, {"max_steps": 1}, {"max_steps": 2}], ids=str)
+def test_what_the_last_step_breaks_has_diverged(end: dict[str, int]) -> None:
+    run = training(SGD(lr=1e38), batch_size=40 if "max_epochs" in end else 16, **{"max_epochs": None} | end)
+    *_, last = run.steps()
+    assert math.isfinite(last.loss) or end == {"max_steps": 2}
+    assert run.stop_reason == "diverged"
+    unwatched = training(SGD(lr=1e38), batch_size=40, max_epochs=1, divergence=None)
+    assert [step.number for step in unwatched.steps()] == [1] and unwatched.stop_reason == "max_epochs"
+
+
 def test_nan_diverges_at_once_and_a_high_loss_after_its_window() -> None:
     run = training(SGD(lr=1e9), max_epochs=50, divergence=DivergenceLimits(factor=10, window=3))
     steps = list(run.steps())
@@ -125,11 +138,12 @@ PATHS = [by_hand, by_autograd]
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("optimizer", [SGD(), Adam()], ids=lambda o: o.name)
 @pytest.mark.parametrize(("batch_size", "accumulate"), [(4, 3), (5, 2), (7, 2), (1, 6), (16, 4)])
+@pytest.mark.parametrize("loss", [CROSS_ENTROPY, UNEVEN], ids=str)
 def test_accumulated_batches_are_one_batch_so_many_times_as_large(
-    batch_size: int, accumulate: int, optimizer: Optimizer, path: Callable[[Training], Training]
+    loss: Loss, batch_size: int, accumulate: int, optimizer: Optimizer, path: Callable[[Training], Training]
 ) -> None:
-    small = path(training(optimizer, batch_size=batch_size, accumulate=accumulate, max_epochs=3))
-    large = path(training(optimizer, batch_size=batch_size * accumulate, max_epochs=3))
+    small = path(training(optimizer, batch_size=batch_size, accumulate=accumulate, loss=loss, max_epochs=3))
+    large = path(training(optimizer, batch_size=batch_size * accumulate, loss=loss, max_epochs=3))
     assert small.steps_per_epoch == large.steps_per_epoch == -(-40 // (batch_size * accumulate))  # the last one is less
     for ours, theirs in zip(small.steps(), large.steps(), strict=True):
         assert ours.loss == pytest.approx(theirs.loss, rel=1e-6)

@@ -9,18 +9,9 @@ from app.learning.insight.floors import floor
 from app.learning.insight.warning import Warning
 from app.learning.layers import Layer
 from app.learning.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from app.learning.optimizers import OPTIMIZERS
+from app.learning.schedules import Schedule
 from app.learning.stopping import LossTarget
-
-# What each optimizer usually takes: (lowest, highest) learning rate that is no surprise. Wide on purpose: a warning
-# that is wrong teaches nothing. From PyTorch's defaults, and the lecture's 0.1 for plain gradient descent.
-USUAL_LR = {
-    "sgd": (1e-4, 2.0),
-    "momentum": (1e-5, 1.0),
-    "adagrad": (1e-5, 1.0),
-    "rmsprop": (1e-6, 0.05),
-    "adam": (1e-6, 0.05),
-    "adamw": (1e-6, 0.05),
-}
 
 
 def squashed_before_loss(pointer: str, last: Layer, loss: Loss, outputs: int) -> Iterator[Warning]:
@@ -92,7 +83,7 @@ def batch_norm_alone(chain: Chain, batch_size: int | None) -> Iterator[Warning]:
 
 def unusual_lr(optimizer: str, lr: float) -> Iterator[Warning]:
     """A learning rate far outside what the optimizer usually takes."""
-    low, high = USUAL_LR[optimizer]
+    low, high = OPTIMIZERS[optimizer].usual_lr
     if not low <= lr <= high:
         much = "large: the loss may grow instead of falling" if lr > high else "small: the loss may hardly move"
         yield Warning(
@@ -105,7 +96,7 @@ def unusual_lr(optimizer: str, lr: float) -> Iterator[Warning]:
 
 def unusual_factor(chain: Chain, optimizer: str, lr: float) -> Iterator[Warning]:
     """The same of one layer, where the optimizer's own is no surprise."""
-    low, high = USUAL_LR[optimizer]
+    low, high = OPTIMIZERS[optimizer].usual_lr
     for pointer, place in chain:
         factor = getattr(place.layer, "lr_factor", 1.0)
         if factor > 1 and lr * factor > high >= lr >= low:
@@ -135,6 +126,18 @@ def large_batch(batch_size: int | None, accumulate: int, train: int) -> Iterator
             f"{accumulate:,} batches of {batch_size:,} are more than the {train:,} examples to train on: each step "
             "takes all",
             f"accumulate at most {train // batch_size:,}, or take smaller batches",
+        )
+
+
+def long_warmup(schedule: Schedule, steps: float) -> Iterator[Warning]:
+    """A warm-up that the run does not outlast: its learning rate only ever rises, and stays small."""
+    if schedule.warmup >= steps:
+        yield Warning(
+            "warmup_longer_than_run",
+            "/schedule/warmup",
+            f"the warm-up takes {schedule.warmup:,} steps and the run ends after {steps:,}: the learning rate never "
+            "gets to where the schedule begins",
+            f"a warm-up of {max(1, int(steps) // 10):,} steps, or a longer run",
         )
 
 

@@ -271,6 +271,7 @@ def test_what_is_missing_counts_as_in_the_run(examples: Examples, scaling: str) 
         {"normalise": "none", "optimizer": {"name": "sgd", "lr": 1e-6}},
         {"clip_norm": 0.5},
         {"accumulate": 4, "batch_size": 16},
+        {"accumulate": 4, "batch_size": 16, "loss": {"name": "cross_entropy", "class_weights": [20, *[1] * 9]}},
         {"accumulate": 3, "batch_size": 10, "clip_norm": 1, "schedule": "cosine",
          "loss": {"name": "cross_entropy", "reduction": "sum"}, "optimizer": {"name": "sgd", "lr": 1e-3}},
         {"batch_size": 192 // 2 - 1, "model": {"layers": [*DENSE, {"type": "batch_norm"}]}},  # one would be alone

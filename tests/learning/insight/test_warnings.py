@@ -24,6 +24,7 @@ from app.learning.layers.structure import Block, Residual
 from app.learning.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from app.learning.optimizers import SGD, Adam, optimizer_from_json
 from app.learning.presets import PRESETS
+from app.learning.schedules import Cosine, OneCycle
 from app.learning.stopping import LossTarget, Stop
 from app.learning.training import Recipe
 
@@ -193,6 +194,11 @@ def test_what_is_wrong_with_a_recipe_is_said() -> None:
     fast: list[Layer] = [Linear(16, lr_factor=100.0), ReLU()]
     assert of_run(fast) == [("learning_rate_unusual", f"{ON}/0/lr_factor")]
     assert of_run(fast, optimizer=SGD(lr=0.01)) == []
+    for schedule in (Cosine(warmup=160), OneCycle(warmup=10**6)):  # 20 epochs of 8 steps
+        assert of_run(schedule=schedule) == [("warmup_longer_than_run", "/schedule/warmup")]
+        assert of_run(schedule=schedule, stop=Stop(max_steps=10**7, max_epochs=None)) == []
+        assert of_run(schedule=schedule, stop=Stop(max_seconds=9, max_epochs=None)) == []
+    assert of_run(schedule=Cosine(warmup=159)) == []
     assert of_run(normalise="none") == [("inputs_not_normalised", "/normalise")]
     assert of_run([BatchNorm(), WIDE, ReLU()], normalise="none") == of_run(normalise=None) == []
 

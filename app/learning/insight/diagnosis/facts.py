@@ -130,7 +130,8 @@ class Facts:
             return None
         if self.classification:
             counts = torch.tensor(self.counts)
-            return wanted.of_best_constant(torch.repeat_interleave(torch.arange(len(counts)), counts), 1)
+            targets = torch.repeat_interleave(torch.arange(len(counts)), counts)
+            return wanted.of_best_constant(targets, 1, wanted.outputs(len(counts)))
         standard = (self.request.get("scaling") or {}).get("target") == "standard"
         return {"mse": 1.0, "mae": 0.8, "huber": 0.4}[wanted.name] if standard else None
 

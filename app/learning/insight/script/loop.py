@@ -4,6 +4,7 @@ from app.learning.augmentation import WHITE
 from app.learning.insight.script.criteria import watches
 from app.learning.insight.script.text import broken, indented, written_out
 from app.learning.insight.script.wanted import Wanted
+from app.learning.losses import CrossEntropy
 from app.learning.source import literal
 
 
@@ -64,7 +65,7 @@ def step(run: Wanted) -> list[str]:
         lines += [*_loss(run, "" if whole else "[batch]"), "loss.backward()"]
     else:
         summed = run.recipe.loss.reduction == "sum"
-        share = [] if summed else ["share = len(some) / len(batch)  # of the step's examples"]
+        share = [] if summed else [_share(run)]
         lines += [
             "step_loss = 0.0",
             f"for some in {_split(run, 'batch', run.recipe.batch_size or 0)}:",
@@ -78,6 +79,12 @@ def step(run: Wanted) -> list[str]:
     if run.has_schedule:
         lines.append("scheduler.step()")
     return [*lines, f"losses.append({'loss.item()' if run.recipe.accumulate == 1 else 'step_loss'})"]
+
+
+def _share(run: Wanted) -> str:
+    if isinstance(run.recipe.loss, CrossEntropy) and run.recipe.loss.class_weights:
+        return "share = class_weights[y_train[some]].sum() / class_weights[y_train[batch]].sum()  # by weight"
+    return "share = len(some) / len(batch)  # of the step's examples"
 
 
 def _loss(run: Wanted, chosen: str, share: str = "") -> list[str]:

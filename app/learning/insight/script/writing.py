@@ -261,7 +261,7 @@ def descent(run: Wanted) -> list[str]:
         if any(re.search(r"\bt\b", line) for line in (*statements, factor)):
             before += [f"t = max(0, step - {warmup})  # behind the warm-up"]
         if run.recipe.schedule.needs_total:
-            before += [f"T = max(1, steps - {warmup})"]
+            before += [f"T = max({run.recipe.schedule.shortest}, steps - {warmup})"]
         statements = [*before, *statements, f"rise = min(1, (step + 1) / {warmup + 1})"]
         factor = "rise" if factor == "1.0" else f"rise * ({factor})"
     return [
