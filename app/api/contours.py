@@ -1,9 +1,11 @@
 """The ways of optimizers as a picture: on the contour lines of their surface, beside its value step by step."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
-from app.api.plots import Format, drawn
+from app.api.plots import Format, drawn, legend
 from app.learning.insight.surfaces import Surface
 from app.learning.insight.trajectory import Path
 
@@ -23,20 +25,22 @@ def draw(surface: Surface, paths: dict[str, Path], format: Format) -> bytes:
     low = height[height > 0].min()
     # As many lines near the minimum as far above it.
     ground.contour(x, y, height, np.geomspace(low, height.max(), LEVELS), cmap="Greys_r", linewidths=0.6, alpha=0.8)
-    ground.plot(*surface.minimum, "k*", markersize=12, label="minimum")
+    lines: dict[str, Any] = {}
+    (lines["minimum"],) = ground.plot(*surface.minimum, "k*", markersize=12)
     for name, path in paths.items():
         points = np.array(path.points)
-        (line,) = ground.plot(points[:, 0], points[:, 1], ".-", markersize=3, linewidth=1, label=name)
+        (line,) = ground.plot(points[:, 0], points[:, 1], ".-", markersize=3, linewidth=1)
+        lines[name] = line
         values.plot(path.values, color=line.get_color(), linewidth=1)
         if path.diverged:
             values.plot(len(path.values) - 1, path.values[-1], "x", color=line.get_color())
-    ground.plot(*next(iter(paths.values())).points[0], "ko", markersize=5, label="start")
+    (lines["start"],) = ground.plot(*next(iter(paths.values())).points[0], "ko", markersize=5)
     ground.set(xlim=(left, right), ylim=(bottom, top))
     values.set(title="✕: diverged" if any(path.diverged for path in paths.values()) else "", xlabel="step")
     anywhere = any(value > 0 for path in paths.values() for value in path.values)
     values.set(ylabel="f(x, y)", yscale="log" if anywhere else "linear")
     values.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=5, fontsize=8)
+    legend(figure, lines)
     return drawn(figure, format)
 
 

@@ -1,7 +1,8 @@
 """The curve as the lecture draws it: title, axis labels and grid; what is not finite is a marked gap."""
 
 import io
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +19,10 @@ MEDIA_TYPES: dict[Format, str] = {"png": "image/png", "svg": "image/svg+xml"}
 
 TITLE = 60  # characters that fit
 UNITS = {"mse": "mse (target's units²)", "mae": "mae (target's units)", "mape": "mape (a fraction)"}
-FAR_APART = 1000.0  # a loss that goes over so many times its median is drawn on a logarithmic axis
+FAR_APART = 1000.0  # where a line's median is so many times below the largest value, the axis is logarithmic
+PARTS = ("train", "validation")
+LINES = ("-", "--", ":", "-.")  # for ten layers each, as many as there are colours
+LABELLED = ("name", "formulas", "lr")  # what is said of every optimizer
 
 
 Along = Literal["step", "epoch", "second"]
@@ -46,8 +50,8 @@ def axis_of(progress: Mapping[str, Any], along: Along) -> Axis:
 
 
 def draw(series: dict[str, Series], title: str, format: Format, along: Axis = STEPS) -> bytes:
-    """Series named `part.metric`. Loss and accuracy share a panel, on its left and its right axis; each other metric
-    has one of its own, since its numbers are of another size."""
+    """Series named `part.metric` or `layer.<layer>.measure`. Loss and accuracy share a panel, on its left and its right
+    axis; each other metric has one of its own, since its numbers are of another size."""
     metrics = sorted({metric_of(name) for name in series}, key=lambda metric: (metric != "loss", metric))
     share = set(metrics) <= {"loss", "accuracy"}
     count = 1 if share else len(metrics)
@@ -67,18 +71,20 @@ def draw(series: dict[str, Series], title: str, format: Format, along: Axis = ST
         panel.grid(alpha=0.3)
     for metric, axes in axes_of.items():
         axes.set(ylabel=UNITS.get(metric, metric))
+        _scale(axes, [points for name, points in series.items() if metric_of(name) == metric])
     cut = title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
     figure.suptitle(cut, parse_math=False)  # a name may hold a $
     lines: dict[str, Any] = {}
-    for name, points in sorted(series.items()):
-        part, metric = name.partition(".")[0], metric_of(name)
-        color, style = "C0" if part == "train" else "C1", "--" if metric == "accuracy" else "-"
-        line = _plot(axes_of[metric], points, along, color, style)
-        lines.setdefault(name if share else part, line)
+    looks = _looks({owner_of(name) for name in series})
+    order = list(looks)
+    for name, points in sorted(series.items(), key=lambda item: (order.index(owner_of(item[0])), item[0])):
+        owner, metric = owner_of(name), metric_of(name)
+        color, style = looks[owner]
+        line = _plot(axes_of[metric], points, along, color, "--" if metric == "accuracy" else style)
+        lines.setdefault(name if share else _called(owner), line)
         if not np.isfinite(points.values).all():
             lines["not finite"] = panels[0].plot([], [], color="red", linewidth=4, alpha=0.3)[0]
-    if lines:
-        figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=5, fontsize=8)
+    legend(figure, lines)
     return drawn(figure, format)
 
 
@@ -91,6 +97,8 @@ def draw_together(series: dict[str, tuple[Series, Axis]], title: str, format: Fo
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     figure.suptitle(title)
+    _scale(axes, [points for points, _ in series.values()])
+    lines: dict[str, Any] = {}
     for number, (name, (points, along)) in enumerate(series.items()):
         finite = np.isfinite(points.values)
         x = points.steps / along.steps
@@ -99,13 +107,20 @@ def draw_together(series: dict[str, tuple[Series, Axis]], title: str, format: Fo
         if window > 1:
             axes.plot(known_x, known, color=color, linewidth=0.5, alpha=0.3)
         smooth = np.convolve(known, np.full(window, 1 / window), "valid") if len(known) else known
-        axes.plot(known_x[window - 1 :], smooth, color=color, linewidth=1.5, label=name)
+        (lines[name],) = axes.plot(known_x[window - 1 :], smooth, color=color, linewidth=1.5)
         for first, last in _gaps(x, finite):
             axes.axvspan(first, last, color=color, alpha=0.15, linewidth=0)
             axes.axvline(first, color=color, alpha=0.6, linewidth=1, linestyle=":")
-    if series:
-        figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+    legend(figure, lines)
     return drawn(figure, format)
+
+
+def legend(figure: Figure, lines: Mapping[str, Any]) -> None:
+    """Below the picture, the lines by what to call them, as many in a row as there is room for."""
+    if lines:
+        longest = 0.6 + 0.07 * max(map(len, lines))  # inches: the piece of line and its letters
+        columns = max(1, min(5, int(figure.get_figwidth() / longest)))
+        figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=columns, fontsize=8)
 
 
 def drawn(figure: Figure, format: Format) -> bytes:
@@ -115,21 +130,63 @@ def drawn(figure: Figure, format: Format) -> bytes:
     return file.getvalue()
 
 
-def optimizer_label(optimizer: dict[str, Any]) -> str:
-    """What to call a resolved optimizer in a picture."""
+def optimizer_labels(optimizers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What to call resolved optimizers in a picture: each by its name, its learning rate, and the fields in which it
+    differs from another one of its name."""
+    return [_optimizer_label(one, [other for other in optimizers if other["name"] == one["name"]])
+            for one in optimizers]  # fmt: skip
+
+
+def _optimizer_label(optimizer: Mapping[str, Any], namesakes: Sequence[Mapping[str, Any]]) -> str:
     formulas = ", the lecture's" if optimizer.get("formulas") == "lecture" else ""
-    return f"{optimizer['name']}{formulas}, lr {optimizer['lr']:g}"
+    differs = [
+        f", {field} {f'{value:g}' if isinstance(value, float) else json.dumps(value)}"
+        for field, value in optimizer.items()
+        if field not in LABELLED and any(other.get(field, value) != value for other in namesakes)
+    ]
+    return f"{optimizer['name']}{formulas}, lr {optimizer['lr']:g}{''.join(differs)}"
 
 
 def metric_of(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def owner_of(name: str) -> str:
+    """Whose the numbers of a series are: `train`, `validation`, or `layer.0`."""
+    return name.rpartition(".")[0]
+
+
+def _called(owner: str) -> str:
+    """In a legend: `layer 0`, and `input`, which is none."""
+    return owner.replace("layer.input", "input").replace("layer.", "layer ")
+
+
+def _looks(owners: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Colour and kind of line of each, in the order of the legend: the parts have the same in every picture; beside or
+    without them, each layer has its own, in the network's order."""
+    layers = sorted(set(owners).difference(PARTS), key=_depth)
+    order = layers if len(layers) == len(owners) else [*PARTS, *layers]
+    return {owner: (f"C{place % 10}", LINES[place // 10 % len(LINES)]) for place, owner in enumerate(order)}
+
+
+def _depth(layer: str) -> list[int]:
+    """Where `layer.1.0.2` stands in the network; what has no number is the input."""
+    return [int(place) if place.isdecimal() else -1 for place in layer.split(".")[1:]]
+
+
+def _scale(axes: Axes, lines: Iterable[Series]) -> None:
+    """Logarithmic where a linear axis would show one of the lines as flat: beside a loss that runs away, or beside a
+    gradient that has not vanished. What is negative has no logarithm; a 0 lies below the picture."""
+    known = [values for line in lines if len(values := line.values[np.isfinite(line.values)])]
+    medians = [np.median(values[values > 0]) for values in known if (values > 0).any()]
+    if not medians or min(values.min() for values in known) < 0:
+        return
+    if max(values.max() for values in known) / FAR_APART > min(medians):
+        axes.set_yscale("log")
+
+
 def _plot(axes: Axes, points: Series, along: Axis, color: str, linestyle: str) -> Any:
     finite = np.isfinite(points.values)
-    known = points.values[finite]
-    if len(known) and known.min() > 0 and known.max() > FAR_APART * np.median(known):
-        axes.set_yscale("log")
     many = len(points.steps) > 50
     x = points.steps / along.steps
     (line,) = axes.plot(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.api.answers import RunAnswer
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.entry_requests import OptimizerRequest
-from app.api.plots import Format, optimizer_label
+from app.api.plots import Format, optimizer_labels
 from app.api.problems import binary, problems
 from app.api.requests import OWN_TAGS, RunRequest
 from app.api.runs import Key, create_together, described_all, digest_of
@@ -93,8 +93,10 @@ def race_curve(
     id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:
     with database.read() as db:
-        found = {label(run): run for run in _runs(db, id)}
-    return curves_of(database, found, series, axis, format)
+        found = _runs(db, id)
+    labels = optimizer_labels([run.request["optimizer"] for run in found])
+    named = {f"{run.tags[LANE]}: {label}": run for run, label in zip(found, labels, strict=True)}
+    return curves_of(database, named, series, axis, format)
 
 
 @contextmanager
@@ -107,10 +109,6 @@ def _below_run() -> Iterator[None]:
         raise Invalid(error.detail, below) from error
     except InvalidChoice as error:
         raise InvalidChoice(f"/run{error.pointer}", error.detail) from error
-
-
-def label(run: Run) -> str:
-    return f"{run.tags[LANE]}: {optimizer_label(run.request['optimizer'])}"
 
 
 def _runs(db: Session, id: str) -> list[Run]:

@@ -1,6 +1,6 @@
 """Optimizers side by side on a surface that one can see."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Self
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.api.contours import draw
 from app.api.entry_requests import OptimizerRequest, SurfaceRequest
-from app.api.plots import MEDIA_TYPES, Format, optimizer_label
+from app.api.plots import MEDIA_TYPES, Format, optimizer_labels
 from app.api.problems import binary, problems
 from app.api.strict import Strict
 from app.errors import Invalid, Malformed
@@ -120,11 +120,16 @@ def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
 def picture(body: TrajectoryRequest, format: Format) -> Response:
     """The ways on the surface's contour lines, and beside them its value after each step."""
     surface = surface_from_json(body.surface.model_dump(mode="json"))
-    paths: dict[str, Path] = {}
-    for optimizer, path in _walked(body, surface):
-        name = optimizer_label(optimizer)
-        paths[name if name not in paths else f"{name} ({len(paths) + 1})"] = path
+    optimizers, walked = zip(*_walked(body, surface), strict=True)
+    paths = dict(zip(_names(optimizers), walked, strict=True))
     return Response(draw(surface, paths, format), media_type=MEDIA_TYPES[format])
+
+
+def _names(optimizers: Sequence[dict[str, Any]]) -> list[str]:
+    """What to call them; those that are the same in all are numbered."""
+    labels = optimizer_labels(optimizers)
+    twins = [labels[:place].count(label) for place, label in enumerate(labels)]
+    return [f"{label} ({before + 1})" if before else label for label, before in zip(labels, twins, strict=True)]
 
 
 def _walked(body: TrajectoryRequest, surface: Surface) -> Iterator[tuple[dict[str, Any], Path]]:

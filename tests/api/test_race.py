@@ -1,5 +1,6 @@
 """The same network and data, an optimizer a run."""
 
+import re
 from typing import Any
 
 import pytest
@@ -36,6 +37,14 @@ def test_all_start_alike_and_each_goes_its_own_way(client: TestClient, worker: F
         assert client.get(f"/optimizers/race/{race['id']}/curve.{kind}").status_code == 200
     picture = client.get(race["links"]["curve"], params={"series": "validation.accuracy"})
     assert picture.content.startswith(b"\x89PNG")
+
+
+def test_lanes_of_one_name_are_called_by_what_they_differ_in(client: TestClient) -> None:
+    race = start(client, optimizers=[{"name": "momentum"}, {"name": "momentum", "dampening": 0.9}, {"name": "adam"}])
+    drawn = client.get(f"/optimizers/race/{race['id']}/curve.svg").text
+    assert [text for text in re.findall(r"<!-- (.+?) -->", drawn) if ", lr " in text] == [
+        "1: momentum, lr 0.01, dampening 0", "2: momentum, lr 0.01, dampening 0.9", "3: adam, lr 0.001"
+    ]  # fmt: skip
 
 
 def test_a_race_is_found_again_with_its_runs_in_their_order(client: TestClient) -> None:

@@ -1,6 +1,7 @@
 """Optimizers side by side on a surface, over HTTP."""
 
 import asyncio
+import re
 from typing import Any
 
 import httpx
@@ -154,6 +155,18 @@ def test_the_ways_are_drawn_on_every_surface(quick_client: TestClient, surface: 
 def test_what_is_hard_to_draw_is_drawn(quick_client: TestClient, body: dict[str, Any]) -> None:
     answer = quick_client.post("/optimizers/trajectory.png", json=body)
     assert answer.status_code == 200 and answer.content.startswith(b"\x89PNG")
+
+
+def test_a_picture_says_in_what_optimizers_of_one_name_differ(quick_client: TestClient) -> None:
+    momentum = {"name": "momentum", "lr": 0.005}
+    optimizers = [{"name": "sgd", "lr": 0.005}, momentum, momentum | {"dampening": 0.9}, momentum | {"dampening": 0.9}]
+    drawn = quick_client.post("/optimizers/trajectory.svg", json={"surface": "ravine", "optimizers": optimizers}).text
+    assert [text for text in re.findall(r"<!-- (.+?) -->", drawn) if ", lr " in text] == [
+        "sgd, lr 0.005",
+        "momentum, lr 0.005, dampening 0",
+        "momentum, lr 0.005, dampening 0.9",
+        "momentum, lr 0.005, dampening 0.9 (2)",
+    ]
 
 
 def test_a_picture_refuses_what_the_numbers_refuse(quick_client: TestClient) -> None:
