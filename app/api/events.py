@@ -79,7 +79,8 @@ def events(
     news: NewsDep,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None,
 ) -> StreamingResponse:
-    """`status`, `progress`, `points` and at last `done`.
+    """`status`, `progress`, `points` and at last `done`. The status of a run that has ended, or is paused, comes
+    behind its last points.
 
     The id of an event is the last step seen of `train.loss` and of the other series, `600.550`: with it as
     Last-Event-ID the stream goes on without a gap or a repeat.
@@ -103,7 +104,9 @@ async def stream(news: NewsLookups, seen: Position) -> AsyncIterator[str]:
             run, points = await news.get(seen)
         except NotFound:  # it has been deleted
             return
-        if run.status != status:  # before its points: who comes back with this id has not seen them
+        at_rest = run.status == "paused" or run.status in ENDED
+        # Before its points, since who comes back with this id has not seen them; behind them where no more will come.
+        if run.status != status and not (at_rest and points):
             status = run.status
             yield event("status", seen, {"status": status, "attempt": run.attempt})
         last = {name: int(found.steps[-1]) for name, found in points.items()}
