@@ -1,6 +1,6 @@
 """A run's curve: as numbers, as a table, as a picture."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -11,10 +11,13 @@ from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.plots import MEDIA_TYPES, Along, Format, axis_of, draw
 from app.api.problems import binary, nearest, problems
 from app.api.results import CurveAnswer
+from app.datasets.names import some
 from app.errors import Conflict, Invalid, NotFound
 from app.learning.evaluation import METRICS
 from app.storage import curves
 from app.storage.jsonable import number
+
+LISTED = 12  # series in a refusal
 
 router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid))
 
@@ -41,9 +44,16 @@ def find_series(
         to_come = [f"{part}.{metric}" for part in ("train", "validation") for metric in METRICS[run.task]]
         for name in names:
             if name not in there and name not in to_come and name not in sampled:
-                choices = sorted({*there, *to_come, *(sampled if _is_diagnostic(name) else ())})
-                raise Invalid(f"no series is called {name!r}; there are {', '.join(choices)}{nearest(name, choices)}")
+                choices = sorted({*there, *to_come}) + (list(sampled) if _is_diagnostic(name) else [])
+                raise Invalid(f"no series is called {name!r}{nearest(name, choices)}; {_all(run.id, choices)}")
         return names
+
+
+def _all(run: str, choices: Sequence[str]) -> str:
+    """What a sentence says of the series that there are: those of the layers may be hundreds."""
+    if len(choices) <= LISTED:
+        return f"there are {some(choices, LISTED)}"
+    return f"there are {len(choices):,}: {some(choices, LISTED)}; GET /runs/{run}/diagnostics has those of the layers"
 
 
 def _is_diagnostic(name: str) -> bool:

@@ -78,7 +78,7 @@ def weights_lookups(database: Database) -> WeightsLookups:
             else:
                 raise NotFound("no run has succeeded yet; POST /runs queues one")
         if found.weights is None:
-            raise Conflict(f"the run is {found.status}; it can predict when it has succeeded")
+            raise Conflict(f"the run {runs.told(found.status)}; it can predict when it has succeeded")
         return Serves(found.id, name, found.weights)
 
     return Lookups.in_threads(find)

@@ -324,8 +324,10 @@ def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
 @router.get("/{id}/evaluation", summary="How well an ended run does", responses=problems(NotFound))
 def evaluation(run: RunDep, part: Part = "test") -> ClassificationEvaluation | RegressionEvaluation:
     found: dict[str, Any] | None = (run.evaluation or {}).get(part)
+    if found is None and run.evaluation:
+        raise NotFound(f"the run has no examples in its {part} part; give split.{part} a share of them")
     if found is None:
-        raise NotFound(f"the run is {run.status}; its evaluation of the {part} part comes when it has succeeded")
+        raise NotFound(f"the run {runs.told(run.status)}; its evaluation comes when it has succeeded")
     if run.task == "classification":
         return ClassificationEvaluation.model_validate(found)
     return RegressionEvaluation.model_validate(found)
@@ -348,7 +350,7 @@ def checkpoints(run: RunDep, database: DatabaseDep) -> CheckpointList:
             responses=problems(NotFound) | binary("application/octet-stream"))  # fmt: skip
 def weights(run: RunDep, files: FilesDep) -> Response:
     if run.weights is None:
-        raise NotFound(f"the run is {run.status}; its weights come when it has succeeded")
+        raise NotFound(f"the run {runs.told(run.status)}; its weights come when it has succeeded")
     name = f'attachment; filename="{run.id}.safetensors"'
     return Response(
         files.read(run.weights), media_type="application/octet-stream", headers={"Content-Disposition": name}

@@ -15,6 +15,7 @@ from app.storage.leases import NOBODYS, Now, held, waiting
 from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, Run
 
 EXPERIMENT = "antigrad.experiment"  # the tag of a run that is a trial
+ENDS = {"succeeded": "has succeeded", "failed": "has failed", "cancelled": "has been cancelled"}
 
 
 def create(
@@ -56,6 +57,11 @@ def get(db: Session, id: str) -> Run:
     if run is None or run.status == DELETED:
         raise _unknown(id)
     return run
+
+
+def told(status: str) -> str:
+    """How a sentence about a run goes on."""
+    return ENDS.get(status, f"is {status}")
 
 
 def _unknown(id: str) -> NotFound:
@@ -131,7 +137,7 @@ def pause(db: Session, id: str, now: Now) -> None:
     """Pause: checkpoints and gives the worker back. Raises Conflict for a run that has ended."""
     run = get(db, id)
     if run.status in ENDED:
-        raise Conflict(f"the run has {run.status}; only a queued or running one can be paused")
+        raise Conflict(f"the run {told(run.status)}; only a queued or running one can be paused")
     rows(db, update(Run).where(Run.id == id, waiting(now)).values(status="paused", **NOBODYS))
     rows(db, update(Run).where(Run.id == id, held(now), Run.wanted.is_(None)).values(wanted="pause"))
 

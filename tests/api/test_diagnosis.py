@@ -52,7 +52,12 @@ def test_each_layer_is_seen_over_time_and_the_curve_stays_the_curve(client: Test
     assert alone[asked["series"]]["value"] == found["layers"][3]["measures"]["gradient_norm"]["value"]
     assert client.get(f"/runs/{run}/curve.png", params=asked).content.startswith(b"\x89PNG")
     refused = client.get(f"/runs/{run}/curve", params={"series": "layer.0.gradient_nrm"})
-    assert refused.status_code == 422 and "did you mean 'layer.0.gradient_norm'?" in refused.json()["detail"]
+    said = refused.json()["detail"]
+    assert refused.status_code == 422 and len(said) < 600
+    assert said.startswith(
+        "no series is called 'layer.0.gradient_nrm'; did you mean 'layer.0.gradient_norm'?; there are "
+    )
+    assert f"GET /runs/{run}/diagnostics has those of the layers" in said
 
 
 def test_a_killed_child_repeats_no_sample(client: TestClient, workers: Workers) -> None:

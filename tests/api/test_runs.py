@@ -102,6 +102,37 @@ def test_a_queued_run_is_cancelled_at_once(client: TestClient) -> None:
     assert client.post(f"/runs/{run}/cancel").json()["status"] == "cancelled"
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("queued", "is queued"),
+        ("paused", "is paused"),
+        ("succeeded", "has succeeded"),
+        ("failed", "has failed"),
+        ("cancelled", "has been cancelled"),
+    ],
+)
+def test_what_a_run_cannot_do_now_says_how_it_stands_in_words(client: TestClient, status: str, said: str) -> None:
+    run = queue(client, SMALL)
+    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+        db.execute(update(Run).where(Run.id == run).values(status=status))
+    refused = [client.get(f"/runs/{run}/weights"), client.get(f"/runs/{run}/evaluation"),
+               client.post(f"/predict?run={run}", json={"instances": [[0.0] * 64]}),
+               client.put("/models/letters", json={"run": run})]  # fmt: skip
+    if status not in ("queued", "paused"):
+        refused.append(client.post(f"/runs/{run}/pause"))
+    for answer in refused:
+        assert answer.status_code in (404, 409) and answer.json()["detail"].startswith(f"the run {said}; "), answer.text
+
+
+def test_a_part_without_examples_has_no_evaluation_and_says_why(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    run = queue(client, SMALL | {"split": {"validation": 0}})
+    until(client, run, "succeeded")
+    refused = client.get(f"/runs/{run}/evaluation?part=validation")
+    assert refused.status_code == 404 and "no examples in its validation part" in refused.json()["detail"]
+
+
 def test_cancel_by_filter_takes_what_matches_and_needs_a_filter(client: TestClient) -> None:
     mine, other = queue(client, SMALL | {"tags": {"by": "ann"}}), queue(client, SMALL | {"tags": {"by": "bob"}})
     assert client.post("/runs/cancel").status_code == 422
