@@ -128,6 +128,9 @@ class DatasetItem(BaseModel):
     separator: str | None = Field(None, description="of a CSV file, as it was found")
     own_split: list[str] = Field([], description="the parts that the upload itself names", examples=[["train", "test"]])
     missing: int = Field(0, description="how many numbers of a table's inputs are; each counts as its column's mean")
+    missing_categories: int = Field(
+        0, description="how many values of a table's categories are; each is 0 in all of the category's columns"
+    )
     checksum: str | None = Field(None, description="SHA-256 over values, types, shapes and names")
     class_count: int = Field(description="how many classes there are", examples=[10])
     column_count: int = Field(description="of an uploaded table, without the target", examples=[13])

@@ -53,6 +53,17 @@ def test_a_table_is_trained_on_and_asked_by_its_columns_with_what_is_missing(
         assert refused.status_code == 422 and said in refused.text
 
 
+def test_an_import_answers_how_many_numbers_are_missing_and_how_many_categories(
+    client: TestClient, workers: Workers
+) -> None:
+    workers.start()
+    upload(client, "houses&target=price", b"rooms,kind,price\n3,flat,100\n,house,250\n4,,180\n5,NA,190\n")
+    found = settled(client, "houses")
+    assert (found["missing"], found["missing_categories"]) == (1, 2)
+    [listed] = [item for item in client.get("/datasets").json()["items"] if item["name"] == "houses"]
+    assert (listed["missing"], listed["missing_categories"]) == (1, 2)
+
+
 def test_null_is_refused_where_nothing_was_missing(client: TestClient, workers: Workers) -> None:
     workers.start()
     run = ended(client, client.post("/runs", json={"dataset": "diabetes", "stop": {"max_epochs": 1}}).json()["id"])

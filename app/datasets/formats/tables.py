@@ -74,12 +74,14 @@ def read_table(table: Table, reading: Reading, scratch: Scratch, tell: Tell) -> 
     features, targets = Growing(scratch(), (len(names),), np.float32), Growing(scratch(), (), np.float64)
     numbered = {label: float(index) for index, label in enumerate(classes)}
     place_of_target = columns.index(wanted)
+    of_categories, without_category = [place for place, _, kind in inputs if kind == "category"], 0
     encoders = [(place, _encoder(column, kind)) for place, column, kind in inputs if kind != "ignore"]
     for row in table.rows(Skipped(), half(tell, 1)):
         value = row[place_of_target]
         if missing(value):
             continue
         targets.append(np.float64(numbered[wanted.label(value)] if classes else number(value, table.comma)).tobytes())
+        without_category += sum(missing(row[place]) for place in of_categories)
         features.append(np.array([entry for place, encode in encoders for entry in encode(row[place])], np.float32))
     left_out = _left_out(wanted, skipped)
     if wanted.missing:
@@ -90,6 +92,7 @@ def read_table(table: Table, reading: Reading, scratch: Scratch, tell: Tell) -> 
     labels: Any = targets.mapped().astype(np.int64 if classes else np.float32)
     about = {
         "columns": [column.about(kind) for _, column, kind in inputs],
+        "missing_categories": without_category,
         "target": target,
         "skipped_count": skipped.count,
         "warnings": [

@@ -44,7 +44,13 @@ def test_numbers_stay_categories_become_columns_and_what_is_missing_is_counted(t
     assert found.arrays.targets.tolist() == [100.5, 250, 90, 180]
     assert about(found)["rooms"] == {"name": "rooms", "type": "number", "missing": 1}
     assert about(found)["kind"] == {"name": "kind", "type": "category", "missing": 1, "categories": ["flat", "house"]}
-    assert found.arrays.about()["missing"] == 1
+    assert found.arrays.about()["missing"] == found.about["missing_categories"] == 1
+
+
+def test_what_is_missing_is_counted_in_the_rows_that_are_kept_and_the_columns_that_are_used(tmp_path: Path) -> None:
+    text = "rooms,kind,town,price\n3,,Ulm,100\n,NA,,90\n4,flat,Ulm,\n,?,,\n5,house,Ulm,110\n"
+    found = table(tmp_path, text, types={"town": "ignore"})
+    assert (found.arrays.about()["missing"], found.about["missing_categories"]) == (1, 2)
 
 
 def test_a_target_of_texts_is_classes_and_one_of_numbers_is_not_unless_it_is_said(tmp_path: Path) -> None:
