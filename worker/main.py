@@ -172,6 +172,8 @@ class Worker:
             "import": f"the process that reads it {how}; save the file anew, or in another format, and send it again",
         }[child.kind]
         error = {"type": "ChildDied", "message": message, "trace": lines}
+        if child.order is not None:
+            how = "did not leave in time when it was told to, and was ended"
         try:
             self._patiently(child, error)
             log.warning("%s: attempt %d: the process %s", child.id, child.attempt, how)

@@ -114,15 +114,17 @@ class Pace(NamedTuple):
 
 
 def pace(db: Session, now: float) -> Pace | None:
-    """If each run takes as long as the last twenty trained on average, and as many run at once as run now; None before
-    the first run has ended."""
+    """If each run takes as long as the last twenty trained on average, those that run now as long as they say
+    themselves, and as many run at once as run now; None before the first run has ended."""
     last = select(Run.progress["seconds"].as_float().label("trained")).where(Run.status == "succeeded")
     twenty = last.order_by(Run.finished_at.desc()).limit(20).subquery()
     each: float | None = db.execute(select(func.avg(twenty.c.trained))).scalar_one()
     if each is None:
         return None
-    trained = db.scalars(select(Run.progress["seconds"].as_float()).where(held(now))).all()
-    return Pace(each, [now + max(0.0, each - (seconds or 0.0)) for seconds in trained] or [now])
+    left, trained = Run.progress["eta_seconds"].as_float(), Run.progress["seconds"].as_float()
+    running = db.execute(select(left, trained).where(held(now))).all()
+    left_over = [max(0.0, each - (seconds or 0.0)) if eta is None else eta for eta, seconds in running]
+    return Pace(each, [now + seconds for seconds in left_over] or [now])
 
 
 def cancel(db: Session, where: ColumnElement[bool], now: Now) -> int:

@@ -128,6 +128,23 @@ def test_sound_runs_are_left_in_peace_over_seeds_and_sizes(request_: dict[str, A
     assert not findings, named(findings)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "lr", "change"),
+    [("adam", 1000.0, 0.05), ("adam", 0.2, 0.02), ("sgd", 100.0, 2.0), ("sgd", 1e-9, 1e-4)],
+)
+def test_a_learning_rate_far_off_is_led_to_a_usual_one(
+    optimizer: str, lr: float, change: float, laboratory: Lab
+) -> None:
+    first = diagnose(laboratory.train(DIGITS | net(16) | opt(optimizer, lr) | epochs(3) | {"seed": 0}))[0]
+    assert first.code in ("learning_rate_too_high", "learning_rate_too_low")
+    assert first.change == f'set "optimizer": {{"lr": {change:g}}}'
+
+
+def test_a_single_step_says_nothing_of_the_learning_rate(laboratory: Lab) -> None:
+    once = laboratory.train(DIGITS | net(16) | {"batch_size": "full", "seed": 0} | epochs(1))
+    assert "learning_rate_too_low" not in [finding.code for finding in diagnose(once)]
+
+
 def test_every_rule_is_shown_by_a_run() -> None:
     assert {rule.code for rule in RULES} == {code for code, _ in QUICK}
 

@@ -4,11 +4,13 @@ import math
 
 from app.learning.insight.diagnosis.facts import POORLY, Facts, LayerSeen, shown
 from app.learning.insight.diagnosis.rule import Found, rule
+from app.learning.optimizers import OPTIMIZERS
 
 FIRST_LOSS = 10.0  # times that of a constant guess: what the initial weights alone have made
 ROSE = 2.0  # the highest loss, in losses of the start or of a constant guess
 LARGE_UPDATE = 0.3  # of a layer's weights in one step
 SMALL_WAY = 0.1  # of a layer's weights in all steps together
+FEW_STEPS = 10  # come nowhere at any learning rate
 VANISHED = 1e-3  # the first layer's gradient against the last one's
 DEAD, MOSTLY_DEAD = 0.9, 0.6
 SATURATED = 0.6
@@ -28,6 +30,10 @@ def largest_update(facts: Facts, first: bool = False) -> tuple[float, LayerSeen 
         if values and max(values) > found[0]:
             found = max(values), layer
     return found
+
+
+def _usual(facts: Facts) -> tuple[float, float]:
+    return OPTIMIZERS[facts.request["optimizer"]["name"]].usual_lr
 
 
 def _saturated(facts: Facts) -> list[LayerSeen]:
@@ -94,7 +100,8 @@ def logarithm_of_negative_numbers(facts: Facts) -> Found | None:
     "error",
     "end",
     means="Steps so long that the loss rises instead of falling; ReLUs die and sigmoids saturate of it.",
-    remedy="a tenth of the learning rate; `schedule.warmup` or `clip_norm` where the first steps are the trouble",
+    remedy="a tenth of the learning rate, or the largest usual one; `schedule.warmup` or `clip_norm` where the first "
+    "steps are the trouble",
     explains=("dead_units", "saturated_units", "vanishing_gradients", "exploding_gradients", *MIXED),
 )
 def learning_rate_too_high(facts: Facts) -> Found | None:
@@ -120,7 +127,7 @@ def learning_rate_too_high(facts: Facts) -> Found | None:
     evidence = {"learning_rate": lr, "first_loss": facts.loss.first, "highest_loss": highest, "step": at}
     if layer is not None:
         evidence |= {"layer": layer.name, "update_ratio": update}
-    return Found(said, evidence, f'set "optimizer": {{"lr": {lr / 10:g}}}')
+    return Found(said, evidence, f'set "optimizer": {{"lr": {min(lr / 10, _usual(facts)[1]):g}}}')
 
 
 @rule(
@@ -158,13 +165,15 @@ def vanishing_gradients(facts: Facts) -> Found | None:
     "end",
     "layers",
     means="Steps so short that the weights have hardly moved from where they began.",
-    remedy="ten times the learning rate",
+    remedy="ten times the learning rate, or the smallest usual one",
     explains=("saturated_units", *MIXED),
 )
 def learning_rate_too_low(facts: Facts) -> Found | None:
     update, layer = largest_update(facts)
     steps = facts.loss.steps[-1]
     if layer is None or facts.learnt >= POORLY or not facts.loss.finite or update * steps > SMALL_WAY:
+        return None
+    if steps < FEW_STEPS:
         return None
     if all(found["gradient_norm"].last == 0 for found in facts.learning[:-1]) and len(facts.learning) > 1:
         return None
@@ -181,7 +190,7 @@ def learning_rate_too_low(facts: Facts) -> Found | None:
             "first_loss": facts.loss.first,
             "last_loss": facts.loss.smooth()[-1],
         },
-        f'set "optimizer": {{"lr": {lr * 10:g}}}',
+        f'set "optimizer": {{"lr": {max(lr * 10, _usual(facts)[0]):g}}}',
     )
 
 
