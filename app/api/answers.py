@@ -44,7 +44,8 @@ class RunAnswer(BaseModel):
     request: dict[str, Any] = Field(description="as resolved: every default filled in")
     slip: str | None = Field(description="what it does wrong on purpose, as a trial of an experiment; null elsewhere")
     environment: dict[str, Any] = Field(
-        description="versions, threads, the dataset's version and checksum, examples in each part"
+        description="versions, threads, the dataset's name, version and checksum, examples in each part",
+        examples=[{"dataset_name": "letters", "dataset_version": 2, "examples": {"train": 800, "validation": 200}}],
     )
     progress: dict[str, Any]
     queue: Queue | None

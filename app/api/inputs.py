@@ -13,7 +13,7 @@ from app.api.instances import Column, instances
 from app.api.problems import no_such_part
 from app.datasets.errors import TooManyPixels
 from app.datasets.pictures.pixels import MAX_PIXELS, Resize
-from app.errors import Invalid, UnsupportedMediaType
+from app.errors import FieldError, Invalid, UnsupportedMediaType
 from app.learning.export import Trained
 from app.serving.images import Background, count_pixels, decode, inverted
 from app.serving.threads import AT_ONCE, worked_out
@@ -87,9 +87,19 @@ async def _bodies(request: Request, kind: str) -> list[bytes]:
 
 
 def _pictures(bodies: list[bytes], trained: Trained, conversion: Conversion, most: int = MAX_PIXELS) -> Inputs:
+    """Decoded. Raises Invalid, which of several names those that are wrong: `/image/1` is the second part `image`."""
     shape, resize, background = trained.input_shape, conversion.resize, conversion.background
-    found = np.stack([decode(body, shape, resize, background, most) for body in bodies])
-    return invert(found, conversion.invert, trained.border)
+    found, wrong = [], []
+    for place, body in enumerate(bodies):
+        try:
+            found.append(decode(body, shape, resize, background, most))
+        except Invalid as error:
+            if len(bodies) == 1:
+                raise
+            wrong.append(FieldError(f"/image/{place}", error.detail))
+    if wrong:
+        raise Invalid("; ".join(f"{item.pointer}: {item.detail}" for item in wrong[:5]), wrong)
+    return invert(np.stack(found), conversion.invert, trained.border)
 
 
 def invert(pictures: NDArray[np.uint8], wanted: Invert, border: float | None) -> Inputs:

@@ -115,6 +115,8 @@ async def predict(request: Request) -> Response:
     (`curl -F image=@a.png`, repeated for a batch), or JSON: `{"instances": [[…784 numbers…]]}`, for a table also
     `{"instances": [{"age": 59, …}]}` with a value for each column.
 
+    Of several pictures, `errors` names those that are wrong: `/image/1` is the second.
+
     A request may have 64 MB of pictures with 100,000,000 pixels together, or 2 MB of JSON."""
     asked = read_query(Question, request)
     if asked.run is not None and asked.model is not None:

@@ -79,6 +79,19 @@ def test_a_request_has_a_budget_of_pixels(client: TestClient) -> None:
     assert refused.status_code == 413 and f"{MAX_PIXELS:,}" in refused.json()["detail"]
 
 
+def test_of_several_pictures_those_that_are_wrong_are_named(client: TestClient) -> None:
+    good, large = encoded(Image.new("L", (28, 28))), encoded(Image.new("L", (30, 28)))
+    files = [("image", (f"{place}.png", data)) for place, data in enumerate((good, b"broken", good, good[:40], large))]
+    refused = client.post("/predict", params={"run": "run_pictures"}, files=files)
+    assert refused.status_code == 422
+    errors = {error["pointer"]: error["detail"] for error in refused.json()["errors"]}
+    assert errors.keys() == {"/image/1", "/image/3", "/image/4"}
+    assert "no readable picture" in errors["/image/1"] and "30×28" in errors["/image/4"]
+    assert refused.json()["detail"].startswith("/image/1: this is no readable picture")
+    alone = client.post("/predict", params={"run": "run_pictures"}, files=files[1:2])
+    assert alone.status_code == 422 and alone.json()["detail"].startswith("this is no readable picture")
+
+
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF"])
 def test_a_picture_is_turned_as_the_camera_was_held(client: TestClient, format: str) -> None:
     upright = Image.fromarray(np.repeat(np.arange(0, 224, 8, np.uint8)[:, None], 28, 1))  # dark above, light below
