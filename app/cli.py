@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
+from app.asking import STATUSES, leave
 from app.beside import WorkersBeside
-from app.client import STATUSES, AsJson, commands, leave
+from app.client import AsJson, commands
 from app.sending import datasets
 from app.settings import Settings, SettingsRefused, load
 

@@ -4,205 +4,21 @@ The exit status says how a command ended (`STATUSES`). With --json, standard out
 """
 
 import json
-import signal
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from typer.core import TyperCommand
 
-from app.settings import Address, is_sendable
-
-FAILED, REFUSED, UNREACHABLE, CANCELLED, UNAUTHORIZED, INTERRUPTED = 1, 2, 3, 4, 5, 130
-STATUSES = (
-    "Exit status: 0 done, 1 the run failed, 2 the command or the request is wrong, 3 the service cannot be reached or "
-    "cannot answer, 4 the run was cancelled, 5 the API key is missing or wrong, 130 Ctrl-C (the run goes on)."
-)
-ENDS = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}
-RECONNECTIONS = 20
+from app.asking import REFUSED, RUN, answered, ask, found, leave, not_ours
+from app.watching import ENDS, follow, shown, warn
 
 commands = typer.Typer()
-to_people = Console(stderr=True)
-COLUMNS = BarColumn(bar_width=10), TextColumn("{task.fields[news]}"), TimeRemainingColumn(compact=True)
 Set = Annotated[list[str] | None, typer.Option("--set", help="any field, such as --set optimizer.lr=0.01")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or last for the newest")]
-
-
-def service() -> httpx.Client:
-    """The service at ANTIGRAD_URL, with ANTIGRAD_API_KEY if there is one; both may stand in .env, as the service's."""
-    try:
-        address = Address()
-    except (OSError, UnicodeDecodeError) as error:
-        leave(REFUSED, f"the file .env cannot be read: {error}")
-    key = address.api_key.get_secret_value().strip() if address.api_key else None
-    if key and not is_sendable(key):
-        leave(UNAUTHORIZED, "ANTIGRAD_API_KEY cannot be a key: one holds letters, digits and signs of ASCII, no spaces")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    try:
-        return httpx.Client(base_url=address.url, headers=headers, timeout=60)
-    except httpx.InvalidURL as error:
-        leave(REFUSED, f"ANTIGRAD_URL={address.url} is no address ({error}); give one like http://127.0.0.1:8000")
-
-
-def leave(status: int, *lines: str) -> NoReturn:
-    for line in lines:
-        typer.echo(line, err=True)
-    raise typer.Exit(status)
-
-
-def unreachable(error: httpx.RequestError) -> NoReturn:
-    leave(
-        UNREACHABLE,
-        f"the service does not answer: {error}",
-        "start it with: antigrad serve   (another address: ANTIGRAD_URL=http://host:port)",
-    )
-
-
-def answered(method: str, path: str, **request: Any) -> httpx.Response:
-    """An answer; a refusal or no answer at all ends the command with its reason."""
-    try:
-        with service() as client:
-            answer = client.request(method, path, **request)
-    except httpx.RequestError as error:
-        unreachable(error)
-    if answer.is_error:
-        refused(answer)
-    return answer
-
-
-def ask(method: str, path: str, **request: Any) -> Any:
-    """The JSON of an answer, or the end of the command as `answered` has it."""
-    return content(answered(method, path, **request))
-
-
-def content(answer: httpx.Response) -> Any:
-    """The JSON of an answer of ours; what else may answer, such as a proxy, is told."""
-    try:
-        return answer.json()
-    except ValueError:
-        not_ours(answer, "JSON")
-
-
-def not_ours(answer: httpx.Response, wanted: str) -> NoReturn:
-    """Say that somebody else has answered."""
-    kind = answer.headers.get("Content-Type", "something else")
-    leave(
-        UNREACHABLE,
-        f"{answer.url} is answered with {answer.status_code} and {kind} instead of {wanted}: that is not Antigrad, or "
-        "a proxy before it; is ANTIGRAD_URL right?",
-    )
-
-
-def refused(answer: httpx.Response) -> NoReturn:
-    """Say why the service refuses."""
-    problem = content(answer)
-    if not isinstance(problem, dict) or not {"title", "detail"} <= problem.keys():
-        leave(UNREACHABLE, f"{answer.url} is answered with {answer.status_code}, and not by Antigrad: {problem}")
-    status = UNREACHABLE if answer.is_server_error else UNAUTHORIZED if answer.status_code == 401 else REFUSED
-    fields = [f"  {field['pointer']}: {field['detail']}" for field in problem.get("errors", [])]
-    leave(status, f"{problem['title']}: {problem['detail']}", *(fields if len(fields) > 1 else []))
-
-
-def found(run: str) -> str:
-    """The id that is meant."""
-    if run != "last":
-        return run
-    newest = ask("GET", "/runs", params={"limit": 1})["items"]
-    return str(newest[0]["id"]) if newest else leave(REFUSED, "there is no run yet; antigrad train DATASET makes one")
-
-
-def events(run: str) -> Iterator[tuple[str, Any]]:
-    """Kind and data of each event until the run is done; a broken stream goes on where it was."""
-    last, broken = "0.0", 0
-    while True:
-        try:
-            with (
-                service() as client,
-                client.stream("GET", f"/runs/{run}/events", headers={"Last-Event-ID": last}) as answer,
-            ):
-                if answer.is_error or not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
-                    answer.read()
-                    refused(answer)
-                event: dict[str, str] = {}
-                for line in answer.iter_lines():
-                    if line:
-                        name, _, value = line.partition(": ")
-                        event[name] = value
-                        continue
-                    if "event" in event:
-                        last, broken = event["id"], 0
-                        yield event["event"], json.loads(event["data"])
-                        if event["event"] == "done":
-                            return
-                    event = {}
-        except httpx.RequestError as error:
-            broken += 1
-            if broken > RECONNECTIONS:
-                unreachable(error)
-        time.sleep(0.5)
-
-
-def follow(run: str, as_json: bool) -> NoReturn:
-    """Show a run until it has ended; the exit status says how."""
-    done: dict[str, Any] = {}
-    pressed = False
-
-    def interrupt(*_: object) -> None:
-        nonlocal pressed
-        pressed = True
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        if not as_json:
-            to_people.print(run)
-        with Progress(*COLUMNS, console=to_people, disable=as_json) as progress:
-            bar = progress.add_task("", total=1.0, news="")
-            for kind, data in events(run):
-                if pressed:  # while Python was tidying up, where what is raised is only printed
-                    raise KeyboardInterrupt
-                if kind == "status":
-                    progress.update(bar, news=data["status"])
-                elif kind == "progress":
-                    progress.update(bar, completed=data["fraction"], news=news(data))
-                elif kind == "done":
-                    done = data
-    except KeyboardInterrupt:
-        leave(INTERRUPTED, f"the run goes on; antigrad watch {run} shows it again, antigrad cancel {run} ends it")
-    if as_json:
-        typer.echo(json.dumps(done))
-    else:
-        typer.echo(f"{done['id']} {done['status']} ({done['stop_reason'] or done['error']['message']})")
-        for part, metrics in done["metrics"].items():
-            if metrics:
-                typer.echo(f"  {part:<11}" + "  ".join(f"{name} {shown(value)}" for name, value in metrics.items()))
-        if done["status"] == "failed":
-            typer.echo(done["error"]["message"], err=True)
-    raise typer.Exit(ENDS[done["status"]])
-
-
-def news(progress: dict[str, Any]) -> str:
-    """What stands beside the bar, short enough for 80 columns: how far it is, and how well it does."""
-    text = str(progress["step"]) + (f"/{progress['max_steps']}" if progress["max_steps"] else "")
-    train, validation = (progress["metrics"].get(part) or {} for part in ("train", "validation"))
-    if "loss" in train:
-        text += f"  loss {shown(train['loss'])}"
-    for name in ("accuracy", "loss"):
-        if name in validation:
-            return f"{text}  validation {name} {shown(validation[name])}"
-    return text
-
-
-def shown(value: float | str) -> str:
-    """NaN and ∞ come as words."""
-    return value if isinstance(value, str) else f"{value:.4g}"
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or last for the newest that is no experiment's")]
 
 
 class ManyLayers(TyperCommand):
@@ -287,6 +103,8 @@ def put(request: dict[str, Any], changes: list[str] | None) -> None:
 
 
 def _queued(run: dict[str, Any], wait: bool, as_json: bool) -> None:
+    if not as_json:
+        warn(run)
     if wait:
         follow(run["id"], as_json)
     typer.echo(json.dumps(run) if as_json else run["id"])
@@ -309,17 +127,25 @@ def script(run: RunId) -> None:
 
 @commands.command()
 def predict(
-    run: RunId,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="a run's id, last for the newest, or a model's name")],
     pictures: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
     fit: Annotated[bool, typer.Option(help="convert pictures of another size")] = False,
+    invert: Annotated[
+        bool, typer.Option(help="swap black and white where the border says so, as for ink on white paper")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Classify pictures."""
+    asked = {"run": found(run)} if run == "last" or run.startswith(RUN) else {"model": run}
+    query = asked | {"fit": fit, "invert": "auto" if invert else "false"}
     files = [("image", (picture.name, picture.read_bytes())) for picture in pictures]
-    answer = ask("POST", "/predict", params={"run": found(run), "fit": fit}, files=files)
+    named = {f"/image/{place}": str(picture) for place, picture in enumerate(pictures)}
+    answer = ask("POST", "/predict", named, params=query, files=files)
     if as_json:
         typer.echo(json.dumps(answer))
         return
+    if run != answer["run"]:
+        typer.echo(answer["run"], err=True)
     for picture, prediction in zip(pictures, answer["predictions"], strict=True):
         best = ", ".join(f"{item['label']} {item['probability']:.3f}" for item in prediction["top"])
         typer.echo(f"{picture}: {best}")
@@ -343,7 +169,8 @@ def runs(
         test = run["metrics"]["test"] or {}
         best = next((f"{name} {shown(test[name])}" for name in ("accuracy", "r2") if name in test), "")
         step = str(run["progress"].get("step", ""))
-        table.add_row(run["id"], run["status"], step, best, run["request"]["dataset"], run["name"])
+        dataset = run["environment"].get("dataset_name", run["request"]["dataset"])
+        table.add_row(run["id"], run["status"], step, best, dataset, run["name"])
     # Wider than any terminal: an id that is cut off is of no use.
     Console(width=10_000, markup=False, emoji=False, highlight=False).print(table)
 

@@ -14,20 +14,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from app.client import (
+from app.asking import (
     FAILED,
     INTERRUPTED,
     REFUSED,
-    AsJson,
     ask,
     content,
     leave,
     refused,
     service,
-    to_people,
+    spoken,
     unreachable,
 )
+from app.client import AsJson
 from app.datasets.formats.junk import JUNK
+from app.watching import to_people
 
 datasets = typer.Typer(no_args_is_help=True, help="Datasets: add what lies on your disk, or a public one by its name.")
 PIECE_BYTES = 2**20
@@ -187,11 +188,11 @@ def _follow(id: str, as_json: bool) -> None:
         classes = f", {len(found['classes'])} classes" if found["classes"] else ""
         typer.echo(f"{found['name']} version {found['version']}: {found['examples']:,} examples{classes}")
         for item in found["skipped"][:10]:
-            typer.echo(f"  skipped {item['file']}: {item['reason']}")
+            typer.echo(f"  skipped {item['file']}: {spoken(item['reason'])}")
         if len(found["skipped"]) > 10:
             typer.echo(f"  and more: GET /datasets/{id} lists them")
         for warning in found["warnings"]:
-            typer.echo(f"  {warning}")
+            typer.echo(f"  {spoken(warning)}")
     else:
-        typer.echo(f"{found['name']} {found['status']}: {found['error']}", err=True)
+        typer.echo(f"{found['name']} {found['status']}: {spoken(found['error'] or '')}", err=True)
     raise typer.Exit(0 if found["status"] == "ready" else FAILED)

@@ -62,11 +62,19 @@ def test_a_folder_becomes_a_dataset_and_what_was_skipped_is_shown(service: str, 
     assert "letters" in listed.stdout and "fashion-mnist" in listed.stdout
 
 
+def test_runs_are_listed_with_the_name_of_their_dataset(service: str, tmp_path: Path) -> None:
+    folder = str(written(tmp_path / "set", letters("AB", 30, around="")))
+    made = json.loads(antigrad(service, "datasets", "add", "two-letters", folder, "--json").stdout)
+    run = antigrad(service, "train", "two-letters", "--epochs", "1", "--no-wait").stdout.strip()
+    (row,) = [line for line in antigrad(service, "runs").stdout.splitlines() if run in line]
+    assert "two-letters" in row and made["id"] not in row
+
+
 def test_a_table_needs_its_target(service: str, tmp_path: Path) -> None:
     table = tmp_path / "houses.csv"
     table.write_text("rooms,kind,price\n3,flat,100\n4,house,200\n5,flat,150\n")
     without = antigrad(service, "datasets", "add", "houses", str(table))
-    assert without.returncode == 1 and "target=" in without.stderr
+    assert without.returncode == 1 and "say with --target" in without.stderr
     done = antigrad(service, "datasets", "add", "houses", str(table), "--target", "price", "--type", "kind:ignore")
     assert done.returncode == 0 and "3 examples" in done.stdout, done.stderr
     wrong = antigrad(service, "datasets", "add", "houses", str(table), "--type", "kind:text")
