@@ -29,7 +29,8 @@ class WorkersBeside:
         while not self.stopping.is_set():
             began = time.monotonic()
             command = [sys.executable, "-m", "worker", "--until-stdin-closes"]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, env=self.environment)
+            # In a session of its own: a Ctrl-C is for the service, which ends it when all has been answered.
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, env=self.environment, start_new_session=True)
             while process.poll() is None and not self.stopping.wait(0.2):
                 pass
             assert process.stdin is not None

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from app.asking import STATUSES, leave
+from app.asking import INTERRUPTED, STATUSES, leave
 from app.beside import WorkersBeside
 from app.client import AsJson, commands
 from app.sending import datasets
@@ -47,11 +47,12 @@ def serve(
     no_auth: Annotated[bool, typer.Option(help="listen beyond this machine without an API key, on purpose")] = False,
 ) -> None:
     """Start the API, and workers beside it."""
+    # Libraries that are being loaded make tracebacks of a Ctrl-C. Nothing is to be handed back yet: any moment will do.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     settings = _settings()
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
         leave(2, f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or say --no-auth")
-    import uvicorn  # here, like all that loads torch: `antigrad runs` shall answer at once
-
+    from app.listening import listen  # here, like all that loads torch: `antigrad runs` shall answer at once
     from app.main import create_app
     from app.starting import starting
 
@@ -62,7 +63,8 @@ def serve(
     signal.signal(signal.SIGTERM, lambda *_: None)
     beside = WorkersBeside(workers)
     try:
-        uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        listen(app, host, port)
     finally:
         beside.stop()
 
