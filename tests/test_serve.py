@@ -75,10 +75,10 @@ def queue(port: int) -> str:
 
 
 def everybody(service: "subprocess.Popen[bytes]") -> list[int]:
-    """All processes of a service with one worker: API, worker, warm server, and the child if it trains just now."""
-    found = family(service.pid)
-    assert len(found) >= 3
-    return found
+    """All processes of a service with one worker: API, worker, warm server, and the child if it trains just now. The
+    API answers before the others have started."""
+    until(lambda: len(family(service.pid)) >= 3)
+    return family(service.pid)
 
 
 def outcome(port: int, run: str) -> tuple[dict[str, object], bytes]:
