@@ -103,7 +103,7 @@ def changes() -> str:
 
 PAGES: dict[str, Iterable[str]] = {
     "augmentation.md": (changes(),),
-    "architectures.md": (layers(), slopes(), judged_activations(), presets()),
+    "architectures.md": (layers(), slopes(), judged_activations(), presets(), judged(PRESETS)),
     "diagnosis.md": (findings(),),
     "losses-and-stopping.md": (losses(), judged(LOSSES)),
     "optimizers.md": (

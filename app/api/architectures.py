@@ -217,6 +217,8 @@ class PresetAnswer(BaseModel):
     outputs: int = Field(examples=[10])
     layers: list[dict[str, Any]] = Field(description="what the name stands for")
     request: dict[str, Any] = Field(examples=[{"model": {"preset": "vgg_small"}, "batch_size": 64}])
+    advantages: list[str] = Field(examples=[["the most accurate of these on letters: 94 of 100"]])
+    drawbacks: list[str] = Field(examples=[["another network in training than in evaluation: batch norm and dropout"]])
 
 
 class PresetList(BaseModel):
@@ -231,6 +233,8 @@ def preset_answer(preset: Preset) -> PresetAnswer:
         outputs=preset.outputs,
         layers=preset.layers,
         request={"model": {"preset": preset.name}, **preset.request},
+        advantages=list(preset.advantages),
+        drawbacks=list(preset.drawbacks),
     )
 
 

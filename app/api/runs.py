@@ -324,9 +324,13 @@ def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
 @router.get("/{id}/evaluation", summary="How well an ended run does", responses=problems(NotFound))
 def evaluation(run: RunDep, part: Part = "test") -> ClassificationEvaluation | RegressionEvaluation:
     found: dict[str, Any] | None = (run.evaluation or {}).get(part)
-    if found is None and run.evaluation:
-        raise NotFound(f"the run has no examples in its {part} part; give split.{part} a share of them")
     if found is None:
+        examples = run.environment.get("examples", run.evaluation or {part: True})  # runs of before do not say
+        filled = [name for name, some in examples.items() if some]
+        if part not in filled:
+            raise NotFound(
+                f"the run's {part} part has no examples to evaluate; there are some in {' and '.join(filled)}"
+            )
         raise NotFound(f"the run {runs.told(run.status)}; its evaluation comes when it has succeeded")
     if run.task == "classification":
         return ClassificationEvaluation.model_validate(found)

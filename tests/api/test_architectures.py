@@ -94,7 +94,7 @@ def test_vgg16_is_inspected_though_it_could_not_be_trained_here(quick_client: Te
     assert [row["output_shape"] for row in found["layers"] if row["type"] == "max_pool2d"][-1] == [512, 7, 7]
     assert sum(row["type"] == "conv2d" for row in found["layers"]) == 13
     refused = quick_client.post("/runs", json={"dataset": "notmnist", "model": {"preset": "vgg16"}})
-    assert refused.status_code == 422 and "does not fit" in refused.json()["detail"]
+    assert refused.status_code == 422 and "vgg16 is made for pictures of 3×224×224" in refused.json()["detail"]
 
 
 def test_a_teacher_would_say_so(quick_client: TestClient) -> None:
@@ -164,6 +164,62 @@ def test_a_preset_is_a_request_that_may_be_changed_field_by_field(quick_client: 
         "/runs", json={"dataset": "notmnist", "model": {"preset": "vgg_small"}, "optimizer": {"name": "sgd"}}
     ).json()["request"]
     assert other["optimizer"] == {"name": "sgd", "formulas": "torch", "lr": 0.1, "weight_decay": 0.0}
+
+
+def resolved_preset(client: TestClient, name: str, dataset: str) -> dict[str, Any]:
+    """What is trained of a preset: its request as it is answered, on a dataset, resolved."""
+    preset = client.get(f"/presets/{name}").json()
+    assert preset["request"]["model"] == {"preset": name}
+    found = client.post("/runs", json=preset["request"] | {"dataset": dataset})
+    assert found.status_code == 202, found.text
+    return found.json()["request"]
+
+
+def stack_of(request: dict[str, Any]) -> list[tuple[str, int | None]]:
+    return [(layer["type"], layer.get("units")) for layer in request["model"]["layers"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "last"), [("lecture_classifier", []), ("lecture_classifier_as_written", [("softmax", None)])]
+)
+def test_the_lectures_classifier_is_trained_as_the_lecture_has_it(
+    quick_client: TestClient, name: str, last: list[tuple[str, int | None]]
+) -> None:
+    found = resolved_preset(quick_client, name, "notmnist")
+    assert stack_of(found) == [("linear", 256), ("relu", None), ("linear", 10), *last]
+    assert found["optimizer"] == {"name": "sgd", "formulas": "torch", "lr": 0.1, "weight_decay": 0.0}
+    assert (found["batch_size"], found["accumulate"], found["schedule"]["name"]) == ("full", 1, "constant")
+    stop = {key: value for key, value in found["stop"].items() if value is not None and key != "divergence"}
+    assert stop == {"max_epochs": 2000}
+    assert found["loss"]["name"] == "cross_entropy" and found["split"]["stratify"] is False
+
+
+def test_the_lectures_regressor_is_trained_as_the_lecture_has_it_beside_a_validation_part(
+    quick_client: TestClient,
+) -> None:
+    found = resolved_preset(quick_client, "lecture_regressor", "diabetes")
+    assert stack_of(found) == [("linear", 64), ("relu", None), ("linear", 1)]
+    adam = {"name": "adam", "formulas": "torch", "lr": 0.001, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0}
+    assert found["optimizer"] == adam
+    assert (found["batch_size"], found["accumulate"], found["schedule"]["name"]) == ("full", 1, "constant")
+    stop = {key: value for key, value in found["stop"].items() if value is not None and key != "divergence"}
+    assert stop == {"max_epochs": 3000}
+    assert found["loss"]["name"] == "mse" and found["scaling"] == {"inputs": "none", "target": "none"}
+    assert found["split"]["validation"] == 0.16
+    summary = quick_client.get("/presets/lecture_regressor").json()["summary"]
+    assert "no validation" not in summary and "a validation part is held out" in summary
+
+
+def test_as_many_parameters_as_the_page_says_are_inspected_and_no_more(quick_client: TestClient) -> None:
+    def sized(inputs: int, units: int, bias: bool) -> Any:
+        model = {"layers": [{"type": "linear", "units": units, "bias": bias}]}
+        body = {"model": model, "input_shape": [inputs], "outputs": units}
+        return quick_client.post("/architectures/inspect", json=body)
+
+    most = sized(2_996, 333_667, True)  # 2,997 · 333,667
+    assert most.status_code == 200 and most.json()["total"]["parameters"] == 999_999_999
+    refused = sized(100_000, 10_000, False)  # 10⁹
+    assert refused.status_code == 422 and "at most 999,999,999" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,13 @@ def test_every_entry_is_listed_with_what_it_says_of_itself(quick_client: TestCli
         assert (found[name]["advantages"], found[name]["drawbacks"]) == (list(entry.advantages), list(entry.drawbacks))
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "presets"])
+def test_something_speaks_for_every_entry_and_something_against_it(quick_client: TestClient, kind: str) -> None:
+    for name, entry in entries(quick_client, kind).items():
+        for side in ("advantages", "drawbacks"):
+            assert entry[side] and all(text.strip() for text in entry[side]), (name, side)
+
+
 def test_an_entry_names_the_experiments_that_show_it(quick_client: TestClient) -> None:
     listed = {name: entry for kind in KINDS for name, entry in entries(quick_client, kind).items()}
     assert listed["relu"]["experiments"] == ["linear_collapse", "activations_in_depth", "dead_relu"]

@@ -409,6 +409,41 @@ def test_one_at_a_time_and_all_at_once_are_batch_sizes(
     assert found["progress"]["step"] == (1 if batch_size == "full" else 1149)
 
 
+@pytest.mark.parametrize(
+    ("layers", "gradients"),
+    [(SMALL["model"], "by hand"), ({"layers": [{"type": "conv2d", "channels": 2}, {"type": "relu"}]}, "autograd")],
+    ids=["linear", "convolution"],
+)
+def test_a_run_says_where_its_gradients_come_from(
+    client: TestClient, workers: Workers, layers: dict[str, Any], gradients: str
+) -> None:
+    workers.start()
+    run = queue(client, SMALL | {"model": layers, "stop": {"max_steps": 2}})
+    assert ended(client, run)["environment"]["gradients"] == gradients
+
+
+def test_a_part_of_no_examples_has_no_evaluation_and_it_is_said_which_parts_have_some(
+    client: TestClient, workers: Workers
+) -> None:
+    run = queue(client, SMALL | {"split": {"validation": 0}, "stop": {"max_steps": 2}})
+
+    def evaluation(part: str) -> Any:
+        return client.get(f"/runs/{run}/evaluation", params={"part": part})
+
+    empty = "the run's validation part has no examples to evaluate; there are some in train and test"
+    before = evaluation("test"), evaluation("validation")
+    assert [answer.status_code for answer in before] == [404, 404]
+    assert "the run is queued; its evaluation of the test part comes" in before[0].json()["detail"]
+    assert before[1].json()["detail"] == empty  # it never will have one
+    workers.start()
+    ended(client, run)
+    assert (evaluation("train").json()["examples"], evaluation("test").json()["examples"]) == (1437, 360)
+    assert evaluation("validation").json()["detail"] == empty
+    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+        db.execute(update(Run).where(Run.id == run).values(environment={}))  # as runs of before have it
+    assert evaluation("validation").json()["detail"] == empty
+
+
 def test_a_table_is_scaled_in_training_and_in_serving_alike(client: TestClient, workers: Workers) -> None:
     workers.start()
     run = queue(client, {"dataset": "diabetes", "batch_size": 32, "stop": {"max_epochs": 60}})

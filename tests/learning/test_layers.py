@@ -77,11 +77,6 @@ def test_its_shape_and_its_size_are_those_of_the_module(layer: Layer, shape: tup
     assert layers_from_json(layers_to_json([layer])) == [layer]
 
 
-@pytest.mark.parametrize(("layer", "shape"), list(every_layer()))
-def test_it_says_what_it_is(layer: Layer, shape: tuple[int, ...]) -> None:
-    assert layer.formula and type(layer).__doc__
-
-
 def products(layer: Layer, shape: tuple[int, ...]) -> int:
     """Counted by PyTorch's own counter, which counts a product and a sum as two."""
     from torch.utils.flop_counter import FlopCounterMode

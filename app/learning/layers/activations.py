@@ -179,6 +179,10 @@ class SquareActivation(Parameterless):
     formula: ClassVar[str] = "x²"
     derivative: ClassVar[str | None] = "2x"
     range: ClassVar[str | None] = "[0, ∞)"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "simple and quick: one product, no exponential",
+        "with it a network multiplies its inputs: (a + b)² − (a − b)² = 4ab, which ReLUs only come near",
+    )
     drawbacks: ClassVar[tuple[str, ...]] = (
         "small numbers shrink and large ones explode, layer by layer",
         "not monotonic: x and −x look alike",
@@ -219,6 +223,9 @@ class LogActivation(Parameterless):
     formula: ClassVar[str] = "ln x"
     derivative: ClassVar[str | None] = "1 / x"
     range: ClassVar[str | None] = "(−∞, ∞), for x > 0 alone"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "of numbers above 0 it makes products sums, and brings those that are powers of ten apart to one scale",
+    )
     drawbacks: ClassVar[tuple[str, ...]] = ("NaN for negative numbers and −∞ for 0: a linear layer gives both",)
     caution: ClassVar[str | None] = (
         "ln x is NaN for negative numbers and −∞ for 0, and a linear layer gives both: expect NaN at the first step"

@@ -37,8 +37,8 @@ class Conv2d:
     """Convolution: one small window of weights slides over the picture, for each output channel another one."""
 
     type: ClassVar[str] = "conv2d"
-    formula: ClassVar[str] = "y[c, i, j] = b[c] + Σ w[c, k, u, v]·x[k, i·s + u, j·s + v]"
-    derivative: ClassVar[str | None] = "∂L/∂w[c, k, u, v] = Σ ∂L/∂y[c, i, j]·x[k, i·s + u, j·s + v]"
+    formula: ClassVar[str] = "y[c, i, j] = b[c] + Σ w[c, k, u, v]·x[k, i·s + u − p, j·s + v − p],  x = 0 outside"
+    derivative: ClassVar[str | None] = "∂L/∂w[c, k, u, v] = Σ ∂L/∂y[c, i, j]·x[k, i·s + u − p, j·s + v − p]"
     range: ClassVar[str | None] = None
     advantages: ClassVar[tuple[str, ...]] = (
         "finds a pattern wherever it stands",
@@ -49,9 +49,13 @@ class Conv2d:
 
     channels: int = bounded(doc="how many output channels the layer has", ge=1, le=10**5)
     kernel_size: int = bounded(3, doc="side of the window", ge=1, le=1000)
-    stride: int = bounded(1, doc="how far the window moves", ge=1, le=1000)
+    stride: int = bounded(1, doc="s: how far the window moves", ge=1, le=1000)
     padding: int | None = bounded(
-        None, doc="zeros on each side; null: (kernel_size − 1) / 2, which keeps the size at stride 1", ge=0, le=1000
+        None,
+        doc="p: zeros on each side; null: (kernel_size − 1) / 2, rounded down, which at stride 1 keeps the size where "
+        "kernel_size is odd, and takes a pixel off where it is even",
+        ge=0,
+        le=1000,
     )
     bias: bool = bounded(True, doc="whether b is learnt")
     init: Init = bounded("default", doc=INIT_DOC)

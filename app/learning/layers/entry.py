@@ -133,8 +133,6 @@ class Parameterless:
 
     derivative: ClassVar[str | None] = None
     range: ClassVar[str | None] = None
-    advantages: ClassVar[tuple[str, ...]] = ()
-    drawbacks: ClassVar[tuple[str, ...]] = ()
     caution: ClassVar[str | None] = None
 
     @property

@@ -41,7 +41,10 @@ class BatchNorm:
 
     type: ClassVar[str] = "batch_norm"
     formula: ClassVar[str] = "y = γ·(x − μ) / √(σ² + ε) + β;  μ, σ² of the batch, in evaluation their running means"
-    derivative: ClassVar[str | None] = None
+    derivative: ClassVar[str | None] = (
+        "∂L/∂x = γ / √(σ² + ε)·(∂L/∂y − mean ∂L/∂y − x̂·mean(x̂·∂L/∂y)),  x̂ = (x − μ) / √(σ² + ε), means over the batch; "
+        "in evaluation γ / √(σ² + ε)·∂L/∂y"
+    )
     range: ClassVar[str | None] = None
     advantages: ClassVar[tuple[str, ...]] = (
         "larger learning rates",

@@ -21,6 +21,13 @@ class Flatten(Parameterless):
 
     type: ClassVar[str] = "flatten"
     formula: ClassVar[str] = "(channels, height, width) → (channels·height·width)"
+    advantages: ClassVar[tuple[str, ...]] = (
+        "nothing is lost or learnt: the same numbers, as a linear layer takes them",
+    )
+    drawbacks: ClassVar[tuple[str, ...]] = (
+        "the layers behind it no longer know which pixels are neighbours",
+        "the linear layer behind it has a weight for each number and unit: three quarters of all that VGG-16 learns",
+    )
 
     def output_shape(self, shape: Shape) -> Shape:
         return (prod(shape),)
@@ -38,8 +45,6 @@ class _Nest:
 
     derivative: ClassVar[str | None] = None
     range: ClassVar[str | None] = None
-    advantages: ClassVar[tuple[str, ...]] = ()
-    drawbacks: ClassVar[tuple[str, ...]] = ()
     caution: ClassVar[str | None] = None
 
     layers: tuple[Layer, ...] = bounded(doc="what is in it")
@@ -55,6 +60,11 @@ class Block(_Nest):
 
     type: ClassVar[str] = "block"
     formula: ClassVar[str] = "y = f(f(…f(x)))"
+    advantages: ClassVar[tuple[str, ...]] = ("a deep network in a few lines, whose depth is one number",)
+    drawbacks: ClassVar[tuple[str, ...]] = (
+        "every round has the same fields: a network that grows in channels wants a block for each width",
+        "depth without a shortcut: the gradient has to go through every round",
+    )
 
     repeat: int = bounded(1, doc="how many times", ge=1, le=100)
 
@@ -107,6 +117,10 @@ class Residual(_Nest):
     formula: ClassVar[str] = "y = f(x) + x"
     derivative: ClassVar[str | None] = "f′(x) + 1: the gradient has a way past the layers"
     advantages: ClassVar[tuple[str, ...]] = ("gradients reach the first layers of deep networks",)
+    drawbacks: ClassVar[tuple[str, ...]] = (
+        "each adds to its input: with no batch norm within, numbers grow with the depth",
+        "its input stays in memory until it is added; where the shape changes, the projection learns and costs as well",
+    )
 
     def output_shape(self, shape: Shape) -> Shape:
         out = through(self.layers, shape)
