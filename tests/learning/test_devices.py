@@ -1,16 +1,21 @@
 """Where the data lies makes no difference to what is learnt."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from app.learning import data
-from app.learning.optimizers import Adam
+from app.learning.export import checkpoint_from_safetensors, checkpoint_to_safetensors
+from app.learning.optimizers import Adam, Optimizer
 from app.learning.training import Training
 from tests.learning.test_augmentation import training as augmenting
-from tests.learning.test_training import training
+from tests.learning.test_optimizers import EVERY_OPTIMIZER
+from tests.learning.test_training import by_autograd, by_hand, network_of, training
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+Place = tuple[torch.device, Callable[[Training], Training]]
 
 
 def losses(found: Training) -> list[float]:
@@ -56,6 +61,40 @@ def test_a_training_on_a_gpu_goes_on_with_the_draws_that_it_had() -> None:
             break
     restored.restore(stopped.checkpoint())
     assert losses(restored) == pytest.approx(expected[4:], rel=1e-4)
+
+
+# Where a run may be: a device, and where its gradients come from there.
+HAND, AUTOGRAD, ON_GPU = (CPU, by_hand), (CPU, by_autograd), (CUDA, by_autograd)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(HAND, AUTOGRAD, id="by hand, by autograd"),
+        pytest.param(AUTOGRAD, HAND, id="by autograd, by hand"),
+        pytest.param(HAND, ON_GPU, id="CPU, GPU", marks=GPU),
+        pytest.param(ON_GPU, HAND, id="GPU, CPU", marks=GPU),
+        pytest.param(ON_GPU, ON_GPU, id="GPU, GPU", marks=GPU),
+    ],
+)
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
+@pytest.mark.parametrize("at", [4, 6])  # the middle of an epoch, and the end of one
+def test_a_checkpoint_of_one_device_is_gone_on_from_on_another(
+    at: int, optimizer: Optimizer, first: Place, second: Place
+) -> None:
+    def on(device: torch.device, path: Callable[[Training], Training]) -> Training:
+        here = training(optimizer, max_epochs=3)
+        return path(Training(here.recipe, here.data, device))
+
+    expected = losses(on(*first))
+    stopped, restored = on(*first), on(*second)
+    for step in stopped.steps():
+        if step.number == at:
+            break
+    file = checkpoint_to_safetensors(stopped.checkpoint(), network_of(stopped))
+    restored.restore(checkpoint_from_safetensors(file))
+    assert losses(restored) == pytest.approx(expected[at:], rel=1e-4)
+    assert {parameter.device.type for parameter in restored.model.parameters()} == {second[0].type}
 
 
 @GPU

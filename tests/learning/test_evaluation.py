@@ -1,6 +1,7 @@
 """What outputs mean, and how well they do: against arithmetic, numpy and the lecture's own figures."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,21 +123,67 @@ def test_a_network_that_answers_nan_is_evaluated_too(kind: Meaning, outputs: int
     assert len(classes) > 2 or math.isnan(found["roc_auc"])
 
 
-def regression_of(factor: float) -> dict:
-    """The evaluation of predictions that are so many times the target, in the target's own units."""
-    y = torch.linspace(1, 20, 40)
-    data = Data((factor * y)[:, None], y, {"train": torch.arange(40), "validation": torch.arange(0),
-                "test": torch.arange(0)}, Affine(), Affine())  # fmt: skip
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 10**6), mistakes=st.integers(0, 30))
+def test_of_the_mistakes_the_ten_most_confident_are_kept(seed: int, mistakes: int) -> None:
+    numbers = np.random.default_rng(seed)
+    sure = numbers.permutation(np.linspace(0.55, 0.95, 40))  # of the second class, in each example
+    targets = torch.tensor([0] * mistakes + [1] * (40 - mistakes))
+    chances = torch.tensor(np.stack([1 - sure, sure], 1))
+    found = classification(chances, targets, torch.arange(100, 140), PROBABILITIES, ["A", "B"])["most_confused"]
+    worst = sorted(range(mistakes), key=lambda k: -sure[k])
+    assert len(found) == min(mistakes, 10)
+    assert [(mistake["index"], mistake["probability"]) for mistake in found] == [(100 + k, sure[k]) for k in worst[:10]]
+
+
+def regression_of(predicted: list[float], targets: list[float]) -> dict:
+    """The evaluation of such predictions, in the target's own units."""
+    guess, y = torch.tensor(predicted, dtype=torch.float64), torch.tensor(targets, dtype=torch.float64)
+    none = torch.arange(0)
+    parts: Any = {"train": torch.arange(len(y)), "validation": none, "test": none}
+    data = Data(guess[:, None], y, parts, Affine(), Affine())
     return evaluate(torch.nn.Identity(), data, "train", Meaning("values"), [], CPU)
 
 
+def scaled(factor: float) -> dict:
+    """The evaluation of predictions that are so many times the target."""
+    y = torch.linspace(1, 20, 40).tolist()
+    return regression_of([factor * value for value in y], y)
+
+
 def test_mape_by_the_prediction_flatters_what_is_too_large() -> None:
-    found = regression_of(10)
+    found = scaled(10)
     assert found["mape"] == pytest.approx(9.0, rel=1e-6) and found["mape_lecture"] == pytest.approx(0.9, rel=1e-6)
-    assert regression_of(1e6)["mape_lecture"] == pytest.approx(1.0, abs=1e-5)
-    assert regression_of(0.5)["mape"] == pytest.approx(0.5) and regression_of(0.5)["mape_lecture"] == pytest.approx(1.0)
+    assert scaled(1e6)["mape_lecture"] == pytest.approx(1.0, abs=1e-5)
+    assert scaled(0.5)["mape"] == pytest.approx(0.5) and scaled(0.5)["mape_lecture"] == pytest.approx(1.0)
     assert found["mape_clamp"] == found["mape_lecture_clamp"] == 1e-8
-    assert math.isnan(regression_of(math.nan)["mape_lecture"])
+    assert math.isnan(scaled(math.nan)["mape_lecture"])
+
+
+def test_what_mape_divides_by_is_at_least_its_clamp() -> None:
+    target = regression_of([3.0, 2.0], [0.0, 4.0])  # |3 − 0| / 1e-8 and |2 − 4| / 4, or |3 − 0| / 3 and |2 − 4| / 2
+    assert target["mape"] == pytest.approx((3e8 + 0.5) / 2, rel=1e-12)
+    assert target["mape_lecture"] == pytest.approx(1.0, rel=1e-12)
+    prediction = regression_of([0.0, -2.0], [5.0, -4.0])  # |0 − 5| / 5 and |−2 + 4| / 4, or 5 / 1e-8 and 2 / 2
+    assert prediction["mape"] == pytest.approx((1 + 0.5) / 2, rel=1e-12)
+    assert prediction["mape_lecture"] == pytest.approx((5e8 + 1) / 2, rel=1e-12)
+    both = regression_of([0.0], [0.0])
+    assert both["mape"] == both["mape_lecture"] == 0
+
+
+@settings(deadline=None)
+@given(NUMBERS, NUMBERS)
+def test_mse_mae_and_mape_are_those_of_scikit_learn(predicted: list[float], targets: list[float]) -> None:
+    size = min(len(predicted), len(targets))
+    y = [value if abs(value) > 1e-8 else 1.0 for value in targets[:size]]  # scikit-learn's clamp is another one
+    guess = [value if abs(value) > 1e-8 else 1.0 for value in predicted[:size]]
+    found = regression_of(guess, y)
+    assert found["mse"] == pytest.approx(sklearn.metrics.mean_squared_error(y, guess), rel=1e-9)
+    assert found["mae"] == pytest.approx(sklearn.metrics.mean_absolute_error(y, guess), rel=1e-9)
+    assert found["mape"] == pytest.approx(sklearn.metrics.mean_absolute_percentage_error(y, guess), rel=1e-9)
+    # The lecture's is the same of a target and a prediction that have changed places.
+    swapped = sklearn.metrics.mean_absolute_percentage_error(guess, y)
+    assert found["mape_lecture"] == pytest.approx(swapped, rel=1e-9)
 
 
 @given(NUMBERS, NUMBERS)

@@ -19,6 +19,7 @@ from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
 from app.learning.preprocessing import Affine
 from app.learning.stopping import Stop
 from app.learning.training import Precision, Recipe, Training
+from tests.learning.test_optimizers import EVERY_OPTIMIZER
 from tests.learning.test_training import network_of
 
 NETWORKS: dict[str, list[Layer]] = {
@@ -50,10 +51,8 @@ def training(
     return Training(recipe, data, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("optimizer", [SGD(), Momentum(), Adam()], ids=lambda o: o.name)
-@pytest.mark.parametrize("at", [1, 4, 5, 12])  # within an epoch, just before and at its end, and later
-@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
-def test_it_goes_on_with_the_same_bits(layers: list[Layer], at: int, optimizer: Optimizer) -> None:
+def goes_on(layers: list[Layer], at: int, optimizer: Optimizer) -> None:
+    """One that is stopped there and restored from its file ends where an undisturbed one does."""
     undisturbed = training(layers, optimizer)
     losses = [step.loss for step in undisturbed.steps()]
     stopped = training(layers, optimizer)
@@ -69,6 +68,18 @@ def test_it_goes_on_with_the_same_bits(layers: list[Layer], at: int, optimizer: 
     served = from_safetensors(file)
     inputs = torch.randn(3, 1, 8, 8)
     assert torch.equal(served.outputs(inputs), served.outputs(inputs))  # eval mode: nothing is drawn
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), Momentum(), Adam()], ids=lambda o: o.name)
+@pytest.mark.parametrize("at", [1, 4, 5, 12])  # within an epoch, just before and at its end, and later
+@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
+def test_it_goes_on_with_the_same_bits(layers: list[Layer], at: int, optimizer: Optimizer) -> None:
+    goes_on(layers, at, optimizer)
+
+
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
+def test_with_channels_innermost_every_optimizer_goes_on_with_the_same_bits(optimizer: Optimizer) -> None:
+    goes_on(NETWORKS["convolution"], 4, optimizer)
 
 
 def test_a_frozen_layer_keeps_its_bits_and_a_slow_one_moves_less() -> None:
