@@ -125,14 +125,6 @@ def test_what_a_run_cannot_do_now_says_how_it_stands_in_words(client: TestClient
         assert answer.status_code in (404, 409) and answer.json()["detail"].startswith(f"the run {said}; "), answer.text
 
 
-def test_a_part_without_examples_has_no_evaluation_and_says_why(client: TestClient, workers: Workers) -> None:
-    workers.start()
-    run = queue(client, SMALL | {"split": {"validation": 0}})
-    until(client, run, "succeeded")
-    refused = client.get(f"/runs/{run}/evaluation?part=validation")
-    assert refused.status_code == 404 and "no examples in its validation part" in refused.json()["detail"]
-
-
 def test_cancel_by_filter_takes_what_matches_and_needs_a_filter(client: TestClient) -> None:
     mine, other = queue(client, SMALL | {"tags": {"by": "ann"}}), queue(client, SMALL | {"tags": {"by": "bob"}})
     assert client.post("/runs/cancel").status_code == 422
@@ -433,7 +425,7 @@ def test_a_part_of_no_examples_has_no_evaluation_and_it_is_said_which_parts_have
     empty = "the run's validation part has no examples to evaluate; there are some in train and test"
     before = evaluation("test"), evaluation("validation")
     assert [answer.status_code for answer in before] == [404, 404]
-    assert "the run is queued; its evaluation of the test part comes" in before[0].json()["detail"]
+    assert "the run is queued; its evaluation comes" in before[0].json()["detail"]
     assert before[1].json()["detail"] == empty  # it never will have one
     workers.start()
     ended(client, run)

@@ -18,8 +18,6 @@ from app.learning.layers.structure import Block, Placed, Residual, placed
 from app.learning.optimizers import Optimizer
 
 FLOAT, INDEX = 4, 8
-KEEPS_INPUT = ("conv2d", "leaky_relu", "gelu", "square", "sine", "log", "avg_pool2d", "max_pool2d", "batch_norm")
-KEEPS_OUTPUT = ("relu", "sigmoid", "tanh", "softmax")
 
 
 @dataclass(frozen=True)
@@ -122,9 +120,9 @@ class _Tape:
             return y
         if copied := padded(layer, place.shape):
             self.keep(_Values(copied, x.gradient))
-        elif layer.type in KEEPS_INPUT or (layer.type == "linear" and learns):
+        elif layer.keeps == "input" and (learns or layer.type != "linear"):  # the way back through XW needs W alone
             self.keep(x)
-        elif layer.type in KEEPS_OUTPUT:
+        elif layer.keeps == "output":
             self.keep(y)
         if layer.type == "max_pool2d":
             self.beside += INDEX * numbers

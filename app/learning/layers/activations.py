@@ -9,7 +9,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from app.learning.fields import bounded
-from app.learning.layers.entry import Parameterless, Shape
+from app.learning.layers.entry import Keeps, Parameterless, Shape
 from app.learning.source import Source, call
 
 
@@ -18,6 +18,7 @@ class ReLU(Parameterless):
     """The rectified linear unit. Its derivative at 0 does not exist; PyTorch takes 0 there."""
 
     type: ClassVar[str] = "relu"
+    keeps: ClassVar[Keeps] = "output"
     formula: ClassVar[str] = "max(0, x)"
     derivative: ClassVar[str | None] = "1 for x > 0, else 0"
     range: ClassVar[str | None] = "[0, ∞)"
@@ -62,6 +63,7 @@ class Sigmoid(Parameterless):
     """The logistic function; its derivative σ(1 − σ) is at most 1/4, so deep stacks of it learn slowly."""
 
     type: ClassVar[str] = "sigmoid"
+    keeps: ClassVar[Keeps] = "output"
     formula: ClassVar[str] = "σ(x) = 1 / (1 + e⁻ˣ)"
     derivative: ClassVar[str | None] = "σ(x)·(1 − σ(x)), at most 1/4"
     range: ClassVar[str | None] = "(0, 1)"
@@ -88,6 +90,7 @@ class Tanh(Parameterless):
     """The hyperbolic tangent: a sigmoid that is centred on zero."""
 
     type: ClassVar[str] = "tanh"
+    keeps: ClassVar[Keeps] = "output"
     formula: ClassVar[str] = "tanh(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)"
     derivative: ClassVar[str | None] = "1 − tanh²(x), at most 1"
     range: ClassVar[str | None] = "(−1, 1)"
@@ -137,6 +140,7 @@ class Softmax(Parameterless):
     """
 
     type: ClassVar[str] = "softmax"
+    keeps: ClassVar[Keeps] = "output"
     formula: ClassVar[str] = "pᵢ = eˣⁱ / Σⱼ eˣʲ"
     derivative: ClassVar[str | None] = "∂pᵢ/∂xⱼ = pᵢ·(δᵢⱼ − pⱼ)"
     range: ClassVar[str | None] = "(0, 1), summing to 1"

@@ -13,6 +13,7 @@ from app.learning.layers.entry import (
     INIT_DOC,
     TRAINABLE_DOC,
     Init,
+    Keeps,
     Parameterless,
     Shape,
     learning,
@@ -37,6 +38,7 @@ class Conv2d:
     """Convolution: one small window of weights slides over the picture, for each output channel another one."""
 
     type: ClassVar[str] = "conv2d"
+    keeps: ClassVar[Keeps] = "input"
     formula: ClassVar[str] = "y[c, i, j] = b[c] + Σ w[c, k, u, v]·x[k, i·s + u − p, j·s + v − p],  x = 0 outside"
     derivative: ClassVar[str | None] = "∂L/∂w[c, k, u, v] = Σ ∂L/∂y[c, i, j]·x[k, i·s + u − p, j·s + v − p]"
     range: ClassVar[str | None] = None

@@ -11,6 +11,7 @@ from app.learning.fields import bounded
 from app.learning.source import Code, Source, call
 
 Shape = tuple[int, ...]
+Keeps = Literal["input", "output"] | None  # that from which its derivative is computed
 
 
 class Layer(Protocol):
@@ -26,6 +27,7 @@ class Layer(Protocol):
     advantages: ClassVar[tuple[str, ...]]
     drawbacks: ClassVar[tuple[str, ...]]
     caution: ClassVar[str | None]  # what is said to everybody who chooses it
+    keeps: ClassVar[Keeps]  # what autograd keeps of it for the way back
 
     @property
     def has_parameters(self) -> bool:
@@ -134,6 +136,7 @@ class Parameterless:
     derivative: ClassVar[str | None] = None
     range: ClassVar[str | None] = None
     caution: ClassVar[str | None] = None
+    keeps: ClassVar[Keeps] = "input"
 
     @property
     def has_parameters(self) -> bool:

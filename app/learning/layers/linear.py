@@ -7,7 +7,16 @@ from typing import ClassVar
 from torch import nn
 
 from app.learning.fields import bounded
-from app.learning.layers.entry import FACTOR_DOC, INIT_DOC, TRAINABLE_DOC, Init, Shape, learning, learning_source
+from app.learning.layers.entry import (
+    FACTOR_DOC,
+    INIT_DOC,
+    TRAINABLE_DOC,
+    Init,
+    Keeps,
+    Shape,
+    learning,
+    learning_source,
+)
 from app.learning.source import Source, call
 
 
@@ -20,6 +29,7 @@ class Linear:
     """
 
     type: ClassVar[str] = "linear"
+    keeps: ClassVar[Keeps] = "input"
     formula: ClassVar[str] = "Y = XW + b"
     derivative: ClassVar[str | None] = "∂L/∂W = Xᵀ·∂L/∂Y,  ∂L/∂b = Σ ∂L/∂Y,  ∂L/∂X = ∂L/∂Y·Wᵀ"
     range: ClassVar[str | None] = None

@@ -6,7 +6,15 @@ from typing import ClassVar
 from torch import nn
 
 from app.learning.fields import bounded
-from app.learning.layers.entry import FACTOR_DOC, TRAINABLE_DOC, Parameterless, Shape, learning, learning_source
+from app.learning.layers.entry import (
+    FACTOR_DOC,
+    TRAINABLE_DOC,
+    Keeps,
+    Parameterless,
+    Shape,
+    learning,
+    learning_source,
+)
 from app.learning.source import Source, call
 
 
@@ -18,6 +26,7 @@ class Dropout(Parameterless):
     """
 
     type: ClassVar[str] = "dropout"
+    keeps: ClassVar[Keeps] = None
     formula: ClassVar[str] = "y = x·m / (1 − p),  m = 0 with probability p, else 1;  in evaluation y = x"
     derivative: ClassVar[str | None] = "m / (1 − p)"
     advantages: ClassVar[tuple[str, ...]] = ("no unit can rely on another one: less overfitting",)
@@ -40,6 +49,7 @@ class BatchNorm:
     """
 
     type: ClassVar[str] = "batch_norm"
+    keeps: ClassVar[Keeps] = "input"
     formula: ClassVar[str] = "y = γ·(x − μ) / √(σ² + ε) + β;  μ, σ² of the batch, in evaluation their running means"
     derivative: ClassVar[str | None] = (
         "∂L/∂x = γ / √(σ² + ε)·(∂L/∂y − mean ∂L/∂y − x̂·mean(x̂·∂L/∂y)),  x̂ = (x − μ) / √(σ² + ε), means over the batch; "

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
 from app.learning.layers.convolution import convolution, convolution_source
-from app.learning.layers.entry import Layer, Parameterless, Shape
+from app.learning.layers.entry import Keeps, Layer, Parameterless, Shape
 from app.learning.source import Code, Source, call
 
 
@@ -20,6 +20,7 @@ class Flatten(Parameterless):
     """A picture as one row of numbers. It is put before a linear layer by itself where a picture comes in."""
 
     type: ClassVar[str] = "flatten"
+    keeps: ClassVar[Keeps] = None
     formula: ClassVar[str] = "(channels, height, width) → (channels·height·width)"
     advantages: ClassVar[tuple[str, ...]] = (
         "nothing is lost or learnt: the same numbers, as a linear layer takes them",
@@ -46,6 +47,7 @@ class _Nest:
     derivative: ClassVar[str | None] = None
     range: ClassVar[str | None] = None
     caution: ClassVar[str | None] = None
+    keeps: ClassVar[Keeps] = None  # what is in it does
 
     layers: tuple[Layer, ...] = bounded(doc="what is in it")
 
