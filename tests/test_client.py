@@ -152,7 +152,7 @@ def test_what_is_known_of_a_run_is_said_before_and_after_it(service: str) -> Non
         ("it takes target=, types=, and not shape=: leave", "it takes --target, --type, and not --shape: leave"),
         ("how bright they were; give invert=true or false", "how bright they were; leave --invert out"),
         ("leave catalogue= out to have a dataset of your own", "take another name to have a dataset of your own"),
-        ('set "optimizer": {"lr": 1e-08}', "--set optimizer.lr=1e-06"),
+        ('set "optimizer": {"lr": 1e-08}', "--set optimizer.lr=1e-08"),
         ('set "normalise": "standard"', "--set normalise=standard"),
         ('set "init": "he" in the layers', 'set "init": "he" in the layers'),
         ("no run has the id 'run_1'; GET /runs lists them", "no run has the id 'run_1'; antigrad runs lists them"),

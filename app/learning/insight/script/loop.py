@@ -65,7 +65,7 @@ def step(run: Wanted) -> list[str]:
         lines += [*_loss(run, "" if whole else "[batch]"), "loss.backward()"]
     else:
         summed = run.recipe.loss.reduction == "sum"
-        share = [] if summed else [_share(run)]
+        share = [] if summed else _share(run)
         lines += [
             "step_loss = 0.0",
             f"for some in {_split(run, 'batch', run.recipe.batch_size or 0)}:",
@@ -81,10 +81,14 @@ def step(run: Wanted) -> list[str]:
     return [*lines, f"losses.append({'loss.item()' if run.recipe.accumulate == 1 else 'step_loss'})"]
 
 
-def _share(run: Wanted) -> str:
+def _share(run: Wanted) -> list[str]:
+    """How much of the step's loss the mean over some of its examples is."""
     if isinstance(run.recipe.loss, CrossEntropy) and run.recipe.loss.class_weights:
-        return "share = class_weights[y_train[some]].sum() / class_weights[y_train[batch]].sum()  # by weight"
-    return "share = len(some) / len(batch)  # of the step's examples"
+        return [
+            "weight = class_weights[y_train[some]].sum()",
+            "share = weight / class_weights[y_train[batch]].sum()  # of the step's",
+        ]
+    return ["share = len(some) / len(batch)  # of the step's examples"]
 
 
 def _loss(run: Wanted, chosen: str, share: str = "") -> list[str]:
