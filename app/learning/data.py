@@ -33,10 +33,20 @@ class Data:
         """All inputs, prepared, where they lie; None if that took more than `READY_BYTES`."""
         return self.prepare_inputs.apply(self.inputs) if 4 * self.inputs.numel() <= READY_BYTES else None
 
+    def get_ready(self) -> None:
+        """Prepare all inputs, if they are to be: batches are taken from them from now on, and not before, since a run's
+        first step shall not wait for that."""
+        _ = self.ready
+
+    @property
+    def already(self) -> Tensor | None:
+        found: Tensor | None = self.__dict__.get("ready")
+        return found
+
     def batch(self, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
         """The prepared examples at `indices`, on `device`."""
-        if self.ready is not None:
-            inputs = self.ready.index_select(0, indices).to(device)
+        if self.already is not None:
+            inputs = self.already.index_select(0, indices).to(device)
         else:
             inputs = self.prepare_inputs.apply(self.inputs.index_select(0, indices).to(device))
         return inputs, self.targets_at(indices).to(device)
@@ -85,7 +95,6 @@ class Batches:
 
     def __init__(self, data: Data) -> None:
         self.data = data
-        self.values = data.inputs if data.ready is None else data.ready
         self.kept: dict[int, tuple[Tensor, Batch]] = {}
 
     def of(self, indices: Tensor) -> Batch:
@@ -93,12 +102,14 @@ class Batches:
         data, size = self.data, indices.numel()
         if size not in self.kept:
             batch = Batch.like(*data.batch(indices, torch.device("cpu")))
-            self.kept[size] = self.values.new_empty(batch.inputs.shape) if data.ready is None else batch.inputs, batch
-        gathered, batch = self.kept[size]
-        torch.index_select(self.values, 0, indices, out=gathered)
+            self.kept[size] = data.inputs.new_empty(batch.inputs.shape), batch
+        raw, batch = self.kept[size]
+        if data.already is not None:
+            torch.index_select(data.already, 0, indices, out=batch.inputs)
+        else:
+            torch.index_select(data.inputs, 0, indices, out=raw)
+            data.prepare_inputs.apply(raw, out=batch.inputs)
         torch.index_select(data.targets, 0, indices, out=batch.targets)
-        if data.ready is None:
-            data.prepare_inputs.apply(gathered, out=batch.inputs)
         if batch.targets.is_floating_point():
             data.prepare_targets.apply(batch.targets, out=batch.targets)
         return batch

@@ -155,6 +155,7 @@ class Training:
         if self.position == self.examples:
             self.position = 0
             self.epoch_started_at = self.order.get_state()
+            self.data.get_ready()
         else:
             self.order.set_state(self.epoch_started_at)
         shuffled = train[torch.randperm(self.examples, generator=self.order).to(train.device)]

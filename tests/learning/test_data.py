@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from app.learning import data
 from app.learning.data import Batches, Data, with_ones, with_room
+from app.learning.optimizers import SGD
 from app.learning.preprocessing import Affine
+from tests.learning.test_training import training
 
 CPU = torch.device("cpu")
 PICTURES = torch.arange(20 * 6, dtype=torch.uint8).view(20, 1, 2, 3)
@@ -72,3 +74,13 @@ def test_a_one_stands_behind_each_row_and_stays_there(shape: tuple[int, ...]) ->
     assert torch.equal(with_ones(room.flatten(1)), torch.cat([rows.flatten(1), torch.ones(len(rows), 1)], 1))
     with pytest.raises(RuntimeError):
         with_ones(rows.flatten(1))  # memory without that room
+
+
+def test_a_run_prepares_its_data_at_once_when_the_second_epoch_begins_and_keeps_its_bits() -> None:
+    run, never = training(SGD(), max_epochs=3), training(SGD(), max_epochs=3)
+    with patch.object(Data, "get_ready"):
+        expected = [step.loss for step in never.steps()]
+    for step, loss in zip(run.steps(), expected, strict=True):
+        assert step.loss == loss
+        assert (run.data.already is not None) == (step.number > run.steps_per_epoch)
+    assert never.data.already is None
