@@ -214,8 +214,6 @@ def _field_error(item: dict[str, Any], body: Any) -> FieldError:
             detail += nearest(str(item["input"])[:100], expected)
         case "model_attributes_type":  # of the layers, which pydantic itself tells apart
             detail = 'an object is wanted whose field "type" says which one it is, such as {"type": "relu"}'
-        case "model_type":
-            detail = "give an object with its fields, or one of the names"
         case "float_type" | "int_type" if isinstance(item["input"], str):
             detail = "a number is wanted, and this is text: write it without quotes"
         case "too_short":

@@ -84,7 +84,7 @@ def rows(layers: list[Layer], input_shape: Shape, limit: int = MAX_PARAMETERS) -
     return found
 
 
-def refuse_untrainable(layers: list[Layer], input_shape: Shape, batch_size: int | None) -> None:
+def refuse_untrainable(layers: list[Layer], input_shape: Shape, batch_size: int) -> None:
     """Raises InvalidChoice when nothing would be learnt, or when batch norm would meet one number alone."""
     found = list(spread(rows(layers, input_shape)))
     if not any(place.layer.has_parameters and getattr(place.layer, "trainable", True) for _, place in found):
