@@ -286,6 +286,11 @@ class Stop:
                 found[name] = limits(**found[name])
         return cls(**found)
 
+    def total_steps(self, steps_per_epoch: int) -> float:
+        """After how many steps `max_steps` or `max_epochs` ends the run at the latest; ∞ without either."""
+        by_epochs = None if self.max_epochs is None else self.max_epochs * steps_per_epoch
+        return min((limit for limit in (self.max_steps, by_epochs) if limit is not None), default=math.inf)
+
     def criteria(self, model: nn.Module, constant_loss: float) -> list[Criterion]:
         """Those that are on, in the order in which they name the end.
 

@@ -120,10 +120,7 @@ class Training:
 
     @cached_property
     def total_steps(self) -> float:
-        """After how many steps `max_steps` or `max_epochs` ends the run at the latest; ∞ without either."""
-        stop = self.recipe.stop
-        by_epochs = None if stop.max_epochs is None else stop.max_epochs * self.steps_per_epoch
-        return min((limit for limit in (stop.max_steps, by_epochs) if limit is not None), default=math.inf)
+        return self.recipe.stop.total_steps(self.steps_per_epoch)
 
     def steps(self) -> Iterator[Step]:
         """Train until a criterion is reached, yielding after each step."""

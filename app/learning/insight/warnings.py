@@ -1,7 +1,7 @@
 """What a good teacher would say before the training begins. A warning never blocks."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import ceil, inf
+from math import ceil
 
 from app.learning.architecture import rows
 from app.learning.insight import layer_rules, recipe_rules
@@ -25,16 +25,10 @@ def warnings(recipe: Recipe, train: int, normalise: str | None) -> list[Warning]
     found += recipe_rules.target_below_floor(recipe.stop.target_loss, floor(recipe.layers[-1], recipe.loss, outputs))
     found += of_optimizer(main, recipe.optimizer)
     found += recipe_rules.large_batch(recipe.batch_size, recipe.accumulate, train)
-    found += recipe_rules.long_warmup(recipe.schedule, _steps(recipe, train))
+    a_step = min(recipe.examples_per_step or train, train)
+    found += recipe_rules.long_warmup(recipe.schedule, recipe.stop.total_steps(ceil(train / a_step)))
     found += recipe_rules.raw_pictures(normalise, main)
     return found
-
-
-def _steps(recipe: Recipe, train: int) -> float:
-    """After how many the run ends at the latest; ∞ where neither steps nor epochs say."""
-    a_step = min(recipe.examples_per_step or train, train)
-    by_epochs = (recipe.stop.max_epochs or inf) * ceil(train / a_step)
-    return min(recipe.stop.max_steps or inf, by_epochs)
 
 
 def of_architecture(
