@@ -20,8 +20,8 @@ from PIL import Image, ImageOps
 from rich.console import Console
 from rich.progress import Progress
 
-from app.asking import STATUSES, spoken
-from app.watching import COLUMNS, news
+from app.cli.http import STATUSES, spoken
+from app.cli.progress import COLUMNS, news
 from tests.test_docs import README, service, serving
 
 __all__ = ["service"]
@@ -31,7 +31,7 @@ def antigrad(
     service: str, *arguments: str, at: Path | None = None, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
     environment = os.environ | ({"ANTIGRAD_URL": f"http://{service}"} if service else {}) | variables
-    command = [sys.executable, "-m", "app.cli", *arguments]
+    command = [sys.executable, "-m", "app.cli.main", *arguments]
     return subprocess.run(command, env=environment, cwd=at, capture_output=True, text=True, check=False, timeout=120)
 
 
@@ -164,7 +164,7 @@ def test_the_service_is_heard_in_the_words_of_the_command_line(theirs: str, ours
 
 @pytest.mark.parametrize("module", ["torch", "sqlalchemy"])
 def test_a_user_does_not_wait_for_what_only_the_service_needs(module: str) -> None:
-    code = f"import sys, app.cli; sys.exit({module!r} in sys.modules)"
+    code = f"import sys, app.cli.main; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -261,7 +261,7 @@ def test_the_line_of_a_run_fits_into_eighty_columns() -> None:
 def test_leaving_a_run_says_how_to_come_back_and_lets_it_go_on(service: str) -> None:
     run = antigrad(service, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
     environment = os.environ | {"ANTIGRAD_URL": f"http://{service}"}
-    command = [sys.executable, "-m", "app.cli", "watch", run]
+    command = [sys.executable, "-m", "app.cli.main", "watch", run]
     watching = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     assert watching.stderr is not None
     assert run in watching.stderr.readline()
@@ -283,7 +283,7 @@ def test_a_paused_run_is_said_to_be_paused_and_waited_for(service: str) -> None:
     while httpx.get(f"http://{service}/runs/{run}").json()["status"] != "paused":
         time.sleep(0.05)
     environment = os.environ | {"ANTIGRAD_URL": f"http://{service}"}
-    command = [sys.executable, "-m", "app.cli", "watch", run]
+    command = [sys.executable, "-m", "app.cli.main", "watch", run]
     watching = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert watching.stderr is not None
     assert run in watching.stderr.readline()

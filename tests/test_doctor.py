@@ -18,7 +18,7 @@ from tests.test_main_job import ended
 
 
 def doctor(*options: str, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
-    command = [sys.executable, "-m", "app.cli", "doctor", "--json", *options]
+    command = [sys.executable, "-m", "app.cli.main", "doctor", "--json", *options]
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     return done.returncode, {finding["check"]: finding for finding in json.loads(done.stdout)}
 

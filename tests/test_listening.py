@@ -23,7 +23,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     started: list[subprocess.Popen[str]] = []
 
     def start(port: int, *options: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port), *options]
+        command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port), *options]
         environment = os.environ | {"ANTIGRAD_HOME": str(tmp_path / "home")}
         pipe = subprocess.PIPE
         started.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.sending import _packed
+from app.cli.datasets import _packed
 from tests.datasets.archives import letters, png
 from tests.datasets.formats.test_numbered import idx
 from tests.test_client import antigrad

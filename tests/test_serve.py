@@ -38,7 +38,7 @@ def serve(settings: Settings, port: int) -> Iterator[Serve]:
     }
 
     def start() -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+        command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
         started.append(subprocess.Popen(command, env=environment))
         for _ in range(600):
             try:
@@ -130,7 +130,18 @@ def test_sigterm_ends_it_in_good_order(serve: Serve, port: int) -> None:
 
 
 def test_a_service_without_a_key_is_opened_to_others_only_on_purpose(settings: Settings, port: int) -> None:
-    command = [sys.executable, "-m", "app.cli", "serve", "--host", "127.0.0.2", "--port", str(port), "--workers", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "app.cli.main",
+        "serve",
+        "--host",
+        "127.0.0.2",
+        "--port",
+        str(port),
+        "--workers",
+        "0",
+    ]
     environment = os.environ | {"ANTIGRAD_HOME": str(settings.home), "ANTIGRAD_DATABASE_URL": settings.database_url}
     refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert refused.returncode == 2 and "ANTIGRAD_API_KEY" in refused.stderr and "--no-auth" in refused.stderr

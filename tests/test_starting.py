@@ -21,7 +21,7 @@ POSTGRES = "postgresql+psycopg://user:s3cret@127.0.0.1:1/none"
 
 
 def antigrad(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "app.cli", *arguments]
+    command = [sys.executable, "-m", "app.cli.main", *arguments]
     return subprocess.run(
         command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
     )

@@ -452,7 +452,7 @@ def test_a_table_is_scaled_in_training_and_in_serving_alike(client: TestClient, 
 def test_an_empty_key_is_none_and_opens_nothing_beyond_this_machine(settings: Settings) -> None:
     assert Settings(api_key=SecretStr(" "), _env_file=None).api_key is None
     environment = os.environ | {"ANTIGRAD_API_KEY": "", "ANTIGRAD_HOME": str(settings.home)}
-    command = [sys.executable, "-m", "app.cli", "serve", "--host", "0.0.0.0"]
+    command = [sys.executable, "-m", "app.cli.main", "serve", "--host", "0.0.0.0"]
     refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert refused.returncode == 2 and "ANTIGRAD_API_KEY" in refused.stderr
 

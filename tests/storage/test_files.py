@@ -315,10 +315,15 @@ def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:
         open_files("s3://bucket", tmp_path)
 
 
-COMMANDS = (["app.cli", "serve", "--workers", "0"], ["app.cli", "worker"], ["app.cli", "migrate"], ["worker"])
+COMMANDS = (
+    ["app.cli.main", "serve", "--workers", "0"],
+    ["app.cli.main", "worker"],
+    ["app.cli.main", "migrate"],
+    ["worker"],
+)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, ["app.cli", "doctor"]], ids=" ".join)
+@pytest.mark.parametrize("command", [*COMMANDS, ["app.cli.main", "doctor"]], ids=" ".join)
 def test_every_command_refuses_such_a_url_in_one_sentence(command: list[str], tmp_path: Path) -> None:
     environment = os.environ | {"ANTIGRAD_HOME": str(tmp_path), "ANTIGRAD_FILES_URL": "s3://me:secret@bucket"}
     done = subprocess.run(

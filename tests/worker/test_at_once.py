@@ -24,7 +24,7 @@ def working(settings: Settings, *options: str, **variables: str) -> Iterator["su
         "ANTIGRAD_HOME": str(settings.home),
         "ANTIGRAD_DATABASE_URL": settings.database_url,
     }
-    process = subprocess.Popen([sys.executable, "-m", "app.cli", "worker", *options], env=environment | variables)
+    process = subprocess.Popen([sys.executable, "-m", "app.cli.main", "worker", *options], env=environment | variables)
     try:
         yield process
     finally:

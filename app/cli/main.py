@@ -1,4 +1,4 @@
-"""The command line: the service's commands stand here, its users' in `app.client`."""
+"""The command line: the service's commands stand here, its users' in `app.cli.runs`."""
 
 import json
 import os
@@ -12,10 +12,10 @@ from typing import Annotated
 
 import typer
 
-from app.asking import INTERRUPTED, STATUSES, leave
-from app.beside import WorkersBeside
-from app.client import AsJson, commands
-from app.sending import datasets
+from app.cli.datasets import datasets
+from app.cli.http import INTERRUPTED, STATUSES, leave
+from app.cli.runs import AsJson, commands
+from app.cli.supervisor import WorkersBeside
 from app.settings import Settings, SettingsRefused, load
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -52,7 +52,7 @@ def serve(
     settings = _settings()
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
         leave(2, f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or say --no-auth")
-    from app.listening import listen  # here, like all that loads torch: `antigrad runs` shall answer at once
+    from app.cli.server import listen  # here, like all that loads torch: `antigrad runs` shall answer at once
     from app.main import create_app
     from app.starting import starting
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from app.asking import (
+from app.cli.http import (
     FAILED,
     INTERRUPTED,
     REFUSED,
@@ -26,9 +26,9 @@ from app.asking import (
     spoken,
     unreachable,
 )
-from app.client import AsJson
+from app.cli.progress import to_people
+from app.cli.runs import AsJson
 from app.datasets.formats.junk import JUNK
-from app.watching import to_people
 
 datasets = typer.Typer(no_args_is_help=True, help="Datasets: add what lies on your disk, or a public one by its name.")
 PIECE_BYTES = 2**20

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.asking import CANCELLED, FAILED, INTERRUPTED, content, leave, refused, service, spoken, unreachable
+from app.cli.http import CANCELLED, FAILED, INTERRUPTED, content, leave, refused, service, spoken, unreachable
 from app.settings import Address
 
 ENDS = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}

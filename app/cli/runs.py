@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperCommand
 
-from app.asking import REFUSED, RUN, answered, ask, found, leave, not_ours
-from app.watching import ENDS, follow, shown, warn
+from app.cli.http import REFUSED, RUN, answered, ask, found, leave, not_ours
+from app.cli.progress import ENDS, follow, shown, warn
 
 commands = typer.Typer()
 Set = Annotated[list[str] | None, typer.Option("--set", help="any field, such as --set optimizer.lr=0.01")]
