@@ -31,8 +31,8 @@ from app.api import (
     trajectory,
     uploads,
 )
-from app.api.builtin import install_builtin
 from app.api.deps import only_known_parameters
+from app.ops.builtin_datasets import install_builtin
 from app.serving.models import LoadedModels
 from app.settings import Settings
 from app.storage import migrate
@@ -68,7 +68,7 @@ DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for 
 def create_app(settings: Settings) -> FastAPI:
     """The app over one database and one store of files; both are opened here, and the schema is brought up to date.
 
-    What it raises when one of them cannot be used, `app.starting` says in a sentence.
+    What it raises when one of them cannot be used, `app.ops.startup` says in a sentence.
     """
     database, files = Database(settings.database), open_files(settings.files_url, settings.home)
     settings.home.mkdir(parents=True, exist_ok=True)

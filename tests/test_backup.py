@@ -7,9 +7,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.backup import BackupFailed, backup, restore
 from app.datasets.builtin import BUILTIN
 from app.main import create_app
+from app.ops.backup import BackupFailed, backup, restore
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import LocalFiles

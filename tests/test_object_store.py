@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.backup import BackupFailed, backup, restore
 from app.main import create_app
+from app.ops.backup import BackupFailed, backup, restore
 from app.settings import Settings
 from tests.api.test_datasets import settled, upload
 from tests.chaos.test_kills import children, outcome, until_step

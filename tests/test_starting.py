@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.doctor import examine
 from app.main import create_app
+from app.ops.doctor import examine
+from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
-from app.starting import starting
 from app.storage import migrate
 from app.storage.database import Database
 from worker.main import Worker

@@ -17,8 +17,8 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
+from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
-from app.starting import starting
 from app.storage import imports, leases, migrate, workers
 from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files

@@ -54,7 +54,7 @@ def serve(
         leave(2, f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or say --no-auth")
     from app.cli.server import listen  # here, like all that loads torch: `antigrad runs` shall answer at once
     from app.main import create_app
-    from app.starting import starting
+    from app.ops.startup import starting
 
     _require_free(host, port)
     with starting(settings):
@@ -102,7 +102,7 @@ def worker(concurrency: Annotated[int, typer.Option(min=1, max=64, help="runs at
 @main.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision."""
-    from app.starting import starting
+    from app.ops.startup import starting
     from app.storage import migrate as schema
     from app.storage.database import Database
 
@@ -119,7 +119,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check this machine and this service's settings; exit status 1 when something has to be mended."""
-    from app.doctor import examine
+    from app.ops.doctor import examine
 
     findings = list(examine(fix))
     if as_json:
@@ -135,7 +135,7 @@ def doctor(
 @main.command()
 def backup(file: Annotated[Path, typer.Argument(help="where to write it, such as antigrad.tar")]) -> None:
     """Copy the service (SQLite and files) into one file, while it runs; exit status 1 when something is missing."""
-    from app.backup import BackupFailed, backup
+    from app.ops.backup import BackupFailed, backup
 
     try:
         missing = backup(_settings(), file)
@@ -150,7 +150,7 @@ def backup(file: Annotated[Path, typer.Argument(help="where to write it, such as
 @main.command()
 def restore(file: Annotated[Path, typer.Argument(help="a file that antigrad backup wrote")]) -> None:
     """Fill an empty ANTIGRAD_HOME from a backup."""
-    from app.backup import BackupFailed, restore
+    from app.ops.backup import BackupFailed, restore
 
     settings = _settings()
     try:

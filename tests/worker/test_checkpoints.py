@@ -8,11 +8,11 @@ from typing import IO, Any
 import pytest
 import torch
 
-from app.api.builtin import install_builtin
 from app.api.requests import RunRequest
 from app.api.resolution import resolve
 from app.learning.export import checkpoint_from_safetensors
 from app.learning.training import Checkpoint
+from app.ops.builtin_datasets import install_builtin
 from app.settings import Settings
 from app.storage import datasets, leases, migrate, runs
 from app.storage.database import Database, database_now

@@ -13,9 +13,10 @@ import torch
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.datasets.names import some
+from app.ops import orphans
+from app.ops.startup import advice, reason
 from app.settings import Settings, SettingsRefused, load
-from app.starting import advice, reason
-from app.storage import migrate, strays
+from app.storage import migrate
 from app.storage.database import Database
 from app.storage.files import FilesRefused, LocalFiles, open_files
 
@@ -126,14 +127,14 @@ def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Fin
 
 def _strays(database: Database, files: LocalFiles, fix: bool) -> Finding:
     """What killed processes have left."""
-    found = strays.strays(database, files)
+    found = orphans.strays(database, files)
     if not found:
         detail = "every folder of files belongs to a run or a dataset, or has changed within the hour"
         return Finding("strays", "ok", detail)
-    taken = sum(strays.size(files, name) for name in found) / 1e6
+    taken = sum(orphans.size(files, name) for name in found) / 1e6
     named = some(found)
     if fix:
-        strays.remove(database, files, found)
+        orphans.remove(database, files, found)
         done = f"{len(found)} folders that belonged to nothing are deleted ({taken:.1f} MB): {named}"
         return Finding("strays", "ok", done)
     detail = f"{len(found)} folders belong to nothing ({taken:.1f} MB): {named}"
