@@ -17,12 +17,13 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import HTTPClientError
 from s3fs import S3FileSystem
 
-from app.storage.files import AWAY, Files, LocalFiles
+from app.storage.files.base import AWAY, Files
+from app.storage.files.local import LocalFiles
 
 CACHE_BYTES = 10 * 2**30
 
 
-class RemoteFiles(Files):
+class S3Files(Files):
     """The objects below `root`, which is `bucket/prefix`; copies of those that were opened lie in the folder `cache`.
 
     Credentials, endpoint and options are those of the environment (AWS_*, FSSPEC_S3_*) and of ~/.aws.

@@ -16,7 +16,7 @@ import pytest
 
 from app.storage import remote
 from app.storage.files import STALE_SECONDS, Files, FilesRefused, LocalFiles, is_away, open_files
-from app.storage.remote import RemoteFiles
+from app.storage.remote import S3Files
 from tests.object_store import ObjectStore
 
 NAME = "datasets/ds_1/inputs.npy"
@@ -40,9 +40,9 @@ def bucket(object_store: ObjectStore) -> str:
 
 
 @pytest.fixture
-def remote_files(bucket: str, tmp_path: Path) -> RemoteFiles:
+def remote_files(bucket: str, tmp_path: Path) -> S3Files:
     found = open_files(f"s3://{bucket}/a/b", tmp_path / "home")
-    assert isinstance(found, RemoteFiles)
+    assert isinstance(found, S3Files)
     return found
 
 
@@ -54,7 +54,7 @@ def left_over(home: Path) -> list[Path]:
 def test_what_a_killed_process_has_left_half_written_goes_after_a_day(files: Files, tmp_path: Path) -> None:
     files.write(NAME, b"whole")
     files.local(NAME)
-    local = files.cache if isinstance(files, RemoteFiles) else files
+    local = files.cache if isinstance(files, S3Files) else files
     assert isinstance(local, LocalFiles)
     with local.create("datasets/ds_2/upload") as growing, local.create("datasets/ds_3/upload") as left:
         old, new = (next((local.root / f"datasets/ds_{number}").glob(".*.part")) for number in (3, 2))
@@ -135,7 +135,7 @@ def test_a_temporary_file_has_no_name(files: Files, tmp_path: Path) -> None:
 
 
 def test_objects_lie_under_the_prefix_and_large_ones_are_put_whole(
-    remote_files: RemoteFiles, object_store: ObjectStore, bucket: str
+    remote_files: S3Files, object_store: ObjectStore, bucket: str
 ) -> None:
     with remote_files.create(NAME) as file:
         for _ in range(110):  # put in parts
@@ -146,7 +146,7 @@ def test_objects_lie_under_the_prefix_and_large_ones_are_put_whole(
     assert remote_files.local(NAME).read_bytes() == remote_files.read(NAME) == written
 
 
-def test_a_copy_is_fetched_once_by_however_many(remote_files: RemoteFiles, tmp_path: Path) -> None:
+def test_a_copy_is_fetched_once_by_however_many(remote_files: S3Files, tmp_path: Path) -> None:
     remote_files.write(NAME, b"x" * 10**6)
     with patch.object(remote_files.store, "get_file", wraps=remote_files.store.get_file) as fetch:
         sizes: list[int] = []
@@ -161,7 +161,7 @@ def test_a_copy_is_fetched_once_by_however_many(remote_files: RemoteFiles, tmp_p
     assert sizes == [10**6] * 8 and fetch.call_count == 1
 
 
-def test_copies_over_the_bound_make_room_the_least_recently_used_first(remote_files: RemoteFiles) -> None:
+def test_copies_over_the_bound_make_room_the_least_recently_used_first(remote_files: S3Files) -> None:
     for name in "abcd":
         remote_files.write(name, name.encode() * 1000)
     with patch.object(remote, "CACHE_BYTES", 2500):
@@ -179,7 +179,7 @@ def test_copies_over_the_bound_make_room_the_least_recently_used_first(remote_fi
         assert {path.name for path in remote_files.cache.root.iterdir()} == {"large"}
 
 
-def test_what_is_deleted_leaves_no_copy(remote_files: RemoteFiles) -> None:
+def test_what_is_deleted_leaves_no_copy(remote_files: S3Files) -> None:
     for name in (NAME, "datasets/ds_1/upload"):
         remote_files.write(name, b"x")
         remote_files.local(name)
@@ -188,7 +188,7 @@ def test_what_is_deleted_leaves_no_copy(remote_files: RemoteFiles) -> None:
     assert [path for path in remote_files.cache.root.rglob("*") if path.is_file()] == []
 
 
-def test_a_fetch_that_breaks_off_leaves_no_copy(remote_files: RemoteFiles, tmp_path: Path) -> None:
+def test_a_fetch_that_breaks_off_leaves_no_copy(remote_files: S3Files, tmp_path: Path) -> None:
     remote_files.write(NAME, b"x" * 10**6)
 
     def half(_: str, target: str) -> None:
@@ -219,14 +219,14 @@ def shut(object_store: ObjectStore) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_store_that_is_away_is_told_in_words(remote_files: RemoteFiles, shut: None, action: str) -> None:
+def test_a_store_that_is_away_is_told_in_words(remote_files: S3Files, shut: None, action: str) -> None:
     with pytest.raises(OSError, match=r"the object store does not answer: .*127\.0\.0\.1") as raised:
         ACTIONS[action](remote_files)
     assert is_away(raised.value) and raised.value.filename
     assert left_over(remote_files.cache.root) == []
 
 
-def test_connections_that_were_cut_are_made_anew(remote_files: RemoteFiles, object_store: ObjectStore) -> None:
+def test_connections_that_were_cut_are_made_anew(remote_files: S3Files, object_store: ObjectStore) -> None:
     remote_files.write(NAME, b"x")
     object_store.door.shut()
     object_store.door.open()
@@ -235,7 +235,7 @@ def test_connections_that_were_cut_are_made_anew(remote_files: RemoteFiles, obje
 
 @pytest.mark.parametrize("action", ["write", "read", "local"])
 def test_a_store_that_refuses_is_told_in_words(
-    remote_files: RemoteFiles, object_store: ObjectStore, bucket: str, action: str
+    remote_files: S3Files, object_store: ObjectStore, bucket: str, action: str
 ) -> None:
     remote_files.write(NAME, b"x")
     object_store.refuse(bucket)
@@ -252,7 +252,7 @@ def test_a_bucket_that_is_missing_is_no_missing_file(object_store: ObjectStore, 
     assert not isinstance(raised.value, FileNotFoundError) and not is_away(raised.value)
 
 
-def test_an_error_of_the_stores_own_passes(remote_files: RemoteFiles) -> None:
+def test_an_error_of_the_stores_own_passes(remote_files: S3Files) -> None:
     """As a load balancer answers whose store is being restarted."""
 
     async def bad_gateway(*_: object, **__: object) -> None:
@@ -268,7 +268,7 @@ def test_an_error_of_the_stores_own_passes(remote_files: RemoteFiles) -> None:
     assert is_away(raised.value)
 
 
-def test_a_disk_that_is_full_is_no_fault_of_the_store(remote_files: RemoteFiles) -> None:
+def test_a_disk_that_is_full_is_no_fault_of_the_store(remote_files: S3Files) -> None:
     remote_files.write(NAME, b"x")
     with (
         patch.object(remote_files.store, "get_file", side_effect=OSError(errno.ENOSPC, "No space left on device")),
