@@ -17,8 +17,9 @@ from app.learning.insight.diagnosis.facts import Facts
 from app.learning.insight.experiments import observe
 from app.learning.insight.experiments.experiment import Experiment, Seen
 from app.learning.presets import under
-from app.storage import datasets, leases, runs
+from app.storage import datasets, runs
 from app.storage.database import Database, database_now
+from app.storage.queue import leases
 from app.storage.tables import Dataset
 from bench.store import Store, store
 from worker.trainer import Attempt

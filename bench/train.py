@@ -21,9 +21,10 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from app.learning.training import Step, Training
-from app.storage import leases, runs
+from app.storage import runs
 from app.storage.database import Database, database_now
 from app.storage.files import Files
+from app.storage.queue import leases
 from bench import products
 from bench.report import figure
 from bench.store import Store, store

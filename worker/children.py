@@ -9,8 +9,8 @@ from typing import IO, Literal, Protocol
 
 from sqlalchemy.orm import Session
 
-from app.storage import imports, leases
-from app.storage.leases import Now
+from app.storage.queue import imports, leases
+from app.storage.queue.leases import Now
 from app.storage.tables import Dataset, Run
 from worker.orders import CANCEL, HAND_BACK, PAUSE, PING
 

@@ -17,10 +17,11 @@ from app.datasets.errors import ImportFailed
 from app.datasets.names import printable
 from app.datasets.reading import Imported, Reading, half
 from app.learning.memory import data_bytes
-from app.storage import datasets, imports
+from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import Files
-from app.storage.leases import LeaseLost
+from app.storage.queue import imports
+from app.storage.queue.leases import LeaseLost
 from app.storage.tables import Dataset
 from worker.orders import Orders
 from worker.patience import use_patiently, write_patiently

@@ -19,10 +19,11 @@ from sqlalchemy.exc import OperationalError
 
 from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
-from app.storage import imports, leases, migrate, workers
+from app.storage import migrate
 from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
-from app.storage.leases import LeaseLost
+from app.storage.queue import imports, leases, workers
+from app.storage.queue.leases import LeaseLost
 from worker import importer
 from worker.changes import Changes
 from worker.children import QUEUES, Child, Kind

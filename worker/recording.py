@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from app.learning.insight.diagnostics import Sampler
 from app.learning.training import Step, Training
-from app.storage import curves, leases
+from app.storage import curves
 from app.storage.jsonable import jsonable
+from app.storage.queue import leases
 
 
 class Recorder:

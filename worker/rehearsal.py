@@ -15,10 +15,11 @@ from app.learning.optimizers import Adam
 from app.learning.preprocessing import Affine
 from app.learning.stopping import Stop
 from app.learning.training import Recipe, Training
-from app.storage import leases, runs
+from app.storage import runs
 from app.storage.curves import last_steps
 from app.storage.database import Database
-from app.storage.leases import LeaseLost
+from app.storage.queue import leases
+from app.storage.queue.leases import LeaseLost
 from app.storage.tables import Run
 
 

@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from app.datasets.reading import Reading
 from app.learning import export
 from app.learning.evaluation import evaluate
-from app.storage import datasets, leases, runs
+from app.storage import datasets, runs
 from app.storage.curves import last_steps
 from app.storage.database import Database, database_now
 from app.storage.files import Files
 from app.storage.jsonable import jsonable
-from app.storage.leases import LeaseLost
+from app.storage.queue import leases
+from app.storage.queue.leases import LeaseLost
 from worker import preparation
 from worker.checkpoints import Checkpoints
 from worker.orders import Orders

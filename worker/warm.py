@@ -91,7 +91,7 @@ def warm_up(settings: dict[str, Any]) -> None:
     memory.close()
     Adam().build([torch.nn.Parameter(torch.zeros(1))])  # torch loads its compiler with the first optimizer: a second
     if settings["files_url"]:
-        import app.storage.remote  # noqa: F401  # another second; a client of the store is each child's own
+        import app.storage.files.s3  # noqa: F401  # another second; a client of the store is each child's own
     preparation.versions(torch.device("cpu"))  # Python asks a process of its own for the processor's name, once
     split(Arrays(np.zeros((10, 1), np.float32), np.arange(10) % 2, ("a", "b")), Wanted(test=0.2, validation=0.2))
 

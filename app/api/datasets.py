@@ -16,7 +16,8 @@ from app.datasets.arrays import Arrays
 from app.datasets.pictures.preview import image_png, preview_png
 from app.datasets.split import Indices, Split, Wanted, stored_split
 from app.errors import Conflict, Invalid, NotFound
-from app.storage import datasets, imports, runs
+from app.storage import datasets, runs
+from app.storage.queue import imports
 from app.storage.tables import Dataset
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(Invalid))

@@ -18,7 +18,7 @@ from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.learning.insight.experiments import EXPERIMENTS, observe
 from app.learning.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
 from app.learning.insight.experiments.slips import SLIPS
-from app.storage import keys, runs
+from app.storage import idempotency, runs
 from app.storage.database import Database
 from app.storage.ids import new_id
 from app.storage.jsonable import Number, jsonable
@@ -176,7 +176,7 @@ def start(
         ]
         return _answer(experiment, id, queued, {}, "running")
 
-    return keys.once(find, create)
+    return idempotency.once(find, create)
 
 
 @router.get("/{name}/{id}", summary="What was observed, when its runs have ended")

@@ -10,8 +10,9 @@ from app.api.answers import WorkerAnswer, WorkerList, rfc3339
 from app.api.deps import DatabaseDep, FilesDep, SettingsDep
 from app.api.problems import problems
 from app.errors import NotReady
-from app.storage import migrate, workers
+from app.storage import migrate
 from app.storage.database import database_now
+from app.storage.queue import workers
 from app.storage.tables import Run
 
 router = APIRouter(tags=["operations"])

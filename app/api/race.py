@@ -18,7 +18,7 @@ from app.api.strict import Strict
 from app.api.together import OneAxis, OneSeries, curves_of, id_made_by, tied
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.errors import InvalidChoice
-from app.storage import keys
+from app.storage import idempotency
 from app.storage.ids import new_id
 from app.storage.tables import Run
 
@@ -78,7 +78,7 @@ def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Re
         with _below_run():
             return _answer(id, create_together(database, files, lanes, key, digest))
 
-    return keys.once(find, create)
+    return idempotency.once(find, create)
 
 
 @router.get("/{id}", summary="The runs of a race", responses=problems(NotFound))

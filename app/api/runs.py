@@ -34,11 +34,11 @@ from app.learning.data import Part
 from app.learning.export import layers_from_json, layers_to_json
 from app.learning.presets import under
 from app.serving.lookups import Lookups
-from app.storage import datasets, keys, runs
+from app.storage import datasets, idempotency, runs
 from app.storage.database import Database, database_now
 from app.storage.deletion import delete_run
 from app.storage.files import Files
-from app.storage.leases import WISHES
+from app.storage.queue.leases import WISHES
 from app.storage.tables import ENDED, Run
 
 router = APIRouter(prefix="/runs", tags=["runs"], responses=problems(Invalid))
@@ -80,7 +80,7 @@ def enqueue(
         if key is None:
             return None
         with database.read() as db:
-            run = keys.run_made_by(db, key, digest)
+            run = idempotency.run_made_by(db, key, digest)
             if run is None:
                 return None
             response.status_code = 200
@@ -92,7 +92,7 @@ def enqueue(
         accepted(response, answer.id)
         return answer
 
-    return keys.once(find, create)
+    return idempotency.once(find, create)
 
 
 def digest_of(body: BaseModel) -> str:
@@ -132,7 +132,7 @@ def create_together(
             for (request, warnings), known, slip in zip_longest(resolved, environments, slips)
         ]
         if key is not None:
-            keys.remember(db, key, digest, run=made[0].id)
+            idempotency.remember(db, key, digest, run=made[0].id)
         return described_all(db, made)
 
 

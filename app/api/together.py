@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.api.names import in_words
 from app.api.plots import MEDIA_TYPES, Along, Format, axis_of, draw_together
 from app.errors import Invalid
-from app.storage import curves, keys, runs
+from app.storage import curves, idempotency, runs
 from app.storage.database import Database, database_now
 from app.storage.tables import Run
 
@@ -29,7 +29,7 @@ def tied(db: Session, tag: str, id: str, most: int) -> list[Run]:
 
 def id_made_by(db: Session, key: str | None, digest: str, tag: str) -> str | None:
     """The id that ties what an Idempotency-Key has made; None when it has made nothing yet. Raises Invalid."""
-    first = None if key is None else keys.run_made_by(db, key, digest)
+    first = None if key is None else idempotency.run_made_by(db, key, digest)
     if first is None:
         return None
     if tag not in first.tags:

@@ -20,7 +20,7 @@ from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
 from app.datasets.reading import Reading
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
-from app.storage import datasets, keys
+from app.storage import datasets, idempotency
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.ids import new_id
@@ -123,17 +123,17 @@ def enqueue(
 
     def find() -> DatasetAnswer | None:
         with database.read() as db:
-            dataset = keys.dataset_made_by(db, key, digest) if key else None
+            dataset = idempotency.dataset_made_by(db, key, digest) if key else None
             return None if dataset is None else dataset_answer(dataset)
 
     def create() -> DatasetAnswer:  # a Conflict is of the key, or of the version: the same upload may come twice
         with database.write() as db:
             dataset = datasets.create(db, id, name, source)
             if key:
-                keys.remember(db, key, digest, dataset=id)
+                idempotency.remember(db, key, digest, dataset=id)
             return dataset_answer(dataset)
 
-    return keys.once(find, create)
+    return idempotency.once(find, create)
 
 
 async def receive(request: Request, files: Files, id: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.errors import Conflict, Invalid, NotFound
 from app.storage.database import database_now
 from app.storage.ids import new_id
-from app.storage.leases import NOBODYS, Now, held, waiting
+from app.storage.queue.leases import NOBODYS, Now, held, waiting
 from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, Run
 
 EXPERIMENT = "antigrad.experiment"  # the tag of a run that is a trial

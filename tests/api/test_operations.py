@@ -1,8 +1,8 @@
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from app.storage import workers as storage
 from app.storage.database import Database, database_now
+from app.storage.queue import workers as storage
 from app.storage.tables import Worker
 from tests.api.test_runs import ENDLESS, queue
 from tests.chaos.test_kills import until_step

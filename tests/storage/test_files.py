@@ -14,9 +14,8 @@ from unittest.mock import patch
 import botocore.exceptions
 import pytest
 
-from app.storage import remote
-from app.storage.files import STALE_SECONDS, Files, FilesRefused, LocalFiles, is_away, open_files
-from app.storage.remote import S3Files
+from app.storage.files import STALE_SECONDS, Files, FilesRefused, LocalFiles, is_away, open_files, s3
+from app.storage.files.s3 import S3Files
 from tests.object_store import ObjectStore
 
 NAME = "datasets/ds_1/inputs.npy"
@@ -164,7 +163,7 @@ def test_a_copy_is_fetched_once_by_however_many(remote_files: S3Files, tmp_path:
 def test_copies_over_the_bound_make_room_the_least_recently_used_first(remote_files: S3Files) -> None:
     for name in "abcd":
         remote_files.write(name, name.encode() * 1000)
-    with patch.object(remote, "CACHE_BYTES", 2500):
+    with patch.object(s3, "CACHE_BYTES", 2500):
         for age, name in ((300, "a"), (200, "b")):
             path = remote_files.local(name)
             then = path.stat().st_mtime - age
@@ -309,7 +308,7 @@ def test_a_url_that_names_no_object_store_is_refused_and_shows_no_secret(
 
 def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:
     with (
-        patch.dict(sys.modules, {"app.storage.remote": None}),
+        patch.dict(sys.modules, {"app.storage.files.s3": None}),
         pytest.raises(FilesRefused, match="pip install s3fs"),
     ):
         open_files("s3://bucket", tmp_path)

@@ -22,9 +22,10 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, event, select
 
 from app.errors import Conflict
-from app.storage import leases, migrate, runs
+from app.storage import migrate, runs
 from app.storage.database import Database
-from app.storage.leases import MAX_DEATHS, LeaseLost
+from app.storage.queue import leases
+from app.storage.queue.leases import MAX_DEATHS, LeaseLost
 from app.storage.tables import ENDED, Dataset, Run
 
 LEASE = 30.0

@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.settings import Settings
-from app.storage import migrate, workers
+from app.storage import migrate
 from app.storage.database import Database, database_now
+from app.storage.queue import workers
 from tests.conftest import Workers
 from tests.postgres import Postgres
 from worker import changes

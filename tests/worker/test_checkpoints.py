@@ -14,9 +14,10 @@ from app.learning.export import checkpoint_from_safetensors
 from app.learning.training import Checkpoint
 from app.ops.builtin_datasets import install_builtin
 from app.settings import Settings
-from app.storage import datasets, leases, migrate, runs
+from app.storage import datasets, migrate, runs
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
+from app.storage.queue import leases
 from worker import preparation
 from worker.orders import PAUSE
 from worker.trainer import Attempt

@@ -13,9 +13,10 @@ from fastapi.testclient import TestClient
 
 from app.datasets.catalogue.published import CATALOGUE
 from app.settings import Settings
-from app.storage import datasets, imports, migrate
+from app.storage import datasets, migrate
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
+from app.storage.queue import imports
 from tests.conftest import Workers
 from tests.datasets.archives import letters, png, zipped
 from tests.datasets.catalogue.site import Answer, serving

@@ -9,9 +9,10 @@ from app.api.requests import RunRequest
 from app.api.resolution import resolve
 from app.ops.builtin_datasets import install_builtin
 from app.settings import Settings
-from app.storage import datasets, leases, migrate, runs
+from app.storage import datasets, migrate, runs
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
+from app.storage.queue import leases
 from worker.orders import PAUSE
 from worker.trainer import Attempt
 

@@ -23,7 +23,7 @@ def open_files(url: str, home: Path) -> Files:
             "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL)"
         )
     try:
-        from app.storage.remote import S3Files  # here: it takes a second to load
+        from app.storage.files.s3 import S3Files  # here: it takes a second to load
     except ImportError as error:
         raise FilesRefused(f"ANTIGRAD_FILES_URL needs the library s3fs ({error}): pip install s3fs") from error
     return S3Files(place.rstrip("/"), home / "cache")

@@ -3,7 +3,7 @@
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.storage.leases import Now
+from app.storage.queue.leases import Now
 from app.storage.tables import Worker
 
 FORGOTTEN_SECONDS = 86_400

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from app.storage.leases import MAX_DEATHS, LeaseLost, Now
+from app.storage.queue.leases import MAX_DEATHS, LeaseLost, Now
 from app.storage.tables import Dataset
 
 NOBODYS = {"worker": None, "lease_expires_at": None}
