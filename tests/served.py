@@ -4,10 +4,10 @@ import torch
 from fastapi.testclient import TestClient
 
 from app.learning.architecture import build
-from app.learning.export import Trained, to_safetensors
 from app.learning.layers import Linear
-from app.learning.meaning import Meaning
+from app.learning.outputs import Meaning
 from app.learning.preprocessing import Affine
+from app.learning.serialization import Trained, to_safetensors
 from app.storage.runs import weights_file
 from tests.storage.rows import insert_run
 

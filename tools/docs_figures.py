@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.api import contours, diagrams, plots
+from app.api import diagrams
 from app.api.architectures import InspectRequest
 from app.datasets.builtin import BUILTIN
 from app.datasets.duplicates import duplicates
-from app.datasets.pictures.preview import means_png
 from app.datasets.split import Wanted, split
 from app.learning.insight.diagnosis import diagnose
 from app.learning.insight.diagnosis.facts import Curve, Facts
@@ -28,6 +27,8 @@ from app.learning.insight.trajectory import Spike, gaussian_noise, walk
 from app.learning.layers import Softmax
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, RMSProp
+from app.plots import contours, curves
+from app.plots.previews import means_png
 from app.storage.curves import Series
 from bench.lab import Lab, lab
 
@@ -80,8 +81,8 @@ def draw_curves(name: str, runs: Mapping[str, Facts]) -> None:
         last = max(facts.loss.steps[-1] for facts in runs.values())
         least = floor(Softmax(), CrossEntropy(), 10)
         drawn[f"floor {least:.3f}"] = Series(np.arange(1, last + 1), np.full(last, least))
-    alike = {trial: (series, plots.STEPS) for trial, series in drawn.items()}
-    (DOCS / "lecture" / f"{name}.png").write_bytes(plots.draw_together(alike, CURVES[name], "png"))
+    alike = {trial: (series, curves.STEPS) for trial, series in drawn.items()}
+    (DOCS / "lecture" / f"{name}.png").write_bytes(curves.draw_together(alike, CURVES[name], "png"))
 
 
 def draw_walks() -> None:
@@ -135,7 +136,7 @@ def draw_curve(found: Lab) -> None:
     facts = found.train(LETTERS)
     names = ("train.loss", "validation.loss", "train.accuracy", "validation.accuracy")
     drawn = {name: as_series(facts.curve(name)) for name in names}
-    (DOCS / "curve.png").write_bytes(plots.draw(drawn, "letters", "png"))
+    (DOCS / "curve.png").write_bytes(curves.draw(drawn, "letters", "png"))
 
 
 def draw_vgg() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.datasets.errors import ImportFailed
 from app.datasets.names import printable
 from app.datasets.reading import Imported, Reading, half
-from app.learning.memory import data_bytes
+from app.learning.available_memory import data_bytes
 from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import Files

@@ -13,13 +13,13 @@ from app.datasets.prepared import prepared
 from app.datasets.reading import Reading
 from app.datasets.split import Wanted, stored_split
 from app.learning.data import Data
-from app.learning.export import Trained
 from app.learning.insight.experiments.slips import training_of
 from app.learning.insight.recipe_rules import emulated_bfloat16
 from app.learning.layers import Layer
-from app.learning.meaning import Meaning
+from app.learning.outputs import Meaning
 from app.learning.preprocessing import fit_border
 from app.learning.recipe import recipe_from_json
+from app.learning.serialization import Trained
 from app.learning.training import Training
 from app.storage.files import Files
 

@@ -12,7 +12,7 @@ import torch
 from sqlalchemy.orm import Session
 
 from app.datasets.reading import Reading
-from app.learning import export
+from app.learning import serialization
 from app.learning.evaluation import evaluate
 from app.storage import datasets, runs
 from app.storage.curves import last_steps
@@ -72,7 +72,7 @@ class Attempt:
         )
         if checkpoint is not None:
             saved = use_patiently(lambda: self.files.read(checkpoint))
-            training.restore(export.checkpoint_from_safetensors(saved))
+            training.restore(serialization.checkpoint_from_safetensors(saved))
         environment = (
             environment
             | preparation.versions(device)
@@ -157,7 +157,7 @@ class Attempt:
         }
         if not (diverged and self.served_before):
             weights = runs.weights_file(self.run, self.attempt, step)
-            trained = export.to_safetensors(prepared.trained(served, step))
+            trained = serialization.to_safetensors(prepared.trained(served, step))
             use_patiently(lambda: self.files.write(weights, trained))
             arguments = served, training.data
             result["weights"] = weights

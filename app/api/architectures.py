@@ -16,7 +16,6 @@ from app.api.strict import Strict
 from app.datasets.split import Wanted
 from app.errors import Invalid, Malformed, NotFound
 from app.learning.architecture import rows, spread, with_output_layer
-from app.learning.export import from_safetensors, layers_from_json
 from app.learning.insight.chains import Chain, Stack, as_one_layer, chains, modules_of_chains, stacks
 from app.learning.insight.memory import memory
 from app.learning.insight.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
@@ -25,6 +24,7 @@ from app.learning.layers.structure import counted
 from app.learning.losses import MSE, CrossEntropy
 from app.learning.optimizers import optimizer_from_json
 from app.learning.presets import PRESETS, Preset
+from app.learning.serialization import from_safetensors, layers_from_json
 from app.storage import datasets
 from app.storage.jsonable import Number, number
 

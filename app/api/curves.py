@@ -8,12 +8,12 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
-from app.api.plots import MEDIA_TYPES, Along, Format, axis_of, draw
 from app.api.problems import binary, nearest, problems
 from app.api.results import CurveAnswer
 from app.datasets.names import some
 from app.errors import Conflict, Invalid, NotFound
 from app.learning.evaluation import METRICS
+from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw
 from app.storage import curves
 from app.storage.jsonable import number
 

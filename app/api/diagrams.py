@@ -7,10 +7,10 @@ from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import binary, problems
 from app.errors import Invalid, Malformed, NotFound
 from app.learning.architecture import rows, spread, with_output_layer
-from app.learning.export import layers_from_json
-from app.learning.insight.diagram import diagram
 from app.learning.insight.warnings import MOST_PARAMETERS
 from app.learning.layers import Layer, Shape
+from app.learning.serialization import layers_from_json
+from app.plots.network import diagram
 from app.storage import datasets
 
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.diagnosis import facts_of
-from app.api.plots import Format
 from app.api.problems import binary, nearest, problems
 from app.api.requests import OWN_TAGS, RunRequest
 from app.api.runs import Key, create_together, digest_of
@@ -18,6 +17,7 @@ from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.learning.insight.experiments import EXPERIMENTS, observe
 from app.learning.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
 from app.learning.insight.experiments.slips import SLIPS
+from app.plots.curves import Format
 from app.storage import idempotency, runs
 from app.storage.database import Database
 from app.storage.ids import new_id

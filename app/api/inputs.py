@@ -14,7 +14,7 @@ from app.api.problems import no_such_part
 from app.datasets.errors import TooManyPixels
 from app.datasets.pictures.pixels import MAX_PIXELS, Resize
 from app.errors import FieldError, Invalid, UnsupportedMediaType
-from app.learning.export import Trained
+from app.learning.serialization import Trained
 from app.serving.images import Background, count_pixels, decode, inverted
 from app.serving.threads import AT_ONCE, worked_out
 

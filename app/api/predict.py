@@ -16,7 +16,7 @@ from app.api.problems import problems
 from app.api.query import parameters, read_query
 from app.datasets.pictures.pixels import Background, Resize
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
-from app.learning.export import Trained
+from app.learning.serialization import Trained
 from app.serving.lookups import Lookups
 from app.serving.models import LoadedModels
 from app.serving.threads import worked_out

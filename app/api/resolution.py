@@ -14,7 +14,6 @@ from app.datasets.split import Wanted, stored_split
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.errors import InvalidChoice
-from app.learning.export import layers_from_json, layers_to_json
 from app.learning.insight.warnings import warnings
 from app.learning.layers import Shape
 from app.learning.losses import (
@@ -29,6 +28,7 @@ from app.learning.losses import (
 from app.learning.presets import PRESETS
 from app.learning.recipe import recipe_from_json
 from app.learning.schedules import SCHEDULES
+from app.learning.serialization import layers_from_json, layers_to_json
 from app.learning.stopping import MUST_END
 from app.storage.files import Files
 from app.storage.tables import Dataset

@@ -31,8 +31,8 @@ from app.api.strict import Model, validated
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.architecture import without_output_layer
 from app.learning.data import Part
-from app.learning.export import layers_from_json, layers_to_json
 from app.learning.presets import under
+from app.learning.serialization import layers_from_json, layers_to_json
 from app.serving.lookups import Lookups
 from app.storage import datasets, idempotency, runs
 from app.storage.database import Database, database_now

@@ -7,8 +7,8 @@ from fastapi import Query, Response
 from sqlalchemy.orm import Session
 
 from app.api.names import in_words
-from app.api.plots import MEDIA_TYPES, Along, Format, axis_of, draw_together
 from app.errors import Invalid
+from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw_together
 from app.storage import curves, idempotency, runs
 from app.storage.database import Database, database_now
 from app.storage.tables import Run

@@ -15,11 +15,11 @@ from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
 from app.datasets.split import Wanted, stored_split
 from app.errors import Conflict, Invalid, Malformed, NotFound
-from app.learning.export import layers_from_json
 from app.learning.insight import by_hand
 from app.learning.insight import trace as traced
 from app.learning.losses import loss_from_json
 from app.learning.presets import PRESETS, under
+from app.learning.serialization import layers_from_json
 from app.storage import datasets
 from app.storage.jsonable import Number, number
 

@@ -7,9 +7,7 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.api.contours import draw
 from app.api.entry_requests import OptimizerRequest, SurfaceRequest
-from app.api.plots import MEDIA_TYPES, Format, optimizer_labels
 from app.api.problems import binary, problems
 from app.api.strict import Strict
 from app.errors import Invalid, Malformed
@@ -17,6 +15,8 @@ from app.learning.errors import InvalidChoice
 from app.learning.insight.surfaces import Surface, surface_from_json
 from app.learning.insight.trajectory import Path, Spike, gaussian_noise, walk
 from app.learning.optimizers import optimizer_from_json
+from app.plots.contours import draw
+from app.plots.curves import MEDIA_TYPES, Format, optimizer_labels
 
 router = APIRouter(tags=["optimizers"], responses=problems(Invalid, Malformed))
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from app.learning.data import Data, Part
 from app.learning.losses import Loss
-from app.learning.meaning import Meaning
+from app.learning.outputs import Meaning
 from app.learning.preprocessing import at_once
 
 Metrics = dict[str, float]

@@ -15,18 +15,18 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from app.learning import descent
 from app.learning.architecture import build, parameter_groups
 from app.learning.augmentation import Augmentation
-from app.learning.chain import Chain
 from app.learning.data import Batches, Data, Part
-from app.learning.descent import Descent, Stored
 from app.learning.evaluation import Metrics, measure
+from app.learning.fast_cpu import updates
+from app.learning.fast_cpu.linear_chain import Chain
+from app.learning.fast_cpu.updates import Descent, Stored
 from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import through
 from app.learning.losses import Loss
-from app.learning.meaning import meaning
 from app.learning.optimizers import Optimizer
+from app.learning.outputs import meaning
 from app.learning.schedules import Constant, Schedule
 from app.learning.stopping import Divergence, Patience, Seen, Stop
 
@@ -96,7 +96,7 @@ class Training:
         self.chain: Chain | None = None
         if by_hand:
             as_they_are = recipe.clip_norm is None and recipe.accumulate == 1
-            self.descent = descent.by_hand(recipe.optimizer, self.optimizer, as_they_are)
+            self.descent = updates.by_hand(recipe.optimizer, self.optimizer, as_they_are)
             self.chain, self.batches = Chain(self.model, recipe.loss, self.descent), Batches(self.data)
         # As they are before the schedule.
         self.learning_rates = [group["lr"] * group["lr_factor"] for group in self.optimizer.param_groups]
@@ -264,7 +264,7 @@ class Training:
         """Go back to a checkpoint of the same recipe (its `stop` may differ)."""
         tensors, position = checkpoint.tensors, checkpoint.position
         self.model.load_state_dict(under("model.", tensors))
-        state: descent.State = {}
+        state: updates.State = {}
         for name, tensor in under("optimizer.", tensors).items():
             index, key = name.split(".", 1)
             state.setdefault(int(index), {})[key] = tensor

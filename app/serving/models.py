@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 import torch
 
-from app.learning.export import Trained, from_safetensors
+from app.learning.serialization import Trained, from_safetensors
 from app.storage.files import Files
 
 KEPT = 32

@@ -9,8 +9,8 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
-from app.learning.export import from_safetensors
 from app.learning.presets import PRESETS
+from app.learning.serialization import from_safetensors
 from tests.test_main_job import ended
 
 

@@ -23,9 +23,9 @@ from app.datasets import statistics
 from app.datasets.arrays import Arrays
 from app.datasets.builtin import BUILTIN
 from app.datasets.duplicates import NEAR, Duplicates, duplicates
-from app.datasets.pictures.preview import preview_png
 from app.datasets.split import Split
 from app.datasets.statistics import column_statistics
+from app.plots.previews import preview_png
 from tests.api.test_datasets import settled, upload
 from tests.conftest import Workers
 from tests.datasets.archives import png, zipped

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from safetensors.torch import save
 from sqlalchemy import update
 
-from app.learning import export
-from app.learning.export import from_safetensors
+from app.learning import serialization
+from app.learning.serialization import from_safetensors
 from app.storage.database import Database
 from app.storage.tables import Run
 from tests.api.test_datasets import settled, upload
@@ -125,10 +125,10 @@ def test_weights_files_of_before_predict_as_they_did(client: TestClient, workers
     run = queue(client, SMALL)
     assert ended(client, run)["status"] == "succeeded"
     file = client.get(f"/runs/{run}/weights").content
-    about = export._metadata(file)
+    about = serialization._metadata(file)
     del about["outputs"], about["threshold"]
     now = from_safetensors(file)
-    then = from_safetensors(save(dict(now.model.state_dict()), {export.METADATA: json.dumps(about)}))
+    then = from_safetensors(save(dict(now.model.state_dict()), {serialization.METADATA: json.dumps(about)}))
     inputs = torch.tensor(PIXELS["instances"]).reshape(-1, 1, 28, 28)
     assert then.meaning == now.meaning and torch.equal(then.outputs(inputs), now.outputs(inputs))
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from app.api.plots import STEPS, TITLE, Axis, axis_of, draw, draw_together, legend, optimizer_labels
 from app.errors import Conflict
+from app.plots.curves import STEPS, TITLE, Axis, axis_of, draw, draw_together, legend, optimizer_labels
 from app.storage.curves import Series
 
 LOGARITHMIC = re.compile(r"\$\\mathdefault\{10\^")  # how its ticks are written

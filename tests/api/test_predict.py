@@ -10,10 +10,10 @@ from PIL import Image, ImageOps
 
 from app.api.answers import LabelPrediction
 from app.api.predict import answers
-from app.learning.export import Trained, from_safetensors
 from app.learning.layers import Linear
-from app.learning.meaning import Meaning
+from app.learning.outputs import Meaning
 from app.learning.preprocessing import Affine
+from app.learning.serialization import Trained, from_safetensors
 from app.storage import runs
 from app.storage.database import Database
 from app.storage.files import Files

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from app.learning.augmentation import Augmentation, augmentation_from_json, erased, moved, noisy
-from app.learning.chain import Chain
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
-from app.learning.export import checkpoint_from_safetensors, checkpoint_to_safetensors
+from app.learning.fast_cpu.linear_chain import Chain
 from app.learning.insight.diagnostics import Sampler
 from app.learning.layers import Layer, Linear, ReLU
 from app.learning.layers.convolution import Conv2d
@@ -21,6 +20,7 @@ from app.learning.layers.regularisation import BatchNorm, Dropout
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import Adam
 from app.learning.preprocessing import Affine, Normalise, fit_pictures
+from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors
 from app.learning.stopping import Stop
 from app.learning.training import Recipe, Training
 from tests.learning.test_training import network_of

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.learning.chain import ACTIVATIONS, Chain
 from app.learning.data import Batch, Data
-from app.learning.descent import Flat
+from app.learning.fast_cpu.linear_chain import ACTIVATIONS, Chain
+from app.learning.fast_cpu.updates import Flat
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from app.learning.layers.structure import Block
 from app.learning.losses import LOSSES, MSE, CrossEntropy, Loss

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.learning import descent
 from app.learning.architecture import build, parameter_groups
-from app.learning.descent import ByHand, Flat, FlatAdam
+from app.learning.fast_cpu import updates
+from app.learning.fast_cpu.updates import ByHand, Flat, FlatAdam
 from app.learning.layers import Linear, ReLU
 from app.learning.optimizers import Adam, AdamW, Optimizer
 
@@ -68,4 +68,4 @@ def test_adam_goes_on_from_a_state_as_if_it_had_not_stopped(entry: Adam | AdamW)
 
 @pytest.mark.parametrize("entry", ADAMS, ids=repr)
 def test_gradients_by_hand_go_to_that_kernel(entry: Optimizer) -> None:
-    assert type(descent.by_hand(entry, entry.build(parameter_groups(network())), as_they_are=True)) is FlatAdam
+    assert type(updates.by_hand(entry, entry.build(parameter_groups(network())), as_they_are=True)) is FlatAdam

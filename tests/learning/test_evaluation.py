@@ -14,7 +14,7 @@ from app.learning.data import Data
 from app.learning.evaluation import calibration, classification, evaluate, r2, roc_auc, top_k_accuracy
 from app.learning.layers import Linear, ReLU, Sigmoid, Softmax
 from app.learning.losses import MSE, BinaryCrossEntropy, CrossEntropy
-from app.learning.meaning import Meaning, meaning
+from app.learning.outputs import Meaning, meaning
 from app.learning.preprocessing import Affine
 
 NUMBERS = st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=20)

@@ -10,7 +10,7 @@ import torch
 
 from app.api.requests import RunRequest
 from app.api.resolution import resolve
-from app.learning.export import checkpoint_from_safetensors
+from app.learning.serialization import checkpoint_from_safetensors
 from app.learning.training import Checkpoint
 from app.ops.builtin_datasets import install_builtin
 from app.settings import Settings

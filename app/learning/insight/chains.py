@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from app.learning.architecture import spread
-from app.learning.chain import modules
+from app.learning.fast_cpu.linear_chain import modules
 from app.learning.layers import Layer, Shape
 from app.learning.layers.activations import LeakyReLU
 from app.learning.layers.structure import Placed, Residual, Sum, placed

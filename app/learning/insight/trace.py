@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from app.learning.architecture import build, refuse_untrainable, rows, spread
-from app.learning.chain import modules
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
+from app.learning.fast_cpu.linear_chain import modules
 from app.learning.insight.by_hand import ByHand, by_hand
 from app.learning.insight.diagnostics import SATURATED
 from app.learning.insight.generator import seeded

@@ -7,7 +7,6 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from app.learning.architecture import build, rows
-from app.learning.export import layers_from_json
 from app.learning.insight.memory import memory, numbers_a_parameter
 from app.learning.layers import LAYERS, Layer, Linear, ReLU, Shape
 from app.learning.layers.activations import (
@@ -25,6 +24,7 @@ from app.learning.layers.regularisation import BatchNorm, Dropout
 from app.learning.layers.structure import Block, Flatten, Residual
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS, Adam, Momentum, Optimizer
 from app.learning.presets import PRESETS
+from app.learning.serialization import layers_from_json
 
 LIMIT = 10**9
 NETWORKS: dict[str, tuple[list[Layer], Shape]] = {

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from app.learning.architecture import build, rows, with_output_layer
-from app.learning.export import layers_from_json
 from app.learning.insight import chains as chains_module
 from app.learning.insight.chains import as_one_layer, chains, modules_of_chains, stacks
 from app.learning.insight.floors import floor
@@ -25,6 +24,7 @@ from app.learning.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from app.learning.optimizers import SGD, Adam, optimizer_from_json
 from app.learning.presets import PRESETS
 from app.learning.schedules import Cosine, OneCycle
+from app.learning.serialization import layers_from_json
 from app.learning.stopping import LossTarget, Stop
 from app.learning.training import Recipe
 

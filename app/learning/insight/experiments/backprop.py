@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from app.learning.architecture import build, rows, spread
-from app.learning.chain import modules
+from app.learning.fast_cpu.linear_chain import modules
 from app.learning.insight.by_hand import by_hand
 from app.learning.insight.diagnosis.facts import Facts
 from app.learning.insight.experiments.experiment import Experiment, Seen

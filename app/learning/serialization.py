@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from app.learning.architecture import build, rows
 from app.learning.layers import LAYERS, Layer, Normal, Shape
 from app.learning.losses import Task
-from app.learning.meaning import Meaning
+from app.learning.outputs import Meaning
 from app.learning.preprocessing import Affine
 from app.learning.training import Checkpoint, under
 

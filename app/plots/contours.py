@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from app.api.plots import Format, drawn, legend
 from app.learning.insight.surfaces import Surface
 from app.learning.insight.trajectory import Path
+from app.plots.curves import Format, drawn, legend
 
 GRID, LEVELS = 200, 24
 FAR = 3.0  # a path that leaves start and minimum by so many times their distance is drawn as far as there

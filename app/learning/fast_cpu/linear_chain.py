@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from app.learning.data import Batch, with_ones, with_room
-from app.learning.descent import ByHand, Row
+from app.learning.fast_cpu.updates import ByHand, Row
 from app.learning.losses import Loss
 
 aten = torch.ops.aten
