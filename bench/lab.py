@@ -13,9 +13,9 @@ from app.api.diagnosis import facts_of
 from app.api.requests import RunRequest
 from app.api.resolution import resolve
 from app.datasets.arrays import Arrays
-from app.learning.insight.diagnosis.facts import Facts
-from app.learning.insight.experiments import observe
-from app.learning.insight.experiments.experiment import Experiment, Seen
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments import observe
+from app.insight.experiments.experiment import Experiment, Seen
 from app.learning.presets import under
 from app.storage import datasets, runs
 from app.storage.database import Database, database_now

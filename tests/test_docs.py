@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from app.errors import AppError
-from app.learning.insight.experiments import EXPERIMENTS
+from app.insight.experiments import EXPERIMENTS
 from app.learning.losses import LOSSES
 from app.learning.stopping import LIMITS, Stop
 from app.settings import Settings

@@ -17,13 +17,13 @@ from app.api.architectures import InspectRequest
 from app.datasets.builtin import BUILTIN
 from app.datasets.duplicates import duplicates
 from app.datasets.split import Wanted, split
-from app.learning.insight.diagnosis import diagnose
-from app.learning.insight.diagnosis.facts import Curve, Facts
-from app.learning.insight.experiments import EXPERIMENTS
-from app.learning.insight.experiments.experiment import Experiment, Seen, spreads, verdict
-from app.learning.insight.floors import floor
-from app.learning.insight.surfaces import Quadratic
-from app.learning.insight.trajectory import Spike, gaussian_noise, walk
+from app.insight.analysis.minimum_loss import floor
+from app.insight.diagnosis import diagnose
+from app.insight.diagnosis.facts import Curve, Facts
+from app.insight.experiments import EXPERIMENTS
+from app.insight.experiments.experiment import Experiment, Seen, spreads, verdict
+from app.insight.surfaces.functions import Quadratic
+from app.insight.surfaces.trajectory import Spike, gaussian_noise, walk
 from app.learning.layers import Softmax
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, RMSProp

@@ -12,9 +12,9 @@ from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
 from app.datasets.reading import Reading
 from app.datasets.split import Wanted, stored_split
+from app.insight.analysis.recipe_rules import emulated_bfloat16
+from app.insight.experiments.faults import training_of
 from app.learning.data import Data
-from app.learning.insight.experiments.slips import training_of
-from app.learning.insight.recipe_rules import emulated_bfloat16
 from app.learning.layers import Layer
 from app.learning.outputs import Meaning
 from app.learning.preprocessing import fit_border

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.learning.insight.diagnostics import Sampler
+from app.insight.analysis.diagnostics import Sampler
 from app.learning.training import Step, Training
 from app.storage import curves
 from app.storage.jsonable import jsonable

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from sqlalchemy.exc import OperationalError
 
+from app.insight.analysis.diagnostics import Sampler
 from app.learning.data import Data
-from app.learning.insight.diagnostics import Sampler
 from app.learning.layers import Linear, ReLU
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import Adam

@@ -15,10 +15,10 @@ from app.api.resolution import folder_of, sizes
 from app.api.strict import Strict
 from app.datasets.split import Wanted
 from app.errors import Invalid, Malformed, NotFound
+from app.insight.analysis.memory import memory
+from app.insight.analysis.stacks import Chain, Stack, as_one_layer, chains, modules_of_chains, stacks
+from app.insight.analysis.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
 from app.learning.architecture import rows, spread, with_output_layer
-from app.learning.insight.chains import Chain, Stack, as_one_layer, chains, modules_of_chains, stacks
-from app.learning.insight.memory import memory
-from app.learning.insight.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
 from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import counted
 from app.learning.losses import MSE, CrossEntropy

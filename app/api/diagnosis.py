@@ -10,9 +10,9 @@ from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
 from app.api.results import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics, Points
 from app.errors import Invalid, NotFound
-from app.learning.insight.diagnosis import diagnose
-from app.learning.insight.diagnosis.facts import Curve, Facts, LayerSeen
-from app.learning.insight.diagnostics import INPUT
+from app.insight.analysis.diagnostics import INPUT
+from app.insight.diagnosis import diagnose
+from app.insight.diagnosis.facts import Curve, Facts, LayerSeen
 from app.storage import curves, datasets
 from app.storage.curves import Series
 from app.storage.database import Database

@@ -6,8 +6,8 @@ from app.api.architectures import InspectRequest
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import binary, problems
 from app.errors import Invalid, Malformed, NotFound
+from app.insight.analysis.warnings import MOST_PARAMETERS
 from app.learning.architecture import rows, spread, with_output_layer
-from app.learning.insight.warnings import MOST_PARAMETERS
 from app.learning.layers import Layer, Shape
 from app.learning.serialization import layers_from_json
 from app.plots.network import diagram

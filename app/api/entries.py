@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from app.api.problems import problems
 from app.errors import Invalid
-from app.learning.insight.experiments import EXPERIMENTS
+from app.insight.experiments import EXPERIMENTS
 from app.learning.layers import LAYERS, Layer
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, create_model, model_validator
 
 from app.api.strict import Strict
+from app.insight.surfaces.functions import SURFACES
 from app.learning.augmentation import Augmentation
-from app.learning.insight.surfaces import SURFACES
 from app.learning.layers import LAYERS, Layer
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS

@@ -14,9 +14,9 @@ from app.api.runs import Key, create_together, digest_of
 from app.api.strict import Strict
 from app.api.together import OneAxis, OneSeries, curves_of, id_made_by, tied
 from app.errors import Conflict, Invalid, Malformed, NotFound
-from app.learning.insight.experiments import EXPERIMENTS, observe
-from app.learning.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
-from app.learning.insight.experiments.slips import SLIPS
+from app.insight.experiments import EXPERIMENTS, observe
+from app.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
+from app.insight.experiments.faults import SLIPS
 from app.plots.curves import Format
 from app.storage import idempotency, runs
 from app.storage.database import Database

@@ -12,9 +12,9 @@ from app.datasets.arrays import Arrays
 from app.datasets.errors import SplitImpossible
 from app.datasets.split import Wanted, stored_split
 from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.insight.analysis.warnings import warnings
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.errors import InvalidChoice
-from app.learning.insight.warnings import warnings
 from app.learning.layers import Shape
 from app.learning.losses import (
     DEFAULT_LOSS,

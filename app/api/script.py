@@ -6,8 +6,8 @@ from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
 from app.api.runs import refuse_slip
 from app.errors import Conflict, Invalid, NotFound
-from app.learning.insight.script import Wanted
-from app.learning.insight.script import script as script_of
+from app.insight.script import Wanted
+from app.insight.script import script as script_of
 from app.storage import datasets
 
 router = APIRouter(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid, Conflict))

@@ -15,8 +15,8 @@ from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
 from app.datasets.split import Wanted, stored_split
 from app.errors import Conflict, Invalid, Malformed, NotFound
-from app.learning.insight import by_hand
-from app.learning.insight import trace as traced
+from app.insight.analysis import backpropagation
+from app.insight.analysis import trace as traced
 from app.learning.losses import loss_from_json
 from app.learning.presets import PRESETS, under
 from app.learning.serialization import layers_from_json
@@ -136,7 +136,7 @@ class TraceAnswer(BaseModel):
         examples=[["NllLossBackward0", "LogSoftmaxBackward0", "AddmmBackward0", "ReluBackward0", "AddmmBackward0"]],
     )
     example: ExampleAnswer
-    by_hand: ByHandAnswer | None
+    backpropagation: ByHandAnswer | None
     warnings: list[Warned]
 
 
@@ -167,7 +167,7 @@ def trace(
         prepared(arrays, stored_split(files, folder, arrays, Wanted.of(request["split"]), keep=False), request),
         None if request["batch_size"] == "full" else request["batch_size"],
         request["seed"],
-        hand=by_hand,
+        hand=backpropagation,
     )
     target = found.example_target
     return TraceAnswer(
@@ -223,7 +223,7 @@ def _layer(found: traced.TracedLayer) -> TracedLayerAnswer:
     )
 
 
-def _by_hand(found: by_hand.ByHand) -> ByHandAnswer:
+def _by_hand(found: backpropagation.ByHand) -> ByHandAnswer:
     return ByHandAnswer(
         products=[
             ProductAnswer(
@@ -239,6 +239,6 @@ def _by_hand(found: by_hand.ByHand) -> ByHandAnswer:
     )
 
 
-def _matrix(found: by_hand.Matrix) -> MatrixAnswer:
+def _matrix(found: backpropagation.Matrix) -> MatrixAnswer:
     values = None if found.values is None else [[number(value) for value in row] for row in found.values]
     return MatrixAnswer(name=found.name, shape=list(found.shape), values=values)

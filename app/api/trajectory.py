@@ -11,9 +11,9 @@ from app.api.entry_requests import OptimizerRequest, SurfaceRequest
 from app.api.problems import binary, problems
 from app.api.strict import Strict
 from app.errors import Invalid, Malformed
+from app.insight.surfaces.functions import Surface, surface_from_json
+from app.insight.surfaces.trajectory import Path, Spike, gaussian_noise, walk
 from app.learning.errors import InvalidChoice
-from app.learning.insight.surfaces import Surface, surface_from_json
-from app.learning.insight.trajectory import Path, Spike, gaussian_noise, walk
 from app.learning.optimizers import optimizer_from_json
 from app.plots.contours import draw
 from app.plots.curves import MEDIA_TYPES, Format, optimizer_labels

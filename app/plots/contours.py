@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from app.learning.insight.surfaces import Surface
-from app.learning.insight.trajectory import Path
+from app.insight.surfaces.functions import Surface
+from app.insight.surfaces.trajectory import Path
 from app.plots.curves import Format, drawn, legend
 
 GRID, LEVELS = 200, 24

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.learning.insight.experiments import EXPERIMENTS
+from app.insight.experiments import EXPERIMENTS
 from app.learning.layers import LAYERS
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from app.learning.insight.surfaces import SURFACES
+from app.insight.surfaces.functions import SURFACES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
 
 SGD = {"name": "sgd", "lr": 0.001}

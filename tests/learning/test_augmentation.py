@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from app.insight.analysis.diagnostics import Sampler
 from app.learning.augmentation import Augmentation, augmentation_from_json, erased, moved, noisy
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
 from app.learning.fast_cpu.linear_chain import Chain
-from app.learning.insight.diagnostics import Sampler
 from app.learning.layers import Layer, Linear, ReLU
 from app.learning.layers.convolution import Conv2d
 from app.learning.layers.regularisation import BatchNorm, Dropout

@@ -18,7 +18,7 @@ from ruff import find_ruff_bin
 from app.api.requests import RunRequest
 from app.api.resolution import resolve
 from app.datasets.arrays import Arrays
-from app.learning.insight.script import Wanted, script
+from app.insight.script import Wanted, script
 from app.storage.datasets import built_in
 from app.storage.files import LocalFiles
 from app.storage.tables import Dataset

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.learning.insight.diagnosis import RULES, diagnose
-from app.learning.insight.diagnosis.facts import Curve, Facts
-from app.learning.insight.diagnosis.rule import Finding
+from app.insight.diagnosis import RULES, diagnose
+from app.insight.diagnosis.facts import Curve, Facts
+from app.insight.diagnosis.rule import Finding
 from bench.diagnosis import CONV, data, epochs, layers, net, normal, opt
 from bench.lab import Lab, lab
 

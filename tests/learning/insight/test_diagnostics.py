@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from app.insight.analysis.diagnostics import SHARE, Sample, Sampler, located
 from app.learning.data import Data
-from app.learning.insight.diagnostics import SHARE, Sample, Sampler, located
 from app.learning.layers import Layer, Linear, ReLU
 from app.learning.layers.activations import Sigmoid, Tanh
 from app.learning.layers.convolution import Conv2d

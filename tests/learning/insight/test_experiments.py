@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.learning.insight.experiments import EXPERIMENTS, observe
-from app.learning.insight.experiments.experiment import Experiment, Seen, spreads, verdict
+from app.insight.experiments import EXPERIMENTS, observe
+from app.insight.experiments.experiment import Experiment, Seen, spreads, verdict
 from bench.lab import Lab, lab
 
 # What makes a quick form of those that take long: fewer examples to learn from, fewer epochs.

@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from app.insight.analysis.memory import memory, numbers_a_parameter
 from app.learning.architecture import build, rows
-from app.learning.insight.memory import memory, numbers_a_parameter
 from app.learning.layers import LAYERS, Layer, Linear, ReLU, Shape
 from app.learning.layers.activations import (
     GELU,

@@ -12,7 +12,7 @@ import pytest
 from sklearn.datasets import load_diabetes, load_digits
 
 from app.datasets.arrays import Arrays
-from app.learning.insight.script.criteria import CRITERIA
+from app.insight.script.criteria import CRITERIA
 from app.learning.layers import LAYERS
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS

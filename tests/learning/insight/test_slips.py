@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from app.insight.experiments.faults import SLIPS, InTraining, training_of
 from app.learning.data import Data
-from app.learning.insight.experiments.slips import SLIPS, InTraining, training_of
 from app.learning.layers import Linear, ReLU
 from app.learning.layers.regularisation import Dropout
 from app.learning.losses import MSE, CrossEntropy

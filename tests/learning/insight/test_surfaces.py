@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.learning.insight.surfaces import SURFACES, Quadratic, Surface, surface_from_json
+from app.insight.surfaces.functions import SURFACES, Quadratic, Surface, surface_from_json
 
 EVERY_SURFACE: list[Surface] = [*(entry() for entry in SURFACES.values()), Quadratic(condition=1000.0)]
 coordinates = st.floats(-10, 10)

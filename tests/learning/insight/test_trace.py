@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from app.insight.analysis import backpropagation as hand
+from app.insight.analysis.backpropagation import ByHand, by_hand
+from app.insight.analysis.trace import Trace, trace
 from app.learning.architecture import build, rows, spread
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
 from app.learning.fast_cpu.linear_chain import modules
-from app.learning.insight import by_hand as hand
-from app.learning.insight.by_hand import ByHand, by_hand
-from app.learning.insight.trace import Trace, trace
 from app.learning.layers import Layer, Linear, ReLU, Shape
 from app.learning.layers.activations import ENTRIES, LeakyReLU, Sigmoid, Softmax, Tanh
 from app.learning.layers.convolution import Conv2d, MaxPool2d

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from app.learning.insight.surfaces import Point, Quadratic, Rosenbrock, Surface
-from app.learning.insight.trajectory import Path, Spike, gaussian_noise, walk
+from app.insight.surfaces.functions import Point, Quadratic, Rosenbrock, Surface
+from app.insight.surfaces.trajectory import Path, Spike, gaussian_noise, walk
 from app.learning.optimizers import (
     SGD,
     AdaGrad,

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from app.insight.analysis import stacks as chains_module
+from app.insight.analysis.minimum_loss import floor
+from app.insight.analysis.recipe_rules import emulated_bfloat16
+from app.insight.analysis.stacks import as_one_layer, chains, modules_of_chains, stacks
+from app.insight.analysis.warnings import of_architecture, warnings
 from app.learning.architecture import build, rows, with_output_layer
-from app.learning.insight import chains as chains_module
-from app.learning.insight.chains import as_one_layer, chains, modules_of_chains, stacks
-from app.learning.insight.floors import floor
-from app.learning.insight.recipe_rules import emulated_bfloat16
-from app.learning.insight.warnings import of_architecture, warnings
 from app.learning.layers import Layer, Linear, Normal, ReLU, Shape
 from app.learning.layers.activations import LeakyReLU, Sigmoid, Softmax, SquareActivation, Tanh
 from app.learning.layers.convolution import AvgPool2d, Conv2d, MaxPool2d

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
-from app.learning.insight.diagnosis.facts import Facts
-from app.learning.insight.experiments.slips import SLIPS
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments.faults import SLIPS
 
 Verdict = Literal["shown", "not shown", "differs by seed"]
 

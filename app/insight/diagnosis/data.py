@@ -3,8 +3,8 @@
 from itertools import permutations
 from typing import Any
 
-from app.learning.insight.diagnosis.facts import POORLY, Facts
-from app.learning.insight.diagnosis.rule import Found, rule
+from app.insight.diagnosis.facts import POORLY, Facts
+from app.insight.diagnosis.rule import Found, rule
 
 LARGE_INPUT = 10.0  # root mean square of a column; scaled ones have about 1
 UNEVEN_COLUMNS = 100.0  # the largest column against the smallest

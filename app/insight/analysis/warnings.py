@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
+from app.insight.analysis import layer_rules, recipe_rules
+from app.insight.analysis.minimum_loss import floor
+from app.insight.analysis.stacks import Chain, chains
+from app.insight.analysis.warning import Warning
 from app.learning.architecture import rows
-from app.learning.insight import layer_rules, recipe_rules
-from app.learning.insight.chains import Chain, chains
-from app.learning.insight.floors import floor
-from app.learning.insight.warning import Warning
 from app.learning.layers import Layer, Shape
 from app.learning.losses import Loss
 from app.learning.optimizers import Optimizer

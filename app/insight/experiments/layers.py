@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from app.insight.analysis.stacks import as_one_layer
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments.experiment import Experiment, Seen, Trial
+from app.insight.experiments.recipes import DIGITS, hidden, network
 from app.learning.architecture import build
-from app.learning.insight.chains import as_one_layer
-from app.learning.insight.diagnosis.facts import Facts
-from app.learning.insight.experiments.experiment import Experiment, Seen, Trial
-from app.learning.insight.experiments.recipes import DIGITS, hidden, network
 from app.learning.layers import Layer, Linear
 from app.learning.layers.activations import ReLU, Sigmoid, Tanh
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments.experiment import Experiment, Seen, Trial
+from app.insight.experiments.recipes import DIGITS, TABLE, hidden, network
 from app.learning.evaluation import mape_of_the_lecture, regression
-from app.learning.insight.diagnosis.facts import Facts
-from app.learning.insight.experiments.experiment import Experiment, Seen, Trial
-from app.learning.insight.experiments.recipes import DIGITS, TABLE, hidden, network
 
 LETTERS = {"dataset": "notmnist", "stop": {"max_epochs": 4}}
 

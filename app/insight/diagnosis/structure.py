@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from app.learning.insight.chains import AFFINE, MAPS
-from app.learning.insight.diagnosis.facts import POORLY, Facts
-from app.learning.insight.diagnosis.rule import Found, rule
-from app.learning.insight.floors import floor
+from app.insight.analysis.minimum_loss import floor
+from app.insight.analysis.stacks import AFFINE, MAPS
+from app.insight.diagnosis.facts import POORLY, Facts
+from app.insight.diagnosis.rule import Found, rule
 from app.learning.layers import Softmax
 from app.learning.losses import loss_from_json
 

@@ -4,7 +4,7 @@ range. Each ends the loop by `break`."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.learning.insight.script.wanted import PARTS, Wanted
+from app.insight.script.specification import PARTS, Wanted
 from app.learning.source import literal
 from app.learning.stopping import DivergenceLimits, LossTarget, ParameterChangeLimit, PatienceLimit
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from app.learning.insight.chains import MAPS
+from app.insight.analysis.stacks import MAPS
 from app.learning.losses import loss_from_json
 
 PARTS_OF_A_CURVE = 20

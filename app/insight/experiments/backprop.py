@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from app.insight.analysis.backpropagation import by_hand
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments.experiment import Experiment, Seen
 from app.learning.architecture import build, rows, spread
 from app.learning.fast_cpu.linear_chain import modules
-from app.learning.insight.by_hand import by_hand
-from app.learning.insight.diagnosis.facts import Facts
-from app.learning.insight.experiments.experiment import Experiment, Seen
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid
 from app.learning.losses import MSE
 

@@ -1,8 +1,8 @@
 """A trained run in words: what went wrong, how one sees it, and one change to try."""
 
-from app.learning.insight.diagnosis import data, descent, fit, structure
-from app.learning.insight.diagnosis.facts import Facts
-from app.learning.insight.diagnosis.rule import SEVERITIES, Finding
+from app.insight.diagnosis import data, descent, fit, structure
+from app.insight.diagnosis.facts import Facts
+from app.insight.diagnosis.rule import SEVERITIES, Finding
 
 # Causes before what follows from them: a rule that has spoken silences those behind it that it explains.
 RULES = (*data.RULES[:2], *structure.RULES, *descent.RULES, *data.RULES[2:], *fit.RULES)

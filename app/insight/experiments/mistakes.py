@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.learning.insight.diagnosis.facts import Curve, Facts
-from app.learning.insight.experiments.experiment import Experiment, Seen, Trial
-from app.learning.insight.experiments.recipes import DIGITS, TABLE, hidden, network
-from app.learning.insight.floors import floor
+from app.insight.analysis.minimum_loss import floor
+from app.insight.diagnosis.facts import Curve, Facts
+from app.insight.experiments.experiment import Experiment, Seen, Trial
+from app.insight.experiments.recipes import DIGITS, TABLE, hidden, network
 from app.learning.layers import Softmax
 from app.learning.losses import CrossEntropy
 

@@ -2,10 +2,10 @@
 
 import math
 
-from app.learning.insight.chains import MAPS
-from app.learning.insight.diagnosis.facts import POORLY, Facts
-from app.learning.insight.diagnosis.rule import Found, rule
-from app.learning.insight.diagnosis.structure import every
+from app.insight.analysis.stacks import MAPS
+from app.insight.diagnosis.facts import POORLY, Facts
+from app.insight.diagnosis.rule import Found, rule
+from app.insight.diagnosis.structure import every
 
 GAP_TOO_SMALL = 0.1  # what is too small errs as much on training examples as on others
 RISEN, SLIGHTLY_RISEN = 1.25, 1.1  # the last validation loss, in the lowest

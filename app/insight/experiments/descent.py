@@ -6,9 +6,9 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
-from app.learning.insight.diagnosis.facts import Facts
-from app.learning.insight.experiments.experiment import Experiment, Seen, Trial
-from app.learning.insight.experiments.recipes import TABLE, hidden, network
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments.experiment import Experiment, Seen, Trial
+from app.insight.experiments.recipes import TABLE, hidden, network
 
 SMALL = {"dataset": "digits"} | network(hidden(32, "relu"))
 

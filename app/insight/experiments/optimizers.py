@@ -6,10 +6,10 @@ from itertools import pairwise
 import torch
 from torch.nn import Parameter
 
-from app.learning.insight.diagnosis.facts import Facts
-from app.learning.insight.experiments.experiment import Experiment, Seen
-from app.learning.insight.surfaces import Plateau, Quadratic, Surface
-from app.learning.insight.trajectory import Path, Spike, gaussian_noise, walk
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments.experiment import Experiment, Seen
+from app.insight.surfaces.functions import Plateau, Quadratic, Surface
+from app.insight.surfaces.trajectory import Path, Spike, gaussian_noise, walk
 from app.learning.optimizers import SGD, AdaGrad, Adam, LectureAdam, Momentum, Optimizer, RMSProp
 
 NOISE = 0.01  # as small batches have it; it is what differs from seed to seed

@@ -4,11 +4,11 @@ of each part. The loop between them is `loop.py`'s."""
 import ast
 import re
 
+from app.insight.script.dividing import dividing
+from app.insight.script.loop import augmenting, loop, splitting, steps_known
+from app.insight.script.specification import Wanted
+from app.insight.script.text import WIDTH, broken, indented, remark, written_out
 from app.learning.evaluation import MAPE_CLAMP
-from app.learning.insight.script.dividing import dividing
-from app.learning.insight.script.loop import augmenting, loop, splitting, steps_known
-from app.learning.insight.script.text import WIDTH, broken, indented, remark, written_out
-from app.learning.insight.script.wanted import Wanted
 from app.learning.losses import BinaryCrossEntropy, CrossEntropy
 from app.learning.preprocessing import CONSTANT
 from app.learning.source import literal

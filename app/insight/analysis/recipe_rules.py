@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from math import exp, log
 from typing import Any
 
-from app.learning.insight.chains import MAPS, Chain
-from app.learning.insight.floors import floor
-from app.learning.insight.warning import Warning
+from app.insight.analysis.minimum_loss import floor
+from app.insight.analysis.stacks import MAPS, Chain
+from app.insight.analysis.warning import Warning
 from app.learning.layers import Layer
 from app.learning.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from app.learning.optimizers import OPTIMIZERS

@@ -1,9 +1,9 @@
 """The loop of a script: over epochs and their batches where only an epoch's end can end it, else over steps."""
 
+from app.insight.script.criteria import watches
+from app.insight.script.specification import Wanted
+from app.insight.script.text import broken, indented, written_out
 from app.learning.augmentation import WHITE
-from app.learning.insight.script.criteria import watches
-from app.learning.insight.script.text import broken, indented, written_out
-from app.learning.insight.script.wanted import Wanted
 from app.learning.losses import CrossEntropy
 from app.learning.source import literal
 

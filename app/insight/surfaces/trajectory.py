@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import Parameter
 
-from app.learning.insight.surfaces import Point, Surface
+from app.insight.surfaces.functions import Point, Surface
 from app.learning.optimizers import Optimizer
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from app.learning.insight.script.text import broken
-from app.learning.insight.script.wanted import Wanted
+from app.insight.script.specification import Wanted
+from app.insight.script.text import broken
 from app.learning.source import literal
 
 

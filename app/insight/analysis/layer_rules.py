@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from math import prod, sqrt
 
+from app.insight.analysis.stacks import MAPS, Chain, affine, stacks
+from app.insight.analysis.warning import Warning
 from app.learning.architecture import MAX_PARAMETERS
-from app.learning.insight.chains import MAPS, Chain, affine, stacks
-from app.learning.insight.warning import Warning
 from app.learning.layers import Linear, Normal
 from app.learning.layers.activations import ENTRIES as ACTIVATIONS
 from app.learning.layers.convolution import ENTRIES as OF_PICTURES

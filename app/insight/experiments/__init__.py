@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from app.learning.insight.diagnosis.facts import Facts
-from app.learning.insight.experiments import backprop, descent, layers, mistakes, optimizers, practice
-from app.learning.insight.experiments.experiment import Experiment, Seen
-from app.learning.insight.generator import seeded
+from app.insight.analysis.generator import seeded
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments import backprop, descent, layers, mistakes, optimizers, practice
+from app.insight.experiments.experiment import Experiment, Seen
 
 EXPERIMENTS: dict[str, Experiment] = {
     entry.name: entry

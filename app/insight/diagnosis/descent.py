@@ -2,8 +2,8 @@
 
 import math
 
-from app.learning.insight.diagnosis.facts import POORLY, Facts, LayerSeen, shown
-from app.learning.insight.diagnosis.rule import Found, rule
+from app.insight.diagnosis.facts import POORLY, Facts, LayerSeen, shown
+from app.insight.diagnosis.rule import Found, rule
 from app.learning.optimizers import OPTIMIZERS
 
 FIRST_LOSS = 10.0  # times that of a constant guess: what the initial weights alone have made

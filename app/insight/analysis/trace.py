@@ -7,14 +7,14 @@ from math import prod, sqrt
 import torch
 from torch import Tensor, nn
 
+from app.insight.analysis.backpropagation import ByHand, by_hand
+from app.insight.analysis.diagnostics import SATURATED
+from app.insight.analysis.generator import seeded
+from app.insight.analysis.memory import memory
 from app.learning.architecture import build, refuse_untrainable, rows, spread
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
 from app.learning.fast_cpu.linear_chain import modules
-from app.learning.insight.by_hand import ByHand, by_hand
-from app.learning.insight.diagnostics import SATURATED
-from app.learning.insight.generator import seeded
-from app.learning.insight.memory import memory
 from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import Placed, counted
 from app.learning.losses import Loss
