@@ -20,7 +20,7 @@ from PIL import Image
 
 from app.datasets.builtin import BUILTIN
 from app.datasets.formats.content import read
-from app.datasets.reading import Reading
+from app.datasets.import_options import Reading
 from bench.report import figure
 
 ROUNDS = 7

@@ -16,7 +16,7 @@ from app.api import diagrams
 from app.api.architectures import InspectRequest
 from app.datasets.builtin import BUILTIN
 from app.datasets.duplicates import duplicates
-from app.datasets.split import Wanted, split
+from app.datasets.splits import Wanted, split
 from app.insight.analysis.minimum_loss import floor
 from app.insight.diagnosis import diagnose
 from app.insight.diagnosis.facts import Curve, Facts

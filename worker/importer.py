@@ -14,8 +14,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.datasets.errors import ImportFailed
+from app.datasets.import_options import Imported, Reading, half
 from app.datasets.names import printable
-from app.datasets.reading import Imported, Reading, half
 from app.learning.available_memory import data_bytes
 from app.storage import datasets
 from app.storage.database import Database

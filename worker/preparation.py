@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from app.datasets.arrays import Arrays
+from app.datasets.import_options import Reading
 from app.datasets.prepared import prepared
-from app.datasets.reading import Reading
-from app.datasets.split import Wanted, stored_split
+from app.datasets.splits import Wanted, stored_split
 from app.insight.analysis.recipe_rules import emulated_bfloat16
 from app.insight.experiments.faults import training_of
 from app.learning.data import Data

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from sqlalchemy.orm import Session
 
-from app.datasets.reading import Reading
+from app.datasets.import_options import Reading
 from app.learning import serialization
 from app.learning.evaluation import evaluate
 from app.storage import datasets, runs

@@ -21,7 +21,7 @@ import psycopg  # noqa: F401  # SQLAlchemy would load it in each child
 import torch
 
 from app.datasets.arrays import Arrays
-from app.datasets.split import Wanted, split
+from app.datasets.splits import Wanted, split
 from app.learning.optimizers import Adam
 from app.storage.curves import last_steps
 from app.storage.database import Database

@@ -13,7 +13,7 @@ from app.api.problems import nearest, problems
 from app.api.requests import ModelRequest
 from app.api.resolution import folder_of, sizes
 from app.api.strict import Strict
-from app.datasets.split import Wanted
+from app.datasets.splits import Wanted
 from app.errors import Invalid, Malformed, NotFound
 from app.insight.analysis.memory import memory
 from app.insight.analysis.stacks import Chain, Stack, as_one_layer, chains, modules_of_chains, stacks

@@ -13,7 +13,7 @@ from app.api.problems import binary, problems
 from app.api.requests import SplitRequest
 from app.api.resolution import folder_of, resolved_split
 from app.datasets.arrays import Arrays
-from app.datasets.split import Indices, Split, Wanted, stored_split
+from app.datasets.splits import Indices, Split, Wanted, stored_split
 from app.errors import Conflict, Invalid, NotFound
 from app.plots.previews import image_png, preview_png
 from app.storage import datasets, runs

@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from app.api.instances import Column, instances
 from app.api.problems import no_such_part
 from app.datasets.errors import TooManyPixels
-from app.datasets.pictures.pixels import MAX_PIXELS, Resize
+from app.datasets.images.codec import MAX_PIXELS, Resize
 from app.errors import FieldError, Invalid, UnsupportedMediaType
 from app.learning.serialization import Trained
 from app.serving.images import Background, count_pixels, decode, inverted

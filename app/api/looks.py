@@ -15,7 +15,7 @@ from app.api.datasets import OF_EXAMPLES, ArraysDep, PictureDep, SplitDep, Which
 from app.api.problems import binary, problems
 from app.datasets.arrays import Arrays
 from app.datasets.duplicates import NEAR, duplicates
-from app.datasets.split import Indices, Split
+from app.datasets.splits import Indices, Split
 from app.datasets.statistics import brightness, column_statistics
 from app.errors import Invalid
 from app.plots.previews import means_png

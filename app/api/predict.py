@@ -14,7 +14,7 @@ from app.api.instances import Column
 from app.api.names import in_words
 from app.api.problems import problems
 from app.api.query import parameters, read_query
-from app.datasets.pictures.pixels import Background, Resize
+from app.datasets.images.codec import Background, Resize
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.serialization import Trained
 from app.serving.lookups import Lookups

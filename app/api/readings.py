@@ -6,9 +6,9 @@ from typing import Annotated, NoReturn
 from fastapi import Query
 
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.numbered import MOST_SIDE
-from app.datasets.pictures.pixels import Background, Resize
-from app.datasets.reading import Kind, Reading, Task, text_encoding
+from app.datasets.formats.class_labels import MOST_SIDE
+from app.datasets.images.codec import Background, Resize
+from app.datasets.import_options import Kind, Reading, Task, text_encoding
 from app.errors import FieldError, Invalid
 
 KINDS: tuple[Kind, ...] = ("number", "category", "ignore")

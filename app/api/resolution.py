@@ -10,7 +10,7 @@ import torch
 from app.api.requests import RunRequest, SplitRequest
 from app.datasets.arrays import Arrays
 from app.datasets.errors import SplitImpossible
-from app.datasets.split import Wanted, stored_split
+from app.datasets.splits import Wanted, stored_split
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.insight.analysis.warnings import warnings
 from app.learning.architecture import refuse_untrainable, with_output_layer

@@ -13,7 +13,7 @@ from app.api.resolution import folder_of, resolve
 from app.api.strict import Strict, Text
 from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
-from app.datasets.split import Wanted, stored_split
+from app.datasets.splits import Wanted, stored_split
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.analysis import backpropagation
 from app.insight.analysis import trace as traced

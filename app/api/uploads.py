@@ -18,7 +18,7 @@ from app.api.problems import no_such_part, problems
 from app.api.readings import reading
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
-from app.datasets.reading import Reading
+from app.datasets.import_options import Reading
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
 from app.storage import datasets, idempotency
 from app.storage.database import Database

@@ -28,7 +28,7 @@ from app.cli.http import (
 )
 from app.cli.progress import to_people
 from app.cli.runs import AsJson
-from app.datasets.formats.junk import JUNK
+from app.datasets.formats.ignored_files import JUNK
 
 datasets = typer.Typer(no_args_is_help=True, help="Datasets: add what lies on your disk, or a public one by its name.")
 PIECE_BYTES = 2**20

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from app.datasets.arrays import Arrays
-from app.datasets.pictures.pixels import MODES
-from app.datasets.split import Indices
+from app.datasets.images.codec import MODES
+from app.datasets.splits import Indices
 from app.datasets.statistics import class_means, mean_of
 
 ENLARGED = 84  # pixels that the longer side of a small picture is given, if a whole number of times fits

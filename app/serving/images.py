@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
-from app.datasets.pictures import pixels
-from app.datasets.pictures.pixels import Background, Resize
+from app.datasets.images import codec
+from app.datasets.images.codec import Background, Resize
 from app.errors import Invalid, TooLarge
 from app.learning.preprocessing import border
 
@@ -23,7 +23,7 @@ def count_pixels(bodies: list[bytes]) -> int:
     count = 0
     for body in bodies:
         with suppress(NoPicture):
-            count += pixels.count_pixels(body)
+            count += codec.count_pixels(body)
     if count > MAX_PIXELS:
         raise TooLarge(f"the pictures have {count:,} pixels together; send at most {MAX_PIXELS:,} in a request")
     return count
@@ -34,13 +34,13 @@ def decode(
     shape: tuple[int, ...],
     resize: Resize | None = None,
     background: Background = "white",
-    most: int = pixels.MAX_PIXELS,
+    most: int = codec.MAX_PIXELS,
 ) -> NDArray[np.uint8]:
     """A picture as uint8 of `shape`, (C, H, W): decoded exactly as those of a dataset are. Raises Invalid, and
     TooManyPixels over `most`."""
     height, width = shape[1:]
     try:
-        decoded = pixels.decode(data, shape, resize, background, most)
+        decoded = codec.decode(data, shape, resize, background, most)
     except TooManyPixels:
         raise
     except WrongSize as error:

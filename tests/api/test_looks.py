@@ -23,7 +23,7 @@ from app.datasets import statistics
 from app.datasets.arrays import Arrays
 from app.datasets.builtin import BUILTIN
 from app.datasets.duplicates import NEAR, Duplicates, duplicates
-from app.datasets.split import Split
+from app.datasets.splits import Split
 from app.datasets.statistics import column_statistics
 from app.plots.previews import preview_png
 from tests.api.test_datasets import settled, upload

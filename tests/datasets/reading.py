@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.datasets.formats.content import read
-from app.datasets.reading import Imported, Reading
+from app.datasets.import_options import Imported, Reading
 
 
 def imported(folder: Path, data: bytes | dict[str, bytes], **reading: Any) -> Imported:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from app.datasets import split as splitting
+from app.datasets import splits as splitting
 from app.datasets.arrays import Arrays
 from app.datasets.errors import SplitImpossible
-from app.datasets.split import Split, Wanted, split, stored_split
+from app.datasets.splits import Split, Wanted, split, stored_split
 from app.storage.files import LocalFiles
 
 LABELS = np.repeat([0, 1, 2], [60, 30, 10])

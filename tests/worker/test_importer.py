@@ -48,7 +48,7 @@ def test_many_files_are_imported_behind_the_answer_by_processes_that_have_a_boun
         progress.append(found["progress"].get("fraction", progress[-1]))
         for command, data, space, size in limited(worker):
             importing |= 0 < data < 4 * 1024**3 and "decoder" not in command
-            decoding |= 0 < space <= 2 * 1024**3 and size == 0 and "app.datasets.pictures.decoder" in command
+            decoding |= 0 < space <= 2 * 1024**3 and size == 0 and "app.datasets.images.decoder" in command
         time.sleep(0.005)
     assert client.get(f"/datasets/{id}").json()["status"] == "ready"
     assert importing and decoding

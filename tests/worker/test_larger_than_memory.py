@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from app.datasets.arrays import Arrays
-from app.datasets.formats.growing import Growing
+from app.datasets.formats.disk_array import Growing
 from app.learning.data import Data
 from app.storage.files import LocalFiles
 from worker.preparation import prepare

@@ -9,8 +9,8 @@ import numpy as np
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.archives import members
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import Imported, Reading, Scratch, Tell
+from app.datasets.formats.compressed_file import Upload
+from app.datasets.import_options import Imported, Reading, Scratch, Tell
 
 TABLE = "CaliforniaHousing/cal_housing.data"
 TARGET = "MedHouseVal"

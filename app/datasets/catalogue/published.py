@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from app.datasets.catalogue.california import TARGET, read_california
 from app.datasets.formats.content import read
-from app.datasets.reading import Imported, Reading, Scratch, Tell
+from app.datasets.import_options import Imported, Reading, Scratch, Tell
 
 Role = Literal["file", "images", "labels", "test_images", "test_labels"]
 Reader = Callable[[Mapping[str, Path], Reading, Scratch, Tell], Imported]

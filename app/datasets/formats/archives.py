@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from app.datasets.errors import ImportFailed
 from app.datasets.formats import tar
-from app.datasets.formats.junk import JUNK
-from app.datasets.formats.upload import Budget, Upload
+from app.datasets.formats.compressed_file import Budget, Upload
+from app.datasets.formats.ignored_files import JUNK
+from app.datasets.import_options import Tell
 from app.datasets.names import printable
-from app.datasets.reading import Tell
 
 MEMBER_BYTES = 64 * 1024**2
 MEMBERS = 1_000_000

@@ -8,13 +8,13 @@ from app.datasets.errors import ImportFailed
 from app.datasets.formats import idx
 from app.datasets.formats.archives import zip_file
 from app.datasets.formats.columns import listed
+from app.datasets.formats.compressed_file import Upload
 from app.datasets.formats.delimited import DELIMITED, Delimited
 from app.datasets.formats.folders import FOLDERS
 from app.datasets.formats.format import Format, refuse_others
 from app.datasets.formats.npz import NPZ
 from app.datasets.formats.parquet import PARQUET
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import Imported, Reading, Scratch, Tell
+from app.datasets.import_options import Imported, Reading, Scratch, Tell
 
 FORMATS = (NPZ, FOLDERS, PARQUET, DELIMITED)  # the first that recognises a file reads it
 FILE = "file"  # the one part of most uploads

@@ -11,10 +11,10 @@ from typing import IO, Any
 
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.columns import MOST_COLUMNS, VALUE_LENGTH, Row
+from app.datasets.formats.compressed_file import Upload
 from app.datasets.formats.format import Format
 from app.datasets.formats.tables import OPTIONS, read_table
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import MOST_EXAMPLES, Imported, Reading, Scratch, Skipped, Tell, text_encoding
+from app.datasets.import_options import MOST_EXAMPLES, Imported, Reading, Scratch, Skipped, Tell, text_encoding
 
 SEPARATORS = ",;\t|"
 SAMPLE, LINES = 2**16, 20  # characters, or lines, that the separator is told from

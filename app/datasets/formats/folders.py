@@ -10,12 +10,12 @@ from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats import tar
 from app.datasets.formats.archives import Member, members
+from app.datasets.formats.compressed_file import Upload
+from app.datasets.formats.disk_array import Growing
 from app.datasets.formats.format import Format
-from app.datasets.formats.growing import Growing
-from app.datasets.formats.parts import NO_PART, TEST, TRAIN, VALIDATION, own_parts
-from app.datasets.formats.upload import Upload
-from app.datasets.pictures.decoding import Decoders
-from app.datasets.reading import CLASSES, Imported, Reading, Scratch, Skipped, Tell
+from app.datasets.formats.provided_splits import NO_PART, TEST, TRAIN, VALIDATION, own_parts
+from app.datasets.images.decoding import Decoders
+from app.datasets.import_options import CLASSES, Imported, Reading, Scratch, Skipped, Tell
 
 GRAY = (1, 28, 28)
 ADVICE = "a dataset has a folder for each of two classes or more, such as letters/A/1.png and letters/B/1.png"

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import Imported, Reading, Scratch, Tell
+from app.datasets.formats.compressed_file import Upload
+from app.datasets.import_options import Imported, Reading, Scratch, Tell
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.growing import Growing
-from app.datasets.formats.numbered import named_classes, refuse_other_shape, unused
-from app.datasets.formats.parts import own_parts
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import MOST_EXAMPLES, Imported, Reading, Scratch, Tell
+from app.datasets.formats.class_labels import named_classes, refuse_other_shape, unused
+from app.datasets.formats.compressed_file import Upload
+from app.datasets.formats.disk_array import Growing
+from app.datasets.formats.provided_splits import own_parts
+from app.datasets.import_options import MOST_EXAMPLES, Imported, Reading, Scratch, Tell
 
 BEGINNING = b"\0\0\x08"  # of a file of unsigned bytes
 OPTIONS = ("shape", "classes")  # the fields of `Reading` that say something of it

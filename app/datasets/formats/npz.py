@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.archives import zip_file, zip_problem
+from app.datasets.formats.class_labels import named_classes, refuse_other_shape, unused
 from app.datasets.formats.columns import MOST_COLUMNS, doubts_of_numbers, same_as_float32
+from app.datasets.formats.compressed_file import TOTAL_BYTES, Budget, Upload, sound
+from app.datasets.formats.disk_array import Growing
 from app.datasets.formats.format import Format
-from app.datasets.formats.growing import Growing
-from app.datasets.formats.numbered import named_classes, refuse_other_shape, unused
-from app.datasets.formats.parts import own_parts
-from app.datasets.formats.upload import TOTAL_BYTES, Budget, Upload, sound
+from app.datasets.formats.provided_splits import own_parts
+from app.datasets.import_options import CLASSES, MOST_EXAMPLES, Imported, Reading, Scratch, Tell
 from app.datasets.names import printable
-from app.datasets.reading import CLASSES, MOST_EXAMPLES, Imported, Reading, Scratch, Tell
 
 PIECE_BYTES = 2**20
 MEMBERS = 100

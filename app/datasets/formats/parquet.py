@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.columns import Row, refuse_too_many
+from app.datasets.formats.compressed_file import Upload
 from app.datasets.formats.format import Format
 from app.datasets.formats.tables import OPTIONS, plain, read_table
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import Imported, Reading, Scratch, Skipped, Tell
+from app.datasets.import_options import Imported, Reading, Scratch, Skipped, Tell
 
 MAGIC = b"PAR1"
 ROWS_AT_ONCE = 1024

@@ -22,8 +22,8 @@ from app.datasets.formats.columns import (
     same_as_float32,
     surveyed,
 )
-from app.datasets.formats.growing import Growing
-from app.datasets.reading import CLASSES, MANY, Imported, Kind, Reading, Scratch, Skipped, Task, Tell, half
+from app.datasets.formats.disk_array import Growing
+from app.datasets.import_options import CLASSES, MANY, Imported, Kind, Reading, Scratch, Skipped, Task, Tell, half
 
 OPTIONS = ("target", "task", "types")  # the fields of `Reading` that say something of a table
 CONSIDERABLE = 0.05  # of all rows, to be left out

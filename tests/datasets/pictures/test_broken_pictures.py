@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 
 from app.datasets.errors import ImportFailed
-from app.datasets.pictures import decoding
-from app.datasets.pictures.decoding import CRASHED, Decoders
-from app.datasets.pictures.pixels import MAX_PIXELS, decode
-from app.datasets.pictures.png import plain
+from app.datasets.images import decoding
+from app.datasets.images.codec import MAX_PIXELS, decode
+from app.datasets.images.decoding import CRASHED, Decoders
+from app.datasets.images.png import plain
 from tests.datasets.archives import letters, png, zipped
 from tests.datasets.measuring import measured
 
@@ -195,7 +195,7 @@ def test_pictures_as_large_as_they_may_be_are_read(tmp_path: Path) -> None:
 
 HANGING = """
 import time
-from app.datasets.pictures import decoder
+from app.datasets.images import decoder
 decoder.SECONDS, decoder.decode = 1, lambda *_: time.sleep(60)
 decoder.main()
 """

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from app.datasets.pictures import decoding
-from app.datasets.pictures.decoding import CRASHED, Decoders
+from app.datasets.images import decoding
+from app.datasets.images.decoding import CRASHED, Decoders
 from tests.datasets.archives import letters, png, zipped
 from tests.datasets.reading import imported
 

@@ -8,7 +8,7 @@ from typing import IO, Any, Literal
 
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
-from app.datasets.pictures.pixels import Background, Resize
+from app.datasets.images.codec import Background, Resize
 
 LISTED = 1000  # of the skipped files, so that the list can be sent with every answer
 MANY = 10  # files that could not be read: the lecture expects fewer

@@ -1,4 +1,4 @@
-"""A process that decodes pictures and nothing else: `python -m app.datasets.pictures.decoder C H W RESIZE BACKGROUND`.
+"""A process that decodes pictures and nothing else: `python -m app.datasets.images.decoder C H W RESIZE BACKGROUND`.
 
 Decoders are large programs in C that are fed by strangers. What one of them does wrong, it does here: with bounded
 memory and time, and unable to write a file. It reads batches from stdin and answers each on stdout, until stdin ends.
@@ -15,8 +15,8 @@ from math import prod
 from typing import IO
 
 from app.datasets.errors import NoPicture
-from app.datasets.pictures.pixels import decode
-from app.datasets.pictures.png import plain
+from app.datasets.images.codec import decode
+from app.datasets.images.png import plain
 
 MEMORY_BYTES = 1024**3
 SECONDS = 20  # for a picture

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
+from app.datasets.import_options import CLASSES
 from app.datasets.names import some
-from app.datasets.reading import CLASSES
 
 MOST_SIDE = 224
 

@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import IO, TypeVar
 
 from app.datasets.errors import ImportFailed
-from app.datasets.pictures.decoder import NUMBER
-from app.datasets.pictures.pixels import Background, Resize
+from app.datasets.images.codec import Background, Resize
+from app.datasets.images.decoder import NUMBER
 
 AT_ONCE, BYTES_AT_ONCE = 512, 4 * 1024**2  # in a batch
 PIPE_BYTES = 1024**2  # what a batch of letters fits in, there and back: nobody waits for the other to read
@@ -116,7 +116,7 @@ class _Decoder:
 
     def __init__(self, arguments: list[str]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app.datasets.pictures.decoder", *arguments],
+            [sys.executable, "-m", "app.datasets.images.decoder", *arguments],
             PIPE_BYTES,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
