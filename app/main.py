@@ -33,7 +33,7 @@ from app.api import (
 )
 from app.api.deps import only_known_parameters
 from app.ops.builtin_datasets import install_builtin
-from app.serving.models import LoadedModels
+from app.serving.model_cache import LoadedModels
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database

@@ -16,7 +16,7 @@ from app.api.deps import RunDep
 from app.api.problems import binary, problems
 from app.api.runs import described
 from app.errors import Invalid, NotFound
-from app.serving.lookups import Lookups
+from app.serving.coalescing import Lookups
 from app.storage import curves, runs
 from app.storage.database import Database
 from app.storage.tables import ENDED

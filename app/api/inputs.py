@@ -9,14 +9,14 @@ from fastapi import Request
 from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 
-from app.api.instances import Column, instances
 from app.api.problems import no_such_part
 from app.datasets.errors import TooManyPixels
 from app.datasets.images.codec import MAX_PIXELS, Resize
 from app.errors import FieldError, Invalid, UnsupportedMediaType
 from app.learning.serialization import Trained
-from app.serving.images import Background, count_pixels, decode, inverted
-from app.serving.threads import AT_ONCE, worked_out
+from app.serving.decoding import Background, count_pixels, decode, inverted
+from app.serving.executor import AT_ONCE, worked_out
+from app.serving.instances import Column, instances
 
 Invert = Literal["false", "true", "auto"]
 

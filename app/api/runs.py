@@ -33,7 +33,7 @@ from app.learning.architecture import without_output_layer
 from app.learning.data import Part
 from app.learning.presets import under
 from app.learning.serialization import layers_from_json, layers_to_json
-from app.serving.lookups import Lookups
+from app.serving.coalescing import Lookups
 from app.storage import datasets, idempotency, runs
 from app.storage.database import Database, database_now
 from app.storage.deletion import delete_run

@@ -15,7 +15,7 @@ from PIL import Image
 
 from app.api.limits import JSON_BYTES
 from app.main import create_app
-from app.serving.images import MAX_PIXELS
+from app.serving.decoding import MAX_PIXELS
 from app.settings import Settings
 from tests.served import serve
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from app.serving.lookups import Lookups
+from app.serving.coalescing import Lookups
 
 
 def test_questions_at_once_share_a_lookup_that_began_after_the_last_of_them() -> None:

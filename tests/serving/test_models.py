@@ -5,8 +5,8 @@ from unittest.mock import patch
 
 import pytest
 
-from app.serving import models
-from app.serving.models import KEPT, LoadedModels
+from app.serving import model_cache
+from app.serving.model_cache import KEPT, LoadedModels
 from app.storage.files import LocalFiles
 
 
@@ -45,7 +45,7 @@ def test_a_network_is_loaded_once_while_others_are_answered(files: SlowFiles) ->
             assert await loaded.get("a") == b"of a"  # type: ignore[comparison-overlap]
         assert files.reads == ["a"]
 
-    with patch.object(models, "from_safetensors", lambda data: data):
+    with patch.object(model_cache, "from_safetensors", lambda data: data):
         asyncio.run(scenario())
 
 
@@ -66,7 +66,7 @@ def test_the_last_used_are_kept_and_a_failure_is_not(files: SlowFiles) -> None:
         assert len(loaded.loaded) == KEPT and oldest not in loaded.loaded and "later" in loaded.loaded
         assert not loaded.loading
 
-    with patch.object(models, "from_safetensors", lambda data: data):
+    with patch.object(model_cache, "from_safetensors", lambda data: data):
         asyncio.run(scenario())
 
 
@@ -84,5 +84,5 @@ def test_kept_networks_have_a_bound_in_bytes_and_the_newest_is_kept_whatever_it_
         await loaded.get("a")
         assert list(loaded.loaded) == ["a"]
 
-    with patch.object(models, "from_safetensors", lambda data: data), patch.object(models, "KEPT_BYTES", 10):
+    with patch.object(model_cache, "from_safetensors", lambda data: data), patch.object(model_cache, "KEPT_BYTES", 10):
         asyncio.run(scenario())
