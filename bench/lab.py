@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits, make_friedman1
 
 from app.api.diagnosis import facts_of
-from app.api.requests import RunRequest
-from app.api.resolution import resolve
 from app.datasets.arrays import Arrays
 from app.insight.diagnosis.facts import Facts
 from app.insight.experiments import observe
 from app.insight.experiments.experiment import Experiment, Seen
 from app.learning.presets import under
+from app.runs.requests import RunRequest
+from app.runs.resolution import resolve
 from app.storage import datasets, runs
 from app.storage.database import Database, database_now
 from app.storage.queue import leases

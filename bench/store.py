@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from app.api.requests import RunRequest
-from app.api.resolution import resolve
 from app.learning.training import Step, Training
 from app.ops.builtin_datasets import install_builtin
+from app.runs.requests import RunRequest
+from app.runs.resolution import resolve
 from app.storage import datasets, migrate
 from app.storage.database import Database
 from app.storage.datasets import built_in

@@ -8,11 +8,7 @@ from torch import nn
 
 from app.api.answers import Warned
 from app.api.deps import DatabaseDep, FilesDep, RunDep
-from app.api.entry_requests import OptimizerRequest
 from app.api.problems import nearest, problems
-from app.api.requests import ModelRequest
-from app.api.resolution import folder_of, sizes
-from app.api.strict import Strict
 from app.datasets.splits import Wanted
 from app.errors import Invalid, Malformed, NotFound
 from app.insight.analysis.memory import memory
@@ -25,6 +21,10 @@ from app.learning.losses import MSE, CrossEntropy
 from app.learning.optimizers import optimizer_from_json
 from app.learning.presets import PRESETS, Preset
 from app.learning.serialization import from_safetensors, layers_from_json
+from app.runs.registry_requests import OptimizerRequest
+from app.runs.request_model import Strict
+from app.runs.requests import ModelRequest
+from app.runs.resolution import folder_of, sizes
 from app.storage import datasets
 from app.storage.jsonable import Number, number
 

@@ -10,12 +10,12 @@ from fastapi.responses import StreamingResponse
 from app.api.answers import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
 from app.api.problems import binary, problems
-from app.api.requests import SplitRequest
-from app.api.resolution import folder_of, resolved_split
 from app.datasets.arrays import Arrays
 from app.datasets.splits import Indices, Split, Wanted, stored_split
 from app.errors import Conflict, Invalid, NotFound
 from app.plots.previews import image_png, preview_png
+from app.runs.requests import SplitRequest
+from app.runs.resolution import folder_of, resolved_split
 from app.storage import datasets, runs
 from app.storage.queue import imports
 from app.storage.tables import Dataset

@@ -9,15 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.diagnosis import facts_of
 from app.api.problems import binary, nearest, problems
-from app.api.requests import OWN_TAGS, RunRequest
 from app.api.runs import Key, create_together, digest_of
-from app.api.strict import Strict
-from app.api.together import OneAxis, OneSeries, curves_of, id_made_by, tied
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.experiments import EXPERIMENTS, observe
 from app.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
 from app.insight.experiments.faults import SLIPS
 from app.plots.curves import Format
+from app.runs.groups import OneAxis, OneSeries, curves_of, id_made_by, tied
+from app.runs.request_model import Strict
+from app.runs.requests import OWN_TAGS, RunRequest
 from app.storage import idempotency, runs
 from app.storage.database import Database
 from app.storage.ids import new_id

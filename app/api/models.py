@@ -5,10 +5,10 @@ from pydantic import Field
 
 from app.api.answers import ModelAnswer, ModelList, model_answer
 from app.api.deps import DatabaseDep
-from app.api.names import Name
 from app.api.problems import problems
-from app.api.strict import Strict, Text
 from app.errors import Conflict, Invalid, Malformed, NotFound
+from app.runs.patterns import Name
+from app.runs.request_model import Strict, Text
 from app.storage import models
 
 router = APIRouter(prefix="/models", tags=["models"], responses=problems(Invalid))

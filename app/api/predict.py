@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 
 from app.api.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
 from app.api.inputs import Conversion, Inputs, Invert, read_inputs
-from app.api.names import in_words
 from app.api.problems import problems
 from app.api.query import parameters, read_query
 from app.datasets.images.codec import Background, Resize
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.serialization import Trained
+from app.runs.patterns import in_words
 from app.serving.coalescing import Lookups
 from app.serving.executor import worked_out
 from app.serving.instances import Column

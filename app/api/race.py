@@ -9,15 +9,15 @@ from sqlalchemy.orm import Session
 
 from app.api.answers import RunAnswer
 from app.api.deps import DatabaseDep, FilesDep
-from app.api.entry_requests import OptimizerRequest
 from app.api.problems import binary, problems
-from app.api.requests import OWN_TAGS, RunRequest
 from app.api.runs import Key, create_together, described_all, digest_of
-from app.api.strict import Strict
-from app.api.together import OneAxis, OneSeries, curves_of, id_made_by, tied
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.errors import InvalidChoice
 from app.plots.curves import Format, optimizer_labels
+from app.runs.groups import OneAxis, OneSeries, curves_of, id_made_by, tied
+from app.runs.registry_requests import OptimizerRequest
+from app.runs.request_model import Strict
+from app.runs.requests import OWN_TAGS, RunRequest
 from app.storage import idempotency
 from app.storage.ids import new_id
 from app.storage.tables import Run

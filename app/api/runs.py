@@ -15,11 +15,8 @@ from sqlalchemy.orm import Session
 
 from app.api.answers import Queue, RunAnswer, RunPage, rfc3339, run_answer
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, RunDep
-from app.api.entry_requests import StopRequest
 from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.problems import binary, problems
-from app.api.requests import OWN_TAGS, ResumeRequest, RunRequest
-from app.api.resolution import can_stop, environment, has_an_end, resolve
 from app.api.results import (
     CancelledAnswer,
     CheckpointAnswer,
@@ -27,12 +24,15 @@ from app.api.results import (
     ClassificationEvaluation,
     RegressionEvaluation,
 )
-from app.api.strict import Model, validated
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.architecture import without_output_layer
 from app.learning.data import Part
 from app.learning.presets import under
 from app.learning.serialization import layers_from_json, layers_to_json
+from app.runs.registry_requests import StopRequest
+from app.runs.request_model import Model, validated
+from app.runs.requests import OWN_TAGS, ResumeRequest, RunRequest
+from app.runs.resolution import can_stop, environment, has_an_end, resolve
 from app.serving.coalescing import Lookups
 from app.storage import datasets, idempotency, runs
 from app.storage.database import Database, database_now

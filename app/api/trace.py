@@ -8,9 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.answers import Warned
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import problems
-from app.api.requests import ModelRequest, RunRequest
-from app.api.resolution import folder_of, resolve
-from app.api.strict import Strict, Text
 from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
 from app.datasets.splits import Wanted, stored_split
@@ -20,6 +17,9 @@ from app.insight.analysis import trace as traced
 from app.learning.losses import loss_from_json
 from app.learning.presets import PRESETS, under
 from app.learning.serialization import layers_from_json
+from app.runs.request_model import Strict, Text
+from app.runs.requests import ModelRequest, RunRequest
+from app.runs.resolution import folder_of, resolve
 from app.storage import datasets
 from app.storage.jsonable import Number, number
 

@@ -7,9 +7,7 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.api.entry_requests import OptimizerRequest, SurfaceRequest
 from app.api.problems import binary, problems
-from app.api.strict import Strict
 from app.errors import Invalid, Malformed
 from app.insight.surfaces.functions import Surface, surface_from_json
 from app.insight.surfaces.trajectory import Path, Spike, gaussian_noise, walk
@@ -17,6 +15,8 @@ from app.learning.errors import InvalidChoice
 from app.learning.optimizers import optimizer_from_json
 from app.plots.contours import draw
 from app.plots.curves import MEDIA_TYPES, Format, optimizer_labels
+from app.runs.registry_requests import OptimizerRequest, SurfaceRequest
+from app.runs.request_model import Strict
 
 router = APIRouter(tags=["optimizers"], responses=problems(Invalid, Malformed))
 

@@ -13,13 +13,13 @@ from starlette.requests import ClientDisconnect
 
 from app.api.answers import DatasetAnswer, dataset_answer
 from app.api.deps import DatabaseDep, FilesDep
-from app.api.names import Name
 from app.api.problems import no_such_part, problems
 from app.api.readings import reading
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
 from app.datasets.import_options import Reading
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
+from app.runs.patterns import Name
 from app.storage import datasets, idempotency
 from app.storage.database import Database
 from app.storage.files import Files

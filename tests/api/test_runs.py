@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
-from app.api.resolution import has_an_end
 from app.errors import Invalid
 from app.main import create_app
+from app.runs.resolution import has_an_end
 from app.settings import Settings
 from app.storage.database import database_now
 from app.storage.tables import Dataset, Run

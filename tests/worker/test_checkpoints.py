@@ -8,11 +8,11 @@ from typing import IO, Any
 import pytest
 import torch
 
-from app.api.requests import RunRequest
-from app.api.resolution import resolve
 from app.learning.serialization import checkpoint_from_safetensors
 from app.learning.training import Checkpoint
 from app.ops.builtin_datasets import install_builtin
+from app.runs.requests import RunRequest
+from app.runs.resolution import resolve
 from app.settings import Settings
 from app.storage import datasets, migrate, runs
 from app.storage.database import Database, database_now

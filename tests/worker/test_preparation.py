@@ -2,12 +2,12 @@ from pathlib import Path
 
 import torch
 
-from app.api.requests import RunRequest
-from app.api.resolution import resolve
 from app.learning.augmentation import Augmentation
 from app.learning.optimizers import Adam
 from app.learning.schedules import Constant, Cosine
 from app.ops.builtin_datasets import install_builtin
+from app.runs.requests import RunRequest
+from app.runs.resolution import resolve
 from app.settings import Settings
 from app.storage import datasets, migrate
 from app.storage.database import Database

@@ -5,9 +5,9 @@ from unittest.mock import patch
 import pytest
 import torch
 
-from app.api.requests import RunRequest
-from app.api.resolution import resolve
 from app.ops.builtin_datasets import install_builtin
+from app.runs.requests import RunRequest
+from app.runs.resolution import resolve
 from app.settings import Settings
 from app.storage import datasets, migrate, runs
 from app.storage.database import Database, database_now

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from ruff import find_ruff_bin
 
-from app.api.requests import RunRequest
-from app.api.resolution import resolve
 from app.datasets.arrays import Arrays
 from app.insight.script import Wanted, script
+from app.runs.requests import RunRequest
+from app.runs.resolution import resolve
 from app.storage.datasets import built_in
 from app.storage.files import LocalFiles
 from app.storage.tables import Dataset

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, create_model, model_validator
 
-from app.api.strict import Strict
 from app.insight.surfaces.functions import SURFACES
 from app.learning.augmentation import Augmentation
 from app.learning.layers import LAYERS, Layer
@@ -19,6 +18,7 @@ from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
 from app.learning.schedules import SCHEDULES
 from app.learning.stopping import Stop
+from app.runs.request_model import Strict
 
 
 def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 from sqlalchemy.orm import Session
 
-from app.api.names import in_words
 from app.errors import Invalid
 from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw_together
+from app.runs.patterns import in_words
 from app.storage import curves, idempotency, runs
 from app.storage.database import Database, database_now
 from app.storage.tables import Run

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
-from app.api.entry_requests import (
+from app.learning.presets import PRESETS, under
+from app.runs.registry_requests import (
     AugmentationRequest,
     LayerRequest,
     LossRequest,
@@ -12,8 +13,7 @@ from app.api.entry_requests import (
     ScheduleRequest,
     StopRequest,
 )
-from app.api.strict import Strict, Text
-from app.learning.presets import PRESETS, under
+from app.runs.request_model import Strict, Text
 
 OWN_TAGS = "antigrad."  # what the keys begin with that tie runs together: nobody else's
 

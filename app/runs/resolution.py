@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from app.api.requests import RunRequest, SplitRequest
 from app.datasets.arrays import Arrays
 from app.datasets.errors import SplitImpossible
 from app.datasets.splits import Wanted, stored_split
@@ -30,6 +29,7 @@ from app.learning.recipe import recipe_from_json
 from app.learning.schedules import SCHEDULES
 from app.learning.serialization import layers_from_json, layers_to_json
 from app.learning.stopping import MUST_END
+from app.runs.requests import RunRequest, SplitRequest
 from app.storage.files import Files
 from app.storage.tables import Dataset
 
