@@ -8,30 +8,29 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
-from app.api import (
+from app.api import middleware, problems
+from app.api.deps import only_known_parameters
+from app.api.routes import (
     architectures,
     curves,
+    dataset_views,
     datasets,
     diagnosis,
     diagrams,
-    entries,
     events,
     experiments,
-    limits,
-    looks,
     models,
     operations,
     predict,
-    problems,
     published,
     race,
+    registry,
     runs,
     script,
     trace,
     trajectory,
     uploads,
 )
-from app.api.deps import only_known_parameters
 from app.ops.builtin_datasets import install_builtin
 from app.serving.model_cache import LoadedModels
 from app.settings import Settings
@@ -50,13 +49,13 @@ ROUTES = (
     script,
     published,
     datasets,
-    looks,
+    dataset_views,
     uploads,
     models,
     architectures,
     diagrams,
     trace,
-    entries,
+    registry,
     trajectory,
     race,
     experiments,
@@ -89,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.models = LoadedModels(files)
     app.state.weights = predict.weights_lookups(database)
     app.state.runs, app.state.news = runs.run_lookups(database), events.news_lookups(database)
-    app.add_middleware(limits.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
+    app.add_middleware(middleware.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
     problems.register(app, locked=settings.api_key is not None)
     for routes in ROUTES:
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])

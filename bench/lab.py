@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, make_friedman1
 
-from app.api.diagnosis import facts_of
+from app.api.routes.diagnosis import facts_of
 from app.datasets.arrays import Arrays
 from app.insight.diagnosis.facts import Facts
 from app.insight.experiments import observe

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.api import diagrams
-from app.api.architectures import InspectRequest
+from app.api.routes import diagrams
+from app.api.routes.architectures import InspectRequest
 from app.datasets.builtin import BUILTIN
 from app.datasets.duplicates import duplicates
 from app.datasets.splits import Wanted, split

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fastapi.testclient import TestClient
 
-from app.api.events import Position, news_lookups, stream
+from app.api.routes.events import Position, news_lookups, stream
 from tests.api.test_runs import ENDLESS, SMALL, queue, until
 from tests.chaos.test_kills import until_step
 from tests.conftest import Workers

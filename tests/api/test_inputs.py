@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app.api.limits import JSON_BYTES
+from app.api.middleware import JSON_BYTES
 from app.main import create_app
 from app.serving.decoding import MAX_PIXELS
 from app.settings import Settings

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as arrays_of
 from PIL import Image
 from sklearn.datasets import load_diabetes
 
-from app.api import looks
+from app.api.routes import dataset_views
 from app.datasets import duplicates as search
 from app.datasets import statistics
 from app.datasets.arrays import Arrays
@@ -288,7 +288,7 @@ def test_searches_for_duplicates_take_turns_and_keep_nobody_else_waiting(
         assert go_on.wait(60)
         return Duplicates(0, [])
 
-    monkeypatch.setattr(looks, "duplicates", slow)
+    monkeypatch.setattr(dataset_views, "duplicates", slow)
     with ThreadPoolExecutor(60) as clients:
         searches = [clients.submit(quick_client.get, "/datasets/digits/duplicates") for _ in range(50)]
         try:

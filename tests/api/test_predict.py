@@ -8,8 +8,8 @@ import torch
 from fastapi.testclient import TestClient
 from PIL import Image, ImageOps
 
-from app.api.answers import LabelPrediction
-from app.api.predict import answers
+from app.api.routes.predict import answers
+from app.api.schemas.answers import LabelPrediction
 from app.learning.layers import Linear
 from app.learning.outputs import Meaning
 from app.learning.preprocessing import Affine

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.answers import Warned
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import problems
+from app.api.schemas.answers import Warned
 from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
 from app.datasets.splits import Wanted, stored_split

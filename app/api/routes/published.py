@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.answers import DatasetAnswer, dataset_answer
 from app.api.deps import DatabaseDep
 from app.api.problems import nearest, problems
+from app.api.schemas.answers import DatasetAnswer, dataset_answer
 from app.datasets.catalogue.published import CATALOGUE
 from app.errors import Conflict, Invalid, NotFound
 from app.storage import datasets

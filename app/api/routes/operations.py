@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.api.answers import WorkerAnswer, WorkerList, rfc3339
 from app.api.deps import DatabaseDep, FilesDep, SettingsDep
 from app.api.problems import problems
+from app.api.schemas.answers import WorkerAnswer, WorkerList, rfc3339
 from app.errors import NotReady
 from app.storage import migrate
 from app.storage.database import database_now

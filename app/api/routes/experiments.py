@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.api.deps import DatabaseDep, FilesDep
-from app.api.diagnosis import facts_of
 from app.api.problems import binary, nearest, problems
-from app.api.runs import Key, create_together, digest_of
+from app.api.routes.diagnosis import facts_of
+from app.api.routes.runs import Key, create_together, digest_of
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.experiments import EXPERIMENTS, observe
 from app.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict

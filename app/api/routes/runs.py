@@ -13,11 +13,11 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from app.api.answers import Queue, RunAnswer, RunPage, rfc3339, run_answer
+from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, RunDep
-from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.problems import binary, problems
-from app.api.results import (
+from app.api.schemas.answers import Queue, RunAnswer, RunPage, rfc3339, run_answer
+from app.api.schemas.results import (
     CancelledAnswer,
     CheckpointAnswer,
     CheckpointList,

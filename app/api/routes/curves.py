@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import DatabaseDep, RunDep
-from app.api.etags import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.problems import binary, nearest, problems
-from app.api.results import CurveAnswer
+from app.api.schemas.results import CurveAnswer
 from app.datasets.names import some
 from app.errors import Conflict, Invalid, NotFound
 from app.learning.evaluation import METRICS

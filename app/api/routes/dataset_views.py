@@ -10,9 +10,9 @@ import numpy as np
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from app.api.answers import ClassCount
-from app.api.datasets import OF_EXAMPLES, ArraysDep, PictureDep, SplitDep, Which, indices_of, pictures_of
 from app.api.problems import binary, problems
+from app.api.routes.datasets import OF_EXAMPLES, ArraysDep, PictureDep, SplitDep, Which, indices_of, pictures_of
+from app.api.schemas.answers import ClassCount
 from app.datasets.arrays import Arrays
 from app.datasets.duplicates import NEAR, duplicates
 from app.datasets.splits import Indices, Split

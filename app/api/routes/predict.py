@@ -8,10 +8,10 @@ import torch
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from app.api.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
 from app.api.inputs import Conversion, Inputs, Invert, read_inputs
 from app.api.problems import problems
 from app.api.query import parameters, read_query
+from app.api.schemas.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
 from app.datasets.images.codec import Background, Resize
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.serialization import Trained

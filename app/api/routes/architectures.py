@@ -6,9 +6,9 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from app.api.answers import Warned
 from app.api.deps import DatabaseDep, FilesDep, RunDep
 from app.api.problems import nearest, problems
+from app.api.schemas.answers import Warned
 from app.datasets.splits import Wanted
 from app.errors import Invalid, Malformed, NotFound
 from app.insight.analysis.memory import memory

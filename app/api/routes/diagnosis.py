@@ -5,10 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.api.curves import as_json
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
-from app.api.results import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics, Points
+from app.api.routes.curves import as_json
+from app.api.schemas.results import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics, Points
 from app.errors import Invalid, NotFound
 from app.insight.analysis.diagnostics import INPUT
 from app.insight.diagnosis import diagnose

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from pydantic import Field
 
-from app.api.answers import ModelAnswer, ModelList, model_answer
 from app.api.deps import DatabaseDep
 from app.api.problems import problems
+from app.api.schemas.answers import ModelAnswer, ModelList, model_answer
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.runs.patterns import Name
 from app.runs.request_model import Strict, Text

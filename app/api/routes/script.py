@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
-from app.api.runs import refuse_slip
+from app.api.routes.runs import refuse_slip
 from app.errors import Conflict, Invalid, NotFound
 from app.insight.script import Wanted
 from app.insight.script import script as script_of

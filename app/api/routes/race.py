@@ -7,10 +7,10 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from app.api.answers import RunAnswer
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import binary, problems
-from app.api.runs import Key, create_together, described_all, digest_of
+from app.api.routes.runs import Key, create_together, described_all, digest_of
+from app.api.schemas.answers import RunAnswer
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.errors import InvalidChoice
 from app.plots.curves import Format, optimizer_labels

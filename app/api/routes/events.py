@@ -10,11 +10,11 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import StreamingResponse
 
-from app.api.answers import RunAnswer
-from app.api.curves import as_json
 from app.api.deps import RunDep
 from app.api.problems import binary, problems
-from app.api.runs import described
+from app.api.routes.curves import as_json
+from app.api.routes.runs import described
+from app.api.schemas.answers import RunAnswer
 from app.errors import Invalid, NotFound
 from app.serving.coalescing import Lookups
 from app.storage import curves, runs

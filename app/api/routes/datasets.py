@@ -7,9 +7,9 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
-from app.api.answers import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
 from app.api.problems import binary, problems
+from app.api.schemas.answers import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
 from app.datasets.arrays import Arrays
 from app.datasets.splits import Indices, Split, Wanted, stored_split
 from app.errors import Conflict, Invalid, NotFound

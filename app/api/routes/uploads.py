@@ -11,10 +11,10 @@ from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
-from app.api.answers import DatasetAnswer, dataset_answer
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import no_such_part, problems
-from app.api.readings import reading
+from app.api.schemas.answers import DatasetAnswer, dataset_answer
+from app.api.schemas.import_options import reading
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
 from app.datasets.import_options import Reading
