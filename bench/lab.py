@@ -22,7 +22,7 @@ from app.storage.database import Database, database_now
 from app.storage.queue import leases
 from app.storage.tables import Dataset
 from bench.store import Store, store
-from worker.trainer import Attempt
+from worker.training_job import Attempt
 
 
 def table(inputs: NDArray[np.floating[Any]], targets: NDArray[np.generic], classes: int = 0) -> Arrays:

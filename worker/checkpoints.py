@@ -15,7 +15,7 @@ from app.storage import runs
 from app.storage.database import database_now
 from app.storage.files import Files, is_away
 from app.storage.tables import CheckpointRow
-from worker.preparation import Prepared
+from worker.job_setup import Prepared
 
 KEPT = 20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -20,7 +20,7 @@ import psutil
 
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import Reading
-from worker.importer import _sentence, bound_memory
+from worker.import_job import _sentence, bound_memory
 
 TOTAL_BYTES = 16 * 1024**3  # that may be unpacked, unless a test says less
 MAKES = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate")

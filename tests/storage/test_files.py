@@ -335,7 +335,7 @@ def test_every_command_refuses_such_a_url_in_one_sentence(command: list[str], tm
 
 
 def test_the_library_is_loaded_only_when_it_is_used(tmp_path: Path) -> None:
-    program = "import sys, app.main, worker.warm, worker.main; print('s3fs' in sys.modules, 'botocore' in sys.modules)"
+    program = "import sys, app.main, worker.prefork.server, worker.main; print('s3fs' in sys.modules, 'botocore' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n"
     assert isinstance(open_files("", tmp_path), LocalFiles)

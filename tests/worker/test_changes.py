@@ -15,8 +15,8 @@ from app.storage.database import Database, database_now
 from app.storage.queue import workers
 from tests.conftest import Workers
 from tests.postgres import Postgres
-from worker import changes
-from worker.changes import Changes
+from worker import change_detector
+from worker.change_detector import Changes
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_look_is_due_after_a_commit_a_word_or_a_long_time(
     found.look_again()
     assert found.look_is_due() and not found.look_is_due()
     now = time.monotonic()
-    monkeypatch.setattr(changes.time, "monotonic", lambda: now + changes.LONGEST_SECONDS + 1)
+    monkeypatch.setattr(change_detector.time, "monotonic", lambda: now + change_detector.LONGEST_SECONDS + 1)
     assert found.look_is_due()
     found.close()
 

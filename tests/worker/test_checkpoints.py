@@ -18,9 +18,9 @@ from app.storage import datasets, migrate, runs
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
 from app.storage.queue import leases
-from worker import preparation
-from worker.orders import PAUSE
-from worker.trainer import Attempt
+from worker import job_setup
+from worker.protocol import PAUSE
+from worker.training_job import Attempt
 
 STEPS = 40
 CPU = torch.device("cpu")
@@ -89,7 +89,7 @@ def trained(database: Database, files: Slow, orders: Impatient) -> dict[int, Che
         named = {row.step: checkpoint_from_safetensors(files.read(row.file)) for row in runs.checkpoints(db, run)}
         assert runs.get(db, run).checkpoint == f"runs/{run}/1/checkpoint-{max(named)}.safetensors"
     for step, found in named.items():
-        training, _ = preparation.prepare(request, datasets.built_in("digits"), files, CPU)
+        training, _ = job_setup.prepare(request, datasets.built_in("digits"), files, CPU)
         for done in training.steps():
             if done.number == step:
                 break

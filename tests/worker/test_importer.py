@@ -21,7 +21,7 @@ from tests.conftest import Workers
 from tests.datasets.archives import letters, png, zipped
 from tests.datasets.catalogue.site import Answer, serving
 from tests.datasets.formats.test_numbered import idx
-from worker import importer
+from worker import import_job
 
 
 def limited(worker: int) -> Iterator[tuple[str, int, int, int]]:
@@ -67,7 +67,9 @@ def test_files_of_the_catalogue_that_were_fetched_elsewhere_are_known_for_what_t
     with database.read() as db:
         found = datasets.importing(db, "mine")
     assert found is not None
-    read = importer._read(found, LocalFiles(settings.files), settings.home, importer.Progress(database, found.id, 1))
+    read = import_job._read(
+        found, LocalFiles(settings.files), settings.home, import_job.Progress(database, found.id, 1)
+    )
     assert read.about["files"] == [{"file": known.name, "sha256": known.sha256, "verified": True}]
     assert len(read.arrays.targets) == 9
     database.close()
@@ -101,7 +103,7 @@ def test_one_of_the_catalogue_is_fetched_checked_and_read_by_its_parts(
         with database.write() as db:
             imports.claim(db, "worker", database_now(), 60)
             found = datasets.get(db, "ds_1")
-        imported = importer._read(found, files, Path(settings.home), importer.Progress(database, "ds_1", 1))
+        imported = import_job._read(found, files, Path(settings.home), import_job.Progress(database, "ds_1", 1))
     assert np.array_equal(imported.arrays.inputs[:, 0], np.concatenate([arrays["images"], arrays["test_images"]]))
     assert imported.arrays.targets.tolist() == [*arrays["labels"], *arrays["test_labels"]]
     assert imported.arrays.own_split == ["train", "test"] and imported.arrays.classes[0] == "T-shirt/top"

@@ -15,7 +15,7 @@ from app.datasets.arrays import Arrays
 from app.datasets.formats.disk_array import Growing
 from app.learning.data import Data
 from app.storage.files import LocalFiles
-from worker.preparation import prepare
+from worker.job_setup import prepare
 
 torch.set_num_threads(1)
 home, normalise, layers = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])

@@ -13,7 +13,7 @@ from app.storage import datasets, migrate
 from app.storage.database import Database
 from app.storage.datasets import built_in
 from app.storage.files import LocalFiles
-from worker.preparation import prepare
+from worker.job_setup import prepare
 
 CPU = torch.device("cpu")
 

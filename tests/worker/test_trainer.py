@@ -13,8 +13,8 @@ from app.storage import datasets, migrate, runs
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
 from app.storage.queue import leases
-from worker.orders import PAUSE
-from worker.trainer import Attempt
+from worker.protocol import PAUSE
+from worker.training_job import Attempt
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

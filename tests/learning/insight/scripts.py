@@ -22,7 +22,7 @@ from app.runs.resolution import resolve
 from app.storage.datasets import built_in
 from app.storage.files import LocalFiles
 from app.storage.tables import Dataset
-from worker.preparation import prepare
+from worker.job_setup import prepare
 
 CPU = torch.device("cpu")
 FIGURE = re.compile(r"(\w+) (-?[\d.]+|nan|inf)")

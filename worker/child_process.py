@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.storage.queue import imports, leases
 from app.storage.queue.leases import Now
 from app.storage.tables import Dataset, Run
-from worker.orders import CANCEL, HAND_BACK, PAUSE, PING
+from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
 
 Kind = Literal["train", "import"]
 # How long a child may take to obey before it is killed. An import has nothing to save: it is begun anew.

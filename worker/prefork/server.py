@@ -26,8 +26,8 @@ from app.learning.optimizers import Adam
 from app.storage.curves import last_steps
 from app.storage.database import Database
 from app.storage.tables import Run, Table
-from worker import preparation
-from worker.spare import Spare
+from worker import job_setup
+from worker.prefork.child import Spare
 
 QUIET_SECONDS = 0.2
 
@@ -92,7 +92,7 @@ def warm_up(settings: dict[str, Any]) -> None:
     Adam().build([torch.nn.Parameter(torch.zeros(1))])  # torch loads its compiler with the first optimizer: a second
     if settings["files_url"]:
         import app.storage.files.s3  # noqa: F401  # another second; a client of the store is each child's own
-    preparation.versions(torch.device("cpu"))  # Python asks a process of its own for the processor's name, once
+    job_setup.versions(torch.device("cpu"))  # Python asks a process of its own for the processor's name, once
     split(Arrays(np.zeros((10, 1), np.float32), np.arange(10) % 2, ("a", "b")), Wanted(test=0.2, validation=0.2))
 
 

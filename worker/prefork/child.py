@@ -12,10 +12,10 @@ from typing import Any
 
 from app.storage.database import Database
 from app.storage.files import open_files
-from worker import importer, trainer
-from worker.rehearsal import rehearse
+from worker import import_job, training_job
+from worker.prefork.warmup import rehearse
 
-WORK = {"train": trainer.main, "import": importer.main}
+WORK = {"train": training_job.main, "import": import_job.main}
 
 
 class Spare:

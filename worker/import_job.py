@@ -23,8 +23,8 @@ from app.storage.files import Files
 from app.storage.queue import imports
 from app.storage.queue.leases import LeaseLost
 from app.storage.tables import Dataset
-from worker.orders import Orders
 from worker.patience import use_patiently, write_patiently
+from worker.protocol import Orders
 
 if TYPE_CHECKING:
     from app.datasets.catalogue.published import Published, Remote

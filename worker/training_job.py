@@ -21,11 +21,11 @@ from app.storage.files import Files
 from app.storage.jsonable import jsonable
 from app.storage.queue import leases
 from app.storage.queue.leases import LeaseLost
-from worker import preparation
+from worker import job_setup
 from worker.checkpoints import Checkpoints
-from worker.orders import Orders
 from worker.patience import use_patiently, write_patiently
-from worker.recording import Recorder
+from worker.protocol import Orders
+from worker.recorder import Recorder
 
 
 def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
@@ -66,22 +66,22 @@ class Attempt:
         # Numbers below 10⁻³⁸ count as 0: what decays towards it, like a dead unit's moments, would slow each step down.
         torch.set_flush_denormal(True)
         torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
-        device = preparation.device(request["device"])
+        device = job_setup.device(request["device"])
         training, prepared = use_patiently(
-            lambda: preparation.prepare(request, folder, self.files, device, slip, reading)
+            lambda: job_setup.prepare(request, folder, self.files, device, slip, reading)
         )
         if checkpoint is not None:
             saved = use_patiently(lambda: self.files.read(checkpoint))
             training.restore(serialization.checkpoint_from_safetensors(saved))
         environment = (
             environment
-            | preparation.versions(device)
+            | job_setup.versions(device)
             | {
                 "threads": threads,
                 "gradients": "autograd" if training.chain is None else "by hand",
             }
         )
-        found = preparation.warnings(request["precision"], device)
+        found = job_setup.warnings(request["precision"], device)
         warnings = warnings + [warning for warning in found if warning not in warnings]
         circumstances = {"device": str(device), "environment": environment, "warnings": warnings}
         recorder = Recorder(training, recorded, max(sampled.values(), default=0), **circumstances)
