@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.api.middleware import JSON_BYTES
-from tests.api.test_runs import SMALL, queue
+from tests.api.routes.test_runs import SMALL, queue
 from tests.conftest import Workers
 from tests.test_main_job import ended
 

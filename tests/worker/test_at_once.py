@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.api.test_runs import ENDLESS, SMALL, queue, status
+from tests.api.routes.test_runs import ENDLESS, SMALL, queue, status
 from tests.chaos.test_kills import children, until_step
 from tests.test_main_job import ended
 

@@ -4,7 +4,7 @@ from sqlalchemy import update
 from app.storage.database import Database, database_now
 from app.storage.queue import workers as storage
 from app.storage.tables import Worker
-from tests.api.test_runs import ENDLESS, queue
+from tests.api.routes.test_runs import ENDLESS, queue
 from tests.chaos.test_kills import until_step
 from tests.conftest import Workers
 from tests.test_main_job import ended

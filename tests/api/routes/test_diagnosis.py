@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from fastapi.testclient import TestClient
 
-from tests.api.test_runs import SMALL, queue
+from tests.api.routes.test_runs import SMALL, queue
 from tests.chaos.test_kills import children, until_step
 from tests.conftest import Workers
 from tests.test_main_job import ended

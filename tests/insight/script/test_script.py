@@ -18,7 +18,7 @@ from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
 from app.learning.schedules import SCHEDULES
 from app.learning.stopping import Stop
-from tests.learning.insight.scripts import Examples, assert_alike, assert_formatted, side_by_side
+from tests.insight.script.scripts import Examples, assert_alike, assert_formatted, side_by_side
 
 Request = dict[str, Any]
 

@@ -26,7 +26,7 @@ from app.datasets.duplicates import NEAR, Duplicates, duplicates
 from app.datasets.splits import Split
 from app.datasets.statistics import column_statistics
 from app.plots.previews import preview_png
-from tests.api.test_datasets import settled, upload
+from tests.api.routes.test_datasets import settled, upload
 from tests.conftest import Workers
 from tests.datasets.archives import png, zipped
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from app.cli.datasets import _packed
+from tests.cli.test_runs import antigrad
 from tests.datasets.archives import letters, png
-from tests.datasets.formats.test_numbered import idx
-from tests.test_client import antigrad
+from tests.datasets.formats.test_class_labels import idx
 from tests.test_docs import service
 
 __all__ = ["service"]

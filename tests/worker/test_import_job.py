@@ -20,7 +20,7 @@ from app.storage.queue import imports
 from tests.conftest import Workers
 from tests.datasets.archives import letters, png, zipped
 from tests.datasets.catalogue.site import Answer, serving
-from tests.datasets.formats.test_numbered import idx
+from tests.datasets.formats.test_class_labels import idx
 from worker import import_job
 
 

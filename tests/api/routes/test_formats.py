@@ -10,10 +10,10 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.datasets.catalogue.published import CATALOGUE
-from tests.api.test_datasets import settled, upload
+from tests.api.routes.test_datasets import settled, upload
 from tests.conftest import Workers
 from tests.datasets.archives import letters, png, zipped
-from tests.datasets.formats.test_numbered import idx
+from tests.datasets.formats.test_class_labels import idx
 from tests.test_main_job import ended
 
 FLOWERS = "width,colour,kind\n" + "".join(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fastapi.testclient import TestClient
 
 from app.api.routes.events import Position, news_lookups, stream
-from tests.api.test_runs import ENDLESS, SMALL, queue, until
+from tests.api.routes.test_runs import ENDLESS, SMALL, queue, until
 from tests.chaos.test_kills import until_step
 from tests.conftest import Workers
 from tests.test_main_job import ended

@@ -7,7 +7,7 @@ import pytest
 
 from app.datasets.errors import ImportFailed
 from tests.datasets.archives import png, zipped
-from tests.datasets.formats.test_numbered import LABELS, PICTURES, idx, npz
+from tests.datasets.formats.test_class_labels import LABELS, PICTURES, idx, npz
 from tests.datasets.reading import imported
 
 

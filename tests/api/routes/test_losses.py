@@ -13,8 +13,8 @@ from app.learning import serialization
 from app.learning.serialization import from_safetensors
 from app.storage.database import Database
 from app.storage.tables import Run
-from tests.api.test_datasets import settled, upload
-from tests.api.test_runs import SMALL, queue
+from tests.api.routes.test_datasets import settled, upload
+from tests.api.routes.test_runs import SMALL, queue
 from tests.conftest import Workers
 from tests.datasets.archives import letters, zipped
 from tests.test_main_job import ended

@@ -13,7 +13,7 @@ from app.ops.backup import BackupFailed, backup, restore
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import LocalFiles
-from tests.api.test_datasets import settled, upload
+from tests.api.routes.test_datasets import settled, upload
 from tests.chaos.test_kills import REQUEST, outcome, until_step
 from tests.conftest import Workers
 from tests.datasets.archives import png, zipped

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
-from tests.api.test_datasets import settled, upload
+from tests.api.routes.test_datasets import settled, upload
 from tests.conftest import Workers
 from tests.datasets.archives import letters, zipped
 from tests.test_main_job import ended

@@ -14,8 +14,8 @@ from sqlalchemy import event
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import LocalFiles
-from tests.api.test_datasets import LECTURE, stored, upload
-from tests.api.test_runs import SMALL, queue
+from tests.api.routes.test_datasets import LECTURE, stored, upload
+from tests.api.routes.test_runs import SMALL, queue
 from tests.datasets.archives import zipped
 from tests.storage.rows import insert_run
 

@@ -17,7 +17,7 @@ from app.learning.serialization import Trained, from_safetensors
 from app.storage import runs
 from app.storage.database import Database
 from app.storage.files import Files
-from tests.api.test_runs import SMALL, queue
+from tests.api.routes.test_runs import SMALL, queue
 from tests.forked import Forked
 from tests.test_main_job import ended
 

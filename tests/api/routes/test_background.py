@@ -5,7 +5,7 @@ import io
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.api.test_runs import SMALL, queue
+from tests.api.routes.test_runs import SMALL, queue
 from tests.forked import Forked
 from tests.test_main_job import ended
 

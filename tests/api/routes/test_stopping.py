@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.test_runs import SMALL, queue
+from tests.api.routes.test_runs import SMALL, queue
 from tests.conftest import Workers
 from tests.test_main_job import ended
 
