@@ -136,7 +136,7 @@ class TraceAnswer(BaseModel):
         examples=[["NllLossBackward0", "LogSoftmaxBackward0", "AddmmBackward0", "ReluBackward0", "AddmmBackward0"]],
     )
     example: ExampleAnswer
-    backpropagation: ByHandAnswer | None
+    by_hand: ByHandAnswer | None
     warnings: list[Warned]
 
 
@@ -167,7 +167,7 @@ def trace(
         prepared(arrays, stored_split(files, folder, arrays, Wanted.of(request["split"]), keep=False), request),
         None if request["batch_size"] == "full" else request["batch_size"],
         request["seed"],
-        hand=backpropagation,
+        hand=by_hand,
     )
     target = found.example_target
     return TraceAnswer(

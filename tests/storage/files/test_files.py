@@ -14,7 +14,8 @@ from unittest.mock import patch
 import botocore.exceptions
 import pytest
 
-from app.storage.files import STALE_SECONDS, Files, FilesRefused, LocalFiles, is_away, open_files, s3
+from app.storage.files import Files, FilesRefused, LocalFiles, is_away, open_files, s3
+from app.storage.files.base import STALE_SECONDS
 from app.storage.files.s3 import S3Files
 from tests.object_store import ObjectStore
 
@@ -335,7 +336,8 @@ def test_every_command_refuses_such_a_url_in_one_sentence(command: list[str], tm
 
 
 def test_the_library_is_loaded_only_when_it_is_used(tmp_path: Path) -> None:
-    program = "import sys, app.main, worker.prefork.server, worker.main; print('s3fs' in sys.modules, 'botocore' in sys.modules)"
+    modules = "sys, app.main, worker.prefork.server, worker.main"
+    program = f"import {modules}; print('s3fs' in sys.modules, 'botocore' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n"
     assert isinstance(open_files("", tmp_path), LocalFiles)
