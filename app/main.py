@@ -86,8 +86,8 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPIOffline(redoc_url=None, title="Antigrad", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
     app.state.settings, app.state.database, app.state.files = settings, database, files
     app.state.models = LoadedModels(files)
-    app.state.weights = predict.weights_lookups(database)
-    app.state.runs, app.state.news = runs.run_lookups(database), events.news_lookups(database)
+    app.state.weights = predict.weights_queries(database)
+    app.state.runs, app.state.news = runs.run_queries(database), events.news_queries(database)
     app.add_middleware(middleware.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
     problems.register(app, locked=settings.api_key is not None)
     for routes in ROUTES:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from sqlalchemy.orm import Session
 
-from app.datasets.import_options import Reading
+from app.datasets.import_options import ImportOptions
 from app.learning import serialization
 from app.learning.evaluation import evaluate
 from app.storage import datasets, runs
@@ -55,10 +55,10 @@ class Attempt:
     def train(self, orders: Orders) -> None:
         with self.database.read() as db:
             run = runs.get(db, self.run)
-            request, environment, checkpoint, slip = run.request, run.environment, run.checkpoint, run.slip
+            request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
             warnings = run.warnings or []
             dataset = datasets.get(db, run.dataset)
-            folder, reading = dataset.folder, Reading.from_json(dataset.source.get("reading", {}))
+            folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
             assert folder is not None  # only what is ready is trained on
             recorded, sampled = last_steps(db, self.run), last_steps(db, self.run, diagnostics=True)
             self.served_before = run.weights is not None
@@ -68,7 +68,7 @@ class Attempt:
         torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
         device = job_setup.device(request["device"])
         training, prepared = use_patiently(
-            lambda: job_setup.prepare(request, folder, self.files, device, slip, reading)
+            lambda: job_setup.prepare(request, folder, self.files, device, fault, reading)
         )
         if checkpoint is not None:
             saved = use_patiently(lambda: self.files.read(checkpoint))
@@ -162,7 +162,7 @@ class Attempt:
             arguments = served, training.data
             result["weights"] = weights
             result["evaluation"] = {
-                part: jsonable(evaluate(*arguments, part, training.meaning, prepared.classes, training.device))
+                part: jsonable(evaluate(*arguments, part, training.output_kind, prepared.classes, training.device))
                 for part, indices in training.data.parts.items()
                 if len(indices)
             }

@@ -8,21 +8,21 @@ from sqlalchemy.orm import Session
 
 from app.errors import Invalid
 from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw_together
-from app.runs.patterns import in_words
+from app.runs.patterns import pattern
 from app.storage import curves, idempotency, runs
 from app.storage.database import Database, database_now
 from app.storage.tables import Run
 
 POINTS = 2000  # of each curve, as many as a picture shows
 OneSeries: Any = Annotated[
-    in_words(r"(train|validation)\.[a-z_]+", "give a part's metric, such as train.loss or validation.accuracy"),
+    pattern(r"(train|validation)\.[a-z_]+", "give a part's metric, such as train.loss or validation.accuracy"),
     Query(description="train.loss: of each step, with a running mean"),
 ]
 
 OneAxis = Annotated[Along, Query(description="what the curves go along; seconds are those of each run's training")]
 
 
-def tied(db: Session, tag: str, id: str, most: int) -> list[Run]:
+def runs_of_group(db: Session, tag: str, id: str, most: int) -> list[Run]:
     """The runs that this id ties, but the deleted ones; the oldest first."""
     return runs.page(db, runs.matching(database_now(), tag=f"{tag}:{id}"), most, None)[::-1]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, WithJsonSchema
 
 
-def in_words(pattern: str, words: str, **schema: Any) -> Any:
+def pattern(pattern: str, words: str, **schema: Any) -> Any:
     """Text that the whole pattern fits; `words` say what would be right."""
 
     def checked(given: str) -> str:
@@ -19,7 +19,7 @@ def in_words(pattern: str, words: str, **schema: Any) -> Any:
     ]
 
 
-Name: Any = in_words(
+Name: Any = pattern(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
     "a name has up to 100 of the letters A to Z, digits, dots, dashes and underscores, no others, and begins with a "
     "letter or a digit",

@@ -15,12 +15,12 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from app.api.problems import closest
+from app.suggestions import closest
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Strict(BaseModel):
+class RequestModel(BaseModel):
     """Unknown fields are refused, types are not guessed, and NaN and ∞ are no numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)

@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
 from app.api.deps import DatabaseDep, FilesDep, RunDep
-from app.api.problems import nearest, problems
+from app.api.problems import problems
 from app.api.schemas.answers import Warned
-from app.datasets.splits import Wanted
+from app.datasets.splits import SplitSpec
 from app.errors import Invalid, Malformed, NotFound
 from app.insight.analysis.memory import memory
-from app.insight.analysis.stacks import Chain, Stack, as_one_layer, chains, modules_of_chains, stacks
+from app.insight.analysis.stacks import Chain, LinearStack, as_one_layer, chains, modules_of_chains, stacks
 from app.insight.analysis.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
 from app.learning.architecture import rows, spread, with_output_layer
 from app.learning.layers import Layer, Shape
@@ -22,11 +22,12 @@ from app.learning.optimizers import optimizer_from_json
 from app.learning.presets import PRESETS, Preset
 from app.learning.serialization import from_safetensors, layers_from_json
 from app.runs.registry_requests import OptimizerRequest
-from app.runs.request_model import Strict
+from app.runs.request_model import RequestModel
 from app.runs.requests import ModelRequest
 from app.runs.resolution import folder_of, sizes
 from app.storage import datasets
 from app.storage.jsonable import Number, number
+from app.suggestions import nearest
 
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 
@@ -34,7 +35,7 @@ Side = Annotated[int, Field(ge=1, le=100_000)]
 MOST_NUMBERS = 250_000  # of a matrix in an answer
 
 
-class InspectRequest(Strict):
+class InspectRequest(RequestModel):
     """A network, what goes into it and comes out, and how it would be trained."""
 
     model: ModelRequest = Field(default_factory=ModelRequest)
@@ -71,7 +72,7 @@ class InspectRequest(Strict):
     )
 
 
-class Row(BaseModel):
+class LayerRow(BaseModel):
     type: str = Field(examples=["conv2d"])
     pointer: str | None = Field(description="to the layer in the request; null for one that nobody wrote")
     output_shape: list[int] = Field(description="without the batch, channels first", examples=[[32, 28, 28]])
@@ -98,7 +99,7 @@ class MemoryAnswer(BaseModel):
     )
 
 
-class LinearStack(BaseModel):
+class LinearStackAnswer(BaseModel):
     """Linear layers with nothing nonlinear between them, and the one layer Y = XW + b that they are."""
 
     pointers: list[str] = Field(examples=[["/model/layers/0", "/model/layers/1"]])
@@ -115,10 +116,10 @@ class LinearStack(BaseModel):
 class Inspection(BaseModel):
     """Each layer from the input to the output: a block's as often as it repeats."""
 
-    layers: list[Row]
+    layers: list[LayerRow]
     total: Total
     memory: MemoryAnswer
-    linear_stacks: list[LinearStack]
+    linear_stacks: list[LinearStackAnswer]
     warnings: list[Warned]
 
 
@@ -149,10 +150,10 @@ def architecture(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspect
     layers, shape = layers_from_json(run.request["model"]["layers"]), tuple(dataset.about["shape"])
     batch_size = run.request["batch_size"]
     if batch_size == "full":
-        batch_size, _ = sizes(files, folder_of(dataset), Wanted.of(run.request["split"]))
+        batch_size, _ = sizes(files, folder_of(dataset), SplitSpec.of(run.request["split"]))
     optimizer = optimizer_from_json(run.request["optimizer"])
     found = [list(stacks(chain)) for chain in _chains(layers, shape)]
-    answers: list[LinearStack] = []
+    answers: list[LinearStackAnswer] = []
     if run.weights is None or not any(found):
         answers = [_stack(stack) for chain in found for stack in chain]
     else:
@@ -173,11 +174,11 @@ def _chains(layers: list[Layer], shape: Shape) -> list[Chain]:
     return list(chains(rows(layers, shape, MOST_PARAMETERS)))
 
 
-def _rows(layers: list[Layer], shape: Shape, written: int) -> list[Row]:
+def _rows(layers: list[Layer], shape: Shape, written: int) -> list[LayerRow]:
     """A row a layer; those behind the `written` ones are nobody's."""
     appended = f"/model/layers/{written}"
     return [
-        Row(
+        LayerRow(
             type=place.layer.type,
             pointer=None if place.implied or pointer == appended else pointer,
             output_shape=list(place.output_shape),
@@ -192,9 +193,9 @@ def _total(layers: list[Layer], shape: Shape) -> Total:
     return Total(**vars(counted(tuple(layers), shape)))
 
 
-def _stack(stack: Stack, parts: list[nn.Module] | None = None) -> LinearStack:
+def _stack(stack: LinearStack, parts: list[nn.Module] | None = None) -> LinearStackAnswer:
     """With the numbers of the one layer where the trained parts are given and there are not too many."""
-    answer = LinearStack(
+    answer = LinearStackAnswer(
         pointers=list(stack.pointers),
         input_shape=list(stack.shape),
         output_shape=list(stack.output_shape),

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import DatabaseDep, RunDep
-from app.api.problems import binary, nearest, problems
+from app.api.problems import binary, problems
 from app.api.schemas.results import CurveAnswer
 from app.datasets.names import some
 from app.errors import Conflict, Invalid, NotFound
@@ -16,6 +16,7 @@ from app.learning.evaluation import METRICS
 from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw
 from app.storage import curves
 from app.storage.jsonable import number
+from app.suggestions import nearest
 
 LISTED = 12  # series in a refusal
 

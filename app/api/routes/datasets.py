@@ -11,7 +11,7 @@ from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
 from app.api.problems import binary, problems
 from app.api.schemas.answers import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
 from app.datasets.arrays import Arrays
-from app.datasets.splits import Indices, Split, Wanted, stored_split
+from app.datasets.splits import Indices, Split, SplitSpec, stored_split
 from app.errors import Conflict, Invalid, NotFound
 from app.plots.previews import image_png, preview_png
 from app.runs.requests import SplitRequest
@@ -61,7 +61,7 @@ def find_split(
             found = runs.get(db, run)
         if found.dataset != dataset.id:
             raise Invalid(f"the run {run} learns from {found.dataset!r}, not from {dataset.id!r}")
-        wanted = Wanted.of(found.request["split"])
+        wanted = SplitSpec.of(found.request["split"])
     return lambda: stored_split(files, folder_of(dataset), arrays, wanted, keep=False)
 
 

@@ -16,7 +16,7 @@ from app.api.routes.curves import as_json
 from app.api.routes.runs import described
 from app.api.schemas.answers import RunAnswer
 from app.errors import Invalid, NotFound
-from app.serving.coalescing import Lookups
+from app.serving.coalescing import SingleFlight
 from app.storage import curves, runs
 from app.storage.database import Database
 from app.storage.tables import ENDED
@@ -46,10 +46,10 @@ class News(NamedTuple):
     points: dict[str, curves.Series]
 
 
-NewsLookups = Lookups[Position, News]
+NewsQueries = SingleFlight[Position, News]
 
 
-def news_lookups(database: Database) -> NewsLookups:
+def news_queries(database: Database) -> NewsQueries:
     """Looks up what is new to a viewer; those of one run who have seen as much share a query."""
 
     def find(seen: Position) -> News:
@@ -61,15 +61,15 @@ def news_lookups(database: Database) -> NewsLookups:
             }
         return News(run, {name: found for name, found in points.items() if len(found.steps)})
 
-    return Lookups.in_threads(find)
+    return SingleFlight.in_threads(find)
 
 
-async def news_lookups_of_app(request: Request) -> NewsLookups:
-    found: NewsLookups = request.app.state.news
+async def news_queries_of_app(request: Request) -> NewsQueries:
+    found: NewsQueries = request.app.state.news
     return found
 
 
-NewsDep = Annotated[NewsLookups, Depends(news_lookups_of_app)]
+NewsDep = Annotated[NewsQueries, Depends(news_queries_of_app)]
 
 
 @router.get("/events", summary="The run as it happens (server-sent events)", response_class=StreamingResponse,
@@ -95,7 +95,7 @@ def events(
     )
 
 
-async def stream(news: NewsLookups, seen: Position) -> AsyncIterator[str]:
+async def stream(news: NewsQueries, seen: Position) -> AsyncIterator[str]:
     """The events after the given position, until the run is done."""
     status: str | None = None
     quiet_since = time.monotonic()

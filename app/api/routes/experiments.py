@@ -7,28 +7,30 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.api.deps import DatabaseDep, FilesDep
-from app.api.problems import binary, nearest, problems
+from app.api.problems import binary, problems
 from app.api.routes.diagnosis import facts_of
 from app.api.routes.runs import Key, create_together, digest_of
+from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.experiments import EXPERIMENTS, observe
 from app.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
-from app.insight.experiments.faults import SLIPS
+from app.insight.experiments.faults import FAULTS
 from app.plots.curves import Format
-from app.runs.groups import OneAxis, OneSeries, curves_of, id_made_by, tied
-from app.runs.request_model import Strict
-from app.runs.requests import OWN_TAGS, RunRequest
-from app.storage import idempotency, runs
+from app.runs.groups import OneAxis, OneSeries, curves_of, id_made_by, runs_of_group
+from app.runs.request_model import RequestModel
+from app.runs.requests import RunRequest
+from app.storage import idempotency
 from app.storage.database import Database
 from app.storage.ids import new_id
 from app.storage.jsonable import Number, jsonable
 from app.storage.tables import ENDED, Run
+from app.suggestions import nearest
 
 router = APIRouter(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
 
 MOST_SEEDS = 5
 MOST_TRIALS = max(len(experiment.trials) for experiment in EXPERIMENTS.values())
-TRIAL, SEED = f"{OWN_TAGS}trial", f"{OWN_TAGS}seed"  # the tags of its runs, beside EXPERIMENT
+TRIAL, SEED = f"{RESERVED_TAGS}trial", f"{RESERVED_TAGS}seed"  # the tags of its runs, beside EXPERIMENT_TAG
 LINEAR_COLLAPSE = "linear_collapse"
 ID = "exp_01k9zj4c2m8s0q1v5w7x3y6t4a"
 
@@ -39,7 +41,7 @@ class TrialAnswer(BaseModel):
     name: str = Field(examples=["with ReLU"])
     request: dict[str, Any] = Field(description="as for POST /runs, but for the seed")
     slip: str | None = Field(description="what it does wrong on purpose", examples=["forgotten_zero_grad"])
-    mistake: str | None = Field(description="the slip in a sentence")
+    mistake: str | None = Field(description="the fault in a sentence")
 
 
 class ExperimentEntry(BaseModel):
@@ -57,7 +59,7 @@ class ExperimentList(BaseModel):
     items: list[ExperimentEntry]
 
 
-class ExperimentRequest(Strict):
+class ExperimentRequest(RequestModel):
     """How often it is tried."""
 
     seeds: list[Annotated[int, Field(ge=0, lt=2**62)]] = Field(
@@ -155,7 +157,7 @@ def start(
 
     def find() -> ExperimentAnswer | None:
         with database.read() as db:
-            id = id_made_by(db, key, digest, runs.EXPERIMENT)
+            id = id_made_by(db, key, digest, EXPERIMENT_TAG)
         if id is None:
             return None
         response.status_code = 200
@@ -166,8 +168,8 @@ def start(
         id = new_id("exp")
         pairs = [(trial, seed) for seed in wanted.seeds for trial in experiment.trials]
         bodies = [_request(id, name, trial, experiment.trials[trial], seed) for trial, seed in pairs]
-        slips = [experiment.trials[trial].slip for trial, _ in pairs]
-        made = create_together(database, files, bodies, key, digest, slips)
+        faults = [experiment.trials[trial].fault for trial, _ in pairs]
+        made = create_together(database, files, bodies, key, digest, faults)
         response.headers["Location"] = f"/experiments/{name}/{id}"
         response.headers["Retry-After"] = "1"
         queued = [
@@ -212,8 +214,8 @@ def _entry(experiment: Experiment) -> ExperimentEntry:
             TrialAnswer(
                 name=name,
                 request=dict(trial.request),
-                slip=trial.slip,
-                mistake=None if trial.slip is None else SLIPS[trial.slip].mistake,
+                slip=trial.fault,
+                mistake=None if trial.fault is None else FAULTS[trial.fault].mistake,
             )
             for name, trial in experiment.trials.items()
         ],
@@ -222,13 +224,13 @@ def _entry(experiment: Experiment) -> ExperimentEntry:
 
 def _request(id: str, name: str, label: str, trial: Trial, seed: int) -> RunRequest:
     named = {"name": f"{name}: {label}, seed {seed}", "seed": seed + trial.seed_apart}
-    tags = {runs.EXPERIMENT: id, TRIAL: label, SEED: str(seed)}
+    tags = {EXPERIMENT_TAG: id, TRIAL: label, SEED: str(seed)}
     return RunRequest.model_validate(dict(trial.request) | named).model_copy(update={"tags": tags})
 
 
 def _runs(experiment: Experiment, id: str, database: Database) -> list[Run]:
     with database.read() as db:
-        there = tied(db, runs.EXPERIMENT, id, MOST_SEEDS * MOST_TRIALS)
+        there = runs_of_group(db, EXPERIMENT_TAG, id, MOST_SEEDS * MOST_TRIALS)
     found = [run for run in there if run.tags[TRIAL] in experiment.trials]
     if not found:
         raise NotFound(f"no {experiment.name} has the id {id!r}")

@@ -8,13 +8,13 @@ from app.api.problems import problems
 from app.api.schemas.answers import ModelAnswer, ModelList, model_answer
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.runs.patterns import Name
-from app.runs.request_model import Strict, Text
+from app.runs.request_model import RequestModel, Text
 from app.storage import models
 
 router = APIRouter(prefix="/models", tags=["models"], responses=problems(Invalid))
 
 
-class PointRequest(Strict):
+class PointRequest(RequestModel):
     """Which run the name shall point at."""
 
     run: Text = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])

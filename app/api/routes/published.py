@@ -4,12 +4,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.deps import DatabaseDep
-from app.api.problems import nearest, problems
+from app.api.problems import problems
 from app.api.schemas.answers import DatasetAnswer, dataset_answer
 from app.datasets.catalogue.published import CATALOGUE
 from app.errors import Conflict, Invalid, NotFound
 from app.storage import datasets
 from app.storage.ids import new_id
+from app.suggestions import nearest
 
 router = APIRouter(prefix="/datasets/catalogue", tags=["datasets"], responses=problems(Invalid))
 
@@ -60,7 +61,7 @@ def import_published(name: str, database: DatabaseDep, response: Response) -> Da
             f"nothing in the catalogue is called {name!r}{nearest(name, CATALOGUE)}; GET /datasets/catalogue lists it"
         )
     with database.write() as db:
-        datasets.alone_with(db, f"name {name}")
+        datasets.advisory_lock(db, f"name {name}")
         found = datasets.importing(db, name) or datasets.newest(db, name)
         if found is None or found.status not in ("ready", "importing") or found.source.get("catalogue") != name:
             found = datasets.create(db, new_id("ds"), name, {"roles": [], "catalogue": name})

@@ -11,13 +11,14 @@ from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import binary, problems
 from app.api.routes.runs import Key, create_together, described_all, digest_of
 from app.api.schemas.answers import RunAnswer
+from app.constants import RESERVED_TAGS
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.errors import InvalidChoice
 from app.plots.curves import Format, optimizer_labels
-from app.runs.groups import OneAxis, OneSeries, curves_of, id_made_by, tied
+from app.runs.groups import OneAxis, OneSeries, curves_of, id_made_by, runs_of_group
 from app.runs.registry_requests import OptimizerRequest
-from app.runs.request_model import Strict
-from app.runs.requests import OWN_TAGS, RunRequest
+from app.runs.request_model import RequestModel
+from app.runs.requests import RunRequest
 from app.storage import idempotency
 from app.storage.ids import new_id
 from app.storage.tables import Run
@@ -25,10 +26,10 @@ from app.storage.tables import Run
 router = APIRouter(prefix="/optimizers/race", tags=["optimizers"], responses=problems(Invalid))
 
 MOST = 8
-RACE, LANE = f"{OWN_TAGS}race", f"{OWN_TAGS}lane"  # the tags of its runs
+RACE, LANE = f"{RESERVED_TAGS}race", f"{RESERVED_TAGS}lane"  # the tags of its runs
 
 
-class RaceRequest(Strict):
+class RaceRequest(RequestModel):
     """What is trained, and by whom."""
 
     run: RunRequest = Field(description="as for POST /runs; each of the optimizers takes the place of its own")
@@ -113,7 +114,7 @@ def _below_run() -> Iterator[None]:
 
 def _runs(db: Session, id: str) -> list[Run]:
     """Those that are not deleted, in the order of the optimizers. Raises NotFound."""
-    found = tied(db, RACE, id, MOST)
+    found = runs_of_group(db, RACE, id, MOST)
     if not found:
         raise NotFound(f"no race has the id {id!r}")
     return sorted(found, key=lambda run: int(run.tags[LANE]))

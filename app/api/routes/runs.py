@@ -24,6 +24,7 @@ from app.api.schemas.results import (
     ClassificationEvaluation,
     RegressionEvaluation,
 )
+from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.architecture import without_output_layer
 from app.learning.data import Part
@@ -31,9 +32,9 @@ from app.learning.presets import under
 from app.learning.serialization import layers_from_json, layers_to_json
 from app.runs.registry_requests import StopRequest
 from app.runs.request_model import Model, validated
-from app.runs.requests import OWN_TAGS, ResumeRequest, RunRequest
+from app.runs.requests import ResumeRequest, RunRequest
 from app.runs.resolution import can_stop, environment, has_an_end, resolve
-from app.serving.coalescing import Lookups
+from app.serving.coalescing import SingleFlight
 from app.storage import datasets, idempotency, runs
 from app.storage.database import Database, database_now
 from app.storage.deletion import delete_run
@@ -110,7 +111,7 @@ def create_together(
     bodies: Sequence[RunRequest],
     key: str | None,
     digest: str,
-    slips: Sequence[str | None] = (),
+    faults: Sequence[str | None] = (),
 ) -> list[RunAnswer]:
     """Runs on one dataset, all of them or none; the key finds the first again. `slips` are theirs, of an experiment."""
     with database.read() as db:
@@ -119,29 +120,29 @@ def create_together(
     resolved = [resolve(body, dataset, files, keep_split=True) for body in bodies]
     environments = [environment(dataset, request, files) for request, _ in resolved]
     with database.write() as db:
-        datasets.hold(db, dataset.id)
+        datasets.get_for_share(db, dataset.id)
         made = [
             runs.create(
                 db,
                 request=request,
                 warnings=warnings,
-                slip=slip,
+                fault=fault,
                 task=dataset.about["task"],
                 environment=known,
             )
-            for (request, warnings), known, slip in zip_longest(resolved, environments, slips)
+            for (request, warnings), known, fault in zip_longest(resolved, environments, faults)
         ]
         if key is not None:
             idempotency.remember(db, key, digest, run=made[0].id)
         return described_all(db, made)
 
 
-def refuse_slip(run: Run) -> None:
+def refuse_fault(run: Run) -> None:
     """Raises Conflict for a run that goes wrong on purpose: its request says only what it would be without."""
-    if run.slip is not None:
-        name = run.tags.get(runs.EXPERIMENT, "")
+    if run.fault is not None:
+        name = run.tags.get(EXPERIMENT_TAG, "")
         raise Conflict(
-            f"this run goes wrong on purpose ({run.slip}), as part of the experiment {name}: only that can repeat it; "
+            f"this run goes wrong on purpose ({run.fault}), as part of the experiment {name}: only that can repeat it; "
             "POST its request to /runs for a run that does as it should"
         )
 
@@ -197,31 +198,31 @@ def cancel_many(database: DatabaseDep, where: FilterDep) -> CancelledAnswer:
         return CancelledAnswer(cancelled=runs.cancel(db, where, database_now()))
 
 
-RunLookups = Lookups[str, RunAnswer]
+RunQueries = SingleFlight[str, RunAnswer]
 
 
-def run_lookups(database: Database) -> RunLookups:
+def run_queries(database: Database) -> RunQueries:
     """Looks up a run as clients see it; those who wait for the same run share a query."""
 
     def find(id: str) -> RunAnswer:
         with database.read() as db:
             return described(db, runs.get(db, id))
 
-    return Lookups.in_threads(find)
+    return SingleFlight.in_threads(find)
 
 
-async def run_lookups_of_app(request: Request) -> RunLookups:
-    found: RunLookups = request.app.state.runs
+async def run_queries_of_app(request: Request) -> RunQueries:
+    found: RunQueries = request.app.state.runs
     return found
 
 
-RunLookupsDep = Annotated[RunLookups, Depends(run_lookups_of_app)]
+RunQueriesDep = Annotated[RunQueries, Depends(run_queries_of_app)]
 
 
 @router.get("/{id}", summary="One run", response_model=RunAnswer, responses=problems(NotFound) | UNCHANGED)
 async def get(
     id: str,
-    look_up: RunLookupsDep,
+    look_up: RunQueriesDep,
     response: Response,
     if_none_match: IfNoneMatch = None,
     wait: Annotated[float, Query(ge=0, le=60, description="answer when the status changes, or after so long")] = 0,
@@ -267,7 +268,7 @@ def resume(
             raise Conflict(f"the run is about to be {WISHES[run.wanted]}; resume it when it is")
         if run.status in ("queued", "running"):
             raise Conflict(f"the run is {run.status}; it goes on by itself")
-        if body.stop and runs.EXPERIMENT in run.tags:
+        if body.stop and EXPERIMENT_TAG in run.tags:
             raise Conflict(
                 f"an experiment is observed in this run as it is; POST /runs/{id}/again makes one of your own"
             )
@@ -296,8 +297,8 @@ def again(
 ) -> RunAnswer:
     with database.read() as db:
         run = runs.get(db, id)
-    refuse_slip(run)
-    tags = {key: value for key, value in run.request["tags"].items() if not key.startswith(OWN_TAGS)}
+    refuse_fault(run)
+    tags = {key: value for key, value in run.request["tags"].items() if not key.startswith(RESERVED_TAGS)}
     old = run.request | {"tags": tags}
     if changes.keys() & {"loss", "dataset"} and "model" not in changes:  # the output layer follows from them
         layers = without_output_layer(layers_from_json(old["model"]["layers"]))
@@ -331,7 +332,7 @@ def evaluation(run: RunDep, part: Part = "test") -> ClassificationEvaluation | R
             raise NotFound(
                 f"the run's {part} part has no examples to evaluate; there are some in {' and '.join(filled)}"
             )
-        raise NotFound(f"the run {runs.told(run.status)}; its evaluation comes when it has succeeded")
+        raise NotFound(f"the run {runs.status_phrase(run.status)}; its evaluation comes when it has succeeded")
     if run.task == "classification":
         return ClassificationEvaluation.model_validate(found)
     return RegressionEvaluation.model_validate(found)
@@ -354,7 +355,7 @@ def checkpoints(run: RunDep, database: DatabaseDep) -> CheckpointList:
             responses=problems(NotFound) | binary("application/octet-stream"))  # fmt: skip
 def weights(run: RunDep, files: FilesDep) -> Response:
     if run.weights is None:
-        raise NotFound(f"the run {runs.told(run.status)}; its weights come when it has succeeded")
+        raise NotFound(f"the run {runs.status_phrase(run.status)}; its weights come when it has succeeded")
     name = f'attachment; filename="{run.id}.safetensors"'
     return Response(
         files.read(run.weights), media_type="application/octet-stream", headers={"Content-Disposition": name}

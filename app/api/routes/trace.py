@@ -10,14 +10,14 @@ from app.api.problems import problems
 from app.api.schemas.answers import Warned
 from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
-from app.datasets.splits import Wanted, stored_split
+from app.datasets.splits import SplitSpec, stored_split
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.analysis import backpropagation
 from app.insight.analysis import trace as traced
 from app.learning.losses import loss_from_json
 from app.learning.presets import PRESETS, under
 from app.learning.serialization import layers_from_json
-from app.runs.request_model import Strict, Text
+from app.runs.request_model import RequestModel, Text
 from app.runs.requests import ModelRequest, RunRequest
 from app.runs.resolution import folder_of, resolve
 from app.storage import datasets
@@ -26,7 +26,7 @@ from app.storage.jsonable import Number, number
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 
 
-class TraceRequest(Strict):
+class TraceRequest(RequestModel):
     """What a run with these fields would begin with; all else is as a run has it by default, or the preset says."""
 
     dataset: Text = Field(examples=["notmnist"])
@@ -164,7 +164,7 @@ def trace(
         layers,
         arrays.shape,
         loss_from_json(request["loss"]),
-        prepared(arrays, stored_split(files, folder, arrays, Wanted.of(request["split"]), keep=False), request),
+        prepared(arrays, stored_split(files, folder, arrays, SplitSpec.of(request["split"]), keep=False), request),
         None if request["batch_size"] == "full" else request["batch_size"],
         request["seed"],
         hand=by_hand,

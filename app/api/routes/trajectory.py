@@ -16,7 +16,7 @@ from app.learning.optimizers import optimizer_from_json
 from app.plots.contours import draw
 from app.plots.curves import MEDIA_TYPES, Format, optimizer_labels
 from app.runs.registry_requests import OptimizerRequest, SurfaceRequest
-from app.runs.request_model import Strict
+from app.runs.request_model import RequestModel
 
 router = APIRouter(tags=["optimizers"], responses=problems(Invalid, Malformed))
 
@@ -25,14 +25,14 @@ MOST_WORK = 20_000  # steps of all optimizers together: a second or two
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
-class SpikeRequest(Strict):
+class SpikeRequest(RequestModel):
     """An outlier: in one step the gradient of the surface is so many times what it is."""
 
     step: int = Field(ge=1, le=MOST_STEPS, description="1 is the first")
     factor: float = Field(ge=-1e9, le=1e9)
 
 
-class TrajectoryRequest(Strict):
+class TrajectoryRequest(RequestModel):
     """Where to walk, and who does."""
 
     surface: SurfaceRequest = Field(

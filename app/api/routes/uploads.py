@@ -17,7 +17,7 @@ from app.api.schemas.answers import DatasetAnswer, dataset_answer
 from app.api.schemas.import_options import reading
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
-from app.datasets.import_options import Reading
+from app.datasets.import_options import ImportOptions
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
 from app.runs.patterns import Name
 from app.storage import datasets, idempotency
@@ -45,7 +45,7 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_le
              responses=problems(Invalid, Malformed, Conflict, TooLarge, NotReady) | SENT_AGAIN)  # fmt: skip
 async def upload(
     name: Name,
-    wanted: Annotated[Reading, Depends(reading)],
+    wanted: Annotated[ImportOptions, Depends(reading)],
     request: Request,
     response: Response,
     database: DatabaseDep,
