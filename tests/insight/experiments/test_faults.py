@@ -43,8 +43,8 @@ def training(fault: str | None, max_steps: int = 6, dropout: float = 0.0) -> Tra
     return training_of(fault)(recipe, data, CPU)
 
 
-@pytest.mark.parametrize("slip", FAULTS)
-def test_a_slip_that_was_interrupted_goes_on_with_the_same_bits(fault: str) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_was_interrupted_goes_on_with_the_same_bits(fault: str) -> None:
     whole = training(fault)
     losses = [step.loss for step in whole.steps()]
     begun = training(fault, max_steps=3)
