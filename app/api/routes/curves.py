@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import binary, problems
-from app.api.schemas.results import CurveAnswer
+from app.api.schemas.curves import CurveAnswer
 from app.datasets.names import some
 from app.errors import Conflict, Invalid, NotFound
 from app.learning.evaluation import METRICS

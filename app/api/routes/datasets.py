@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
 from app.api.problems import binary, problems
-from app.api.schemas.answers import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
+from app.api.schemas.datasets import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
 from app.datasets.arrays import Arrays
 from app.datasets.splits import Indices, Split, SplitSpec, stored_split
 from app.errors import Conflict, Invalid, NotFound

@@ -8,7 +8,8 @@ from fastapi import APIRouter
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
 from app.api.routes.curves import as_json
-from app.api.schemas.results import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics, Points
+from app.api.schemas.curves import Points
+from app.api.schemas.diagnosis import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics
 from app.errors import Invalid, NotFound
 from app.insight.analysis.diagnostics import INPUT
 from app.insight.diagnosis import diagnose

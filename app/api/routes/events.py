@@ -14,7 +14,7 @@ from app.api.deps import RunDep
 from app.api.problems import binary, problems
 from app.api.routes.curves import as_json
 from app.api.routes.runs import described
-from app.api.schemas.answers import RunAnswer
+from app.api.schemas.runs import RunAnswer
 from app.errors import Invalid, NotFound
 from app.serving.coalescing import SingleFlight
 from app.storage import curves, runs

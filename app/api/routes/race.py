@@ -4,55 +4,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import binary, problems
 from app.api.routes.runs import Key, create_together, described_all, digest_of
-from app.api.schemas.answers import RunAnswer
+from app.api.schemas.race import MOST, RaceAnswer, RaceRequest
+from app.api.schemas.runs import RunAnswer
 from app.constants import RESERVED_TAGS
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.errors import InvalidChoice
 from app.plots.curves import Format, optimizer_labels
 from app.runs.groups import OneAxis, OneSeries, curves_of, id_made_by, runs_of_group
-from app.runs.registry_requests import OptimizerRequest
-from app.runs.request_model import RequestModel
-from app.runs.requests import RunRequest
 from app.storage import idempotency
 from app.storage.ids import new_id
 from app.storage.tables import Run
 
 router = APIRouter(prefix="/optimizers/race", tags=["optimizers"], responses=problems(Invalid))
 
-MOST = 8
 RACE, LANE = f"{RESERVED_TAGS}race", f"{RESERVED_TAGS}lane"  # the tags of its runs
-
-
-class RaceRequest(RequestModel):
-    """What is trained, and by whom."""
-
-    run: RunRequest = Field(description="as for POST /runs; each of the optimizers takes the place of its own")
-    optimizers: list[OptimizerRequest] = Field(min_length=2, max_length=MOST)
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "run": {"dataset": "notmnist", "stop": {"max_epochs": 5}},
-                    "optimizers": [{"name": "sgd", "lr": 0.1}, {"name": "momentum", "lr": 0.05}, {"name": "adam"}],
-                }
-            ]
-        }
-    )
-
-
-class RaceAnswer(BaseModel):
-    """The runs in the order of the optimizers; each is a run like any other, tagged `antigrad.race:<id>`."""
-
-    id: str = Field(examples=["race_01k9zj4c2m8s0q1v5w7x3y6t4a"])
-    runs: list[RunAnswer]
-    links: dict[str, str] = Field(examples=[{"curve": "/optimizers/race/race_01k9zj4c2m8s0q1v5w7x3y6t4a/curve.png"}])
 
 
 @router.post("", summary="Train the same network with several optimizers", status_code=202,

@@ -16,14 +16,17 @@ from sqlalchemy.orm import Session
 from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, RunDep
 from app.api.problems import binary, problems
-from app.api.schemas.answers import Queue, RunAnswer, RunPage, rfc3339, run_answer
-from app.api.schemas.results import (
+from app.api.schemas.evaluation import ClassificationEvaluation, RegressionEvaluation
+from app.api.schemas.runs import (
     CancelledAnswer,
     CheckpointAnswer,
     CheckpointList,
-    ClassificationEvaluation,
-    RegressionEvaluation,
+    Queue,
+    RunAnswer,
+    RunPage,
+    run_answer,
 )
+from app.api.schemas.times import rfc3339
 from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.architecture import without_output_layer

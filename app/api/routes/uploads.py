@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import no_such_part, problems
-from app.api.schemas.answers import DatasetAnswer, dataset_answer
+from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.import_options import reading
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
