@@ -85,7 +85,9 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         database.close()
 
-    app = FastAPIOffline(redoc_url=None, title="Antigrad", version=version("antigrad"), description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(
+        redoc_url=None, title="Antigrad", version=version("antigrad"), description=DESCRIPTION, lifespan=lifespan
+    )
     app.state.settings, app.state.database, app.state.files = settings, database, files
     app.state.models = LoadedModels(files)
     app.state.weights = predict.weights_queries(database)

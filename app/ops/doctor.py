@@ -126,7 +126,7 @@ def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Fin
 
 
 def _strays(database: Database, files: LocalFiles, fix: bool) -> Finding:
-    """What killed processes have left."""
+    """Orphaned files that killed processes left behind."""
     found = orphans.orphans(database, files)
     if not found:
         detail = "every folder of files belongs to a run or a dataset, or has changed within the hour"

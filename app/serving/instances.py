@@ -78,7 +78,7 @@ def _by_name(row: dict[str, Any], columns: tuple[Column, ...], pointer: str, may
 
 
 def _entries(value: Any, column: Column, pointer: str, may_miss: bool) -> list[float]:
-    """What a value becomes: itself, or a 1 among zeros."""
+    """Numbers for a value: itself, or the one-hot encoding of a category."""
     pointer = f"{pointer}/{column.name}"
     if column.categories is None:
         if value is None and may_miss:

@@ -1,4 +1,4 @@
-"""Networks before any training: what a description comes to, and the presets to begin with."""
+"""Inspection of networks before a training, and presets."""
 
 from typing import Annotated
 
@@ -60,8 +60,10 @@ def inspect(body: InspectRequest) -> Inspection:
 
 @router.get("/runs/{id}/architecture", summary="What a run's network comes to", responses=problems(NotFound))
 def architecture(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspection:
-    """As POST /architectures/inspect, with the run's own warnings. Of one that has been trained, linear layers with
-    nothing between them come with the one matrix and bias that they are: their outputs are equal to 1e-6."""
+    """Inspection of a run's network, with the run's own warnings.
+
+    After the training, each linear stack comes with the one matrix and bias that computes the same outputs, to 1e-6.
+    """
     with database.read() as db:
         dataset = datasets.get(db, run.dataset)
     layers, shape = layers_from_json(run.request["model"]["layers"]), tuple(dataset.about["shape"])
@@ -92,7 +94,7 @@ def _chains(layers: list[Layer], shape: Shape) -> list[Chain]:
 
 
 def _rows(layers: list[Layer], shape: Shape, written: int) -> list[LayerRow]:
-    """A row a layer; those behind the `written` ones are nobody's."""
+    """One row for each layer; layers after the first `written` ones were appended by the service."""
     appended = f"/model/layers/{written}"
     return [
         LayerRow(

@@ -63,7 +63,7 @@ def statistics(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> Stati
 @router.get("/means.png", summary="The mean image of all, of each class, and each pixel's spread",
             response_class=Response, responses=binary("image/png"))  # fmt: skip
 def means_picture(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> Response:
-    """Of the first hundred classes. The spread is drawn twice as bright as it is."""
+    """Mean images of the first hundred classes. The standard deviation is drawn at twice its brightness."""
     pictures_of(arrays)
     return Response(means_png(arrays, indices_of(arrays, split, part)), media_type="image/png")
 

@@ -27,7 +27,7 @@ LOOK_SECONDS = 0.2
 
 
 class Position(NamedTuple):
-    """What a viewer has seen of a run: the last steps of `train.loss` and of the other series."""
+    """Position of a viewer in a run: the last seen steps of `train.loss` and of the other series."""
 
     run: str
     loss_step: int

@@ -60,7 +60,7 @@ def race_curve(
 
 @contextmanager
 def _below_run() -> Iterator[None]:
-    """What is refused is a field of `run`, and not of the body."""
+    """Point errors to the field `run` of the body, which contains the request that was refused."""
     try:
         yield
     except Invalid as error:

@@ -43,8 +43,10 @@ def trace(
         bool, Query(description="write out each product of backpropagation; for linear layers and activations")
     ] = False,
 ) -> TraceAnswer:
-    """The same weights and examples that the first step of such a run has. What would take over half a second is
-    refused with the batch that would not."""
+    """A trace with the weights and examples of a run's first step.
+
+    A trace that would take over half a second is refused; the error names a batch size that is fast enough.
+    """
     with database.read() as db:
         dataset = datasets.get(db, body.dataset)
     request, warnings = resolve(body.as_run(), dataset, files)

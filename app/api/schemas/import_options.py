@@ -1,4 +1,4 @@
-"""How an upload is to be read, as its sender says in the query."""
+"""Import options of an upload, from the query."""
 
 import re
 from typing import Annotated, NoReturn
