@@ -41,8 +41,8 @@ class RequestModel(BaseModel):
         try:
             return handler(sent)
         except ValidationError as error:
-            found = [_explained(cls, item) for item in error.errors(include_url=False)]
-            raise ValidationError.from_exception_data(error.title, found) from None
+            explained = [_explained(cls, item) for item in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, explained) from None
 
 
 def _without_nul(text: str) -> str:

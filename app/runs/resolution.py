@@ -88,8 +88,8 @@ def resolve(
     if request.accumulate > 1 and request.batch_size == "full":
         detail = "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
         raise Invalid(detail, [FieldError("/accumulate", detail)])
-    found = warnings(recipe_from_json(resolved, shape), train, resolved["normalise"])
-    return resolved, [asdict(warning) for warning in found]
+    remarks = warnings(recipe_from_json(resolved, shape), train, resolved["normalise"])
+    return resolved, [asdict(warning) for warning in remarks]
 
 
 def folder_of(dataset: Dataset) -> str:

@@ -36,12 +36,12 @@ def instances(
     Raises Malformed, and Invalid with a pointer and the shape that is wanted.
     """
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from error
-    if not isinstance(found, dict) or set(found) != {"instances"} or not isinstance(found["instances"], list):
+    if not isinstance(document, dict) or set(document) != {"instances"} or not isinstance(document["instances"], list):
         raise Invalid('the body is {"instances": [[…], …]}')
-    rows: list[Any] = found["instances"]
+    rows: list[Any] = document["instances"]
     if not 1 <= len(rows) <= MOST:
         _refuse("/instances", f"there are {len(rows):,}", f"1 to {MOST:,} instances")
     named = tuple(columns()) if len(shape) == 1 and any(isinstance(row, dict) for row in rows) else ()

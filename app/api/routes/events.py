@@ -65,8 +65,8 @@ def news_queries(database: Database) -> NewsQueries:
 
 
 async def news_queries_of_app(request: Request) -> NewsQueries:
-    found: NewsQueries = request.app.state.news
-    return found
+    queries: NewsQueries = request.app.state.news
+    return queries
 
 
 NewsDep = Annotated[NewsQueries, Depends(news_queries_of_app)]

@@ -52,9 +52,9 @@ def race_curve(
     id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:
     with database.read() as db:
-        found = _runs(db, id)
-    labels = optimizer_labels([run.request["optimizer"] for run in found])
-    named = {f"{run.tags[LANE]}: {label}": run for run, label in zip(found, labels, strict=True)}
+        runs = _runs(db, id)
+    labels = optimizer_labels([run.request["optimizer"] for run in runs])
+    named = {f"{run.tags[LANE]}: {label}": run for run, label in zip(runs, labels, strict=True)}
     return group_picture(database, named, series, axis, format)
 
 

@@ -109,9 +109,9 @@ def refuse_other_files(published: Published, digests: dict[str, str]) -> None:
         parts = f"{published.name} comes in the parts {', '.join(wanted)}, and {', '.join(sent)} was sent"
         raise Invalid(f"{parts}; send just those, or {advice}", [FieldError("catalogue", parts)])
     for file in published.files:
-        found = digests[file.role]
-        if file.sha256 not in (None, found):
-            detail = f"{file.name} has the SHA-256 {found}, where the catalogue knows {file.sha256}"
+        digest = digests[file.role]
+        if file.sha256 not in (None, digest):
+            detail = f"{file.name} has the SHA-256 {digest}, where the catalogue knows {file.sha256}"
             raise Invalid(f"{detail}: it is damaged, or another file; {advice}", [FieldError(f"/{file.role}", detail)])
 
 
