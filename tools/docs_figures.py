@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from app.api.routes import diagrams
-from app.api.routes.architectures import InspectRequest
+from app.api.schemas.architectures import InspectRequest
 from app.datasets.builtin import BUILTIN
 from app.datasets.duplicates import duplicates
-from app.datasets.splits import Wanted, split
-from app.insight.analysis.minimum_loss import floor
+from app.datasets.splits import SplitSpec, split
+from app.insight.analysis.minimum_loss import minimum_loss
 from app.insight.diagnosis import diagnose
 from app.insight.diagnosis.facts import Curve, Facts
 from app.insight.experiments import EXPERIMENTS
@@ -79,7 +79,7 @@ def draw_curves(name: str, runs: Mapping[str, Facts]) -> None:
     drawn = {trial: as_series(facts.curve(CURVES[name])) for trial, facts in runs.items()}
     if name == "double_softmax":
         last = max(facts.loss.steps[-1] for facts in runs.values())
-        least = floor(Softmax(), CrossEntropy(), 10)
+        least = minimum_loss(Softmax(), CrossEntropy(), 10)
         drawn[f"floor {least:.3f}"] = Series(np.arange(1, last + 1), np.full(last, least))
     alike = {trial: (series, curves.STEPS) for trial, series in drawn.items()}
     (DOCS / "lecture" / f"{name}.png").write_bytes(curves.draw_together(alike, CURVES[name], "png"))
@@ -153,7 +153,7 @@ def draw_means() -> None:
 def write_twins() -> None:
     """How many test letters the training part has already."""
     letters = BUILTIN["notmnist"].load()
-    found = len(duplicates(letters, split(letters, Wanted())).twins)
+    found = len(duplicates(letters, split(letters, SplitSpec())).twins)
     page = DOCS / "datasets.md"
     text = page.read_text()
     page.write_text(re.sub(r"\d+( of the 2,000 test letters)", rf"{found}\1", text))

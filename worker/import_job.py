@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.datasets.errors import ImportFailed
-from app.datasets.import_options import Imported, Reading, half
+from app.datasets.import_options import Imported, ImportOptions, half
 from app.datasets.names import printable
 from app.learning.available_memory import data_bytes
 from app.storage import datasets
@@ -108,7 +108,7 @@ def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Impor
         imported = published.read(parts, published.reading, scratch, progress.tell)
         sent = [_known(file, source["sha256"][file.role]) for file in published.files]
         return replace(imported, about={**imported.about, "files": sent})
-    return read(parts, Reading.from_json(source.get("reading", {})), scratch, progress.tell)
+    return read(parts, ImportOptions.from_json(source.get("reading", {})), scratch, progress.tell)
 
 
 def _known(file: "Remote", sha256: str) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
 
     def name(db: Session) -> None:
         nonlocal kept
-        datasets.alone_with(db, folder)
+        datasets.advisory_lock(db, folder)
         kept = arrays.are_in(files, folder)
         if kept:
             imports.ready(db, id, attempt, folder, about, imported.skipped)

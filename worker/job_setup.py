@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from app.datasets.arrays import Arrays
-from app.datasets.import_options import Reading
+from app.datasets.import_options import ImportOptions
 from app.datasets.prepared import prepared
-from app.datasets.splits import Wanted, stored_split
+from app.datasets.splits import SplitSpec, stored_split
 from app.insight.analysis.recipe_rules import emulated_bfloat16
 from app.insight.experiments.faults import training_of
 from app.learning.data import Data
 from app.learning.layers import Layer
-from app.learning.outputs import Meaning
+from app.learning.outputs import OutputKind
 from app.learning.preprocessing import fit_border
 from app.learning.recipe import recipe_from_json
 from app.learning.serialization import Trained
@@ -31,8 +31,8 @@ class Prepared:
     layers: list[Layer]
     arrays: Arrays
     data: Data
-    meaning: Meaning
-    reading: Reading
+    output_kind: OutputKind
+    reading: ImportOptions
 
     @property
     def classes(self) -> list[str]:
@@ -55,7 +55,7 @@ class Prepared:
             prepare_targets=self.data.prepare_targets,
             border=self.border,
             step=step,
-            meaning=self.meaning,
+            output_kind=self.output_kind,
             resize=self.reading.resize,
             background=self.reading.background,
         )
@@ -86,8 +86,8 @@ def prepare(
     folder: str,
     files: Files,
     device: torch.device,
-    slip: str | None = None,
-    reading: Reading = Reading(),
+    fault: str | None = None,
+    reading: ImportOptions = ImportOptions(),
 ) -> tuple[Training, Prepared]:
     """Load the data from its folder and split it, fit the preprocessing on the training part, and build the training.
 
@@ -95,7 +95,7 @@ def prepare(
     does wrong on purpose.
     """
     arrays = Arrays.load(files, folder)
-    parts = stored_split(files, folder, arrays, Wanted.of(request["split"]))
+    parts = stored_split(files, folder, arrays, SplitSpec.of(request["split"]))
     data, recipe = prepared(arrays, parts, request), recipe_from_json(request, arrays.shape)
-    training = training_of(slip)(recipe, data, device)
-    return training, Prepared(recipe.layers, arrays, data, training.meaning, reading)
+    training = training_of(fault)(recipe, data, device)
+    return training, Prepared(recipe.layers, arrays, data, training.output_kind, reading)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from sqlalchemy.orm import Session
 
-from app.datasets.import_options import Reading
+from app.datasets.import_options import ImportOptions
 from app.learning import serialization
 from app.learning.evaluation import evaluate
 from app.storage import datasets, runs
@@ -55,9 +55,9 @@ class Attempt:
 
     def train(self, orders: Orders) -> None:
         run, dataset, recorded, sampled = read_with_retry(self.database, self._rows)
-        request, environment, checkpoint, slip = run.request, run.environment, run.checkpoint, run.slip
+        request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
         warnings = run.warnings or []
-        folder, reading = dataset.folder, Reading.from_json(dataset.source.get("reading", {}))
+        folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
         assert folder is not None  # only what is ready is trained on
         self.served_before = run.weights is not None
         threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
@@ -66,7 +66,7 @@ class Attempt:
         torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
         device = job_setup.device(request["device"])
         training, prepared = use_files_with_retry(
-            lambda: job_setup.prepare(request, folder, self.files, device, slip, reading)
+            lambda: job_setup.prepare(request, folder, self.files, device, fault, reading)
         )
         if checkpoint is not None:
             saved = use_files_with_retry(lambda: self.files.read(checkpoint))
@@ -166,7 +166,7 @@ class Attempt:
             arguments = served, training.data
             result["weights"] = weights
             result["evaluation"] = {
-                part: jsonable(evaluate(*arguments, part, training.meaning, prepared.classes, training.device))
+                part: jsonable(evaluate(*arguments, part, training.output_kind, prepared.classes, training.device))
                 for part, indices in training.data.parts.items()
                 if len(indices)
             }

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import httpx
 import typer
 
+from app.constants import EXPERIMENT_TAG
 from app.settings import Address, is_sendable
 
 FAILED, REFUSED, UNREACHABLE, CANCELLED, UNAUTHORIZED, INTERRUPTED = 1, 2, 3, 4, 5, 130
@@ -14,8 +15,6 @@ STATUSES = (
     "Exit status: 0 done, 1 the run failed, 2 the command or the request is wrong, 3 the service cannot be reached or "
     "cannot answer, 4 the run was cancelled, 5 the API key is missing or wrong, 130 Ctrl-C (the run goes on)."
 )
-RUN = "run_"  # how a run's id begins
-EXPERIMENT = "antigrad.experiment"  # the tag of a run that is an experiment's, and nobody's own
 SPOKEN = {  # what the service says to those who write addresses and JSON, and what is written here instead
     r"\?fit=true": "--fit",
     r"give invert=true or false": "leave --invert out",
@@ -132,7 +131,7 @@ def newest() -> str:
     while True:
         page = ask("GET", "/runs", params={"limit": 50} | cursor)
         for run in page["items"]:
-            if EXPERIMENT not in run["request"]["tags"]:
+            if EXPERIMENT_TAG not in run["request"]["tags"]:
                 return str(run["id"])
         if page["next"] is None:
             leave(REFUSED, "there is no run yet; antigrad train DATASET makes one")

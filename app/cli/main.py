@@ -15,7 +15,7 @@ import typer
 from app.cli.datasets import datasets
 from app.cli.http import INTERRUPTED, STATUSES, leave
 from app.cli.runs import AsJson, commands
-from app.cli.supervisor import WorkersBeside
+from app.cli.supervisor import WorkerSupervisor
 from app.settings import Settings, SettingsRefused, load
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -61,7 +61,7 @@ def serve(
         app = create_app(settings)
     # uvicorn raises the signal that ended it once more, after it has shut down: it shall not end us before the workers.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    beside = WorkersBeside(workers)
+    beside = WorkerSupervisor(workers)
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         listen(app, host, port)

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperCommand
 
-from app.cli.http import REFUSED, RUN, answered, ask, found, leave, not_ours
+from app.cli.http import REFUSED, answered, ask, found, leave, not_ours
 from app.cli.progress import ENDS, follow, shown, warn
+from app.constants import RUN_PREFIX
 
 commands = typer.Typer()
 Set = Annotated[list[str] | None, typer.Option("--set", help="any field, such as --set optimizer.lr=0.01")]
@@ -136,7 +137,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Classify pictures."""
-    asked = {"run": found(run)} if run == "last" or run.startswith(RUN) else {"model": run}
+    asked = {"run": found(run)} if run == "last" or run.startswith(RUN_PREFIX) else {"model": run}
     query = asked | {"fit": fit, "invert": "auto" if invert else "false"}
     files = [("image", (picture.name, picture.read_bytes())) for picture in pictures]
     named = {f"/image/{place}": str(picture) for place, picture in enumerate(pictures)}

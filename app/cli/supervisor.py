@@ -10,10 +10,10 @@ import time
 log = logging.getLogger("antigrad.serve")
 
 LONGEST_PAUSE = 30.0  # seconds before a worker that dies again and again is started once more
-SOUND = 60.0  # one that lived so long begins again with the shortest pause
+HEALTHY_SECONDS = 60.0  # one that lived so long begins again with the shortest pause
 
 
-class WorkersBeside:
+class WorkerSupervisor:
     """`count` worker processes; they end when their stdin closes, and so with this process too."""
 
     def __init__(self, count: int) -> None:
@@ -38,7 +38,7 @@ class WorkersBeside:
             code = process.wait()
             if self.stopping.is_set():
                 return
-            pause = 0.5 if time.monotonic() - began > SOUND else min(2 * pause, LONGEST_PAUSE)
+            pause = 0.5 if time.monotonic() - began > HEALTHY_SECONDS else min(2 * pause, LONGEST_PAUSE)
             log.warning("a worker ended with %d; another one starts in %.0f s", code, pause)
             self.stopping.wait(pause)
 

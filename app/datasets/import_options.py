@@ -43,7 +43,7 @@ def text_encoding(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ImportOptions:
     """What the sender of an upload says of it.
 
     shape: (C, H, W) of a picture, C 1 or 3; None for 28×28 gray, or for the shape that numbers have already.
@@ -64,14 +64,14 @@ class Reading:
 
     def given(self) -> list[str]:
         """The names of what was said."""
-        unless_said = vars(Reading())
+        unless_said = vars(ImportOptions())
         return [name for name, value in vars(self).items() if value != unless_said[name]]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Reading":
+    def from_json(cls, stored: Mapping[str, Any]) -> "ImportOptions":
         shape, classes = stored.get("shape"), stored.get("classes", ())
         return cls(**{**stored, "shape": None if shape is None else tuple(shape), "classes": tuple(classes)})
 

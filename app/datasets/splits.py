@@ -28,7 +28,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SplitSpec:
     """How the examples shall be split.
 
     validation, test: fractions of the whole below 1, or numbers of examples; 0 leaves a part empty.
@@ -45,7 +45,7 @@ class Wanted:
     fold: int = 0
 
     @classmethod
-    def of(cls, request: Mapping[str, Any]) -> "Wanted":
+    def of(cls, request: Mapping[str, Any]) -> "SplitSpec":
         """From a resolved request's `split`."""
         return cls(**request)
 
@@ -63,7 +63,7 @@ class Wanted:
         return f"{self.validation!r}-{test}-{self.seed}-{'stratified' if self.stratify else 'plain'}"
 
 
-def split(arrays: Arrays, wanted: Wanted) -> Split:
+def split(arrays: Arrays, wanted: SplitSpec) -> Split:
     """Equal to `train_test_split` applied twice: the test part of the whole, then the validation part of the rest.
 
     Raises SplitImpossible.
@@ -85,7 +85,7 @@ def split(arrays: Arrays, wanted: Wanted) -> Split:
     return Split(train, validation, test)
 
 
-def _of_rest(wanted: Wanted, rest: int, whole: int) -> float:
+def _of_rest(wanted: SplitSpec, rest: int, whole: int) -> float:
     """The validation part's share of what the test part leaves, where it is a fraction of the whole."""
     if wanted.validation >= 1:
         return wanted.validation
@@ -98,7 +98,7 @@ def _of_rest(wanted: Wanted, rest: int, whole: int) -> float:
     return share
 
 
-def stored_split(store: Store, folder: str, arrays: Arrays, wanted: Wanted, *, keep: bool = True) -> Split:
+def stored_split(store: Store, folder: str, arrays: Arrays, wanted: SplitSpec, *, keep: bool = True) -> Split:
     """The `split` as it lies in the dataset's folder; where it does not, it is drawn, and stored if it is to `keep`.
 
     The file holds the sizes of the first two parts, and then all indices. Two who store it at once write the same.
@@ -117,7 +117,7 @@ def stored_split(store: Store, folder: str, arrays: Arrays, wanted: Wanted, *, k
     return Split(*np.split(stored[2:], [train, train + validation]))
 
 
-def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: Wanted) -> tuple[Indices, Indices]:
+def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: SplitSpec) -> tuple[Indices, Indices]:
     """So many of the indices, or this fraction of them, apart from the others."""
     if size == 0:
         return indices, indices[:0]
@@ -133,7 +133,7 @@ def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: W
     return rest, taken
 
 
-def _fold(indices: Indices, targets: NDArray[np.generic], wanted: Wanted) -> tuple[Indices, Indices]:
+def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> tuple[Indices, Indices]:
     assert wanted.folds is not None
     kind = StratifiedKFold if wanted.stratify else KFold
     folds = kind(wanted.folds, shuffle=True, random_state=wanted.seed % 2**32)

@@ -14,7 +14,7 @@ Kind = Literal["logits", "probabilities", "binary logits", "values"]
 
 
 @dataclass(frozen=True)
-class Meaning:
+class OutputKind:
     """The kind of the outputs (N, C), or (N, 1) for two classes of which it is the second's; `threshold` is for the
     latter: the second class is predicted from this probability on."""
 
@@ -40,11 +40,11 @@ class Meaning:
         return outputs.argmax(1)
 
 
-def meaning(layers: Sequence[Layer], loss: Loss) -> Meaning:
+def output_kind(layers: Sequence[Layer], loss: Loss) -> OutputKind:
     """What a network of these layers gives that is trained with this loss."""
     last = layers[-1].type if layers else None
     if loss.task == "regression":
-        return Meaning("values")
+        return OutputKind("values")
     if isinstance(loss, BinaryCrossEntropy):
-        return Meaning("probabilities" if last == "sigmoid" else "binary logits", loss.threshold)
-    return Meaning("probabilities" if last == "softmax" else "logits")
+        return OutputKind("probabilities" if last == "sigmoid" else "binary logits", loss.threshold)
+    return OutputKind("probabilities" if last == "softmax" else "logits")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from app.learning.architecture import build, rows
 from app.learning.layers import LAYERS, Layer, Normal, Shape
 from app.learning.losses import Task
-from app.learning.outputs import Meaning
+from app.learning.outputs import OutputKind
 from app.learning.preprocessing import Affine
 from app.learning.training import Checkpoint, under
 
@@ -37,7 +37,7 @@ class Trained:
     prepare_targets: Affine
     border: float | None  # how bright the training pictures are around what they show, 0–255; None for tables
     step: int
-    meaning: Meaning
+    output_kind: OutputKind
     resize: str = "fit"  # how pictures of another size were brought to the input's: fit, fill or stretch
     background: str = "white"  # what lay under transparent pictures and in their margins: white or black
 
@@ -101,8 +101,8 @@ def _about(trained: Trained) -> dict[str, Any]:
         "prepare_targets": trained.prepare_targets.to_json(),
         "border": trained.border,
         "step": trained.step,
-        "outputs": trained.meaning.kind,
-        "threshold": trained.meaning.threshold,
+        "outputs": trained.output_kind.kind,
+        "threshold": trained.output_kind.threshold,
         "resize": trained.resize,
         "background": trained.background,
     }
@@ -132,11 +132,11 @@ def from_safetensors(data: bytes) -> Trained:
     )
 
 
-def _meaning(metadata: dict[str, Any]) -> Meaning:
+def _meaning(metadata: dict[str, Any]) -> OutputKind:
     """Files of before it was kept do not say: their networks for classes gave logits."""
     if "outputs" in metadata:
-        return Meaning(metadata["outputs"], metadata["threshold"])
-    return Meaning("logits" if metadata["task"] == "classification" else "values")
+        return OutputKind(metadata["outputs"], metadata["threshold"])
+    return OutputKind("logits" if metadata["task"] == "classification" else "values")
 
 
 def checkpoint_to_safetensors(checkpoint: Checkpoint, trained: Trained) -> bytes:

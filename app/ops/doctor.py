@@ -127,7 +127,7 @@ def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Fin
 
 def _strays(database: Database, files: LocalFiles, fix: bool) -> Finding:
     """What killed processes have left."""
-    found = orphans.strays(database, files)
+    found = orphans.orphans(database, files)
     if not found:
         detail = "every folder of files belongs to a run or a dataset, or has changed within the hour"
         return Finding("strays", "ok", detail)

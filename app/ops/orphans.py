@@ -16,7 +16,7 @@ RUNS = "runs"
 STALE_SECONDS = 3600.0  # what has changed since may be an upload that is still coming, or an import that is being kept
 
 
-def strays(database: Database, files: LocalFiles) -> list[str]:
+def orphans(database: Database, files: LocalFiles) -> list[str]:
     """The folders of runs, uploads and arrays that belong to nothing, and have not changed for an hour."""
     there = {
         f"{kind}/{folder.name}": folder

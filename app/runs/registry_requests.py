@@ -18,7 +18,7 @@ from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
 from app.learning.schedules import SCHEDULES
 from app.learning.stopping import Stop
-from app.runs.request_model import Strict
+from app.runs.request_model import RequestModel
 
 
 def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
@@ -62,7 +62,7 @@ def _model(entry: type, *tags: str, **assumed: str) -> type[BaseModel]:
         checks["combination"] = model_validator(mode="after")(combination)
     named = f"{entry.__name__}Request"
     return create_model(
-        named, __base__=Strict, __doc__=entry.__doc__, __module__=__name__, __validators__=checks, **fields
+        named, __base__=RequestModel, __doc__=entry.__doc__, __module__=__name__, __validators__=checks, **fields
     )
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
+from app.constants import RESERVED_TAGS
 from app.learning.presets import PRESETS, under
 from app.runs.registry_requests import (
     AugmentationRequest,
@@ -13,12 +14,10 @@ from app.runs.registry_requests import (
     ScheduleRequest,
     StopRequest,
 )
-from app.runs.request_model import Strict, Text
-
-OWN_TAGS = "antigrad."  # what the keys begin with that tie runs together: nobody else's
+from app.runs.request_model import RequestModel, Text
 
 
-class ModelRequest(Strict):
+class ModelRequest(RequestModel):
     """The network. The input shape follows from the dataset; the output layer is appended unless it is given."""
 
     layers: list[LayerRequest] = Field(
@@ -48,7 +47,7 @@ def _fraction_or_count(size: float) -> float:
 Share = Annotated[float, Field(ge=0, le=1e9), AfterValidator(_fraction_or_count)]
 
 
-class SplitRequest(Strict):
+class SplitRequest(RequestModel):
     """Fractions of the whole, or numbers of examples; or folds; or the dataset's own parts."""
 
     validation: Share = Field(0.16, description="a fraction below 1, or a number of examples")
@@ -83,14 +82,14 @@ class SplitRequest(Strict):
         return self
 
 
-class ScalingRequest(Strict):
+class ScalingRequest(RequestModel):
     """For tables: fitted on the training part, kept with the weights."""
 
     inputs: Literal["standard", "none"] = "standard"
     target: Literal["standard", "none"] = "standard"
 
 
-class RunRequest(Strict):
+class RunRequest(RequestModel):
     """One training run. Only `dataset` is required; everything else has a default that trains well."""
 
     name: Text | None = None
@@ -133,9 +132,9 @@ class RunRequest(Strict):
     @classmethod
     def _nobody_elses(cls, tags: dict[str, str]) -> dict[str, str]:
         for key in tags:
-            if key.startswith(OWN_TAGS):
+            if key.startswith(RESERVED_TAGS):
                 raise ValueError(
-                    f"tags that begin with {OWN_TAGS!r} are the service's own; call {key[:50]!r} another name"
+                    f"tags that begin with {RESERVED_TAGS!r} are the service's own; call {key[:50]!r} another name"
                 )
         return tags
 
@@ -168,7 +167,7 @@ class RunRequest(Strict):
     )
 
 
-class ResumeRequest(Strict):
+class ResumeRequest(RequestModel):
     """How much further to train; counted from the run's start, merged with the run's own."""
 
     stop: dict[str, Any] = Field({})

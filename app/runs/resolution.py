@@ -9,7 +9,7 @@ import torch
 
 from app.datasets.arrays import Arrays
 from app.datasets.errors import SplitImpossible
-from app.datasets.splits import Wanted, stored_split
+from app.datasets.splits import SplitSpec, stored_split
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.insight.analysis.warnings import warnings
 from app.learning.architecture import refuse_untrainable, with_output_layer
@@ -99,7 +99,7 @@ def folder_of(dataset: Dataset) -> str:
     return dataset.folder
 
 
-def resolved_split(request: SplitRequest, dataset: Dataset) -> Wanted:
+def resolved_split(request: SplitRequest, dataset: Dataset) -> SplitSpec:
     """Every choice made: the dataset's own parts, where it has some and the request says nothing of a test part.
 
     Raises Invalid.
@@ -109,7 +109,7 @@ def resolved_split(request: SplitRequest, dataset: Dataset) -> Wanted:
     if own and not has_parts:
         detail = f"the dataset {dataset.name!r} has no parts of its own; leave own out, and give fractions"
         raise Invalid(detail, [FieldError("/split/own", detail)])
-    return Wanted(
+    return SplitSpec(
         validation=request.validation,
         test=request.test,
         seed=request.seed,
@@ -121,7 +121,7 @@ def resolved_split(request: SplitRequest, dataset: Dataset) -> Wanted:
 
 
 @lru_cache(1000)  # a class of students sends the same split again and again; a dataset never changes
-def sizes(files: Files, folder: str, wanted: Wanted, *, keep: bool = False) -> tuple[int, int]:
+def sizes(files: Files, folder: str, wanted: SplitSpec, *, keep: bool = False) -> tuple[int, int]:
     """How many examples are in the training and in the validation part. Raises SplitImpossible."""
     parts = stored_split(files, folder, Arrays.load(files, folder), wanted, keep=keep)
     return len(parts.train), len(parts.validation)
@@ -148,7 +148,7 @@ def has_an_end(schedule: dict[str, Any], stop: dict[str, Any]) -> None:
 def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict[str, Any]:
     """What a repetition needs beside the resolved request, and how many examples are in each part; the worker adds its
     own part."""
-    train, validation = sizes(files, folder_of(dataset), Wanted.of(request["split"]), keep=True)
+    train, validation = sizes(files, folder_of(dataset), SplitSpec.of(request["split"]), keep=True)
     examples = {"train": train, "validation": validation, "test": dataset.about["examples"] - train - validation}
     return {
         "examples": examples,

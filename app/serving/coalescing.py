@@ -10,7 +10,7 @@ Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 
 
-class Lookups(Generic[Key, Answer]):
+class SingleFlight(Generic[Key, Answer]):
     """Answers to questions that are asked often at once: those with one key share a lookup.
 
     No answer is older than its question: whoever comes while a lookup is under way waits for the next one. So nothing
@@ -23,7 +23,7 @@ class Lookups(Generic[Key, Answer]):
         self.next: dict[Key, asyncio.Task[Answer]] = {}
 
     @classmethod
-    def in_threads(cls, find: Callable[[Key], Answer]) -> "Lookups[Key, Answer]":
+    def in_threads(cls, find: Callable[[Key], Answer]) -> "SingleFlight[Key, Answer]":
         """By a function that blocks: each lookup has a thread for as long as it takes."""
 
         async def look_up(key: Key) -> Answer:

@@ -10,12 +10,12 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 # So much takes a few milliseconds at most; a query may have to wait for its database.
-AT_ONCE = {"bytes": 2**16, "pixels": 2**16, "products": 10**7, "labels": 1000, "queries": 0}
+INLINE_LIMITS = {"bytes": 2**16, "pixels": 2**16, "products": 10**7, "labels": 1000, "queries": 0}
 THREADS = ThreadPoolExecutor(os.cpu_count(), "predict")  # more at once would only need more memory
 
 
-async def worked_out(work: Callable[[], Result], **size: int) -> Result:
+async def run_by_cost(work: Callable[[], Result], **size: int) -> Result:
     """What the work comes to. `size` says how much it is, in the measures of `AT_ONCE`."""
-    if all(amount <= AT_ONCE[measure] for measure, amount in size.items()):
+    if all(amount <= INLINE_LIMITS[measure] for measure, amount in size.items()):
         return work()
     return await asyncio.get_running_loop().run_in_executor(THREADS, work)

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from app.api.problems import nearest
 from app.datasets.formats.columns import as_text
 from app.errors import FieldError, Invalid, Malformed
+from app.suggestions import nearest
 
 MOST = 10_000
 KINDS = {bool: "a boolean", str: "a string", type(None): "null", list: "a list", dict: "an object"}

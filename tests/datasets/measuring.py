@@ -19,7 +19,7 @@ from unittest.mock import patch
 import psutil
 
 from app.datasets.errors import ImportFailed
-from app.datasets.import_options import Reading
+from app.datasets.import_options import ImportOptions
 from worker.import_job import _sentence, bound_memory
 
 TOTAL_BYTES = 16 * 1024**3  # that may be unpacked, unless a test says less
@@ -99,7 +99,7 @@ def _memory(pid: int | str, name: str = "VmHWM") -> float:
 def main() -> None:
     asked = json.load(sys.stdin)
     parts = {role: Path(path) for role, path in asked["parts"].items()}
-    reading = Reading.from_json(asked["reading"])
+    reading = ImportOptions.from_json(asked["reading"])
     scratch = tempfile.gettempdir()
     written: list[str] = []
 

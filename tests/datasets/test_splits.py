@@ -11,12 +11,12 @@ from sklearn.model_selection import train_test_split
 from app.datasets import splits as splitting
 from app.datasets.arrays import Arrays
 from app.datasets.errors import SplitImpossible
-from app.datasets.splits import Split, Wanted, split, stored_split
+from app.datasets.splits import Split, SplitSpec, split, stored_split
 from app.storage.files import LocalFiles
 
 LABELS = np.repeat([0, 1, 2], [60, 30, 10])
 LETTERS = Arrays(np.zeros((100, 1, 28, 28), np.uint8), LABELS, ("A", "B", "C"))
-WANTED = Wanted(validation=0.16, test=0.2, seed=3)
+WANTED = SplitSpec(validation=0.16, test=0.2, seed=3)
 
 
 def parts(found: Split) -> list[list[int]]:
@@ -69,17 +69,17 @@ def test_by_counts_it_is_scikit_learns_split_applied_twice_too(stratify: bool) -
     rest, test = train_test_split(np.arange(100), test_size=25, random_state=3, stratify=labels)
     within = None if labels is None else labels[rest]
     train, validation = train_test_split(rest, test_size=15, random_state=3, stratify=within)
-    found = split(LETTERS, Wanted(validation=15, test=25, seed=3, stratify=stratify))
+    found = split(LETTERS, SplitSpec(validation=15, test=25, seed=3, stratify=stratify))
     assert parts(found) == [train.tolist(), validation.tolist(), test.tolist()]
 
 
 def test_a_fraction_is_of_the_whole_beside_a_count() -> None:
-    found = split(LETTERS, Wanted(validation=0.25, test=40, stratify=False))
+    found = split(LETTERS, SplitSpec(validation=0.25, test=40, stratify=False))
     assert [len(part) for part in parts(found)] == [35, 25, 40]
 
 
 def test_each_example_is_tested_in_one_fold() -> None:
-    folds = [parts(split(LETTERS, Wanted(validation=0.1, folds=5, fold=fold))) for fold in range(5)]
+    folds = [parts(split(LETTERS, SplitSpec(validation=0.1, folds=5, fold=fold))) for fold in range(5)]
     assert sorted(index for _, _, test in folds for index in test) == list(range(100))
     for train, validation, test in folds:
         assert sorted(train + validation + test) == list(range(100))
@@ -88,13 +88,13 @@ def test_each_example_is_tested_in_one_fold() -> None:
 
 def test_too_many_folds_for_a_class_are_refused_with_what_would_do() -> None:
     with pytest.raises(SplitImpossible, match=r"20 folds need as many examples.*a class has fewer"):
-        split(LETTERS, Wanted(folds=20))
+        split(LETTERS, SplitSpec(folds=20))
 
 
 @pytest.mark.parametrize("has_validation", [True, False])
 def test_a_datasets_own_parts_are_taken_as_they_are(has_validation: bool) -> None:
     own = np.tile(np.array([0, 0, 1 if has_validation else 0, 2, 2], np.uint8), 20)
-    train, validation, test = parts(split(replace(LETTERS, parts=own), Wanted(own=True, validation=0.2)))
+    train, validation, test = parts(split(replace(LETTERS, parts=own), SplitSpec(own=True, validation=0.2)))
     assert test == np.flatnonzero(own == 2).tolist()
     if has_validation:
         assert (train, validation) == (np.flatnonzero(own == 0).tolist(), np.flatnonzero(own == 1).tolist())
@@ -102,12 +102,12 @@ def test_a_datasets_own_parts_are_taken_as_they_are(has_validation: bool) -> Non
         assert len(validation) == 12 and sorted(train + validation) == np.flatnonzero(own == 0).tolist()
 
 
-@pytest.mark.parametrize("wanted", [Wanted(test=90, validation=0.16), Wanted(folds=2, validation=0.6)])
-def test_a_validation_part_larger_than_what_is_left_is_refused(wanted: Wanted) -> None:
+@pytest.mark.parametrize("wanted", [SplitSpec(test=90, validation=0.16), SplitSpec(folds=2, validation=0.6)])
+def test_a_validation_part_larger_than_what_is_left_is_refused(wanted: SplitSpec) -> None:
     with pytest.raises(SplitImpossible, match="nothing is left to train on"):
         split(LETTERS, wanted)
 
 
 def test_a_class_that_no_example_has_does_not_count(tmp_path: Path) -> None:
     unused = Arrays(LETTERS.inputs, LABELS + 1, ("-", "A", "B", "C"))
-    assert len(split(unused, Wanted(folds=5)).test) == 20
+    assert len(split(unused, SplitSpec(folds=5)).test) == 20

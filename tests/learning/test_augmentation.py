@@ -13,7 +13,7 @@ from app.insight.analysis.diagnostics import Sampler
 from app.learning.augmentation import Augmentation, augmentation_from_json, erased, moved, noisy
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
-from app.learning.fast_cpu.linear_chain import Chain
+from app.learning.fast_cpu.linear_chain import LinearChain
 from app.learning.layers import Layer, Linear, ReLU
 from app.learning.layers.convolution import Conv2d
 from app.learning.layers.regularisation import BatchNorm, Dropout
@@ -188,7 +188,7 @@ def losses(run: Training) -> list[float]:
 
 def test_gradients_by_hand_are_of_the_same_pictures_as_autograds() -> None:
     by_hand = training()
-    with patch.object(Chain, "fits", return_value=False):
+    with patch.object(LinearChain, "fits", return_value=False):
         reference = training()
     assert by_hand.chain is not None and reference.chain is None
     assert losses(by_hand) == pytest.approx(losses(reference), rel=1e-5)

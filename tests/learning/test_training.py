@@ -44,7 +44,16 @@ def network_of(run: Training) -> Trained:
     """What its weights file holds."""
     classes, shape = list("abc"), run.recipe.input_shape
     return Trained(
-        run.model, run.recipe.layers, shape, "classification", classes, Affine(), Affine(), None, run.step, run.meaning
+        run.model,
+        run.recipe.layers,
+        shape,
+        "classification",
+        classes,
+        Affine(),
+        Affine(),
+        None,
+        run.step,
+        run.output_kind,
     )
 
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from app.serving.coalescing import Lookups
+from app.serving.coalescing import SingleFlight
 
 
 def test_questions_at_once_share_a_lookup_that_began_after_the_last_of_them() -> None:
@@ -16,7 +16,7 @@ def test_questions_at_once_share_a_lookup_that_began_after_the_last_of_them() ->
             await asyncio.sleep(0.01)
             return f"{key} {seen}"
 
-        lookups = Lookups(look_up)
+        lookups = SingleFlight(look_up)
         first = asyncio.create_task(lookups.get("a"))
         while not begun:
             await asyncio.sleep(0)
@@ -38,7 +38,7 @@ def test_an_error_is_everyones_and_is_not_remembered() -> None:
                 raise LookupError(key)
             return key
 
-        lookups, fails = Lookups(look_up), True
+        lookups, fails = SingleFlight(look_up), True
         for answer in await asyncio.gather(lookups.get("a"), lookups.get("a"), return_exceptions=True):
             assert isinstance(answer, LookupError)
         fails = False
@@ -53,7 +53,7 @@ def test_one_who_leaves_does_not_take_the_answer_along() -> None:
             await asyncio.sleep(0.01)
             return key
 
-        lookups = Lookups(look_up)
+        lookups = SingleFlight(look_up)
         leaving, staying = (asyncio.create_task(lookups.get("a")) for _ in range(2))
         await asyncio.sleep(0)
         leaving.cancel()

@@ -17,21 +17,21 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[sqlite3.Connection]:
-    """Refuse readers and writers until the block ends, or the connection is rolled back."""
+def locked(file: Path, kind: str = "EXCLUSIVE") -> Iterator[sqlite3.Connection]:
+    """Refuse readers and writers (`IMMEDIATE`: writers) until the block ends, or the connection is rolled back."""
     connection = sqlite3.connect(file, isolation_level=None)
     try:
-        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute(f"BEGIN {kind}")
         yield connection
     finally:
         connection.close()
 
 
 @contextmanager
-def locked_for(file: Path, tries: int) -> Iterator[list[str]]:
-    """Refuse so many tries of `app.retry`; its warnings are in the list."""
+def locked_for(file: Path, tries: int, logger: str = "antigrad.retry") -> Iterator[list[str]]:
+    """Refuse until the logger has warned so many times; its warnings are in the list."""
     warnings: list[str] = []
-    log = logging.getLogger("antigrad.retry")
+    log = logging.getLogger(logger)
     with locked(file) as connection:
 
         class Unlock(logging.Handler):

@@ -78,7 +78,7 @@ def trained(database: Database, files: Slow, orders: Impatient) -> dict[int, Che
     install_builtin(database, files)
     with database.write() as db:
         wanted = RunRequest.model_validate({"dataset": "digits", "stop": {"max_steps": STEPS}, "device": "cpu"})
-        request, _ = resolve(wanted, datasets.hold(db, "digits"), files)
+        request, _ = resolve(wanted, datasets.get_for_share(db, "digits"), files)
         run = runs.create(db, request=request, task="classification", environment={}, warnings=[]).id
     with database.write() as db:
         leases.claim(db, "worker", database_now(), 3600)

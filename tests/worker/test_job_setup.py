@@ -25,7 +25,7 @@ def test_a_stored_request_is_prepared_as_it_says_and_one_of_before_by_the_defaul
     install_builtin(database, files)
     with database.write() as db:
         wanted = {"dataset": "digits", "schedule": "cosine", "clip_norm": 1, "accumulate": 2, "augment": {"rotate": 9}}
-        request, _ = resolve(RunRequest.model_validate(wanted), datasets.hold(db, "digits"), files)
+        request, _ = resolve(RunRequest.model_validate(wanted), datasets.get_for_share(db, "digits"), files)
     training, _ = prepare(request, built_in(request["dataset"]), files, CPU)
     recipe = training.recipe
     assert (recipe.schedule, recipe.clip_norm, recipe.accumulate) == (Cosine(), 1.0, 2)

@@ -29,7 +29,7 @@ from app.storage.tables import Dataset, Run
 from app.storage.tables import Worker as WorkerRow
 from tests.postgres import Postgres
 from tests.storage.rows import insert_run
-from tests.worker.locked import locked, no_waiting
+from tests.worker.locked import locked, locked_for, no_waiting
 from worker.child_process import Child
 from worker.main import Worker
 from worker.protocol import CANCEL, PING
@@ -304,6 +304,16 @@ def test_a_refused_claim_is_made_later(loop: Loop) -> None:
     assert loop.started() == ["run_1/1", "run_2/1"]
 
 
+def test_a_claim_that_another_writer_kept_from_is_made_at_once_although_that_one_changed_nothing(loop: Loop) -> None:
+    loop.turn()
+    loop.queue("run_1")
+    with locked(loop.file, "IMMEDIATE"):
+        loop.turn()
+        assert loop.started() == []
+    loop.turn()
+    assert loop.started() == ["run_1/1"]
+
+
 def test_the_worker_registers_once_the_database_answers(loop: Loop) -> None:
     with locked(loop.file):
         loop.turn(2)
@@ -355,10 +365,12 @@ def closed() -> Iterator[int]:
     os.close(read)
 
 
-def test_a_worker_that_stops_gives_its_runs_back(loop: Loop, closed: int) -> None:
+def test_a_worker_that_stops_gives_its_runs_back_once_the_database_answers(loop: Loop, closed: int) -> None:
     for child in loop.begin("run_1", "run_2"):
         loop.report(child, exit=0)
-    loop.worker.serve(until_closed=closed)
+    with locked_for(loop.file, tries=3, logger="antigrad.worker") as warnings:
+        loop.worker.serve(until_closed=closed)
+    assert len([warning for warning in warnings if "does not answer" in warning]) == 3
     assert [loop.run(run).status for run in ("run_1", "run_2")] == ["queued", "queued"]
     assert [loop.run(run).deaths for run in ("run_1", "run_2")] == [0, 0]
 

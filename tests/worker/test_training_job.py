@@ -28,7 +28,7 @@ def test_a_worker_that_emulates_bfloat16_says_so_once_on_the_run(precision: str,
     known = {"code": "known_before", "pointer": "", "detail": "", "fix": ""}
     wanted = {"dataset": "digits", "precision": precision, "stop": {"max_steps": 3}, "device": "cpu"}
     with database.write() as db:
-        request, _ = resolve(RunRequest.model_validate(wanted), datasets.hold(db, "digits"), files)
+        request, _ = resolve(RunRequest.model_validate(wanted), datasets.get_for_share(db, "digits"), files)
         run = runs.create(db, request=request, task="classification", environment={}, warnings=[known]).id
     processor = torch.cpu.get_capabilities() | {"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": False}
     for attempt, order in ((1, PAUSE), (2, None)):

@@ -2,22 +2,20 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
 
-from app.api.inputs import Conversion, Inputs, Invert, read_inputs
+from app.api.inputs import Conversion, Inputs, read_inputs
 from app.api.problems import problems
 from app.api.query import parameters, read_query
-from app.api.schemas.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
+from app.api.schemas.predict import Label, LabelPrediction, PredictAnswer, Preprocessing, Question, ValuePrediction
 from app.datasets.images.codec import Background, Resize
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.serialization import Trained
-from app.runs.patterns import in_words
-from app.serving.coalescing import Lookups
-from app.serving.executor import worked_out
+from app.serving.coalescing import SingleFlight
+from app.serving.executor import run_by_cost
 from app.serving.instances import Column
 from app.serving.model_cache import LoadedModels
 from app.storage import datasets, models, runs
@@ -44,7 +42,7 @@ class Serves(NamedTuple):
     weights: str
 
 
-WeightsLookups = Lookups[Asked, Serves]
+WeightsQueries = SingleFlight[Asked, Serves]
 BINARY = {"type": "string", "format": "binary"}
 BODY = {
     "requestBody": {
@@ -60,7 +58,7 @@ BODY = {
 }
 
 
-def weights_lookups(database: Database) -> WeightsLookups:
+def weights_queries(database: Database) -> WeightsQueries:
     """Looks up the run and the file of its weights; requests that come at once share a query."""
 
     def find(asked: Asked) -> Serves:
@@ -78,33 +76,10 @@ def weights_lookups(database: Database) -> WeightsLookups:
             else:
                 raise NotFound("no run has succeeded yet; POST /runs queues one")
         if found.weights is None:
-            raise Conflict(f"the run {runs.told(found.status)}; it can predict when it has succeeded")
+            raise Conflict(f"the run {runs.status_phrase(found.status)}; it can predict when it has succeeded")
         return Serves(found.id, name, found.weights)
 
-    return Lookups.in_threads(find)
-
-
-Top: Any = in_words(r"(all|[1-9]\d{0,5})", "give a number of labels, from 1 to 999999, or all")
-
-
-class Question(BaseModel):
-    """What the query says."""
-
-    run: str | None = Field(None, max_length=100, description="a run's id")
-    model: str | None = Field(
-        None, max_length=100, description="a model's name; without run and model: default, or the newest"
-    )
-    step: int | None = Field(None, ge=1, le=10**9, description="of a checkpoint; the end if left out")
-    top: Top = Field("3", description="how many labels, or all")
-    logits: bool = Field(False, description="the network's logits too, unless it ends in a softmax or sigmoid")
-    fit: bool = Field(False, description="convert pictures of another size")
-    background: Background | None = Field(
-        None, description="under transparency and in margins; if left out, as in the training"
-    )
-    invert: Invert = Field(
-        "false", description="swap black and white; auto where the border is nearer to the training's then"
-    )
-    explain: Literal["preprocessing"] | None = Field(None, description="say what was done to the input")
+    return SingleFlight.in_threads(find)
 
 
 @router.post("/predict", summary="Classify pictures, or predict a row's value",
@@ -123,7 +98,7 @@ async def predict(request: Request) -> Response:
         raise Invalid("run= and model= both say who answers; give one of them", [FieldError("model", "leave it out")])
     if asked.step is not None and asked.run is None:
         raise Invalid("step= is of a run; say which one with run=", [FieldError("run", "give the run of that step")])
-    weights_of: WeightsLookups = request.app.state.weights
+    weights_of: WeightsQueries = request.app.state.weights
     loaded: LoadedModels = request.app.state.models
     serves = await weights_of.get(Asked(asked.run, asked.step, asked.model))
     trained = await loaded.get(serves.weights)
@@ -146,7 +121,7 @@ async def predict(request: Request) -> Response:
 
     count = len(inputs.values)
     labels = count * (1 + len(trained.classes))
-    content = await worked_out(answered, products=count * trained.multiply_adds, labels=labels)
+    content = await run_by_cost(answered, products=count * trained.multiply_adds, labels=labels)
     return Response(content, media_type="application/json")
 
 
@@ -175,10 +150,10 @@ def answers(
     classes = len(trained.classes)
     count = classes if top == "all" else min(int(top), classes)
     found: list[LabelPrediction] = []
-    probabilities, labels = trained.meaning.probabilities(outputs), trained.meaning.labels(outputs)
+    probabilities, labels = trained.output_kind.probabilities(outputs), trained.output_kind.labels(outputs)
     # Stable, as argmax is: of equal ones the first is the label, and comes first.
     chances, order = (part[:, :count].tolist() for part in probabilities.sort(descending=True, stable=True))
-    has_logits = trained.meaning.kind != "probabilities"
+    has_logits = trained.output_kind.kind != "probabilities"
     for row, label in enumerate(labels.tolist()):
         pairs = zip(order[row], chances[row], strict=True)
         found.append(

@@ -8,7 +8,7 @@ from fastapi import Query
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.class_labels import MOST_SIDE
 from app.datasets.images.codec import Background, Resize
-from app.datasets.import_options import Kind, Reading, Task, text_encoding
+from app.datasets.import_options import ImportOptions, Kind, Task, text_encoding
 from app.errors import FieldError, Invalid
 
 KINDS: tuple[Kind, ...] = ("number", "category", "ignore")
@@ -38,9 +38,9 @@ def reading(
     classes: Annotated[
         str | None, Query(max_length=20_000, description="names for numbered labels, with commas between")
     ] = None,
-) -> Reading:
+) -> ImportOptions:
     """Raises Invalid."""
-    return Reading(
+    return ImportOptions(
         shape=_shape(shape),
         resize=resize,
         background=background,

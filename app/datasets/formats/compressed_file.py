@@ -18,7 +18,7 @@ GZIP, BZIP2, XZ, ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 ZIP = (b"PK\3\4", b"PK\5\6")
 
 
-class Upload:
+class CompressedFile:
     """`raw` is the file itself, once it is open: how far it has been read is how far the import has come."""
 
     def __init__(self, path: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 BYTES_AT_ONCE = 4 * 1024**2
 
 
-class Growing:
+class DiskArray:
     """Rows of one shape, one after another in a file without a name."""
 
     def __init__(self, file: IO[bytes], shape: Sequence[int], dtype: Any) -> None:
@@ -36,7 +36,7 @@ class Growing:
         """The rows of these places, each once: as they are if they stand so, else written to another file."""
         if (order[1:] > order[:-1]).all():
             return self.mapped()
-        rows, sorted_rows = self.mapped(), Growing(file, self.shape, self.dtype)
+        rows, sorted_rows = self.mapped(), DiskArray(file, self.shape, self.dtype)
         at_once = max(1, BYTES_AT_ONCE // self.row_bytes)
         for start in range(0, len(order), at_once):
             sorted_rows.append(rows[order[start : start + at_once]])

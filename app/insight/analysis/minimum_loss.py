@@ -6,7 +6,7 @@ from app.learning.layers import Layer
 from app.learning.losses import BinaryCrossEntropy, CrossEntropy, Loss
 
 
-def floor(last: Layer, loss: Loss, outputs: int) -> float:
+def minimum_loss(last: Layer, loss: Loss, outputs: int) -> float:
     """Of an example, under a network of so many outputs that ends in the layer `last`; 0 where nothing more is known.
 
     Cross-entropy of shares from 0 to 1 instead of logits is least at (0, …, 1, …, 0), where the softmax gives the

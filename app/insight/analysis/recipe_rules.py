@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from math import exp, log
 from typing import Any
 
-from app.insight.analysis.minimum_loss import floor
+from app.insight.analysis.minimum_loss import minimum_loss
 from app.insight.analysis.stacks import MAPS, Chain
 from app.insight.analysis.warning import Warning
 from app.learning.layers import Layer
@@ -23,7 +23,7 @@ def squashed_before_loss(pointer: str, last: Layer, loss: Loss, outputs: int) ->
         detail = "the softmax of one number is always 1: nothing can be learnt"
         yield Warning("softmax_of_one", pointer, detail, "leave the softmax out")
     elif isinstance(loss, CrossEntropy):
-        least = floor(last, loss, outputs)
+        least = minimum_loss(last, loss, outputs)
         yield Warning(
             f"{last.type}_before_cross_entropy",
             pointer,

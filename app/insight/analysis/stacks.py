@@ -46,7 +46,7 @@ def affine(layer: Layer) -> bool:
 
 
 @dataclass(frozen=True)
-class Stack:
+class LinearStack:
     """Linear layers with nothing nonlinear between them, from the first to the last."""
 
     chain: Chain
@@ -74,14 +74,14 @@ class Stack:
         return sum(place.layer.parameters(place.shape) for _, place in self.chain)
 
 
-def stacks(chain: Chain) -> Iterator[Stack]:
+def stacks(chain: Chain) -> Iterator[LinearStack]:
     """Those of a chain that have more than one layer that learns a map."""
     found: list[int] = []
 
-    def stack() -> Iterator[Stack]:
+    def stack() -> Iterator[LinearStack]:
         if len(found) > 1:
             pointers = tuple(chain[index][0] for index in found)
-            yield Stack(chain[found[0] : found[-1] + 1], found[0], pointers)
+            yield LinearStack(chain[found[0] : found[-1] + 1], found[0], pointers)
 
     for index, (_, place) in enumerate(chain):
         if not affine(place.layer):

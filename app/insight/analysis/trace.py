@@ -113,7 +113,7 @@ def trace(
             for (pointer, place), output, module in zip(places, outputs, _named(model), strict=True)
         ],
         loss=found.item(),
-        blind_guess=loss.of_best_constant(data.targets_at(train), size, outputs[-1].shape[1]),
+        blind_guess=loss.baseline_loss(data.targets_at(train), size, outputs[-1].shape[1]),
         grad_fn=list(_way_back(found)),
         index=int(indices[0]),
         example=outputs[-1][0].tolist(),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
 from app.insight.analysis import layer_rules, recipe_rules
-from app.insight.analysis.minimum_loss import floor
+from app.insight.analysis.minimum_loss import minimum_loss
 from app.insight.analysis.stacks import Chain, chains
 from app.insight.analysis.warning import Warning
 from app.learning.architecture import rows
@@ -22,7 +22,9 @@ def warnings(recipe: Recipe, train: int, normalise: str | None) -> list[Warning]
     found = list(of_architecture(recipe.layers, recipe.input_shape, recipe.loss, recipe.batch_size))
     main, *_ = chains(rows(recipe.layers, recipe.input_shape))
     outputs = main[-1][1].output_shape[0]
-    found += recipe_rules.target_below_floor(recipe.stop.target_loss, floor(recipe.layers[-1], recipe.loss, outputs))
+    found += recipe_rules.target_below_floor(
+        recipe.stop.target_loss, minimum_loss(recipe.layers[-1], recipe.loss, outputs)
+    )
     found += of_optimizer(main, recipe.optimizer)
     found += recipe_rules.large_batch(recipe.batch_size, recipe.accumulate, train)
     a_step = min(recipe.examples_per_step or train, train)

@@ -54,7 +54,7 @@ def _dead(facts: Facts) -> list[LayerSeen]:
     explains=("learning_rate_too_high", "dead_units", "saturated_units", *MIXED),
 )
 def exploding_gradients(facts: Facts) -> Found | None:
-    first, guess = facts.loss.first, facts.guess_loss
+    first, guess = facts.loss.first, facts.baseline_loss
     if guess is None or first <= FIRST_LOSS * guess:
         return None
     if math.isnan(first) and facts.of_type("log"):
@@ -106,7 +106,7 @@ def logarithm_of_negative_numbers(facts: Facts) -> Found | None:
 )
 def learning_rate_too_high(facts: Facts) -> Found | None:
     losses = facts.loss.values
-    start = max(facts.loss.first, facts.guess_loss or 0.0)
+    start = max(facts.loss.first, facts.baseline_loss or 0.0)
     highest = max((value for value in losses if math.isfinite(value)), default=math.nan)
     update, layer = largest_update(facts)
     rose = not facts.loss.finite or highest > ROSE * start

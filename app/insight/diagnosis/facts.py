@@ -122,7 +122,7 @@ class Facts:
         return max(self.counts) / sum(self.counts) if self.classification else 0.0
 
     @cached_property
-    def guess_loss(self) -> float | None:
+    def baseline_loss(self) -> float | None:
         """The loss of the best constant prediction, where it is known: of the classes' counts, and of a target that
         is standardised, if it is about normal."""
         wanted = loss_from_json(self.request["loss"])
@@ -131,7 +131,7 @@ class Facts:
         if self.classification:
             counts = torch.tensor(self.counts)
             targets = torch.repeat_interleave(torch.arange(len(counts)), counts)
-            return wanted.of_best_constant(targets, 1, wanted.outputs(len(counts)))
+            return wanted.baseline_loss(targets, 1, wanted.outputs(len(counts)))
         standard = (self.request.get("scaling") or {}).get("target") == "standard"
         return {"mse": 1.0, "mae": 0.8, "huber": 0.4}[wanted.name] if standard else None
 

@@ -35,7 +35,7 @@ def model_too_small(facts: Facts) -> Found | None:
     if not hidden:
         smooth = facts.loss.smooth()
         quarter = smooth[-len(smooth) // 4 :]
-        if quarter[0] - quarter[-1] > STILL * (facts.guess_loss or smooth[0]):
+        if quarter[0] - quarter[-1] > STILL * (facts.baseline_loss or smooth[0]):
             return None
         said = f"one linear layer comes to a training score of {train:.2f} and no further"
         change = 'add a hidden layer: {"type": "linear", "units": 64}, {"type": "relu"}'
@@ -98,7 +98,7 @@ def still_improving(facts: Facts) -> Found | None:
     if len(smooth) < 8 or not all(map(math.isfinite, smooth)):
         return None
     before, last = min(smooth[: -max(2, len(smooth) // 4)]), smooth[-1]  # the lowest: a peak is no place to fall from
-    scale = facts.guess_loss or smooth[0]
+    scale = facts.baseline_loss or smooth[0]
     fell, slowly = before - last, facts.learnt < POORLY and before - last > OF_ALL * (smooth[0] - last)
     if fell < (SLOWLY if slowly else STILL) * scale or last > min(smooth) * 1.02:
         return None
@@ -127,7 +127,7 @@ def no_better_than_guess(facts: Facts) -> Found | None:
     if math.isnan(score) or facts.diverged or facts.weighted:
         return None
     by_heart = facts.learnt > 0.5 and min(facts.curve("validation.loss").values, default=math.inf)
-    if by_heart and by_heart < BETTER_ONCE * (facts.guess_loss or 0.0):
+    if by_heart and by_heart < BETTER_ONCE * (facts.baseline_loss or 0.0):
         return None  # there was something to learn
     margin = 0.02
     if facts.classification:

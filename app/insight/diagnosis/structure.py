@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from app.insight.analysis.minimum_loss import floor
+from app.insight.analysis.minimum_loss import minimum_loss
 from app.insight.analysis.stacks import AFFINE, MAPS
 from app.insight.diagnosis.facts import POORLY, Facts
 from app.insight.diagnosis.rule import Found, rule
@@ -59,7 +59,10 @@ def softmax_before_cross_entropy(facts: Facts) -> Found | None:
     layers = list(every(facts.request["model"]["layers"]))
     if layers[-1]["type"] != "softmax" or facts.request["loss"]["name"] != "cross_entropy":
         return None
-    least, loss = floor(Softmax(), loss_from_json(facts.request["loss"]), len(facts.counts)), facts.loss.smooth()[-1]
+    least, loss = (
+        minimum_loss(Softmax(), loss_from_json(facts.request["loss"]), len(facts.counts)),
+        facts.loss.smooth()[-1],
+    )
     return Found(
         f"a softmax stands before cross_entropy, which takes one itself: the loss cannot fall below {least:.3f}, and "
         f"has come to {loss:.3f}",

@@ -40,7 +40,7 @@ SIGN = Experiment(
     observe=see_sign,
     trials={
         "minus": DOWN,
-        "plus": replace(DOWN, slip="ascent"),
+        "plus": replace(DOWN, fault="ascent"),
     },
 )
 

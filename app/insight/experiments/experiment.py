@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from app.insight.diagnosis.facts import Facts
-from app.insight.experiments.faults import SLIPS
+from app.insight.experiments.faults import FAULTS
 
 Verdict = Literal["shown", "not shown", "differs by seed"]
 
@@ -16,11 +16,11 @@ class Trial:
     """A run: what `POST /runs` takes, but for the seed; `slip` is what it does wrong on purpose."""
 
     request: Mapping[str, Any]
-    slip: str | None = None
+    fault: str | None = None
     seed_apart: int = 0  # from the experiment's seed
 
     def __post_init__(self) -> None:
-        assert self.slip is None or self.slip in SLIPS
+        assert self.fault is None or self.fault in FAULTS
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from app.learning.evaluation import Metrics
 from app.learning.training import Checkpoint, Recipe, Training, under
 
 
-class Slip(Training):
+class Fault(Training):
     """`mistake` says in a sentence what is done wrong."""
 
     by_hand: ClassVar[bool] = False
     mistake: ClassVar[str]
 
 
-class Ascent(Slip):
+class Ascent(Fault):
     """L359, L397: θ ← θ + η∇L"""
 
     mistake = "every gradient has the other sign: it climbs where it should descend"
@@ -34,7 +34,7 @@ class Ascent(Slip):
         return loss
 
 
-class ForgottenZeroGrad(Slip):
+class ForgottenZeroGrad(Fault):
     """L825: backward adds to what stands in `.grad`, and nothing empties it. What stands there is part of the state."""
 
     mistake = "the gradients of all steps before are added to each step's"
@@ -62,7 +62,7 @@ class ForgottenZeroGrad(Slip):
                 parameter.grad = kept[name].to(self.device)
 
 
-class BroadcastLoss(Slip):
+class BroadcastLoss(Fault):
     """L904 without its `squeeze(1)`: (N, 1) − (N,) is (N, N), every prediction against every target."""
 
     mistake = "predictions (N, 1) are compared with targets (N,), which makes (N, N) differences"
@@ -75,7 +75,7 @@ class BroadcastLoss(Slip):
         return loss.detach()
 
 
-class ForgottenEval(Slip):
+class ForgottenEval(Fault):
     """L867: accuracy of a network that was not put into eval mode."""
 
     mistake = "the metrics are measured in training mode, with dropout at work"
@@ -98,7 +98,7 @@ class InTraining(nn.Module):
         return found
 
 
-class WrongLabel(Slip):
+class WrongLabel(Fault):
     """L748: X_train[i] has the label y[i] of before the shuffled split, which is another picture's."""
 
     mistake = "training examples, shuffled by the split, have the labels of before it: other pictures'"
@@ -109,7 +109,7 @@ class WrongLabel(Slip):
         super().__init__(recipe, replace(data, targets=targets), device)
 
 
-SLIPS: dict[str, type[Slip]] = {
+FAULTS: dict[str, type[Fault]] = {
     "ascent": Ascent,
     "forgotten_zero_grad": ForgottenZeroGrad,
     "broadcast_loss": BroadcastLoss,
@@ -118,6 +118,6 @@ SLIPS: dict[str, type[Slip]] = {
 }
 
 
-def training_of(slip: str | None) -> type[Training]:
+def training_of(fault: str | None) -> type[Training]:
     """How a run with this slip trains; without one as it should."""
-    return Training if slip is None else SLIPS[slip]
+    return Training if fault is None else FAULTS[fault]

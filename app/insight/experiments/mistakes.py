@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.insight.analysis.minimum_loss import floor
+from app.insight.analysis.minimum_loss import minimum_loss
 from app.insight.diagnosis.facts import Curve, Facts
 from app.insight.experiments.experiment import Experiment, Seen, Trial
 from app.insight.experiments.recipes import DIGITS, TABLE, hidden, network
@@ -31,7 +31,7 @@ RIGHT_ENOUGH = 0.88
 
 def see_double_softmax(_: int, runs: Mapping[str, Facts]) -> Seen:
     written, mended = runs["as written"], runs["mended"]
-    least = floor(Softmax(), CrossEntropy(), 10)
+    least = minimum_loss(Softmax(), CrossEntropy(), 10)
     numbers = {
         "floor": least,
         "written_loss": written.loss.last,
@@ -93,7 +93,7 @@ WRONG_LABEL = Experiment(
     observe=see_wrong_label,
     trials={
         "its own label": LABELLED,
-        "another's label": replace(LABELLED, slip="wrong_label"),
+        "another's label": replace(LABELLED, fault="wrong_label"),
     },
 )
 
@@ -120,7 +120,7 @@ FORGOT_ZERO_GRAD = Experiment(
     observe=see_forgot_zero_grad,
     trials={
         "zero_grad": EMPTIED,
-        "forgotten": replace(EMPTIED, slip="forgotten_zero_grad"),
+        "forgotten": replace(EMPTIED, fault="forgotten_zero_grad"),
     },
 )
 
@@ -150,7 +150,7 @@ FORGOT_SQUEEZE = Experiment(
     observe=see_forgot_squeeze,
     trials={
         "squeezed": SQUEEZED,
-        "broadcast": replace(SQUEEZED, slip="broadcast_loss"),
+        "broadcast": replace(SQUEEZED, fault="broadcast_loss"),
     },
 )
 
@@ -181,7 +181,7 @@ FORGOT_EVAL = Experiment(
                 hidden(64, "relu"), [{"type": "dropout", "p": 0.6}], hidden(64, "relu"), [{"type": "dropout", "p": 0.6}]
             )
             | {"stop": {"max_epochs": 15}},
-            slip="forgotten_eval",
+            fault="forgotten_eval",
         )
     },
 )

@@ -4,7 +4,7 @@ A pure function of what was asked for and where it ran. The code of a layer, los
 entry (`source`), that of a criterion from `criteria.py`; only what the run uses is written.
 """
 
-from app.insight.script.specification import Wanted
+from app.insight.script.specification import ScriptSpec
 from app.insight.script.writing import script
 
-__all__ = ["Wanted", "script"]
+__all__ = ["ScriptSpec", "script"]

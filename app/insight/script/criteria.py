@@ -4,7 +4,7 @@ range. Each ends the loop by `break`."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.insight.script.specification import PARTS, Wanted
+from app.insight.script.specification import PARTS, ScriptSpec
 from app.learning.source import literal
 from app.learning.stopping import DivergenceLimits, LossTarget, ParameterChangeLimit, PatienceLimit
 
@@ -21,7 +21,7 @@ class Watch:
     behind: Lines = ()
 
 
-def watches(run: Wanted) -> list[Watch]:
+def watches(run: ScriptSpec) -> list[Watch]:
     """Those of the criteria that are on."""
     found = []
     for name, written in CRITERIA.items():
@@ -30,12 +30,12 @@ def watches(run: Wanted) -> list[Watch]:
     return found
 
 
-def in_the_range(run: Wanted, limit: int) -> Watch:  # noqa: ARG001
+def in_the_range(run: ScriptSpec, limit: int) -> Watch:  # noqa: ARG001
     """The loop's own range sees to it."""
     return Watch()
 
 
-def max_seconds(run: Wanted, limit: float) -> Watch:
+def max_seconds(run: ScriptSpec, limit: float) -> Watch:
     if run.ended_by_the_clock:
         return Watch()  # the range has the number of steps that it was
     return Watch(
@@ -44,7 +44,7 @@ def max_seconds(run: Wanted, limit: float) -> Watch:
     )
 
 
-def divergence(run: Wanted, limits: DivergenceLimits) -> Watch:
+def divergence(run: ScriptSpec, limits: DivergenceLimits) -> Watch:
     if not run.watches_divergence:
         return Watch()
     *statements, constant = run.recipe.loss.constant_source()
@@ -71,7 +71,7 @@ def divergence(run: Wanted, limits: DivergenceLimits) -> Watch:
     )
 
 
-def target_loss(run: Wanted, target: LossTarget) -> Watch:  # noqa: ARG001
+def target_loss(run: ScriptSpec, target: LossTarget) -> Watch:  # noqa: ARG001
     value, window = literal(target.value), target.window
     if target.part == "validation":
         return Watch(after_epoch=(f'if evaluate(X_val, y_val)["loss"] <= {value}:', "    break"))
@@ -81,7 +81,7 @@ def target_loss(run: Wanted, target: LossTarget) -> Watch:  # noqa: ARG001
     return Watch(after_step=("# The loss is low enough, on average.", f"if {reached}:", "    break"))
 
 
-def min_parameter_change(run: Wanted, limit: ParameterChangeLimit) -> Watch:  # noqa: ARG001
+def min_parameter_change(run: ScriptSpec, limit: ParameterChangeLimit) -> Watch:  # noqa: ARG001
     now = "torch.cat([p.detach().flatten() for p in model.parameters()])"
     change = "(weights - weights_before)" + (".abs().max()" if limit.norm == "max" else ".norm()")
     return Watch(
@@ -95,7 +95,7 @@ def min_parameter_change(run: Wanted, limit: ParameterChangeLimit) -> Watch:  # 
     )
 
 
-def patience(run: Wanted, limit: PatienceLimit) -> Watch:  # noqa: ARG001
+def patience(run: ScriptSpec, limit: PatienceLimit) -> Watch:  # noqa: ARG001
     short = PARTS[limit.part]
     return Watch(
         before=("best_loss, best, epochs_since = math.inf, model.state_dict(), 0",),

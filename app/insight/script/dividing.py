@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from app.insight.script.specification import Wanted
+from app.insight.script.specification import ScriptSpec
 from app.insight.script.text import broken
 from app.learning.source import literal
 
 
-def dividing(run: Wanted) -> list[str]:
+def dividing(run: ScriptSpec) -> list[str]:
     """Arrays of the run's parts, out of X and y."""
     split = run.request["split"]
     if run.own_parts:
@@ -28,7 +28,7 @@ def dividing(run: Wanted) -> list[str]:
     return [said, *_taken(run, "test", test, "rest", ""), *_taken(run, "val", _of_rest(split), "train", "_rest")]
 
 
-def _own(run: Wanted) -> list[str]:
+def _own(run: ScriptSpec) -> list[str]:
     validation = 0 if "validation" in run.own_parts else run.request["split"]["validation"]
     rest = "rest" if validation else "train"
     lines = [
@@ -42,7 +42,7 @@ def _own(run: Wanted) -> list[str]:
     return [*lines, "X_val, y_val = X[part == 1], y[part == 1]"] if "validation" in run.own_parts else lines
 
 
-def _fold(run: Wanted) -> list[str]:
+def _fold(run: ScriptSpec) -> list[str]:
     split = run.request["split"]
     kind = "StratifiedKFold" if _stratified(run) else "KFold"
     rest = "rest" if split["validation"] else "train"
@@ -63,7 +63,7 @@ def _of_rest(split: dict[str, Any]) -> str:
     return f"{validation} / ({left})"
 
 
-def _taken(run: Wanted, part: str, share: str, rest: str, source: str) -> list[str]:
+def _taken(run: ScriptSpec, part: str, share: str, rest: str, source: str) -> list[str]:
     alike = f", stratify=y{source}" if _stratified(run) else ""
     code = f"train_test_split(X{source}, y{source}, test_size={share}, random_state={_seed(run)}{alike})"
     return broken(code, before=f"X_{rest}, X_{part}, y_{rest}, y_{part} = ")
@@ -74,9 +74,9 @@ def _size(size: float) -> str:
     return literal(size) if size < 1 else str(round(size))
 
 
-def _seed(run: Wanted) -> int:
+def _seed(run: ScriptSpec) -> int:
     return int(run.request["split"]["seed"]) % 2**32
 
 
-def _stratified(run: Wanted) -> bool:
+def _stratified(run: ScriptSpec) -> bool:
     return bool(run.request["split"]["stratify"]) and run.classification

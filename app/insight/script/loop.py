@@ -1,14 +1,14 @@
 """The loop of a script: over epochs and their batches where only an epoch's end can end it, else over steps."""
 
 from app.insight.script.criteria import watches
-from app.insight.script.specification import Wanted
+from app.insight.script.specification import ScriptSpec
 from app.insight.script.text import broken, indented, written_out
 from app.learning.augmentation import WHITE
 from app.learning.losses import CrossEntropy
 from app.learning.source import literal
 
 
-def loop(run: Wanted) -> list[str]:
+def loop(run: ScriptSpec) -> list[str]:
     """Losses from the first step to the last."""
     found = watches(run)
     before, after_epoch, after_step, behind = (
@@ -42,7 +42,7 @@ def loop(run: Wanted) -> list[str]:
 PERMUTATION = "torch.randperm(len(X_train), generator=order)"
 
 
-def steps_known(run: Wanted) -> list[str]:
+def steps_known(run: ScriptSpec) -> list[str]:
     """`steps`, by which a schedule goes: at most so many, whatever else may end the run."""
     if run.recipe.batch_size is None:
         return [f"steps = {_full_limit(run)}"]
@@ -57,7 +57,7 @@ def steps_known(run: Wanted) -> list[str]:
             return [*lines, f"steps = min({most}, {by_epochs})"]
 
 
-def step(run: Wanted) -> list[str]:
+def step(run: ScriptSpec) -> list[str]:
     """One step: the gradient on a batch, and against it."""
     lines = ["model.train()", "optimizer.zero_grad()  # gradients add up: forget the last ones"]
     if run.recipe.accumulate == 1:
@@ -81,7 +81,7 @@ def step(run: Wanted) -> list[str]:
     return [*lines, f"losses.append({'loss.item()' if run.recipe.accumulate == 1 else 'step_loss'})"]
 
 
-def _share(run: Wanted) -> list[str]:
+def _share(run: ScriptSpec) -> list[str]:
     """How much of the step's loss the mean over some of its examples is."""
     if isinstance(run.recipe.loss, CrossEntropy) and run.recipe.loss.class_weights:
         return [
@@ -91,7 +91,7 @@ def _share(run: Wanted) -> list[str]:
     return ["share = len(some) / len(batch)  # of the step's examples"]
 
 
-def _loss(run: Wanted, chosen: str, share: str = "") -> list[str]:
+def _loss(run: ScriptSpec, chosen: str, share: str = "") -> list[str]:
     x = f"X_train{chosen}" if run.recipe.augment is None else f"augmented(X_train{chosen})"
     if not run.bf16:
         return [f"loss = {share}loss_function(model({x}), y_train{chosen})"]
@@ -102,7 +102,7 @@ def _loss(run: Wanted, chosen: str, share: str = "") -> list[str]:
     ]
 
 
-def augmenting(run: Wanted) -> list[str]:
+def augmenting(run: ScriptSpec) -> list[str]:
     """How the pictures of a batch are changed before the network learns from them."""
     augment = run.recipe.augment
     if augment is None:
@@ -124,9 +124,9 @@ def augmenting(run: Wanted) -> list[str]:
     ]
 
 
-def splitting(run: Wanted) -> list[str]:
+def splitting(run: ScriptSpec) -> list[str]:
     """How examples are split into batches where none may be alone."""
-    if not run.in_company or run.recipe.batch_size is None:
+    if not run.needs_two_examples or run.recipe.batch_size is None:
         return []
     return [
         "def split(examples: Tensor, size: int) -> list[Tensor]:",
@@ -140,11 +140,11 @@ def splitting(run: Wanted) -> list[str]:
     ]
 
 
-def _split(run: Wanted, examples: str, size: int) -> str:
-    return f"split({examples}, {size})" if run.in_company else f"{examples}.split({size})"
+def _split(run: ScriptSpec, examples: str, size: int) -> str:
+    return f"split({examples}, {size})" if run.needs_two_examples else f"{examples}.split({size})"
 
 
-def _endless(run: Wanted) -> list[str]:
+def _endless(run: ScriptSpec) -> list[str]:
     size = (run.recipe.batch_size or 0) * run.recipe.accumulate
     return [
         "",
@@ -158,9 +158,9 @@ def _endless(run: Wanted) -> list[str]:
     ]
 
 
-def _steps_per_epoch(run: Wanted) -> list[str]:
+def _steps_per_epoch(run: ScriptSpec) -> list[str]:
     size = (run.recipe.batch_size or 0) * run.recipe.accumulate
-    if run.in_company:
+    if run.needs_two_examples:
         return [f"steps_per_epoch = len(split(torch.arange(len(X_train)), {size}))"]
     return [f"steps_per_epoch = math.ceil(len(X_train) / {size})"]
 
@@ -169,22 +169,22 @@ def _at_epochs_end(lines: list[str]) -> list[str]:
     return ["if len(losses) % steps_per_epoch == 0:  # an epoch is over", *indented(lines)] if lines else []
 
 
-def _limit_in_steps(run: Wanted) -> int | None:
+def _limit_in_steps(run: ScriptSpec) -> int | None:
     """After how many steps the run ended by the clock, or else has to."""
     return run.step if run.ended_by_the_clock else run.recipe.stop.max_steps
 
 
-def _full_limit(run: Wanted) -> int | None:
+def _full_limit(run: ScriptSpec) -> int | None:
     limits = [limit for limit in (run.recipe.stop.max_steps, run.recipe.stop.max_epochs) if limit is not None]
     return min(limits, default=None)
 
 
-def _full_head(run: Wanted) -> str:
+def _full_head(run: ScriptSpec) -> str:
     limit = run.step if run.ended_by_the_clock else _full_limit(run)
     return f"for _ in {'tqdm.tqdm(itertools.count())' if limit is None else f'tqdm.trange({limit})'}:"
 
 
-def _steps_head(run: Wanted) -> str:
+def _steps_head(run: ScriptSpec) -> str:
     limit = _limit_in_steps(run)
     if limit is None and run.recipe.stop.max_epochs is None:
         return "for batch in tqdm.tqdm(batches()):"

@@ -14,7 +14,7 @@ from app.learning.training import Recipe
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ScriptSpec:
     """A run: its request as resolved, where it ran, and how it ended if it has.
 
     `shape` is that of one input, `missing` how many numbers of the inputs are; `own_parts` are those of the dataset's
@@ -79,7 +79,7 @@ class Wanted:
         return any(getattr(place.layer, "lr_factor", 1.0) != 1 for _, place in spread(self.places))
 
     @property
-    def in_company(self) -> bool:
+    def needs_two_examples(self) -> bool:
         """Whether an example cannot be alone in a batch: it has no spread."""
         return "batch_norm" in self.types
 

@@ -6,7 +6,7 @@ import re
 
 from app.insight.script.dividing import dividing
 from app.insight.script.loop import augmenting, loop, splitting, steps_known
-from app.insight.script.specification import Wanted
+from app.insight.script.specification import ScriptSpec
 from app.insight.script.text import WIDTH, broken, indented, remark, written_out
 from app.learning.evaluation import MAPE_CLAMP
 from app.learning.losses import BinaryCrossEntropy, CrossEntropy
@@ -38,7 +38,7 @@ TOGETHER = {  # what is named in one line
 AT_ONCE = 1000  # pictures that go through a network of convolutions at once
 
 
-def script(run: Wanted) -> str:
+def script(run: ScriptSpec) -> str:
     """The run as the text of a Python file."""
     sections = data, network, judging, augmenting, splitting, descent, loop, results
     code = "\n".join(line for section in sections for line in section(run))
@@ -50,7 +50,7 @@ def script(run: Wanted) -> str:
     return re.sub(r"\n{4,}", "\n\n\n", text)
 
 
-def opening(run: Wanted) -> list[str]:
+def opening(run: ScriptSpec) -> list[str]:
     """The docstring. A name is anybody's text: nothing in it may end the string."""
     name = "".join(sign if sign.isprintable() and sign not in '"\\' else " " for sign in run.name or "")
     title = " ".join(name.split()).rstrip(".") or f"A network that learns {run.dataset_name}"
@@ -66,7 +66,7 @@ def opening(run: Wanted) -> list[str]:
     return [*lines, '"""']
 
 
-def data(run: Wanted) -> list[str]:
+def data(run: ScriptSpec) -> list[str]:
     """Read, split and prepared; with as many threads as the run had."""
     lines = []
     if threads := run.environment.get("threads"):
@@ -88,7 +88,7 @@ def data(run: Wanted) -> list[str]:
     return [*lines, "", *dividing(run), "", *preparing(run), "", ""]
 
 
-def preparing(run: Wanted) -> list[str]:
+def preparing(run: ScriptSpec) -> list[str]:
     """Arrays to tensors as the network takes them; what is fitted is fitted on the training part."""
     fitted, inputs, about = _inputs(run)
     targets = "torch.from_numpy(y)"
@@ -117,7 +117,7 @@ def preparing(run: Wanted) -> list[str]:
     ]
 
 
-def _inputs(run: Wanted) -> tuple[list[str], str, str]:
+def _inputs(run: ScriptSpec) -> tuple[list[str], str, str]:
     """What is fitted for them, the expression, and what it gives."""
     kind = run.request["normalise"] if run.pictures else run.request["scaling"]["inputs"]
     match kind, run.pictures:
@@ -141,7 +141,7 @@ def _inputs(run: Wanted) -> tuple[list[str], str, str]:
     return [], "torch.from_numpy(x).float()", "numbers as they are"
 
 
-def network(run: Wanted) -> list[str]:
+def network(run: ScriptSpec) -> list[str]:
     """What torch.nn lacks, the class, and the network with its first weights."""
     sources = [place.layer.source(place.shape) for place in run.places]
     lines = written_out(name for source in sources for name in source.names)
@@ -173,7 +173,7 @@ def network(run: Wanted) -> list[str]:
     return [*lines, "", "", f"{seed}  # of {drawn}", f"model = Network(){moves}", "", ""]
 
 
-def judging(run: Wanted) -> list[str]:
+def judging(run: ScriptSpec) -> list[str]:
     """The loss as one function, and the figures of a part."""
     lines = []
     if isinstance(run.recipe.loss, CrossEntropy) and run.recipe.loss.class_weights:
@@ -224,7 +224,7 @@ def judging(run: Wanted) -> list[str]:
     ]
 
 
-def _labels(run: Wanted) -> str:
+def _labels(run: ScriptSpec) -> str:
     """The class predicted, as code."""
     if not isinstance(run.recipe.loss, BinaryCrossEntropy):
         return "output.argmax(1)"
@@ -232,7 +232,7 @@ def _labels(run: Wanted) -> str:
     return f"({'output' if own else 'output.sigmoid()'} >= {literal(run.recipe.loss.threshold)})"
 
 
-def descent(run: Wanted) -> list[str]:
+def descent(run: ScriptSpec) -> list[str]:
     """The optimizer, and its learning rate over time."""
     parameters, lines = "model.parameters()", []
     lr = literal(run.recipe.optimizer.lr)
@@ -279,7 +279,7 @@ def descent(run: Wanted) -> list[str]:
     ]
 
 
-def results(run: Wanted) -> list[str]:
+def results(run: ScriptSpec) -> list[str]:
     """The curve as the lecture draws it, and how well the network does."""
     listed = [
         "for part, x, y in (",

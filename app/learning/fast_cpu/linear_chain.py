@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from app.learning.data import Batch, with_ones, with_room
-from app.learning.fast_cpu.updates import ByHand, Row
+from app.learning.fast_cpu.updates import FlatParameters, TargetedUpdate
 from app.learning.losses import Loss
 
 aten = torch.ops.aten
@@ -28,7 +28,7 @@ class _Linear:
     def __init__(self, layer: nn.Linear) -> None:
         self.layer, self.width = layer, layer.out_features
         if not layer.weight.requires_grad:  # else the descent has laid them out
-            Row(list(layer.parameters()))
+            FlatParameters(list(layer.parameters()))
 
     def forward(self, x: Tensor, y: Tensor) -> Call:
         x, weights = self._inputs(x), self._weights(self.layer.weight)
@@ -39,7 +39,7 @@ class _Linear:
         weight, below = self.layer.weight, g.new_empty(len(g), self.layer.in_features)
         return below, lambda: torch.mm(g, weight, out=below)
 
-    def learn(self, x: Tensor, g: Tensor, descent: ByHand) -> Iterator[Call]:
+    def learn(self, x: Tensor, g: Tensor, descent: TargetedUpdate) -> Iterator[Call]:
         """∂L/∂[W; b] = [X 1]ᵀG, to where the descent wants it."""
         if self.layer.weight.requires_grad:
             place, beta, alpha = descent.place(self.layer.weight)
@@ -74,7 +74,7 @@ class _Activation:
         derivative = self.formula.derivative
         return g, lambda: derivative(g, y)
 
-    def learn(self, x: Tensor, g: Tensor, descent: ByHand) -> Iterator[Call]:
+    def learn(self, x: Tensor, g: Tensor, descent: TargetedUpdate) -> Iterator[Call]:
         """It has nothing to learn."""
         return iter(())
 
@@ -111,10 +111,10 @@ def modules(model: nn.Sequential) -> Iterator[nn.Module]:
             yield module
 
 
-class Chain:
+class LinearChain:
     """A network that is such a chain, under a loss; its gradients go where the descent wants them."""
 
-    def __init__(self, model: nn.Sequential, loss: Loss, descent: ByHand) -> None:
+    def __init__(self, model: nn.Sequential, loss: Loss, descent: TargetedUpdate) -> None:
         found = [module for module in modules(model) if not isinstance(module, nn.Flatten)]
         self.links = [_Linear(module) if isinstance(module, nn.Linear) else _Activation(module) for module in found]
         learning = [any(parameter.requires_grad for parameter in module.parameters()) for module in found]

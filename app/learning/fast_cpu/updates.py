@@ -20,7 +20,7 @@ from app.learning.optimizers import SGD, Adam, AdamW, Momentum, Optimizer
 State = dict[int, dict[str, Tensor]]  # of each parameter, by its number
 
 
-class Place(NamedTuple):
+class GradientTarget(NamedTuple):
     """`tensor` ← beta · `tensor` + alpha() · gradient; alpha is 1 where beta is 0. It holds for all steps."""
 
     tensor: Tensor
@@ -28,7 +28,7 @@ class Place(NamedTuple):
     alpha: Callable[[], float]
 
 
-class Descent(Protocol):
+class UpdateRule(Protocol):
     """The way from gradients to the optimizer's step."""
 
     def step(self) -> None:
@@ -40,13 +40,13 @@ class Descent(Protocol):
     def load(self, state: State) -> None: ...
 
 
-class ByHand(Descent, Protocol):
+class TargetedUpdate(UpdateRule, Protocol):
     """One that says where a gradient made by hand shall go."""
 
-    def place(self, parameter: Tensor) -> Place: ...
+    def place(self, parameter: Tensor) -> GradientTarget: ...
 
 
-class Stored:
+class TorchUpdate:
     """In `grad`, for the optimizer."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
@@ -76,7 +76,7 @@ def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-class Row:
+class FlatParameters:
     """Parameters side by side in one tensor; a matrix lies there as (in, out), transposed to PyTorch's (out, in)."""
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
@@ -117,13 +117,13 @@ class _Rows:
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self.groups = optimizer.param_groups
-        self.rows = [Row(group["params"]) for group in self.groups]
+        self.rows = [FlatParameters(group["params"]) for group in self.groups]
         self.states: list[dict[str, Tensor]] = [{} for _ in self.rows]
 
-    def places(self, wholes: list[Tensor], beta: float) -> dict[Tensor, Place]:
+    def places(self, wholes: list[Tensor], beta: float) -> dict[Tensor, GradientTarget]:
         """Each parameter's place in a tensor that lies as its row does."""
         return {
-            parameter: Place(piece, beta, lambda: 1.0)
+            parameter: GradientTarget(piece, beta, lambda: 1.0)
             for group, row, whole in zip(self.groups, self.rows, wholes, strict=True)
             for parameter, piece in zip(group["params"], row.pieces(whole), strict=True)
         }
@@ -143,7 +143,7 @@ class _Rows:
             index += len(row.shapes)
 
 
-class Flat(_Rows):
+class FlatUpdate(_Rows):
     """In one gradient, from which the optimizer updates all parameters as one."""
 
     def __init__(self, entry: Optimizer, optimizer: torch.optim.Optimizer) -> None:
@@ -157,7 +157,7 @@ class Flat(_Rows):
         for parameter, place in self.place_of.items():
             parameter.grad = place.tensor
 
-    def place(self, parameter: Tensor) -> Place:
+    def place(self, parameter: Tensor) -> GradientTarget:
         return self.place_of[parameter]
 
     def step(self) -> None:
@@ -166,7 +166,7 @@ class Flat(_Rows):
         self.optimizer.step()
 
 
-class FlatAdam(Flat):
+class FusedAdamUpdate(FlatUpdate):
     """The same with the kernel of Adam and AdamW called here: `torch.optim` takes an eighth of a small network's step
     before it calls it."""
 
@@ -193,7 +193,7 @@ class FlatAdam(Flat):
             self.update([θ], [g], [m], [v], [], [t], lr=group["lr"])
 
 
-class IntoVelocity(_Rows):
+class MomentumInPlace(_Rows):
     """v ← μv + g as the gradient arrives; then θ ← θ − ηv."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, momentum: float) -> None:
@@ -202,7 +202,7 @@ class IntoVelocity(_Rows):
         self.states = [{"momentum_buffer": velocity} for velocity in self.velocities]
         self.place_of = self.places(self.velocities, momentum)
 
-    def place(self, parameter: Tensor) -> Place:
+    def place(self, parameter: Tensor) -> GradientTarget:
         return self.place_of[parameter]
 
     def step(self) -> None:
@@ -210,28 +210,28 @@ class IntoVelocity(_Rows):
             row.whole.data.add_(velocity, alpha=-group["lr"])
 
 
-class IntoWeights(_Rows):
+class SGDInPlace(_Rows):
     """θ ← θ − ηg as the gradient arrives."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         super().__init__(optimizer)
         self.group = {parameter: group for group in self.groups for parameter in group["params"]}
 
-    def place(self, parameter: Tensor) -> Place:
+    def place(self, parameter: Tensor) -> GradientTarget:
         group = self.group[parameter]
-        return Place(parameter.data, 1.0, lambda: -group["lr"])
+        return GradientTarget(parameter.data, 1.0, lambda: -group["lr"])
 
     def step(self) -> None:
         """Nothing is left to do."""
 
 
-def by_hand(entry: Optimizer, optimizer: torch.optim.Optimizer, as_they_are: bool) -> ByHand:
+def choose_update(entry: Optimizer, optimizer: torch.optim.Optimizer, as_they_are: bool) -> TargetedUpdate:
     """The shortest way for gradients that are made by hand, and used as they are or changed first."""
     match entry:
         case SGD(weight_decay=0) if as_they_are:
-            return IntoWeights(optimizer)
+            return SGDInPlace(optimizer)
         case Momentum(weight_decay=0, dampening=0, nesterov=False) if as_they_are:
-            return IntoVelocity(optimizer, entry.momentum)
+            return MomentumInPlace(optimizer, entry.momentum)
         case Adam() | AdamW():
-            return FlatAdam(entry, optimizer)
-    return Flat(entry, optimizer)
+            return FusedAdamUpdate(entry, optimizer)
+    return FlatUpdate(entry, optimizer)

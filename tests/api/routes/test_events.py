@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fastapi.testclient import TestClient
 
-from app.api.routes.events import Position, news_lookups, stream
+from app.api.routes.events import Position, news_queries, stream
 from tests.api.routes.test_runs import ENDLESS, SMALL, queue, until
 from tests.chaos.test_kills import until_step
 from tests.conftest import Workers
@@ -57,9 +57,9 @@ def test_a_view_of_a_paused_run_has_its_points_first(client: TestClient, workers
 
     async def up_to_status() -> list[str]:
         found = []
-        async for event in stream(news_lookups(client.app.state.database), Position(run, 0, 0)):  # type: ignore[attr-defined]
-            found.append(event)
-            if event.startswith("event: status"):
+        async for event in stream(news_queries(client.app.state.database), Position(run, 0, 0)):  # type: ignore[attr-defined]
+            found.append(f"event: {event.event}\nid: {event.id}\ndata: {event.raw_data}\n\n")
+            if event.event == "status":
                 break
         return found
 

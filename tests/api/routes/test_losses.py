@@ -130,7 +130,7 @@ def test_weights_files_of_before_predict_as_they_did(client: TestClient, workers
     now = from_safetensors(file)
     then = from_safetensors(save(dict(now.model.state_dict()), {serialization.METADATA: json.dumps(about)}))
     inputs = torch.tensor(PIXELS["instances"]).reshape(-1, 1, 28, 28)
-    assert then.meaning == now.meaning and torch.equal(then.outputs(inputs), now.outputs(inputs))
+    assert then.output_kind == now.output_kind and torch.equal(then.outputs(inputs), now.outputs(inputs))
 
 
 def test_a_run_that_an_older_version_has_queued_is_trained(client: TestClient, workers: Workers) -> None:

@@ -9,9 +9,9 @@ from fastapi.testclient import TestClient
 from PIL import Image, ImageOps
 
 from app.api.routes.predict import answers
-from app.api.schemas.answers import LabelPrediction
+from app.api.schemas.predict import LabelPrediction
 from app.learning.layers import Linear
-from app.learning.outputs import Meaning
+from app.learning.outputs import OutputKind
 from app.learning.preprocessing import Affine
 from app.learning.serialization import Trained, from_safetensors
 from app.storage import runs
@@ -87,7 +87,7 @@ def test_of_classes_that_are_equally_probable_the_label_comes_first(classes: int
     names = [str(k) for k in range(classes)]
     layer = torch.nn.Linear(4, classes, bias=False)
     network = Trained(
-        layer, [Linear(classes)], (4,), "classification", names, Affine(), Affine(), None, 1, Meaning("logits")
+        layer, [Linear(classes)], (4,), "classification", names, Affine(), Affine(), None, 1, OutputKind("logits")
     )
     zero, one = torch.zeros(1, 4), torch.ones(1, 4)
     with torch.no_grad():

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from app.insight.analysis import stacks as chains_module
-from app.insight.analysis.minimum_loss import floor
+from app.insight.analysis.minimum_loss import minimum_loss
 from app.insight.analysis.recipe_rules import emulated_bfloat16
 from app.insight.analysis.stacks import as_one_layer, chains, modules_of_chains, stacks
 from app.insight.analysis.warnings import of_architecture, warnings
@@ -164,15 +164,15 @@ def test_the_floor_is_where_descent_comes_to_rest(last: Layer, smoothing: float,
         found = loss.function(squash(z), torch.tensor([1]))
         found.backward()  # type: ignore[no-untyped-call]
         descent.step()
-    least = floor(last, loss, classes)
+    least = minimum_loss(last, loss, classes)
     assert least <= found.item() + 1e-9
     assert found.item() == pytest.approx(least, abs=0.01)
 
 
 def test_the_lectures_floor() -> None:
     for classes, least in ((10, 1.4612), (2, 0.3133), (1000, 5.9095)):
-        assert floor(Softmax(), CrossEntropy(), classes) == pytest.approx(least, abs=5e-5)
-        assert floor(Softmax(), CrossEntropy(), classes) == pytest.approx(log(e + classes - 1) - 1)
+        assert minimum_loss(Softmax(), CrossEntropy(), classes) == pytest.approx(least, abs=5e-5)
+        assert minimum_loss(Softmax(), CrossEntropy(), classes) == pytest.approx(log(e + classes - 1) - 1)
 
 
 def of_run(layers: list[Layer] | None = None, train: int = 1000, normalise: str | None = "unit",

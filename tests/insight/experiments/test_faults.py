@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from app.insight.experiments.faults import SLIPS, InTraining, training_of
+from app.insight.experiments.faults import FAULTS, InTraining, training_of
 from app.learning.data import Data
 from app.learning.layers import Linear, ReLU
 from app.learning.layers.regularisation import Dropout
@@ -17,11 +17,11 @@ from app.learning.training import Recipe, Training
 CPU = torch.device("cpu")
 
 
-def training(slip: str | None, max_steps: int = 6, dropout: float = 0.0) -> Training:
+def training(fault: str | None, max_steps: int = 6, dropout: float = 0.0) -> Training:
     """A small network; on classes, but for the loss that is broadcast."""
     numbers = torch.Generator().manual_seed(1)
     inputs = torch.randn(60, 5, generator=numbers)
-    values = slip == "broadcast_loss"
+    values = fault == "broadcast_loss"
     targets = inputs.sum(1) if values else (inputs.sum(1) > 0).long()
     order = torch.randperm(60, generator=numbers)
     data = Data(
@@ -40,16 +40,16 @@ def training(slip: str | None, max_steps: int = 6, dropout: float = 0.0) -> Trai
         stop=Stop(max_steps=max_steps, max_epochs=None),
         seed=3,
     )
-    return training_of(slip)(recipe, data, CPU)
+    return training_of(fault)(recipe, data, CPU)
 
 
-@pytest.mark.parametrize("slip", SLIPS)
-def test_a_slip_that_was_interrupted_goes_on_with_the_same_bits(slip: str) -> None:
-    whole = training(slip)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_was_interrupted_goes_on_with_the_same_bits(fault: str) -> None:
+    whole = training(fault)
     losses = [step.loss for step in whole.steps()]
-    begun = training(slip, max_steps=3)
+    begun = training(fault, max_steps=3)
     first = [step.loss for step in begun.steps()]
-    resumed = training(slip)
+    resumed = training(fault)
     resumed.restore(begun.checkpoint())
     rest = [step.loss for step in resumed.steps()]
     assert first + rest == losses

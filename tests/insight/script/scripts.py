@@ -16,7 +16,7 @@ import torch
 from ruff import find_ruff_bin
 
 from app.datasets.arrays import Arrays
-from app.insight.script import Wanted, script
+from app.insight.script import ScriptSpec, script
 from app.runs.requests import RunRequest
 from app.runs.resolution import resolve
 from app.storage.datasets import built_in
@@ -86,7 +86,7 @@ def side_by_side(examples: Examples, request: dict[str, Any], *, play: bool = Tr
         "stop_reason": training.stop_reason,
         "step": training.step,
     }
-    text = script(Wanted(**about | known))
+    text = script(ScriptSpec(**about | known))
     seen = Outcome(losses, dict(metrics))  # type: ignore[arg-type]
     script_seen = played(text, examples.folder) if play else seen
     return Pair(text, seen, script_seen, training.stop_reason, lambda: losses_of_nudged(resolved, files))

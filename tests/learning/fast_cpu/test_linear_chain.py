@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from app.learning.data import Batch, Data
-from app.learning.fast_cpu.linear_chain import ACTIVATIONS, Chain
-from app.learning.fast_cpu.updates import Flat
+from app.learning.fast_cpu.linear_chain import ACTIVATIONS, LinearChain
+from app.learning.fast_cpu.updates import FlatUpdate
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from app.learning.layers.structure import Block
 from app.learning.losses import LOSSES, MSE, CrossEntropy, Loss
@@ -56,7 +56,7 @@ def training(layers: list[Layer], loss: str, optimizer: Optimizer) -> Training:
 @pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
 def test_by_hand_is_what_autograd_does(layers: list[Layer], loss: str, optimizer: Optimizer) -> None:
     by_hand = training(layers, loss, optimizer)
-    with patch.object(Chain, "fits", return_value=False):
+    with patch.object(LinearChain, "fits", return_value=False):
         reference = training(layers, loss, optimizer)
     assert by_hand.chain is not None and reference.chain is None
     for ours, theirs in zip(by_hand.steps(), reference.steps(), strict=True):
@@ -111,7 +111,7 @@ def by_chain(*modules: nn.Module) -> list[Any]:
     """The gradients by the weights of each layer. What the first layer multiplies is the identity, so that its weights
     are what comes out of it, and its gradient is that by the inputs of what is behind."""
     model = nn.Sequential(*modules)
-    chain = Chain(model, MSE(reduction="sum"), Flat(SGD(), SGD().build(model.parameters())))
+    chain = LinearChain(model, MSE(reduction="sum"), FlatUpdate(SGD(), SGD().build(model.parameters())))
     loss = chain.learn(filled(torch.eye(2, dtype=torch.float64), torch.tensor(TARGETS, dtype=torch.float64)))
     assert loss == LOSS
     return [module.weight.grad.t().tolist() for module in modules if isinstance(module, nn.Linear)]  # type: ignore[union-attr]

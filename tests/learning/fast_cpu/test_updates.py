@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from app.learning.architecture import build, parameter_groups
 from app.learning.fast_cpu import updates
-from app.learning.fast_cpu.updates import ByHand, Flat, FlatAdam
+from app.learning.fast_cpu.updates import FlatUpdate, FusedAdamUpdate, TargetedUpdate
 from app.learning.layers import Linear, ReLU
 from app.learning.optimizers import Adam, AdamW, Optimizer
 
@@ -22,7 +22,9 @@ def network() -> nn.Sequential:
     return build([Linear(7, lr_factor=0.1), ReLU(), Linear(3)], (5,))
 
 
-def steps(model: nn.Module, way: ByHand, optimizer: torch.optim.Optimizer, first: int, last: int) -> list[Tensor]:
+def steps(
+    model: nn.Module, way: TargetedUpdate, optimizer: torch.optim.Optimizer, first: int, last: int
+) -> list[Tensor]:
     """The parameters after some steps along made-up gradients, at rates that change."""
     for step in range(first, last):
         numbers = torch.Generator().manual_seed(step)
@@ -34,7 +36,7 @@ def steps(model: nn.Module, way: ByHand, optimizer: torch.optim.Optimizer, first
     return [parameter.detach().clone() for parameter in model.parameters()]
 
 
-def prepared(entry: Optimizer, kind: type[Flat]) -> tuple[nn.Module, ByHand, torch.optim.Optimizer]:
+def prepared(entry: Optimizer, kind: type[FlatUpdate]) -> tuple[nn.Module, TargetedUpdate, torch.optim.Optimizer]:
     model = network()
     optimizer = entry.build(parameter_groups(model))
     for group in optimizer.param_groups:
@@ -44,7 +46,7 @@ def prepared(entry: Optimizer, kind: type[Flat]) -> tuple[nn.Module, ByHand, tor
 
 @pytest.mark.parametrize("entry", ADAMS, ids=repr)
 def test_the_kernel_called_here_leaves_the_bits_that_torch_optim_leaves(entry: Adam | AdamW) -> None:
-    ours, theirs = prepared(entry, FlatAdam), prepared(entry, Flat)
+    ours, theirs = prepared(entry, FusedAdamUpdate), prepared(entry, FlatUpdate)
     for mine, other in zip(steps(*ours, 0, 20), steps(*theirs, 0, 20), strict=True):
         assert torch.equal(mine, other)
     mine, other = ours[1].state(), theirs[1].state()
@@ -56,10 +58,10 @@ def test_the_kernel_called_here_leaves_the_bits_that_torch_optim_leaves(entry: A
 
 @pytest.mark.parametrize("entry", ADAMS, ids=repr)
 def test_adam_goes_on_from_a_state_as_if_it_had_not_stopped(entry: Adam | AdamW) -> None:
-    whole = steps(*prepared(entry, FlatAdam), 0, 12)
-    first = prepared(entry, FlatAdam)
+    whole = steps(*prepared(entry, FusedAdamUpdate), 0, 12)
+    first = prepared(entry, FusedAdamUpdate)
     steps(*first, 0, 5)
-    second = prepared(entry, FlatAdam)
+    second = prepared(entry, FusedAdamUpdate)
     second[0].load_state_dict(first[0].state_dict())
     second[1].load({index: {n: v.clone() for n, v in state.items()} for index, state in first[1].state().items()})
     for mine, other in zip(steps(*second, 5, 12), whole, strict=True):
@@ -68,4 +70,7 @@ def test_adam_goes_on_from_a_state_as_if_it_had_not_stopped(entry: Adam | AdamW)
 
 @pytest.mark.parametrize("entry", ADAMS, ids=repr)
 def test_gradients_by_hand_go_to_that_kernel(entry: Optimizer) -> None:
-    assert type(updates.by_hand(entry, entry.build(parameter_groups(network())), as_they_are=True)) is FlatAdam
+    assert (
+        type(updates.choose_update(entry, entry.build(parameter_groups(network())), as_they_are=True))
+        is FusedAdamUpdate
+    )
