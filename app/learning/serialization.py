@@ -5,8 +5,7 @@ input exactly as the training did. No pickle.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,11 +14,13 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from app.learning.architecture import build, rows
-from app.learning.layers import LAYERS, Layer, Normal, Shape
+from app.learning.layers import Layer, Shape
+from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.losses import Task
 from app.learning.outputs import OutputKind
 from app.learning.preprocessing import Affine
-from app.learning.training import Checkpoint, under
+from app.learning.stepper import tensors_under
+from app.learning.training import Checkpoint
 
 METADATA = "antigrad"  # one entry: several would be written in any order, and equal networks in unequal bytes
 
@@ -56,35 +57,6 @@ class Trained:
             return found if self.task == "classification" else self.prepare_targets.invert(found.squeeze(1))
 
 
-def layers_to_json(layers: Sequence[Layer]) -> list[dict[str, object]]:
-    """Each layer as its type and its fields."""
-    return [{"type": layer.type} | {f.name: _field_to_json(getattr(layer, f.name)) for f in fields(layer)}  # type: ignore[arg-type]
-            for layer in layers]  # fmt: skip
-
-
-def _field_to_json(value: Any) -> Any:
-    match value:
-        case tuple():
-            return layers_to_json(value)
-        case Normal():
-            return asdict(value)
-    return value
-
-
-def layers_from_json(stored: list[dict[str, Any]]) -> list[Layer]:
-    """The way back; a field that is not there has its default."""
-    return [LAYERS[item["type"]](**{k: _field_from_json(v) for k, v in item.items() if k != "type"}) for item in stored]
-
-
-def _field_from_json(value: Any) -> Any:
-    match value:
-        case list():
-            return tuple(layers_from_json(value))
-        case dict():
-            return Normal(**value)
-    return value
-
-
 def to_safetensors(trained: Trained) -> bytes:
     """The file's bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.model.state_dict().items()}
@@ -112,7 +84,7 @@ def from_safetensors(data: bytes) -> Trained:
     """The network of a weights file or a checkpoint, ready to predict on the CPU."""
     metadata, tensors = _metadata(data), load(data)
     if "network" in metadata:  # a checkpoint, which holds the optimizer's state too
-        metadata, tensors = metadata["network"], under("model.", tensors)
+        metadata, tensors = metadata["network"], tensors_under("model.", tensors)
     layers, input_shape = layers_from_json(metadata["layers"]), tuple(metadata["input_shape"])
     with torch.device("meta"):  # nothing is drawn or allocated: the weights come from the file
         model = build(layers, input_shape)

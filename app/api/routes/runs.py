@@ -28,8 +28,8 @@ from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.architecture import without_output_layer
 from app.learning.data import Part
+from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.presets import under
-from app.learning.serialization import layers_from_json, layers_to_json
 from app.runs.registry_requests import StopRequest
 from app.runs.request_model import Model, validated
 from app.runs.requests import ResumeRequest, RunRequest

@@ -14,9 +14,9 @@ from app.datasets.splits import SplitSpec, stored_split
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.analysis import backpropagation
 from app.insight.analysis import trace as traced
+from app.learning.layers.serialization import layers_from_json
 from app.learning.losses import loss_from_json
 from app.learning.presets import PRESETS, under
-from app.learning.serialization import layers_from_json
 from app.runs.request_model import RequestModel, Text
 from app.runs.requests import ModelRequest, RunRequest
 from app.runs.resolution import folder_of, resolve
