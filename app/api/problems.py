@@ -77,8 +77,8 @@ def as_response(request: Request, error: AppError, headers: Mapping[str, str] | 
 
 
 def _printable(body: dict[str, Any]) -> str:
-    """As JSON in which all that is no printable character is escaped: lone surrogates, which no UTF-8 has, and what
-    would change the terminal or the direction of the text."""
+    """JSON with every unprintable character escaped: lone surrogates, which UTF-8 cannot encode, and characters that
+    would control a terminal or the direction of the text."""
     text = json.dumps(body, ensure_ascii=False)
     return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
@@ -173,8 +173,8 @@ def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
 
 
 def methods_at(app: FastAPI, scope: Scope) -> list[str]:
-    """Those that the address has, of whatever route: Starlette names those of the first one only. What is mounted are
-    files, which match any."""
+    """Methods of an address, over all of its routes; Starlette names those of the first route only. Mounted files match
+    any address, and are left out."""
     routes = [route for route in app.routes if not isinstance(route, Mount)]
     return [
         method
@@ -184,9 +184,10 @@ def methods_at(app: FastAPI, scope: Scope) -> list[str]:
 
 
 def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
-    """A JSON pointer into what was sent: pydantic's path also names the branch of a union, which was not.
+    """A JSON pointer into the body that was sent. Pydantic's path also names the branch of a union, which is not part
+    of the body.
 
-    A branch may be called like a field beside it: the optimizer `momentum` has a field `momentum`.
+    A branch may have the name of a field: the optimizer `momentum` has a field `momentum`.
     """
     pointer, node = "", body
     for place, part in enumerate(where):

@@ -50,7 +50,7 @@ def find_series(
 
 
 def _all(run: str, choices: Sequence[str]) -> str:
-    """What a sentence says of the series that there are: those of the layers may be hundreds."""
+    """A list of the available series for an error message, cut off where there are too many."""
     if len(choices) <= LISTED:
         return f"there are {some(choices, LISTED)}"
     return f"there are {len(choices):,}: {some(choices, LISTED)}; GET /runs/{run}/diagnostics has those of the layers"
