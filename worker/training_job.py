@@ -76,7 +76,7 @@ class Attempt:
             | job_setup.versions(device)
             | {
                 "threads": threads,
-                "gradients": "autograd" if training.chain is None else "by hand",
+                "gradients": training.stepper.gradients,
             }
         )
         found = job_setup.warnings(request["precision"], device)

@@ -7,10 +7,9 @@ from typing import Any
 from app.learning.architecture import rows, spread
 from app.learning.layers import Shape
 from app.learning.layers.structure import Placed
-from app.learning.recipe import recipe_from_json
+from app.learning.recipe import Recipe
 from app.learning.schedules import Constant
 from app.learning.stopping import DivergenceLimits
-from app.learning.training import Recipe
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class ScriptSpec:
 
     @cached_property
     def recipe(self) -> Recipe:
-        return recipe_from_json(self.request, self.shape)
+        return Recipe.from_json(self.request, self.shape)
 
     @cached_property
     def places(self) -> tuple[Placed, ...]:
