@@ -1,4 +1,4 @@
-"""What a worker knows of its children, and the queues from which they come."""
+"""Child processes of a worker, and the queues their work comes from."""
 
 import contextlib
 import os

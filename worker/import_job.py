@@ -1,4 +1,4 @@
-"""What runs in the child process that makes a dataset of an upload."""
+"""The import job of a child process: makes a dataset from an upload."""
 
 import logging
 import os
@@ -61,7 +61,7 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
 
 
 def downloads_of(home: Path, published: str) -> Path:
-    """Where the files of one of the catalogue come to, on this machine; a later import goes on from what is there."""
+    """Folder of the downloads of a catalogue entry; a later import resumes from it."""
     return home / "downloads" / published
 
 
@@ -76,7 +76,7 @@ def bound_memory() -> None:
 
 
 class Progress:
-    """How far an import has come, written about twice a second: who has lost the lease hears of it here."""
+    """Progress of an import, written about twice a second. Raises LeaseLost if the lease is lost."""
 
     def __init__(self, database: Database, dataset: str, attempt: int) -> None:
         self.database, self.dataset, self.attempt = database, dataset, attempt
@@ -92,7 +92,7 @@ class Progress:
 
 
 def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Imported:
-    """What was sent, or what the catalogue says where to find."""
+    """Read the upload, or download and read a catalogue entry. Raises ImportFailed, LeaseLost and OSError."""
     from app.datasets.catalogue.published import CATALOGUE  # here: a worker that only trains has no need of it
     from app.datasets.formats.content import read
 
@@ -112,7 +112,7 @@ def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Impor
 
 
 def _known(file: "Remote", sha256: str) -> dict[str, Any]:
-    """What is said of a file that was sent: other bytes than those that are known have not been accepted."""
+    """Checksum of a downloaded file, and whether it was known before. Contradicting bytes are refused earlier."""
     return {"file": file.name, "sha256": sha256, "verified": file.sha256 is not None}
 
 
@@ -139,10 +139,10 @@ def _downloaded(
 
 
 def _keep(imported: Imported, database: Database, files: Files, id: str, attempt: int) -> None:
-    """Store the arrays where their content belongs, once, and name the place in the row.
+    """Store the arrays by their content, once, and name the folder in the row.
 
-    Others may store or delete the same content at this moment: it is named only where, with nobody else at it, all of
-    it is there. What nobody has named in the end is removed. Raises LeaseLost and OSError.
+    Other imports may store or delete the same content at the same time, so it is named under a lock and only if it is
+    complete. Folders that end up unnamed are removed. Raises LeaseLost and OSError.
     """
     arrays = imported.arrays
     about = arrays.about() | dict(imported.about)

@@ -70,7 +70,7 @@ class Death:
 
 
 class Worker:
-    """One worker process. Everything happens in one loop, so nothing can die beside it unseen.
+    """A worker process with a single loop, so that no part of it can die unnoticed.
 
     No step of the loop waits for the database. A step that the database refuses is due again in the next turn, and the
     leases of all other children are renewed meanwhile.

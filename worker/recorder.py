@@ -66,7 +66,7 @@ class Recorder:
         curves.append_all(db, run, found)
 
     def flushed(self) -> None:
-        """What was flushed is committed."""
+        """Clear the buffers after the transaction is committed."""
         self.first = False
         self._clear()
 

@@ -1,4 +1,4 @@
-"""What runs in the child process: the learning core on one side, the storage on the other."""
+"""The training job of a child process: connects the learning core to the storage."""
 
 import contextlib
 import math
@@ -30,7 +30,7 @@ from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 
 def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
-    """Train one attempt of a run to its end, or until it is told to leave."""
+    """Train one attempt of a run until it ends or is interrupted."""
     orders = Orders(orders_descriptor, job["lease_seconds"])
     attempt = Attempt(job, database, files)
     try:
@@ -190,7 +190,7 @@ class Attempt:
 
 
 def _divergence(recorder: Recorder) -> str:
-    """What the loss did, in numbers."""
+    """The sentence on a divergence: the loss, the step and the limit."""
     training, loss = recorder.training, recorder.last_loss
     found, limits = f"the loss was {loss:.6g} at step {training.step}", training.recipe.stop.divergence
     if not math.isfinite(loss) or limits is None:

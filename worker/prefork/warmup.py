@@ -1,5 +1,5 @@
-"""What a child does before its run is known, so that the run's first step finds it done: statements are compiled,
-threads stand ready, and memory that is shared with the warm server is its own where it is written to."""
+"""Warm-up of a pre-forked child: compiles SQL, starts threads and touches copy-on-write pages, so that the first step
+is fast."""
 
 import contextlib
 from typing import Any
