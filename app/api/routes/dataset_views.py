@@ -8,8 +8,8 @@ from dataclasses import asdict
 import numpy as np
 from fastapi import APIRouter, Response
 
+from app.api.dataset_deps import OF_EXAMPLES, ArraysDep, PictureDep, SplitDep, Which, indices_of, pictures_of
 from app.api.problems import binary, problems
-from app.api.routes.datasets import OF_EXAMPLES, ArraysDep, PictureDep, SplitDep, Which, indices_of, pictures_of
 from app.api.schemas.dataset_views import (
     LISTED,
     DuplicatesAnswer,

@@ -19,7 +19,7 @@ from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
 from app.datasets.import_options import ImportOptions
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
-from app.runs.patterns import Name
+from app.runs.request_model import Name
 from app.storage import datasets, idempotency
 from app.storage.database import Database
 from app.storage.files import Files

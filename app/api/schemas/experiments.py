@@ -4,15 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from app.runs.experiments import MOST_SEEDS
 from app.runs.request_model import RequestModel
 from app.storage.jsonable import Number
 
-MOST_SEEDS = 5
-
-
 LINEAR_COLLAPSE = "linear_collapse"
-
-
 ID = "exp_01k9zj4c2m8s0q1v5w7x3y6t4a"
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from app.api.inputs import Invert
 from app.datasets.images.codec import Background
-from app.runs.patterns import pattern
+from app.runs.request_model import pattern
 
 
 class Label(BaseModel):

@@ -5,9 +5,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from app.api.schemas.times import rfc3339
+from app.runs.views import RunView
 from app.storage.jsonable import Number
 from app.storage.runs import step_of
-from app.storage.tables import Run
 
 
 class Queue(BaseModel):
@@ -53,8 +53,10 @@ class RunAnswer(BaseModel):
     links: dict[str, str]
 
 
-def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
-    """The run as clients see it."""
+def run_answer(view: RunView) -> RunAnswer:
+    """The response for a run; it has a queue position while the run waits for a worker."""
+    run, place = view.run, view.queue
+    queue = Queue(position=place.position, estimated_start=rfc3339(place.estimated_start)) if place else None
     here = f"/runs/{run.id}"
     below = (
         *("curve", "events", "cancel", "evaluation", "architecture", "diagram.svg", "diagnostics", "diagnosis"),
@@ -64,7 +66,7 @@ def run_answer(run: Run, queue: Queue | None = None) -> RunAnswer:
     return RunAnswer(
         id=run.id,
         name=run.name,
-        status="queued" if queue else run.status,
+        status=view.status,
         stop_reason=run.stop_reason,
         error=run.error,
         task=run.task,
