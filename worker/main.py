@@ -17,13 +17,14 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
+from app.constants import RequestedAction
 from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
 from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
-from app.storage.queue import imports, leases, workers
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue import workers
+from app.storage.queue.claims import LeaseLost, run_claims
 from worker import import_job
 from worker.change_detector import Changes
 from worker.child_process import QUEUES, Child, Kind
@@ -133,7 +134,7 @@ class Worker:
         """Take one run or import and start its child; answers whether there was one."""
         asked = time.monotonic()
         with self.database.read() as db:
-            if not QUEUES[kind].any_free(db, database_now()):
+            if not QUEUES[kind].any_claimable(db, database_now()):
                 return False
         with self.database.write() as db:
             found = QUEUES[kind].claim(db, self.id, database_now(), self.settings.lease_seconds)
@@ -191,11 +192,9 @@ class Worker:
             try:
                 with self.database.write() as db:
                     if self.stopping or child.order is not None:  # it was killed since it did not obey in time
-                        QUEUES[child.kind].give_back(db, child.id, child.attempt, database_now())
-                    elif child.kind == "import":
-                        imports.child_died(db, child.id, child.attempt, error["message"])
+                        QUEUES[child.kind].give_back(db, child.id, child.attempt)
                     else:
-                        leases.child_died(db, child.id, child.attempt, database_now(), error)
+                        QUEUES[child.kind].child_died(db, child.id, child.attempt, error)
                 return
             except OperationalError as error:
                 if not is_away(error):
@@ -223,14 +222,14 @@ class Worker:
         """Pass on what users want of our runs, and put back what workers of this machine held that have died."""
         for child in (child for child in self.children.values() if child.kind == "train"):
             with contextlib.suppress(LeaseLost), self.database.read() as db:
-                match leases.wanted(db, child.id, child.attempt):
-                    case "cancel" if child.order != CANCEL:  # also while it pauses or is handed back
+                match run_claims.requested_action(db, child.id, child.attempt):
+                    case RequestedAction.CANCEL if child.order != CANCEL:  # also while it pauses or is handed back
                         child.tell(CANCEL)
-                    case "pause" if child.order is None:
+                    case RequestedAction.PAUSE if child.order is None:
                         child.tell(PAUSE)
         for worker in dead_workers(self.lock):
             with self.database.write() as db:
-                released = sum(queue.release_worker(db, worker, database_now()) for queue in QUEUES.values())
+                released = sum(queue.release_worker(db, worker) for queue in QUEUES.values())
                 workers.forget(db, worker)
             log.warning("worker %s has died; %d runs and imports are free again", worker, released)
 

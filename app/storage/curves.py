@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, not_, select, tuple_
+from sqlalchemy import and_, func, insert, not_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.storage.database import Database
@@ -106,7 +106,8 @@ def length(db: Session, run: str, series: str, from_step: int = 1) -> int:
     after = select(func.coalesce(func.sum(func.length(CurveChunk.steps)), 0)).where(
         *of_series, CurveChunk.first_step >= from_step
     )
-    split = select(CurveChunk.steps).where(*of_series, CurveChunk.first_step < from_step, CurveChunk.last_step >= from_step)
+    is_split = and_(CurveChunk.first_step < from_step, CurveChunk.last_step >= from_step)
+    split = select(CurveChunk.steps).where(*of_series, is_split)
     within = [np.frombuffer(steps, "<i8") for steps in db.scalars(split)]
     return int(db.execute(after).scalar_one()) // 8 + sum(int((steps >= from_step).sum()) for steps in within)
 

@@ -72,8 +72,8 @@ class Database:
         self.engine.dispose()
 
 
-# SQLite reports a wrong statement as an operational error too. These are temporary, or end when the disk has room.
-TEMPORARY = (
+# SQLite calls a wrong statement an operational error too; these are what passes by itself, or when somebody makes room.
+PASSING = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_IOERR,
@@ -83,9 +83,9 @@ TEMPORARY = (
 
 
 def is_away(error: OperationalError) -> bool:
-    """True if the database is temporarily unavailable, so that a retry makes sense."""
+    """Whether the database cannot answer now, so that trying again makes sense."""
     code = getattr(error.orig, "sqlite_errorcode", None)
-    return code is None or code & 0xFF in TEMPORARY
+    return code is None or code & 0xFF in PASSING
 
 
 def changed_rows(db: Session, statement: Update) -> int:
@@ -102,7 +102,7 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: Any) -> None:
         if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
-            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # setting it later would take a VACUUM of the whole file
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # a file that has tables would need a VACUUM
         connection.execute("PRAGMA journal_mode=DELETE")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")

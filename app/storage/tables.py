@@ -124,7 +124,7 @@ class CheckpointRow(Table):
 
 
 class ModelVersion(Table):
-    """The run that a model's name points at since `created_at`. The newest version counts; such a run is not deleted."""
+    """The run that a name points at since `created_at`; such a run is not deleted. The newest version counts."""
 
     __tablename__ = "model_versions"
 

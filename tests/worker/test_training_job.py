@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.storage import datasets, migrate, runs
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
-from app.storage.queue import leases
+from app.storage.queue.claims import run_claims
 from worker.protocol import PAUSE
 from worker.training_job import Attempt
 
@@ -34,7 +34,7 @@ def test_a_worker_that_emulates_bfloat16_says_so_once_on_the_run(precision: str,
             if attempt == 2:
                 runs.get(db, run).status = "queued"
         with database.write() as db:
-            leases.claim(db, "worker", database_now(), 3600)
+            run_claims.claim(db, "worker", database_now(), 3600)
         job: dict[str, Any] = {
             "id": run,
             "attempt": attempt,

@@ -8,7 +8,7 @@ worker carries `fence` in its WHERE clause. A row count of 0 means that the leas
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -16,6 +16,7 @@ from app.constants import STATUS_AFTER, DatasetStatus, RequestedAction, RunStatu
 from app.storage.database import changed_rows, database_now
 from app.storage.tables import Claimable, Dataset, Run
 
+OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 MAX_DEATHS = 3  # of child processes in a row, after which a job fails
 
 Now = float | FunctionElement[float]
@@ -33,11 +34,15 @@ class Key(NamedTuple):
     column: InstrumentedAttribute[Any]
     descending: bool = False
 
-    def sorted(self) -> ColumnElement[Any]:
-        return self.column.desc() if self.descending else self.column.asc()
+    def ordering(self) -> ColumnElement[Any]:
+        """The ORDER BY clause."""
+        ordering: ColumnElement[Any] = self.column.desc() if self.descending else self.column.asc()
+        return ordering
 
-    def before(self, value: Any) -> ColumnElement[bool]:
-        return self.column > value if self.descending else self.column < value
+    def precedes(self, value: Any) -> ColumnElement[bool]:
+        """Condition: the row's key comes before `value`."""
+        condition: ColumnElement[bool] = self.column > value if self.descending else self.column < value
+        return condition
 
 
 class Claims(ABC, Generic[Row]):
@@ -76,7 +81,7 @@ class Claims(ABC, Generic[Row]):
         first = (
             select(self.table.id)
             .where(self.claimable(now))
-            .order_by(*(key.sorted() for key in self.order))
+            .order_by(*(key.ordering() for key in self.order))
             .limit(1)
             .with_for_update(skip_locked=True)
             .scalar_subquery()
@@ -96,7 +101,7 @@ class Claims(ABC, Generic[Row]):
         ahead: list[ColumnElement[bool]] = []
         for key in self.order:
             value = getattr(row, key.column.key)
-            ahead.append(and_(*equal, key.before(value)))
+            ahead.append(and_(*equal, key.precedes(value)))
             equal.append(key.column == value)
         return 1 + db.execute(select(func.count()).where(self.claimable(now), or_(*ahead))).scalar_one()
 
@@ -162,11 +167,12 @@ class RunClaims(Claims[Run]):
 
     def claimable(self, now: Now) -> ColumnElement[bool]:
         is_queued = Run.status == RunStatus.QUEUED
-        is_open = Run.status.in_((RunStatus.QUEUED, RunStatus.RUNNING))  # the condition of the index
+        # The condition of `ix_runs_open`. SQLite uses the index only if the values are written out.
+        is_open = Run.status.in_(bindparam("open", OPEN, expanding=True, literal_execute=True))
         return and_(is_open, or_(is_queued, and_(self.held, Run.lease_expires_at < now)))
 
     def failed(self, error: dict[str, Any]) -> Values:
-        return self._ended(RunStatus.FAILED, error=error)
+        return self.ended(RunStatus.FAILED, error=error)
 
     def requested_action(self, db: Session, id: str, attempt: int) -> RequestedAction | None:
         """The action that a user has requested of the running attempt; raises LeaseLost."""
@@ -175,10 +181,10 @@ class RunClaims(Claims[Run]):
 
     def end(self, db: Session, id: str, attempt: int, status: RunStatus, **result: Any) -> None:
         """End the run with its result."""
-        self.write(db, id, attempt, **self._ended(status, **result))
+        self.write(db, id, attempt, **self.ended(status, **result))
 
-    def _ended(self, status: RunStatus, **result: Any) -> Values:
-        # The worker stays named: it is the one that ended the run.
+    def ended(self, status: RunStatus, **result: Any) -> Values:
+        """Values of a run that has ended with `result`; it keeps the name of its worker."""
         ended = {"requested_action": None, "lease_expires_at": None, "finished_at": database_now()}
         return {"status": status, **ended, **result}
 
