@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.constants import DatasetStatus
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import Imported, ImportOptions, half
 from app.datasets.names import printable
@@ -20,8 +21,7 @@ from app.learning.available_memory import data_bytes
 from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import Files
-from app.storage.queue import imports
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue.claims import LeaseLost, import_claims
 from app.storage.tables import Dataset
 from worker.protocol import Orders
 from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
@@ -55,7 +55,7 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
         except Exception as error:
             traceback.print_exc()
             reason = _sentence(error)
-            write_with_retry(database, lambda db: imports.fail(db, *this, reason))
+            write_with_retry(database, lambda db: import_claims.fail(db, *this, reason))
     except LeaseLost:
         return
 
@@ -87,7 +87,9 @@ class Progress:
         if time.monotonic() - self.told < TELL_SECONDS:
             return
         progress = {"fraction": round(fraction, 4), "examples": examples}
-        write_with_retry(self.database, lambda db: imports.write(db, self.dataset, self.attempt, progress=progress))
+        write_with_retry(
+            self.database, lambda db: import_claims.write(db, self.dataset, self.attempt, progress=progress)
+        )
         self.told = time.monotonic()
 
 
@@ -154,7 +156,7 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
         datasets.advisory_lock(db, folder)
         kept = arrays.are_in(files, folder)
         if kept:
-            imports.ready(db, id, attempt, folder, about, imported.skipped)
+            import_claims.succeed(db, id, attempt, folder, about, imported.skipped)
 
     def remove_unused(db: Session) -> None:
         if datasets.is_unused(db, folder):
@@ -193,9 +195,9 @@ def tidy(database: Database, files: Files, home: Path, dataset: str) -> None:
             found = db.get(Dataset, dataset)
             status = None if found is None else found.status
             published = None if found is None else found.source.get("catalogue")
-        if status != "importing":
+        if status != DatasetStatus.IMPORTING:
             files.delete_folder(f"{datasets.FOLDER}/{dataset}")
-        if status == "ready" and published:
+        if status == DatasetStatus.READY and published:
             shutil.rmtree(downloads_of(home, published), ignore_errors=True)
     except (OperationalError, OSError) as error:
         log.warning("%s: what its import has left is not removed: %s", dataset, error)

@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from sqlalchemy.orm import Session
 
+from app.constants import RunStatus
 from app.datasets.import_options import ImportOptions
 from app.learning import serialization
 from app.learning.evaluation import evaluate
 from app.storage import datasets, runs
 from app.storage.curves import last_steps
-from app.storage.database import Database, database_now
+from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.jsonable import jsonable
-from app.storage.queue import leases
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue.claims import LeaseLost, run_claims
 from app.storage.tables import Dataset, Run
 from worker import job_setup
 from worker.checkpoints import Checkpoints
@@ -96,7 +96,7 @@ class Attempt:
                 flushed = now
             if orders.wanted is not None:
                 self._save(checkpoints, recorder)
-                self._name(checkpoints, recorder, **leases.left(database_now()))
+                self._name(checkpoints, recorder, **run_claims.LEFT)
                 return
             if checkpoints.is_written:
                 self._name(checkpoints, recorder)
@@ -154,10 +154,6 @@ class Attempt:
         result: dict[str, Any] = {
             "metrics": jsonable(training.measure("train", "validation", "test", model=served)),
             "stop_reason": training.stop_reason,
-            "status": "succeeded",
-            "finished_at": database_now(),
-            "lease_expires_at": None,
-            "wanted": None,
         }
         if not (diverged and self.served_before):
             weights = runs.weights_file(self.run, self.attempt, step)
@@ -172,8 +168,9 @@ class Attempt:
             }
         if diverged:
             message = f"{_divergence(recorder)}; try a smaller learning rate"
-            result |= {"status": "failed", "error": {"type": "Diverged", "message": message, "trace": []}}
-        self._name(checkpoints, recorder, **result)
+            result["error"] = {"type": "Diverged", "message": message, "trace": []}
+        status = RunStatus.FAILED if diverged else RunStatus.SUCCEEDED
+        self._name(checkpoints, recorder, **run_claims.ended(status, **result))
 
     def fail(self, error: Exception) -> None:
         """End the run with the reason: the same request would raise again."""
@@ -184,7 +181,7 @@ class Attempt:
             message += "POST /runs/{id}/resume"
         reason = {"type": type(error).__name__, "message": message, "trace": "".join(trace).splitlines()[-20:]}
         try:
-            self.write(lambda db: leases.end(db, self.run, self.attempt, "failed", database_now(), error=reason))
+            self.write(lambda db: run_claims.end(db, self.run, self.attempt, RunStatus.FAILED, error=reason))
         except LeaseLost:
             os._exit(0)
 

@@ -19,8 +19,7 @@ from app.learning.training import Training
 from app.storage import runs
 from app.storage.curves import last_steps
 from app.storage.database import Database
-from app.storage.queue import leases
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue.claims import LeaseLost, run_claims
 from app.storage.tables import Run
 
 
@@ -33,7 +32,7 @@ def rehearse(settings: dict[str, Any], database: Database) -> None:
         both: list[dict[str, Any]] = [{"device": "", "environment": {}}, {"metrics": {}}]  # the first flush, and others
         for changes in both:
             with contextlib.suppress(LeaseLost):
-                leases.write(db, "", 0, progress={}, **changes)
+                run_claims.write(db, "", 0, progress={}, **changes)
     database.close()  # no connection is kept for a run that may be long in coming
     torch.set_num_threads(settings["threads"])
     recipe = Recipe(
