@@ -166,13 +166,9 @@ class Worker:
         lines = child.last_lines()
         child.close()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        if code == -signal.SIGKILL:
-            how += " (out of memory is a usual reason)"
-        message = {
-            "train": f"the training process {how}",
-            "import": f"the process that reads it {how}; save the file anew, or in another format, and send it again",
-        }[child.kind]
-        error = {"type": "ChildDied", "message": message, "trace": lines}
+        died = {"train": "training_process_died", "import": "import_process_died"}[child.kind]
+        reason = Message.of(died, how=how, maybe_memory=code == -signal.SIGKILL)
+        error = {"type": "ChildDied", "message": reason.text(), "trace": lines} | reason.to_json()
         if child.order is not None:
             how = "did not leave in time when it was told to, and was ended"
         try:
@@ -193,7 +189,7 @@ class Worker:
                     if self.stopping or child.order is not None:  # it was killed since it did not obey in time
                         QUEUES[child.kind].give_back(db, child.id, child.attempt, database_now())
                     elif child.kind == "import":
-                        imports.child_died(db, child.id, child.attempt, error["message"])
+                        imports.child_died(db, child.id, child.attempt, Message.from_json(error))
                     else:
                         leases.child_died(db, child.id, child.attempt, database_now(), error)
                 return

@@ -51,7 +51,9 @@ def diagnosis(run: RunDep, database: DatabaseDep) -> DiagnosisAnswer:
                 severity=found.severity,
                 finding=found.finding,
                 evidence=jsonable(dict(found.evidence)),
-                **{"try": found.change.replace("{id}", run.id)},
+                change=found.change.message.to_json(),
+                fix=found.change.fix and found.change.fix.to_json(),
+                **{"try": found.change.message.text()},
             )
             for found in diagnose(facts_of(run, database))
         ]
@@ -107,6 +109,7 @@ def facts_of(run: Run, database: Database) -> Facts:
         for name, measures in layers.items()
     ]
     return Facts(
+        run=run.id,
         request=run.request,
         status=run.status,
         stop_reason=run.stop_reason,

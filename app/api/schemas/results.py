@@ -61,6 +61,8 @@ class FindingAnswer(BaseModel):
                     "evidence": {"learning_rate": 1.0, "first_loss": 2.32, "highest_loss": 20700.0, "step": 6,
                                  "layer": "2", "update_ratio": 1.0},
                     "try": 'set "optimizer": {"lr": 0.1}',
+                    "change": {"code": "set_field", "params": {"path": "optimizer.lr", "json": "0.1"}},
+                    "fix": {"field": "/optimizer/lr", "value": 0.1},
                 }
             ]
         },
@@ -72,7 +74,9 @@ class FindingAnswer(BaseModel):
     )
     finding: str
     evidence: dict[str, Number | str | list[Number] | None]
-    change: str = Field(alias="try", description="one change to try")
+    text: str = Field(alias="try", description="one change to try")
+    change: MessageAnswer = Field(description="`try` as data")
+    fix: FixAnswer | None = Field(None, description="the field that `try` sets, where it sets a single one")
 
 
 class DiagnosisAnswer(RootModel[list[FindingAnswer]]):

@@ -14,6 +14,7 @@ from app.insight.analysis.memory import memory
 from app.learning.architecture import build, refuse_untrainable, rows, spread
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
+from app.messages import Fix
 from app.learning.fast_cpu.linear_chain import modules
 from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import Placed, counted
@@ -202,13 +203,12 @@ def _refuse_large(layers: list[Layer], input_shape: Shape, size: int) -> None:
     fits = min(MOST_PRODUCTS // products, MOST_BYTES // kept)
     if fits == 0:
         raise InvalidChoice(
-            "/model/layers",
-            f"one example takes {products:,} products and {kept:,} bytes for the way back; a trace has at most "
-            f"{MOST_PRODUCTS:,} and {MOST_BYTES:,}: take a smaller network",
-        )
+            "trace_too_large", "/model/layers",
+            products=products, bytes=kept, most_products=MOST_PRODUCTS, most_bytes=MOST_BYTES,
+        )  # fmt: skip
     if size > fits:
         raise InvalidChoice(
-            "/batch_size",
-            f"{size:,} examples take {size * products:,} products and {size * kept:,} bytes for the way back; a trace "
-            f"has at most {MOST_PRODUCTS:,} and {MOST_BYTES:,}: take a batch_size of at most {fits:,}",
-        )
+            "trace_batch_too_large", "/batch_size", fix=Fix("/batch_size", fits),
+            examples=size, products=size * products, bytes=size * kept,
+            most_products=MOST_PRODUCTS, most_bytes=MOST_BYTES, limit=fits,
+        )  # fmt: skip

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from app.messages import Message
 from app.storage.queue.leases import MAX_DEATHS, LeaseLost, Now
 from app.storage.tables import Dataset
 
@@ -78,21 +79,26 @@ def ready(
 def cancel(db: Session, dataset: str) -> None:
     """End an import; whoever is at it finds that it lost its lease. One that has ended stays as it is."""
     importing = and_(Dataset.id == dataset, Dataset.status == "importing")
-    values = {"status": "cancelled", "error": "it was cancelled", "progress": {}}
+    values = {"status": "cancelled", **_because(Message.of("import_cancelled")), "progress": {}}
     _rows(db, update(Dataset).where(importing).values(**values, **NOBODYS))
 
 
-def fail(db: Session, dataset: str, attempt: int, error: str) -> None:
+def fail(db: Session, dataset: str, attempt: int, reason: Message) -> None:
     """The upload cannot become a dataset."""
-    write(db, dataset, attempt, status="failed", error=error, progress={}, **NOBODYS)
+    write(db, dataset, attempt, status="failed", progress={}, **_because(reason), **NOBODYS)
 
 
-def child_died(db: Session, dataset: str, attempt: int, error: str) -> None:
+def _because(reason: Message) -> dict[str, Any]:
+    """The reason of a failure: as a sentence, and as data."""
+    return {"error": reason.text(), "about": {"failure": reason.to_json()}}
+
+
+def child_died(db: Session, dataset: str, attempt: int, reason: Message) -> None:
     """The child is dead without a result: try again, or fail with the reason at the third time."""
     deaths = db.execute(select(Dataset.deaths).where(mine(dataset, attempt))).scalar_one_or_none()
     if deaths is None:
         raise LeaseLost(f"{dataset}: attempt {attempt} no longer holds the lease")
-    over = {"status": "failed", "error": error} if deaths + 1 >= MAX_DEATHS else {}
+    over = {"status": "failed", **_because(reason)} if deaths + 1 >= MAX_DEATHS else {}
     write(db, dataset, attempt, deaths=deaths + 1, **NOBODYS, **over)
 
 

@@ -137,7 +137,7 @@ def test_a_learning_rate_far_off_is_led_to_a_usual_one(
 ) -> None:
     first = diagnose(laboratory.train(DIGITS | net(16) | opt(optimizer, lr) | epochs(3) | {"seed": 0}))[0]
     assert first.code in ("learning_rate_too_high", "learning_rate_too_low")
-    assert first.change == f'set "optimizer": {{"lr": {change:g}}}'
+    assert first.change == setting("optimizer.lr", change)
 
 
 def test_a_single_step_says_nothing_of_the_learning_rate(laboratory: Lab) -> None:
@@ -170,7 +170,7 @@ def test_a_run_of_which_little_is_known_is_told_little(laboratory: Lab) -> None:
     assert [finding.code for finding in diagnose(blind)] == ["learning_rate_too_high"]
     alone = laboratory.train(DIGITS | net(24) | {"split": {"validation": 0, "test": 0}} | epochs(25))
     assert diagnose(alone) == []
-    empty = Facts(wild.request, "queued", None, {})
+    empty = Facts(wild.run, wild.request, "queued", None, {})
     assert diagnose(empty) == []
 
 
