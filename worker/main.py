@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
+from app.messages import Message
 from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate

@@ -5,7 +5,7 @@ import math
 import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.datasets.import_options import ImportOptions
 from app.learning import serialization
 from app.learning.evaluation import evaluate
+from app.messages import Message
 from app.storage import datasets, runs
 from app.storage.curves import last_steps
 from app.storage.database import Database, database_now

@@ -7,7 +7,7 @@ threads wait for connections whose holders wait for a thread. So a session lives
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request, Response
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query as QueryParameter
 from fastapi.routing import APIRoute
@@ -49,7 +49,21 @@ def find_run(id: str, database: DatabaseDep) -> Run:
 
 RunDep = Annotated[Run, Depends(find_run, scope="function")]
 Limit = Annotated[int, Query(ge=1, le=200, description="how many items at most")]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+
+
+def accepted(response: Response, address: str) -> None:
+    """Set 202 Accepted with Location and Retry-After (seconds)."""
+    response.status_code = 202
+    response.headers["Location"] = address
+    response.headers["Retry-After"] = "1"
+
+
+def repeated(response: Response, address: str) -> None:
+    """Set 200 with Location: the Idempotency-Key had created it before."""
+    response.status_code = 200
+    response.headers["Location"] = address
 
 
 async def only_known_parameters(request: Request) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -29,6 +29,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.learning.errors import InvalidChoice
+from app.runs.request_model import FieldsInvalid
 from app.suggestions import nearest
 
 log = logging.getLogger("antigrad.api")
@@ -99,6 +100,10 @@ def register(app: FastAPI, locked: bool) -> None:
     def split_impossible(request: Request, error: SplitImpossible) -> Response:
         return as_response(request, Invalid(str(error), [FieldError("/split", str(error))]))
 
+    @app.exception_handler(FieldsInvalid)
+    def fields(request: Request, error: FieldsInvalid) -> Response:
+        return _validation_response(request, error.errors, error.body)
+
     @app.exception_handler(RequestValidationError)
     def validation(request: Request, error: RequestValidationError) -> Response:
         if isinstance(error.body, bytes):  # FastAPI reads as JSON only what says that it is
@@ -107,10 +112,7 @@ def register(app: FastAPI, locked: bool) -> None:
                 f"the Content-Type is {kind[:100]}; this address reads JSON: add -H 'Content-Type: application/json'"
             )
             return as_response(request, UnsupportedMediaType(detail))
-        found = _each_once([_field_error(item, error.body) for item in error.errors()])
-        detail = "; ".join(f"{item.pointer or 'the body'}: {item.detail}" for item in found[:5])
-        broken_json = any(item["type"] == "json_invalid" for item in error.errors())
-        return as_response(request, (Malformed if broken_json else Invalid)(detail, found))
+        return _validation_response(request, error.errors(), error.body)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
@@ -141,6 +143,14 @@ def register(app: FastAPI, locked: bool) -> None:
         log.error("the database does not answer: %s", error.orig)
         away = NotReady("the database does not answer; nothing was changed, try again in a moment")
         return as_response(request, away, {"Retry-After": "2"})
+
+
+def _validation_response(request: Request, errors: Sequence[Any], body: Any) -> Response:
+    """The problem for pydantic's validation errors."""
+    fields = _each_once([_field_error(item, body) for item in errors])
+    detail = "; ".join(f"{item.pointer or 'the body'}: {item.detail}" for item in fields[:5])
+    broken_json = any(item["type"] == "json_invalid" for item in errors)
+    return as_response(request, (Malformed if broken_json else Invalid)(detail, fields))
 
 
 def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""What all that is sent has in common."""
+"""The base of all request models: strict, and helpful about misspelt fields."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Self, TypeVar, get_args
 
-from fastapi.exceptions import RequestValidationError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -18,6 +19,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from app.suggestions import closest
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class FieldsInvalid(Exception):
+    """Fields of a request that failed validation: pydantic's errors, and the body that was sent."""
+
+    def __init__(self, errors: list[Any], body: Any) -> None:
+        super().__init__(errors)
+        self.errors, self.body = errors, body
 
 
 class RequestModel(BaseModel):
@@ -46,12 +55,11 @@ Text = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
 
 
 def validated(model: type[Model], given: Any, *where: str, body: Any = None) -> Model:
-    """The model of what was sent: in the "query", or at a place in the "body". Raises RequestValidationError."""
+    """The model of what was sent in the "query", or at a place in the "body". Raises FieldsInvalid."""
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        found = [item | {"loc": (*where, *item["loc"])} for item in error.errors()]
-        raise RequestValidationError(found, body=body) from error
+        raise FieldsInvalid([item | {"loc": (*where, *item["loc"])} for item in error.errors()], body) from error
 
 
 def _explained(model: type[BaseModel], item: Any) -> InitErrorDetails:
@@ -86,3 +94,24 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
+
+
+def pattern(pattern: str, words: str, **schema: Any) -> Any:
+    """A string type validated by a regular expression; `words` is the error message."""
+
+    def checked(given: str) -> str:
+        if not re.fullmatch(pattern, given):
+            raise ValueError(words)
+        return given
+
+    return Annotated[
+        str, AfterValidator(checked), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"} | schema)
+    ]
+
+
+Name: Any = pattern(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
+    "a name has up to 100 of the letters A to Z, digits, dots, dashes and underscores, no others, and begins with a "
+    "letter or a digit",
+    examples=["letters"],
+)

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import binary, problems
-from app.api.routes.architectures import InspectRequest
+from app.api.schemas.architectures import InspectRequest
 from app.errors import Invalid, Malformed, NotFound
 from app.insight.analysis.warnings import MOST_PARAMETERS
 from app.learning.architecture import rows, spread, with_output_layer

@@ -12,10 +12,10 @@ from fastapi.responses import StreamingResponse
 
 from app.api.deps import RunDep
 from app.api.problems import binary, problems
-from app.api.routes.curves import as_json
-from app.api.routes.runs import described
-from app.api.schemas.answers import RunAnswer
+from app.api.schemas.curves import points_json
+from app.api.schemas.runs import RunAnswer, run_answer
 from app.errors import Invalid, NotFound
+from app.runs.views import view
 from app.serving.coalescing import SingleFlight
 from app.storage import curves, runs
 from app.storage.database import Database
@@ -54,7 +54,9 @@ def news_queries(database: Database) -> NewsQueries:
 
     def find(seen: Position) -> News:
         with database.read() as db:
-            run = described(db, runs.get(db, seen.run))  # before its points: of a run that has ended none is missing
+            run = run_answer(
+                view(db, runs.get(db, seen.run))
+            )  # before its points: of a run that has ended none is missing
             points = {
                 name: curves.page(db, seen.run, name, 1 + (seen.loss_step if name == LOSS else seen.other_step))
                 for name in curves.last_steps(db, seen.run)
@@ -113,7 +115,7 @@ async def stream(news: NewsQueries, seen: Position) -> AsyncIterator[str]:
         loss_step = last.pop(LOSS, seen.loss_step)
         seen = Position(seen.run, loss_step, max([seen.other_step, *last.values()]))
         if points:
-            yield event("points", seen, {name: as_json(found) for name, found in points.items()})
+            yield event("points", seen, {name: points_json(found) for name, found in points.items()})
             yield event("progress", seen, run.progress | {"metrics": run.metrics})
             quiet_since = time.monotonic()
         elif run.status in ENDED:

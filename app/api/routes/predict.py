@@ -2,20 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
 
-from app.api.inputs import Conversion, Inputs, Invert, read_inputs
+from app.api.inputs import Conversion, Inputs, read_inputs
 from app.api.problems import problems
 from app.api.query import parameters, read_query
-from app.api.schemas.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
+from app.api.schemas.predict import Label, LabelPrediction, PredictAnswer, Preprocessing, Question, ValuePrediction
 from app.datasets.images.codec import Background, Resize
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.serialization import Trained
-from app.runs.patterns import pattern
 from app.serving.coalescing import SingleFlight
 from app.serving.executor import run_by_cost
 from app.serving.instances import Column
@@ -82,29 +80,6 @@ def weights_queries(database: Database) -> WeightsQueries:
         return Serves(found.id, name, found.weights)
 
     return SingleFlight.in_threads(find)
-
-
-Top: Any = pattern(r"(all|[1-9]\d{0,5})", "give a number of labels, from 1 to 999999, or all")
-
-
-class Question(BaseModel):
-    """What the query says."""
-
-    run: str | None = Field(None, max_length=100, description="a run's id")
-    model: str | None = Field(
-        None, max_length=100, description="a model's name; without run and model: default, or the newest"
-    )
-    step: int | None = Field(None, ge=1, le=10**9, description="of a checkpoint; the end if left out")
-    top: Top = Field("3", description="how many labels, or all")
-    logits: bool = Field(False, description="the network's logits too, unless it ends in a softmax or sigmoid")
-    fit: bool = Field(False, description="convert pictures of another size")
-    background: Background | None = Field(
-        None, description="under transparency and in margins; if left out, as in the training"
-    )
-    invert: Invert = Field(
-        "false", description="swap black and white; auto where the border is nearer to the training's then"
-    )
-    explain: Literal["preprocessing"] | None = Field(None, description="say what was done to the input")
 
 
 @router.post("/predict", summary="Classify pictures, or predict a row's value",

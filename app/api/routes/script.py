@@ -4,10 +4,10 @@ from fastapi import APIRouter, Response
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
-from app.api.routes.runs import refuse_fault
 from app.errors import Conflict, Invalid, NotFound
 from app.insight.script import ScriptSpec
 from app.insight.script import script as script_of
+from app.runs.repetition import refuse_fault
 from app.storage import datasets
 
 router = APIRouter(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid, Conflict))

@@ -13,13 +13,13 @@ from starlette.requests import ClientDisconnect
 
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import no_such_part, problems
-from app.api.schemas.answers import DatasetAnswer, dataset_answer
+from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.import_options import reading
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
 from app.datasets.import_options import ImportOptions
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
-from app.runs.patterns import Name
+from app.runs.request_model import Name
 from app.storage import datasets, idempotency
 from app.storage.database import Database
 from app.storage.files import Files

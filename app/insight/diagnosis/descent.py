@@ -1,5 +1,6 @@
 """What lies in the steps and in the gradients that they follow."""
 
+import json
 import math
 
 from app.insight.diagnosis.facts import POORLY, Facts, LayerSeen, shown
