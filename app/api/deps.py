@@ -12,13 +12,14 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query as QueryParameter
 from fastapi.routing import APIRoute
 
-from app.errors import FieldError, Invalid
+from app.errors import InvalidFields
+from app.messages import FieldError, Message
 from app.settings import Settings
 from app.storage import runs
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import Run
-from app.suggestions import nearest
+from app.suggestions import closest
 
 
 # These wait for nothing: as plain functions they would each be sent to a thread.
@@ -73,9 +74,12 @@ async def only_known_parameters(request: Request) -> None:
     known = _query_parameters(request.scope["route"])
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
-        there = f"there are {', '.join(known)}" if known else "there are none"
-        found = [FieldError(name, f"there is no such parameter; {there}{nearest(name, known)}") for name in unknown]
-        raise Invalid("; ".join(f"{error.pointer}: {error.detail}" for error in found[:5]), found)
+        raise InvalidFields(
+            [
+                FieldError(name, Message.of("no_such_parameter", parameters=known, near=closest(name, known)))
+                for name in unknown
+            ]
+        )
 
 
 _names: dict[str, list[str]] = {}  # by route: looking through its dependencies takes longer than many a request

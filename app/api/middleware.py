@@ -30,7 +30,7 @@ class Guard:
         try:
             self._check_key(request)
             if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-                raise Invalid("the address holds a NUL (%00), which no text may; leave it out")
+                raise Invalid("address_with_nul")
             if int(request.headers.get("Content-Length", "0")) > limit:
                 raise _too_large(limit)
         except AppError as error:
@@ -54,7 +54,7 @@ class Guard:
             return
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(key.encode(), self.api_key.encode()):
-            raise Unauthorized("send the header Authorization: Bearer <key>; it is ANTIGRAD_API_KEY of the service")
+            raise Unauthorized("api_key_wrong")
 
 
 def limit_of(request: Request) -> int:
@@ -64,4 +64,4 @@ def limit_of(request: Request) -> int:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body is over {limit:,} bytes")
+    return TooLarge("body_too_large", limit=limit)

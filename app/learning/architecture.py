@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import Parameter
 
 from app.learning.errors import InvalidChoice
-from app.messages import Fix
 from app.learning.layers import Layer, Linear, Shape
 from app.learning.layers.structure import Placed, chain, placed
+from app.messages import Fix
 
 MAX_PARAMETERS = 10**8
 MAX_LAYERS = 1000  # blocks counted as often as they repeat
@@ -90,7 +90,7 @@ def refuse_untrainable(layers: list[Layer], input_shape: Shape, batch_size: int)
         raise InvalidChoice("nothing_trainable", "/model/layers")
     for pointer, place in found:
         if place.layer.type == "batch_norm" and batch_size == 1 and prod(place.shape[1:]) == 1:
-            raise InvalidChoice("batch_norm_alone", pointer, fix=Fix("/batch_size", 2))
+            raise InvalidChoice("batch_norm_alone", pointer, Fix("/batch_size", 2))
 
 
 def spread(

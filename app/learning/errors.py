@@ -1,5 +1,7 @@
 """Refusals of the learning core."""
 
+from typing import Any
+
 from app.messages import Fix, Refusal
 
 
@@ -8,5 +10,5 @@ class InvalidChoice(Refusal, ValueError):
 
     pointer: str
 
-    def __init__(self, code: str, pointer: str = "", /, *, fix: Fix | None = None, **params: object) -> None:
-        super().__init__(code, pointer, fix=fix, **params)
+    def __init__(self, code: str, pointer: str = "", fix: Fix | None = None, /, **params: Any) -> None:
+        super().__init__(code, pointer, fix, **params)

@@ -16,10 +16,10 @@ import torch
 
 from app.learning import lecture_optimizers as lecture
 from app.learning.errors import InvalidChoice
-from app.messages import Fix
 from app.learning.fields import bounded
 from app.learning.lecture_optimizers import Parameters
 from app.learning.source import Code, Source, call
+from app.messages import Fix
 
 
 class Optimizer(Protocol):
@@ -197,7 +197,7 @@ class Momentum(_Torch):
 
     def __post_init__(self) -> None:
         if self.nesterov and (self.dampening != 0 or self.momentum == 0):
-            raise InvalidChoice("nesterov_needs_momentum", "/nesterov", fix=Fix("/nesterov", False))
+            raise InvalidChoice("nesterov_needs_momentum", "/nesterov", Fix("/nesterov", False))
 
 
 @dataclass(frozen=True)

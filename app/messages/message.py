@@ -68,7 +68,7 @@ class Refusal(Exception):
     change that would be accepted.
     """
 
-    def __init__(self, code: str, pointer: str | None = None, /, *, fix: Fix | None = None, **params: Any) -> None:
+    def __init__(self, code: str, pointer: str | None = None, fix: Fix | None = None, /, **params: Any) -> None:
         self.message = Message.of(code, **params)
         self.pointer, self.fix = pointer, fix
         super().__init__(code)
@@ -76,12 +76,12 @@ class Refusal(Exception):
     @classmethod
     def because(cls, refusal: "Refusal", pointer: str | None = None) -> Self:
         """The same message as another kind of refusal."""
-        return cls(refusal.message.code, pointer, fix=refusal.fix, **refusal.message.params)
+        return cls(refusal.message.code, pointer, refusal.fix, **refusal.message.params)
 
     def below(self, pointer: str) -> Self:
         """The refusal of a field within the one at `pointer`."""
         field = FieldError(self.pointer or "", self.message, self.fix).below(pointer)
-        return type(self)(self.message.code, field.pointer, fix=field.fix, **self.message.params)
+        return type(self)(self.message.code, field.pointer, field.fix, **self.message.params)
 
     @property
     def detail(self) -> str:

@@ -46,15 +46,21 @@ API: Vocabulary = {
     "catalogue": lambda _: "GET /datasets/catalogue",
     "preview": lambda dataset: f"GET /datasets/{dataset}/preview.png",
     "evaluation": lambda run: f"GET /runs/{run}/evaluation",
-    "form": lambda parts: "multipart: " + " ".join(f"-F {part}" for part in parts.split()),
-    "send": lambda query: f"'localhost:8000/datasets?{query}'",
+    "diagnostics": lambda run: f"GET /runs/{run}/diagnostics",
+    "repeat": lambda _: "POST its request to /runs",
+    "http": str,
+    "cli": lambda _: "",
 }
-CLI: Vocabulary = API | {
+CLI: Vocabulary = {
+    **API,
     "option": _option,
     "set": _set,
     "runs": lambda _: "antigrad runs",
     "train": lambda _: "antigrad train DATASET",
     "cancel": lambda run: f"antigrad cancel {run}",
     "again": lambda run: f"antigrad again {run}",
+    "repeat": lambda _: "train its network with antigrad train",
     "catalogue": lambda _: "antigrad datasets list",
+    "http": lambda _: "",
+    "cli": str,
 }

@@ -34,7 +34,7 @@ def _begin(db: Session, id: str) -> None:
     run = runs.get(db, id)
     gone = update(Run).where(Run.id == id, Run.status == run.status, ~leases.held(database_now()))
     if runs.rows(db, gone.values(status=DELETED)) != 1:
-        raise Conflict(f"the run is running; POST /runs/{id}/cancel first")
+        raise Conflict("run_is_running", run=id)
     models.refuse_used(db, id)  # behind the update, which whoever points a name at the run has to wait for
     db.execute(delete(IdempotencyKey).where(IdempotencyKey.run == id))
 

@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.constants import EXPERIMENT_TAG
 from app.errors import Conflict, Invalid, NotFound
+from app.messages import Fix
 from app.storage.database import database_now
 from app.storage.ids import new_id
 from app.storage.queue.leases import NOBODYS, Now, held, waiting
 from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, Run
+from app.suggestions import closest
 
 ENDS = {"succeeded": "has succeeded", "failed": "has failed", "cancelled": "has been cancelled"}
 
@@ -65,7 +67,7 @@ def status_phrase(status: str) -> str:
 
 
 def _unknown(id: str) -> NotFound:
-    return NotFound(f"no run has the id {id!r}; GET /runs lists them")
+    return NotFound("no_such_run", run=id)
 
 
 def matching(
@@ -75,14 +77,17 @@ def matching(
     conditions: list[ColumnElement[bool]] = [Run.status != DELETED]
     if status is not None:
         if status not in (*OPEN, *ENDED):
-            raise Invalid(f"no status is called {status!r}; there are {', '.join((*OPEN, *ENDED))}")
+            statuses = [*OPEN, *ENDED]
+            near = closest(status, statuses)
+            fix = Fix("status", near) if near else None
+            raise Invalid("no_such_status", "status", fix, status=status, statuses=statuses, near=near)
         conditions.append({"queued": waiting(now), "running": held(now)}.get(status, Run.status == status))
     if datasets:
         conditions.append(Run.dataset.in_(datasets))
     if tag is not None:
         key, colon, value = tag.partition(":")
         if not colon:
-            raise Invalid("a tag is written key:value")
+            raise Invalid("tag_malformed", "tag")
         conditions.append(Run.tags[key].as_string() == value)
     return and_(*conditions)
 
@@ -139,7 +144,7 @@ def pause(db: Session, id: str, now: Now) -> None:
     """Pause: checkpoints and gives the worker back. Raises Conflict for a run that has ended."""
     run = get(db, id)
     if run.status in ENDED:
-        raise Conflict(f"the run {status_phrase(run.status)}; only a queued or running one can be paused")
+        raise Conflict("run_has_ended", status=run.status, phrase=status_phrase(run.status))
     rows(db, update(Run).where(Run.id == id, waiting(now)).values(status="paused", **NOBODYS))
     rows(db, update(Run).where(Run.id == id, held(now), Run.wanted.is_(None)).values(wanted="pause"))
 
@@ -152,7 +157,7 @@ def resume(db: Session, id: str, request: dict[str, Any]) -> None:
     values = {"status": "queued", "wanted": None, "stop_reason": None, "error": None, "finished_at": None, "deaths": 0}
     resumed = update(Run).where(Run.id == id, Run.status.in_(("paused", *ENDED)))
     if rows(db, resumed.values(request=request, **values)) != 1:
-        raise Conflict("another request has resumed or deleted the run at this moment; GET it to see how it is now")
+        raise Conflict("resume_race", run=id)
 
 
 def checkpoints(db: Session, id: str) -> list[CheckpointRow]:
@@ -191,8 +196,7 @@ def checkpoint_weights(db: Session, id: str, step: int) -> Weights:
     run = get(db, id)
     files = {checkpoint.step: checkpoint.file for checkpoint in checkpoints(db, id)}
     if step not in files:
-        there = ", ".join(str(step) for step in files) or "none yet"
-        raise NotFound(f"the run {id} has no checkpoint of step {step}; there are {there}")
+        raise NotFound("no_such_checkpoint", run=id, step=step, steps=list(files))
     return Weights(id, run.status, files[step])
 
 

@@ -79,7 +79,5 @@ def _other(upload: CompressedFile) -> tuple[str, str] | None:
     if found is None and upload.is_zip:
         with suppress(Exception), zip_file(upload) as archive:  # a damaged one is for its reader
             members = archive.namelist()
-            found = next(
-                ((what, "save its sheet as CSV") for name, what in WORKBOOKS.items() if name in members), None
-            )
+            found = next(((what, "save its sheet as CSV") for name, what in WORKBOOKS.items() if name in members), None)
     return found

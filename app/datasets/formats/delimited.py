@@ -15,6 +15,7 @@ from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.format import Format
 from app.datasets.formats.tables import OPTIONS, read_table
 from app.datasets.import_options import MOST_EXAMPLES, Imported, ImportOptions, Scratch, Skipped, Tell, text_encoding
+from app.messages import Message
 
 SEPARATORS = ",;\t|"
 SAMPLE, LINES = 2**16, 20  # characters, or lines, that the separator is told from

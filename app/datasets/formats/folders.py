@@ -16,6 +16,7 @@ from app.datasets.formats.format import Format
 from app.datasets.formats.provided_splits import NO_PART, TEST, TRAIN, VALIDATION, own_parts
 from app.datasets.images.decoding import Decoders
 from app.datasets.import_options import CLASSES, Imported, ImportOptions, Scratch, Skipped, Tell
+from app.messages import Message
 
 GRAY = (1, 28, 28)
 # What folders on top are called that say which part their pictures are of.

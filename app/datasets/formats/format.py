@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.import_options import Imported, ImportOptions, Scratch, Tell
+from app.messages import Message
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,9 @@ def read_idx_pairs(
         targets.append(_labels(uploads[labels], labels))
         count = pixels.count - before
         if count != len(targets[-1]):
-            raise ImportFailed("idx_counts_differ", images=images, pictures=count, labels=labels, count=len(targets[-1]))
+            raise ImportFailed(
+                "idx_counts_differ", images=images, pictures=count, labels=labels, count=len(targets[-1])
+            )
         parts.append(np.full(count, OWN_PARTS.index(part), np.uint8))
     if pixels is None or not len(targets[0]):
         raise ImportFailed("idx_empty")

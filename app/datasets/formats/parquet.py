@@ -13,6 +13,7 @@ from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.format import Format
 from app.datasets.formats.tables import OPTIONS, plain, read_table
 from app.datasets.import_options import Imported, ImportOptions, Scratch, Skipped, Tell
+from app.messages import Message
 
 MAGIC = b"PAR1"
 ROWS_AT_ONCE = 1024

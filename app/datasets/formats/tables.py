@@ -25,6 +25,7 @@ from app.datasets.formats.columns import (
 )
 from app.datasets.formats.disk_array import DiskArray
 from app.datasets.import_options import CLASSES, MANY, Imported, ImportOptions, Kind, Scratch, Skipped, Task, Tell, half
+from app.messages import Message
 
 OPTIONS = ("target", "task", "types")  # the fields of `Reading` that say something of a table
 CONSIDERABLE = 0.05  # of all rows, to be left out

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from app.learning.errors import InvalidChoice
-from app.messages import Fix
 from app.learning.layers import Layer, Shape
 from app.learning.layers.activations import LeakyReLU
 from app.learning.layers.structure import Placed
 from app.learning.losses import Loss
+from app.messages import Fix
 
 FEW = 256  # numbers of a matrix, to be written out
 MOST_LAYERS = 50  # that are linear
@@ -194,4 +194,4 @@ def _refuse(places: Placement, examples: int) -> None:
         if not fits:
             raise InvalidChoice("by_hand_too_large", "/model/layers", **sizes)
         fix = Fix("/batch_size", fits)
-        raise InvalidChoice("by_hand_batch_too_large", "/batch_size", fix=fix, limit=fits, **sizes)
+        raise InvalidChoice("by_hand_batch_too_large", "/batch_size", fix, limit=fits, **sizes)

@@ -14,12 +14,12 @@ from app.insight.analysis.memory import memory
 from app.learning.architecture import build, refuse_untrainable, rows, spread
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
-from app.messages import Fix
 from app.learning.fast_cpu.linear_chain import modules
 from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import Placed, counted
 from app.learning.losses import Loss
 from app.learning.optimizers import SGD
+from app.messages import Fix
 
 # What is answered in under half a second by one core.
 MOST_PARAMETERS = 10**7
@@ -208,7 +208,7 @@ def _refuse_large(layers: list[Layer], input_shape: Shape, size: int) -> None:
         )  # fmt: skip
     if size > fits:
         raise InvalidChoice(
-            "trace_batch_too_large", "/batch_size", fix=Fix("/batch_size", fits),
+            "trace_batch_too_large", "/batch_size", Fix("/batch_size", fits),
             examples=size, products=size * products, bytes=size * kept,
             most_products=MOST_PRODUCTS, most_bytes=MOST_BYTES, limit=fits,
         )  # fmt: skip

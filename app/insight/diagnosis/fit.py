@@ -108,7 +108,9 @@ def still_improving(facts: Facts) -> Found | None:
     return Found(
         f"the {of} loss fell from {before:.3g} to {last:.3g} in the last quarter of the run",
         {"part": of, "before": before, "loss": last, "step": facts.loss.steps[-1]},
-        change("train_longer", run=facts.run, epochs=2 * more) if doubled else change("train_to_later_end", run=facts.run),
+        change("train_longer", run=facts.run, epochs=2 * more)
+        if doubled
+        else change("train_to_later_end", run=facts.run),
     )
 
 

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from app.learning.errors import InvalidChoice
-from app.messages import Fix
 from app.learning.fields import bounded
 from app.learning.layers.entry import (
     FACTOR_DOC,
@@ -22,6 +21,7 @@ from app.learning.layers.entry import (
     needs_picture,
 )
 from app.learning.source import Source, call
+from app.messages import Fix
 
 
 def slid(size: int, kernel_size: int, stride: int, padding: int, field: str) -> int:
@@ -29,7 +29,7 @@ def slid(size: int, kernel_size: int, stride: int, padding: int, field: str) -> 
     if size + 2 * padding < kernel_size:
         most = size + 2 * padding
         raise InvalidChoice(
-            "window_too_large", f"/{field}", fix=Fix(f"/{field}", most),
+            "window_too_large", f"/{field}", Fix(f"/{field}", most),
             kernel_size=kernel_size, size=size, padding=padding, limit=most,
         )  # fmt: skip
     return (size + 2 * padding - kernel_size) // stride + 1

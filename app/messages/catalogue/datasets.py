@@ -94,7 +94,8 @@ TABLES = {
         "no column is left to predict from: {@option:types=} ignores them all; leave one of them out of it"
     ),
     "line_unreadable": (
-        "line {line:,} cannot be read: {reason}; a quote may be open: close it, or double it where it is part of a value"
+        "line {line:,} cannot be read: {reason}; a quote may be open: close it, or double it where it is part of a "
+        "value"
     ),
     "row_over_several_lines": (
         "line {line:,} has {values:,} value{?several:s}, the header {columns:,}, and goes on to line {last:,}; a quote "
@@ -113,9 +114,7 @@ TABLES = {
         "nothing of the table can be read: {?several:all its {rows:,} rows are}{~several:its only row is} left out; "
         "{file} {reason}"
     ),
-    "target_not_read": (
-        "the target {target!r} holds {holds}, which are not read; choose a column of numbers or texts"
-    ),
+    "target_not_read": ("the target {target!r} holds {holds}, which are not read; choose a column of numbers or texts"),
     "target_missing": (
         "the target {target!r} is missing in every row{?skipped:. {skipped:,} {skipped_what} skipped; {file}: {reason}}"
     ),
@@ -154,9 +153,7 @@ ARRAYS = {
         "this is one IDX file; send pictures and labels together"
         "{@http:: -F images=@FILE -F labels=@FILE}{@cli:: antigrad datasets add NAME IMAGES LABELS}"
     ),
-    "idx_part_missing": (
-        "{sent:, } came without {missing}; send both{@http:, as multipart: -F {missing}=@FILE}"
-    ),
+    "idx_part_missing": ("{sent:, } came without {missing}; send both{@http:, as multipart: -F {missing}=@FILE}"),
     "idx_parts_differ": "{part} are {shape:×}, the others {wanted:×}",
     "idx_counts_differ": "{images} holds {pictures:,} pictures, {labels} {count:,} labels",
     "idx_empty": "there is no picture in it; send images and labels{@http:, as multipart}",
@@ -167,9 +164,7 @@ ARRAYS = {
     "idx_cut_off": "the header of {part} promises {promised:,} {what}, the file holds {held:,}",
     "idx_too_long": "the header of {part} promises {promised:,} {what}, the file holds more",
     "idx_too_many_labels": "the header of {part} promises {promised:,} labels; at most {limit:,} are read",
-    "pictures_have_classes": (
-        "{@option:task=regression} is for tables: pictures have classes; leave it out"
-    ),
+    "pictures_have_classes": ("{@option:task=regression} is for tables: pictures have classes; leave it out"),
     "feature_names_differ": "feature_names has {names} names for {columns} columns",
     "too_many_names": "{array} holds {names:,} names; there are at most {limit:,}",
     "text_damaged": "a text in it is damaged ({reason}); send it again",
@@ -197,12 +192,8 @@ ARRAYS = {
     "inputs_are_texts": "the inputs are texts; send a table of texts as CSV",
     "input_not_finite": "an input is ∞, or larger than float32 can hold",
     "class_count_wrong": "the targets have {classes:,} different values; a classification has 2 to {limit:,}",
-    "targets_not_whole": (
-        "the targets are no whole numbers, as classes are; leave {@option:task=classification} out"
-    ),
-    "targets_are_texts": (
-        "the targets are texts; a regression predicts numbers: leave {@option:task=regression} out"
-    ),
+    "targets_not_whole": ("the targets are no whole numbers, as classes are; leave {@option:task=classification} out"),
+    "targets_are_texts": ("the targets are texts; a regression predicts numbers: leave {@option:task=regression} out"),
     "target_not_finite": "a target is NaN, ∞ or larger than float32 can hold",
 }
 
@@ -215,7 +206,9 @@ PICTURES = {
     "picture_32_bit": (
         "the pixels are 32-bit {kind}, and nothing says which value is white; save it with 8 or 16 bits"
     ),
-    "picture_too_large": "the picture has {?width:{width}×{height}}{~width:far too many} pixels; at most {limit:,} are read",
+    "picture_too_large": (
+        "the picture has {?width:{width}×{height}}{~width:far too many} pixels; at most {limit:,} pixels are read"
+    ),
     "picture_takes_too_much_memory": "the picture takes too much memory to decode; save it again",
     "picture_unreadable": "this is no readable picture ({formats:, } are read){?reason:: {reason}}",
 }
@@ -242,9 +235,7 @@ IMPORTS = {
     "import_files_away": (
         "its files cannot be written or read: {reason}; check the disk or the object store, then send it again"
     ),
-    "import_out_of_memory": (
-        "reading it takes over {limit:,} MB of memory; send less of it, or another format"
-    ),
+    "import_out_of_memory": ("reading it takes over {limit:,} MB of memory; send less of it, or another format"),
     "import_broke_down": "the import broke down: {kind}: {reason}",
 }
 
