@@ -246,7 +246,7 @@ def _numbers(targets: NDArray[Any]) -> NDArray[np.float32]:
     if (numbers == numbers[0]).all():
         if (targets != targets[0]).any():
             raise same_as_float32(None, float(targets.min()), float(targets.max()))
-        raise ImportFailed("target_constant", target=None, value=f"{numbers[0]:g}")
+        raise ImportFailed("target_constant", target=None, value=float(numbers[0]))
     return numbers
 
 

@@ -21,7 +21,7 @@ INSIGHT = {
         "most {limit:,}"
     ),
     "diagram_too_large": (
-        "the picture would have {bodies:,} bodies, and the limit is {limit}; neighbours of one kind and shape are one"
+        "the picture would have {bodies:,} bodies, at most {limit} fit; neighbours of one kind and shape are one"
     ),
     "axis_not_known": (
         "the number of steps in one {axis} is known once the run has begun; use {@option:axis=step} until then"
