@@ -37,7 +37,11 @@ QUEUES: dict[Kind, Queue] = {"train": leases, "import": imports}
 
 @dataclass
 class Child:
-    """A run or an import in a child process. `deadline` is when one that was given an order has to be gone."""
+    """A run or an import in a child process.
+
+    `renewed` is when its lease was last renewed, and `lost` whether another worker may have it by now. `deadline` is
+    when one that was given an order has to be gone.
+    """
 
     kind: Kind
     id: str
@@ -45,6 +49,7 @@ class Child:
     orders: int
     log: IO[bytes]
     renewed: float
+    lost: bool = False
     pid: int | None = None
     order: bytes | None = None
     deadline: float | None = None

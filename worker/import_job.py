@@ -24,8 +24,8 @@ from app.storage.files import Files
 from app.storage.queue import imports
 from app.storage.queue.leases import LeaseLost
 from app.storage.tables import Dataset
-from worker.patience import use_patiently, write_patiently
 from worker.protocol import Orders
+from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 if TYPE_CHECKING:
     from app.datasets.catalogue.published import Published, Remote
@@ -44,8 +44,7 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
     Orders(orders_descriptor, job["lease_seconds"])
     this = job["id"], job["attempt"]
     try:
-        with database.read() as db:
-            found = db.get(Dataset, job["id"])
+        found = read_with_retry(database, lambda db: db.get(Dataset, job["id"]))
         if found is None:
             return
         bound_memory()
@@ -57,7 +56,7 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
         except Exception as error:
             traceback.print_exc()
             reason = _reason(error)
-            write_patiently(database, lambda db: imports.fail(db, *this, reason))
+            write_with_retry(database, lambda db: imports.fail(db, *this, reason))
     except LeaseLost:
         return
 
@@ -89,7 +88,7 @@ class Progress:
         if time.monotonic() - self.told < TELL_SECONDS:
             return
         progress = {"fraction": round(fraction, 4), "examples": examples}
-        write_patiently(self.database, lambda db: imports.write(db, self.dataset, self.attempt, progress=progress))
+        write_with_retry(self.database, lambda db: imports.write(db, self.dataset, self.attempt, progress=progress))
         self.told = time.monotonic()
 
 
@@ -105,7 +104,7 @@ def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Impor
         imported = published.read(parts, published.reading, scratch, half(progress.tell, 1))
         return replace(imported, about={**imported.about, "files": about})
     names = {role: datasets.upload(found.id, role) for role in source.get("roles", [datasets.FILE])}
-    parts = use_patiently(lambda: {role: files.local(name) for role, name in names.items()})
+    parts = use_files_with_retry(lambda: {role: files.local(name) for role, name in names.items()})
     if published is not None:
         imported = published.read(parts, published.reading, scratch, progress.tell)
         sent = [_known(file, source["sha256"][file.role]) for file in published.files]
@@ -165,11 +164,11 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
 
     try:
         while not kept:
-            if not use_patiently(lambda: arrays.are_in(files, folder)):
-                use_patiently(lambda: arrays.save(files, folder))
-            write_patiently(database, name)
+            if not use_files_with_retry(lambda: arrays.are_in(files, folder)):
+                use_files_with_retry(lambda: arrays.save(files, folder))
+            write_with_retry(database, name)
     except (LeaseLost, OSError):
-        write_patiently(database, remove_unused)
+        write_with_retry(database, remove_unused)
         raise
 
 

@@ -18,7 +18,7 @@ from app.learning.data import Data
 from app.learning.layers import Layer
 from app.learning.outputs import OutputKind
 from app.learning.preprocessing import fit_border
-from app.learning.recipe import recipe_from_json
+from app.learning.recipe import Recipe
 from app.learning.serialization import Trained
 from app.learning.training import Training
 from app.storage.files import Files
@@ -96,6 +96,6 @@ def prepare(
     """
     arrays = Arrays.load(files, folder)
     parts = stored_split(files, folder, arrays, SplitSpec.of(request["split"]))
-    data, recipe = prepared(arrays, parts, request), recipe_from_json(request, arrays.shape)
+    data, recipe = prepared(arrays, parts, request), Recipe.from_json(request, arrays.shape)
     training = training_of(fault)(recipe, data, device)
     return training, Prepared(recipe.layers, arrays, data, training.output_kind, reading)

@@ -22,11 +22,12 @@ from app.storage.files import Files
 from app.storage.jsonable import jsonable
 from app.storage.queue import leases
 from app.storage.queue.leases import LeaseLost
+from app.storage.tables import Dataset, Run
 from worker import job_setup
 from worker.checkpoints import Checkpoints
-from worker.patience import use_patiently, write_patiently
 from worker.protocol import Orders
 from worker.recorder import Recorder
+from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 
 def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
@@ -51,35 +52,32 @@ class Attempt:
 
     def write(self, change: Callable[[Session], None]) -> None:
         """Make a change in one transaction."""
-        write_patiently(self.database, change)
+        write_with_retry(self.database, change)
 
     def train(self, orders: Orders) -> None:
-        with self.database.read() as db:
-            run = runs.get(db, self.run)
-            request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
-            warnings = run.warnings or []
-            dataset = datasets.get(db, run.dataset)
-            folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
-            assert folder is not None  # only what is ready is trained on
-            recorded, sampled = last_steps(db, self.run), last_steps(db, self.run, diagnostics=True)
-            self.served_before = run.weights is not None
+        run, dataset, recorded, sampled = read_with_retry(self.database, self._rows)
+        request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
+        warnings = run.warnings or []
+        folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
+        assert folder is not None  # only what is ready is trained on
+        self.served_before = run.weights is not None
         threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
         # Numbers below 10⁻³⁸ count as 0: what decays towards it, like a dead unit's moments, would slow each step down.
         torch.set_flush_denormal(True)
         torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
         device = job_setup.device(request["device"])
-        training, prepared = use_patiently(
+        training, prepared = use_files_with_retry(
             lambda: job_setup.prepare(request, folder, self.files, device, fault, reading)
         )
         if checkpoint is not None:
-            saved = use_patiently(lambda: self.files.read(checkpoint))
+            saved = use_files_with_retry(lambda: self.files.read(checkpoint))
             training.restore(serialization.checkpoint_from_safetensors(saved))
         environment = (
             environment
             | job_setup.versions(device)
             | {
                 "threads": threads,
-                "gradients": "autograd" if training.chain is None else "by hand",
+                "gradients": training.stepper.gradients,
             }
         )
         found = job_setup.warnings(request["precision"], device)
@@ -109,6 +107,12 @@ class Attempt:
             recorder.sample()  # behind all that somebody waits for
         recorder.sample(last=True)
         self._finish(checkpoints, recorder)
+
+    def _rows(self, db: Session) -> tuple[Run, Dataset, dict[str, int], dict[str, int]]:
+        """The run, its dataset, and the last recorded step of each series: losses and metrics, then diagnostics."""
+        run = runs.get(db, self.run)
+        dataset = datasets.get(db, run.dataset)
+        return run, dataset, last_steps(db, self.run), last_steps(db, self.run, diagnostics=True)
 
     def _save(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
         """Begin to save the training's state."""
@@ -159,7 +163,7 @@ class Attempt:
         if not (diverged and self.served_before):
             weights = runs.weights_file(self.run, self.attempt, step)
             trained = serialization.to_safetensors(prepared.trained(served, step))
-            use_patiently(lambda: self.files.write(weights, trained))
+            use_files_with_retry(lambda: self.files.write(weights, trained))
             arguments = served, training.data
             result["weights"] = weights
             result["evaluation"] = {

@@ -54,10 +54,10 @@ def find_split(
         wanted = resolved_split(SplitRequest(), dataset)
     else:
         with database.read() as db:
-            found = runs.get(db, run)
-        if found.dataset != dataset.id:
-            raise Invalid("run_of_other_dataset", "run", run=run, learns_from=found.dataset, dataset=dataset.id)
-        wanted = SplitSpec.of(found.request["split"])
+            source = runs.get(db, run)
+        if source.dataset != dataset.id:
+            raise Invalid("run_of_other_dataset", "run", run=run, learns_from=source.dataset, dataset=dataset.id)
+        wanted = SplitSpec.of(source.request["split"])
     return lambda: stored_split(files, folder_of(dataset), arrays, wanted, keep=False)
 
 
@@ -69,8 +69,8 @@ def indices_of(arrays: Arrays, split: Callable[[], Split], part: str) -> Indices
     """The examples of a part, or all."""
     if part == "all":
         return np.arange(len(arrays.targets))
-    found: Indices = getattr(split(), part)
-    return found
+    indices: Indices = getattr(split(), part)
+    return indices
 
 
 def find_picture(arrays: ArraysDep, index: int) -> np.ndarray:

@@ -1,15 +1,15 @@
-"""What the routes share: a dependency is a type.
+"""Dependencies that the routes share.
 
-No dependency holds a database session for its route. Between the threads of a dependency, of the route and of the end
-of both, such a session keeps its connection while nobody works on it: with more requests at once than connections, all
-threads wait for connections whose holders wait for a thread. So a session lives in one `with` block of one thread.
+Dependencies must not yield a database session. FastAPI may run a dependency, the handler and its teardown on three
+threads; a yielded session holds its connection in between, and with more requests than connections the pool deadlocks.
+Open a session in one `with` block instead.
 """
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request, Response
-from fastapi.dependencies.utils import get_flat_params
-from fastapi.params import Query as QueryParameter
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from app.errors import InvalidFields
@@ -22,20 +22,20 @@ from app.storage.tables import Run
 from app.suggestions import closest
 
 
-# These wait for nothing: as plain functions they would each be sent to a thread.
+# Coroutines, since FastAPI would run plain functions in a thread each.
 async def database(request: Request) -> Database:
-    found: Database = request.app.state.database
-    return found
+    database: Database = request.app.state.database
+    return database
 
 
 async def files(request: Request) -> Files:
-    found: Files = request.app.state.files
-    return found
+    files: Files = request.app.state.files
+    return files
 
 
 async def settings(request: Request) -> Settings:
-    found: Settings = request.app.state.settings
-    return found
+    settings: Settings = request.app.state.settings
+    return settings
 
 
 DatabaseDep = Annotated[Database, Depends(database)]
@@ -68,10 +68,14 @@ def repeated(response: Response, address: str) -> None:
 
 
 async def only_known_parameters(request: Request) -> None:
-    """Raises Invalid for a query parameter that the route does not have: ignored, it would be missed by nobody."""
+    """Reject unknown query parameters, which FastAPI would silently ignore. Raises Invalid.
+
+    FastAPI's own way, a query model with `extra="forbid"`, would need a model for each route, also for those that have
+    no parameters; and a dependency with parameters of its own, such as a filter, could not be shared between them.
+    """
     if not request.scope["query_string"]:
         return
-    known = _query_parameters(request.scope["route"])
+    known = _known_parameters(request.scope["route"])
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
         raise InvalidFields(
@@ -82,16 +86,20 @@ async def only_known_parameters(request: Request) -> None:
         )
 
 
-_names: dict[str, list[str]] = {}  # by route: looking through its dependencies takes longer than many a request
+_known: dict[str, list[str]] = {}  # by route: walking its dependencies takes longer than answering many a request
 
 
-def _query_parameters(route: APIRoute) -> list[str]:
-    """Those of its dependencies too."""
-    if route.unique_id not in _names:
-        found = get_flat_params(route.dependant)
-        own = [parameter["name"] for parameter in (route.openapi_extra or {}).get("parameters", ())]
-        _names[route.unique_id] = [
-            *own,
-            *(field.alias for field in found if isinstance(field.field_info, QueryParameter)),
-        ]
-    return _names[route.unique_id]
+def _known_parameters(route: APIRoute) -> list[str]:
+    """The names of a route's query parameters, including those of its dependencies."""
+    if route.unique_id not in _known:
+        documented = (route.openapi_extra or {}).get("parameters", ())
+        own = [parameter["name"] for parameter in documented]
+        _known[route.unique_id] = [*own, *_query_parameters(route.dependant)]
+    return _known[route.unique_id]
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[str]:
+    for parameter in dependant.query_params:
+        yield parameter.alias
+    for dependency in dependant.dependencies:
+        yield from _query_parameters(dependency)

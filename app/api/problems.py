@@ -65,6 +65,14 @@ class Problem(BaseModel):
     more: int = Field(0, description="how many more fields are wrong")
 
 
+class RefusedWhileReading(HTTPException):
+    """A refusal while FastAPI reads the body, which lets only this kind of exception through."""
+
+    def __init__(self, refusal: AppError) -> None:
+        super().__init__(refusal.status, refusal.detail)
+        self.refusal = refusal
+
+
 def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route: what it can refuse, from the error classes themselves."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -102,8 +110,8 @@ def _fix(fix: Fix | None) -> dict[str, Any] | None:
 
 
 def _printable(body: dict[str, Any]) -> str:
-    """As JSON in which all that is no printable character is escaped: lone surrogates, which no UTF-8 has, and what
-    would change the terminal or the direction of the text."""
+    """JSON with every unprintable character escaped: lone surrogates, which UTF-8 cannot encode, and characters that
+    would control a terminal or the direction of the text."""
     text = json.dumps(body, ensure_ascii=False)
     return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
@@ -139,8 +147,8 @@ def register(app: FastAPI, locked: bool) -> None:
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
         known: AppError = NotFound("not_found")
-        if error.status_code == 413:
-            known = TooLarge("request_too_large", reason=str(error.detail))
+        if isinstance(error, RefusedWhileReading):
+            known = error.refusal
         elif error.status_code == 405:
             allowed = methods_at(app, request.scope)
             known = MethodNotAllowed("method_not_allowed", method=request.method, methods=allowed)
@@ -187,8 +195,8 @@ def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
 
 
 def methods_at(app: FastAPI, scope: Scope) -> list[str]:
-    """Those that the address has, of whatever route: Starlette names those of the first one only. What is mounted are
-    files, which match any."""
+    """Methods of an address, over all of its routes; Starlette names those of the first route only. Mounted files match
+    any address, and are left out."""
     routes = [route for route in app.routes if not isinstance(route, Mount)]
     return [
         method

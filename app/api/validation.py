@@ -23,39 +23,44 @@ def invalid_fields(errors: Sequence[Any], body: Any) -> InvalidFields:
 def _field_error(item: dict[str, Any], body: Any) -> FieldError:
     source, *where = item["loc"]
     pointer = _pointer(tuple(where), body, item["type"] == "missing") if source == "body" else f"{where[0]}"
-    context, sent = item.get("ctx", {}), item.get("input")
+    context = item.get("ctx", {})
     if isinstance(message := context.get("message"), Message):
         return FieldError(pointer, message)
     if isinstance(error := context.get("error"), InvalidChoice):
         return FieldError(error.pointer, error.message, error.fix).below(pointer)
-    match item["type"]:
+    message, fix = _translated(item["type"], context, item.get("input"))
+    if message.code not in MESSAGES:
+        message = Message.of("invalid_value", reason=str(item["msg"]))
+    return FieldError("", message, fix).below(pointer)
+
+
+def _translated(code: str, context: dict[str, Any], sent: Any) -> tuple[Message, Fix | None]:
+    """The message of a pydantic error, and the fix of its field."""
+    params, fix = context, None
+    match code:
         case "union_tag_invalid":
-            names = _names(context["expected_tags"])
-            near = closest(str(context["tag"]), names)
-            params = {"tag": str(context["tag"])[:SHOWN], "expected": context["expected_tags"], "near": near}
-            field = context["discriminator"].strip("'()")
-            return FieldError(pointer, Message.of("union_tag_invalid", **params), _fix(f"{pointer}/{field}", near))
+            tag, expected, field = str(context["tag"]), context["expected_tags"], context["discriminator"].strip("'()")
+            near = closest(tag, _names(expected))
+            params, fix = {"tag": tag[:SHOWN], "expected": expected, "near": near}, near and Fix(f"/{field}", near)
         case "union_tag_not_found":
-            field = context["discriminator"].strip("'()")
-            return FieldError(pointer, Message.of("union_tag_not_found", field=field))
-        case "literal_error" | "enum" as code:
+            params = {"field": context["discriminator"].strip("'()")}
+        case "literal_error" | "enum":
             near = closest(str(sent)[:SHOWN], _names(context["expected"].replace(" or ", ",")))
-            message = Message.of(code, expected=context["expected"], near=near)
-            return FieldError(pointer, message, _fix(pointer, near))
+            params, fix = {"expected": context["expected"], "near": near}, near and Fix("", near)
         case "model_attributes_type":  # of the layers, which pydantic itself tells apart
-            return FieldError(pointer, Message.of("layer_without_type"))
+            code = "layer_without_type"
         case "float_type" | "int_type" if isinstance(sent, str):
-            return FieldError(pointer, Message.of("number_as_text"), _fix(pointer, _number(sent)))
+            code, number = "number_as_text", _number(sent)
+            fix = None if number is None else Fix("", number)
+        case "greater_than_equal":
+            fix = Fix("", context["ge"])
+        case "less_than_equal":
+            fix = Fix("", context["le"])
+        case "string_too_short":
+            params = context | {"several": context["min_length"] > 1}
         case "json_invalid":
-            return FieldError(pointer, Message.of("json_invalid", reason=context.get("error", "it cannot be parsed")))
-        case "greater_than_equal" | "less_than_equal" as code:
-            (bound,) = context.values()
-            return FieldError(pointer, Message.of(code, **context), Fix(pointer, bound))
-        case "string_too_short" as code:
-            return FieldError(pointer, Message.of(code, **context, several=context["min_length"] > 1))
-        case code if code in MESSAGES:
-            return FieldError(pointer, Message.of(code, **context))
-    return FieldError(pointer, Message.of("invalid_value", reason=str(item["msg"])))
+            params = {"reason": context.get("error", "it cannot be parsed")}
+    return Message.of(code, **params), fix or None
 
 
 def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
@@ -92,10 +97,6 @@ def _merged(fields: Sequence[FieldError]) -> list[FieldError]:
 def _names(listed: str) -> list[str]:
     """The names in pydantic's list of quoted choices."""
     return [name.strip("' ") for name in listed.split(",")]
-
-
-def _fix(pointer: str, value: Any) -> Fix | None:
-    return None if value is None else Fix(pointer, value)
 
 
 def _number(text: str) -> float | None:

@@ -6,8 +6,8 @@ from typing import Any
 from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
 from app.errors import Conflict, Invalid
 from app.learning.architecture import without_output_layer
+from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.presets import under
-from app.learning.serialization import layers_from_json, layers_to_json
 from app.messages import Fix
 from app.runs.registry_requests import StopRequest
 from app.runs.request_model import Model, validated

@@ -39,12 +39,12 @@ class RequestModel(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _says_its_fields(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Where pydantic says only that there is no such field, or that an object is wanted, say which there are."""
+        """Name the available fields where pydantic only reports an extra field or a missing object."""
         try:
             return handler(sent)
         except ValidationError as error:
-            found = [_explained(cls, item) for item in error.errors(include_url=False)]
-            raise ValidationError.from_exception_data(error.title, found) from None
+            explained = [_explained(cls, item) for item in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, explained) from None
 
 
 def _without_nul(text: str) -> str:
@@ -80,7 +80,7 @@ def _explained(model: type[BaseModel], item: Any) -> InitErrorDetails:
 
 
 def _no_such_field(model: type[BaseModel], given: str) -> Message:
-    """A message that names the field that may have been meant, its place, or all fields."""
+    """Advice on a misspelt or misplaced field: the likely name, its place, or all names."""
     own = model.model_fields
     inner = [(field, model) for field, of in own.items() for model in _models(of.annotation)]
     within = {name: field for field, model in inner for name in model.model_fields}
@@ -92,7 +92,7 @@ def _no_such_field(model: type[BaseModel], given: str) -> Message:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Those that a field may hold."""
+    """Models that a field may contain."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):

@@ -1,4 +1,4 @@
-"""From what a client sent to what will be trained: defaults filled in, and all refused that can be known now."""
+"""Resolution of a request: fill in every default, and refuse everything that can be known before the training."""
 
 import importlib.metadata
 from dataclasses import asdict
@@ -15,6 +15,7 @@ from app.insight.analysis.warnings import warnings
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.errors import InvalidChoice
 from app.learning.layers import Shape
+from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.losses import (
     DEFAULT_LOSS,
     BinaryCrossEntropy,
@@ -25,9 +26,8 @@ from app.learning.losses import (
     loss_to_json,
 )
 from app.learning.presets import PRESETS
-from app.learning.recipe import recipe_from_json
+from app.learning.recipe import Recipe
 from app.learning.schedules import SCHEDULES
-from app.learning.serialization import layers_from_json, layers_to_json
 from app.learning.stopping import MUST_END
 from app.messages import Fix
 from app.runs.requests import RunRequest, SplitRequest
@@ -38,9 +38,9 @@ from app.storage.tables import Dataset
 def resolve(
     request: RunRequest, dataset: Dataset, files: Files, *, keep_split: bool = False
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """The request as it will be trained, and the warnings on it, as JSON; its split is stored if it is to be kept.
+    """The resolved request and its warnings, as JSON. With `keep_split`, the split is stored.
 
-    Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound where the dataset is deleted meanwhile.
+    Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound if the dataset is deleted at the same time.
     """
     folder = folder_of(dataset)
     task, shape, classes = dataset.about["task"], tuple(dataset.about["shape"]), len(dataset.about["classes"])
@@ -87,19 +87,20 @@ def resolve(
     has_an_end(resolved["schedule"], resolved["stop"])
     if request.accumulate > 1 and request.batch_size == "full":
         raise Invalid("full_batch_accumulates", "/accumulate", Fix("/accumulate", 1))
-    found = warnings(recipe_from_json(resolved, shape), train, resolved["normalise"])
-    return resolved, [asdict(warning) for warning in found]
+    remarks = warnings(Recipe.from_json(resolved, shape), train, resolved["normalise"])
+    return resolved, [asdict(warning) for warning in remarks]
 
 
 def folder_of(dataset: Dataset) -> str:
-    """Where its arrays lie. Raises Conflict."""
+    """The folder of the dataset's arrays. Raises Conflict if it is not ready."""
     if dataset.folder is None:
         raise Conflict("dataset_not_ready", dataset=dataset.name, status=dataset.status)
     return dataset.folder
 
 
 def resolved_split(request: SplitRequest, dataset: Dataset) -> SplitSpec:
-    """Every choice made: the dataset's own parts, where it has some and the request says nothing of a test part.
+    """The split with every default filled in. A dataset's own parts are used if it has some and the request names no
+    test part.
 
     Raises Invalid.
     """
@@ -120,7 +121,7 @@ def resolved_split(request: SplitRequest, dataset: Dataset) -> SplitSpec:
 
 @lru_cache(1000)  # a class of students sends the same split again and again; a dataset never changes
 def sizes(files: Files, folder: str, wanted: SplitSpec, *, keep: bool = False) -> tuple[int, int]:
-    """How many examples are in the training and in the validation part. Raises SplitImpossible."""
+    """Number of examples in the training part and in the validation part. Raises SplitImpossible."""
     parts = stored_split(files, folder, Arrays.load(files, folder), wanted, keep=keep)
     return len(parts.train), len(parts.validation)
 
@@ -142,8 +143,8 @@ def has_an_end(schedule: dict[str, Any], stop: dict[str, Any]) -> None:
 
 
 def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict[str, Any]:
-    """What a repetition needs beside the resolved request, and how many examples are in each part; the worker adds its
-    own part."""
+    """Environment of a run: versions, the dataset's identity, and the number of examples in each part. The worker adds
+    its own facts."""
     train, validation = sizes(files, folder_of(dataset), SplitSpec.of(request["split"]), keep=True)
     examples = {"train": train, "validation": validation, "test": dataset.about["examples"] - train - validation}
     return {
@@ -157,7 +158,8 @@ def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict
 
 
 def _preset_fits(name: str | None, shape: Shape, refusal: InvalidChoice) -> None:
-    """Raises InvalidChoice that says whom a preset fits, where its layers were refused: nobody has sent these."""
+    """Raise InvalidChoice with the input shape that the preset is made for, in place of the error about one of its
+    layers."""
     if name is None or PRESETS[name].input_shape == shape:
         return
     fitting = [other for other, preset in PRESETS.items() if preset.input_shape == shape]

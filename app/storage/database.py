@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -82,8 +82,16 @@ PASSING = (
 )
 
 
-def is_away(error: OperationalError) -> bool:
-    """Whether the database cannot answer now, so that trying again makes sense."""
+def is_away(error: Exception) -> bool:
+    """Whether the database cannot answer now, so that trying again makes sense.
+
+    A lost connection counts whatever its error: Postgres ends a transaction that was idle for too long with an
+    internal error.
+    """
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
     code = getattr(error.orig, "sqlite_errorcode", None)
     return code is None or code & 0xFF in PASSING
 

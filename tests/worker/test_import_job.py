@@ -21,6 +21,7 @@ from tests.conftest import Workers
 from tests.datasets.archives import letters, png, zipped
 from tests.datasets.catalogue.site import Answer, serving
 from tests.datasets.formats.test_class_labels import idx
+from tests.worker.locked import locked_for, no_waiting
 from worker import import_job
 
 
@@ -72,6 +73,18 @@ def test_files_of_the_catalogue_that_were_fetched_elsewhere_are_known_for_what_t
     )
     assert read.about["files"] == [{"file": known.name, "sha256": known.sha256, "verified": True}]
     assert len(read.arrays.targets) == 9
+    database.close()
+
+
+def test_an_import_begins_once_the_database_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_waiting(monkeypatch)
+    database, files = Database(f"sqlite:///{tmp_path}/antigrad.db"), LocalFiles(tmp_path / "files")
+    migrate.upgrade(database)
+    monkeypatch.setattr(import_job, "Orders", lambda *_: None)  # it would end this process
+    job = {"id": "ds_deleted", "attempt": 1, "lease_seconds": 30, "home": str(tmp_path)}
+    with locked_for(tmp_path / "antigrad.db", tries=2) as warnings:
+        import_job.main(job, database, files, 0)
+    assert len(warnings) == 2
     database.close()
 
 

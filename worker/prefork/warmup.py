@@ -13,8 +13,9 @@ from app.learning.layers import Linear, ReLU
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import Adam
 from app.learning.preprocessing import Affine
+from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
-from app.learning.training import Recipe, Training
+from app.learning.training import Training
 from app.storage import runs
 from app.storage.curves import last_steps
 from app.storage.database import Database

@@ -37,7 +37,7 @@ def diagnostics(run: RunDep, database: DatabaseDep) -> DiagnosticsAnswer:
 
 @router.get("/diagnosis", summary="The run in words: what went wrong, how one sees it, one change to try")
 def diagnosis(run: RunDep, database: DatabaseDep) -> DiagnosisAnswer:
-    """What is sure, worst first. Most is known when the run has ended. A running one is told what lies in its data."""
+    """Certain findings, worst first. Most are known when the run has ended; findings about the data come earlier."""
     return DiagnosisAnswer(
         [
             FindingAnswer(

@@ -88,7 +88,7 @@ def get_performance(name: Name, id: str, database: DatabaseDep) -> ExperimentAns
 def experiment_curve(
     name: Name, id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:
-    """Of the first seed."""
+    """Curves of the trials with the first seed."""
     runs = runs_of_performance(database, _experiment(name), id)
     first = {run.tags[TRIAL]: run for run in runs if run.tags[SEED] == runs[0].tags[SEED]}
     return group_picture(database, first, series, axis, format)

@@ -67,18 +67,18 @@ def weights_queries(database: Database) -> WeightsQueries:
             name = asked.model
             if asked.run is not None:
                 step = asked.step
-                found = runs.weights(db, asked.run) if step is None else runs.checkpoint_weights(db, asked.run, step)
+                weights = runs.weights(db, asked.run) if step is None else runs.checkpoint_weights(db, asked.run, step)
             elif name is not None:
-                found = models.weights(db, name)
+                weights = models.weights(db, name)
             elif default := models.default_weights(db):
-                name, found = models.DEFAULT, default
+                name, weights = models.DEFAULT, default
             elif newest := runs.newest_weights(db):
-                found = newest
+                weights = newest
             else:
                 raise NotFound("nothing_to_predict_with")
-        if found.weights is None:
-            raise Conflict("run_cannot_predict", status=found.status, phrase=runs.status_phrase(found.status))
-        return Serves(found.id, name, found.weights)
+        if weights.weights is None:
+            raise Conflict("run_cannot_predict", status=weights.status, phrase=runs.status_phrase(weights.status))
+        return Serves(weights.id, name, weights.weights)
 
     return SingleFlight.in_threads(find)
 
@@ -107,8 +107,8 @@ async def predict(request: Request) -> Response:
     def columns() -> Sequence[Column]:
         database: Database = request.app.state.database
         with database.read() as db:
-            found = datasets.columns(db, serves.run)
-        return [Column(name, None if categories is None else tuple(categories)) for name, categories in found]
+            named = datasets.columns(db, serves.run)
+        return [Column(name, None if categories is None else tuple(categories)) for name, categories in named]
 
     resize = cast(Resize, trained.resize) if asked.fit else None
     conversion = Conversion(resize, asked.background or cast(Background, trained.background), asked.invert)
@@ -150,14 +150,14 @@ def answers(
         return [ValuePrediction(value=value) for value in outputs.tolist()]
     classes = len(trained.classes)
     count = classes if top == "all" else min(int(top), classes)
-    found: list[LabelPrediction] = []
+    predictions: list[LabelPrediction] = []
     probabilities, labels = trained.output_kind.probabilities(outputs), trained.output_kind.labels(outputs)
     # Stable, as argmax is: of equal ones the first is the label, and comes first.
     chances, order = (part[:, :count].tolist() for part in probabilities.sort(descending=True, stable=True))
     has_logits = trained.output_kind.kind != "probabilities"
     for row, label in enumerate(labels.tolist()):
         pairs = zip(order[row], chances[row], strict=True)
-        found.append(
+        predictions.append(
             LabelPrediction(
                 label=trained.classes[label],
                 probability=float(probabilities[row, label]),
@@ -165,4 +165,4 @@ def answers(
                 logits=outputs[row].tolist() if logits and has_logits else None,
             )
         )
-    return found
+    return predictions

@@ -33,11 +33,11 @@ def import_published(name: str, database: DatabaseDep, response: Response) -> Da
         raise NotFound("not_in_catalogue", name=name, near=closest(name, CATALOGUE))
     with database.write() as db:
         datasets.advisory_lock(db, f"name {name}")
-        found = datasets.importing(db, name) or datasets.newest(db, name)
-        if found is None or found.status not in ("ready", "importing") or found.source.get("catalogue") != name:
-            found = datasets.create(db, new_id("ds"), name, {"roles": [], "catalogue": name})
+        dataset = datasets.importing(db, name) or datasets.newest(db, name)
+        if dataset is None or dataset.status not in ("ready", "importing") or dataset.source.get("catalogue") != name:
+            dataset = datasets.create(db, new_id("ds"), name, {"roles": [], "catalogue": name})
         else:
             response.status_code = 200
-        response.headers["Location"] = f"/datasets/{found.id}"
+        response.headers["Location"] = f"/datasets/{dataset.id}"
         response.headers["Retry-After"] = "1"
-        return dataset_answer(found)
+        return dataset_answer(dataset)

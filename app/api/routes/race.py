@@ -53,15 +53,15 @@ def race_curve(
     id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:
     with database.read() as db:
-        found = _runs(db, id)
-    labels = optimizer_labels([run.request["optimizer"] for run in found])
-    named = {f"{run.tags[LANE]}: {label}": run for run, label in zip(found, labels, strict=True)}
+        runs = _runs(db, id)
+    labels = optimizer_labels([run.request["optimizer"] for run in runs])
+    named = {f"{run.tags[LANE]}: {label}": run for run, label in zip(runs, labels, strict=True)}
     return group_picture(database, named, series, axis, format)
 
 
 @contextmanager
 def _below_run() -> Iterator[None]:
-    """What is refused is a field of `run`, and not of the body."""
+    """Point errors to the field `run` of the body, which contains the request that was refused."""
     try:
         yield
     except (Invalid, InvalidChoice) as error:

@@ -91,8 +91,8 @@ def run_queries(database: Database) -> RunQueries:
 
 
 async def run_queries_of_app(request: Request) -> RunQueries:
-    found: RunQueries = request.app.state.runs
-    return found
+    queries: RunQueries = request.app.state.runs
+    return queries
 
 
 RunQueriesDep = Annotated[RunQueries, Depends(run_queries_of_app)]
@@ -108,17 +108,17 @@ async def get(
 ) -> Any:
     """A client that waits costs no thread: any number may."""
     deadline = time.monotonic() + wait
-    found = await look_up.get(id)
-    before = found.status
-    while found.status == before and found.status not in ENDED and time.monotonic() < deadline:
+    run = await look_up.get(id)
+    before = run.status
+    while run.status == before and run.status not in ENDED and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
-        found = await look_up.get(id)
+        run = await look_up.get(id)
     moving = {"queue": {"estimated_start"}}  # it moves with the clock: that alone is no news
-    etag = etag_of(found.model_dump_json(exclude=moving).encode())
+    etag = etag_of(run.model_dump_json(exclude=moving).encode())
     if knows(if_none_match, etag):
         return unchanged(etag)
     response.headers["ETag"] = etag
-    return found
+    return run
 
 
 @router.post("/{id}/cancel", summary="Cancel a run", responses=problems(NotFound))
@@ -167,16 +167,16 @@ def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
 
 @router.get("/{id}/evaluation", summary="How well an ended run does", responses=problems(NotFound))
 def evaluation(run: RunDep, part: Part = "test") -> ClassificationEvaluation | RegressionEvaluation:
-    found: dict[str, Any] | None = (run.evaluation or {}).get(part)
-    if found is None:
+    measured: dict[str, Any] | None = (run.evaluation or {}).get(part)
+    if measured is None:
         examples = run.environment.get("examples", run.evaluation or {part: True})  # runs of before do not say
         filled = [name for name, some in examples.items() if some]
         if part not in filled:
             raise NotFound("part_without_examples", part=part, filled=filled)
         raise NotFound("not_evaluated", status=run.status, phrase=runs.status_phrase(run.status))
     if run.task == "classification":
-        return ClassificationEvaluation.model_validate(found)
-    return RegressionEvaluation.model_validate(found)
+        return ClassificationEvaluation.model_validate(measured)
+    return RegressionEvaluation.model_validate(measured)
 
 
 @router.get("/{id}/checkpoints", summary="The checkpoints of a run", responses=problems(NotFound))

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
-from app.api.deps import DatabaseDep, FilesDep
+from app.api.deps import DatabaseDep, FilesDep, Key
 from app.api.problems import no_such_part, problems
 from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.import_options import reading
@@ -39,7 +39,6 @@ BODY = {
 SENT_AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": DatasetAnswer, "description": "This Idempotency-Key has made it already"}
 }
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
 @router.post("", summary="Upload a dataset", status_code=202, openapi_extra=BODY,
@@ -112,9 +111,9 @@ def refuse_other_files(published: Published, digests: dict[str, str]) -> None:
         fix = Fix("catalogue", None)
         raise Invalid("catalogue_parts_differ", "catalogue", fix, catalogue=published.name, wanted=wanted, sent=sent)
     for file in published.files:
-        found = digests[file.role]
-        if file.sha256 not in (None, found):
-            sums = {"sha256": found, "wanted": file.sha256}
+        digest = digests[file.role]
+        if file.sha256 not in (None, digest):
+            sums = {"sha256": digest, "wanted": file.sha256}
             raise Invalid("catalogue_file_differs", f"/{file.role}", file=file.name, **sums)
 
 

@@ -38,7 +38,7 @@ class ExperimentList(BaseModel):
 
 
 class ExperimentRequest(RequestModel):
-    """How often it is tried."""
+    """Seeds of an experiment."""
 
     seeds: list[Annotated[int, Field(ge=0, lt=2**62)]] = Field(
         [0, 1, 2], min_length=1, max_length=MOST_SEEDS, description="each trial is run with each of them"
@@ -62,7 +62,7 @@ class TrialRun(BaseModel):
 
 
 class SpreadAnswer(BaseModel):
-    """Of a number over the seeds."""
+    """Mean and range of a number over the seeds."""
 
     mean: Number = Field(examples=[0.893])
     min: Number = Field(examples=[0.892])

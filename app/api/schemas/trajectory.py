@@ -26,7 +26,7 @@ class SpikeRequest(RequestModel):
 
 
 class TrajectoryRequest(RequestModel):
-    """Where to walk, and who does."""
+    """The surface, the starting point and the optimizers."""
 
     surface: SurfaceRequest = Field(
         {"name": "rosenbrock"}, validate_default=True, description="a name, or an object with the surface's fields"

@@ -5,7 +5,6 @@ PROTOCOL = {
     "method_not_allowed": "{method} is not for this address; it takes {methods:, }",
     "bad_request": "{reason}",
     "body_too_large": "the body is over {limit:,} bytes",
-    "request_too_large": "{reason}",
     "not_json": "the Content-Type is {type}; this address reads JSON: add -H 'Content-Type: application/json'",
     "address_with_nul": "the address holds a NUL (%00), which no text may; leave it out",
     "api_key_wrong": (

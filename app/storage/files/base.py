@@ -62,6 +62,6 @@ class Files(ABC):
         """A file on this machine's disk that has no name, and is gone when it is closed."""
 
 
-def is_away(error: OSError) -> bool:
+def is_away(error: Exception) -> bool:
     """Whether the store cannot answer now, so that trying again makes sense."""
-    return error.errno == AWAY
+    return isinstance(error, OSError) and error.errno == AWAY
