@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from app.constants import DatasetStatus
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import Imported, ImportOptions, half
-from app.datasets.names import printable
+from app.datasets.names import printable, printable_json
 from app.learning.available_memory import data_bytes
+from app.messages import Message
 from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import Files
@@ -54,7 +55,7 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
             raise
         except Exception as error:
             traceback.print_exc()
-            reason = _sentence(error)
+            reason = _reason(error)
             write_with_retry(database, lambda db: import_claims.fail(db, *this, reason))
     except LeaseLost:
         return
@@ -134,7 +135,7 @@ def _downloaded(
             half(progress.tell, 0)((number + come) / len(published.files), 0)
 
         path = folder / remote.name
-        found = download(remote, path, advice=published.by_hand, progress=tell)
+        found = download(remote, path, by_hand=published.by_hand, progress=tell)
         parts[remote.role] = path
         about.append({"file": remote.name, "sha256": found.sha256, "verified": found.verified})
     return parts, about
@@ -147,7 +148,8 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
     complete. Folders that end up unnamed are removed. Raises LeaseLost and OSError.
     """
     arrays = imported.arrays
-    about = arrays.about() | dict(imported.about)
+    warnings = [warning.to_json() for warning in imported.warnings]
+    about = arrays.about() | dict(imported.about) | ({"warnings": warnings} if warnings else {})
     folder = f"{datasets.CONTENTS}/{about['checksum']}"
     kept = False
 
@@ -172,17 +174,17 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
         raise
 
 
-def _sentence(error: Exception) -> str:
+def _reason(error: Exception) -> Message:
+    """The message of a failed import. Parameters may quote the upload, so they are made printable."""
     match error:
         case ImportFailed():
-            return printable(str(error))  # it may quote what was sent
+            return Message(error.message.code, printable_json(error.message.params))
         case OSError():
-            advice = "see to the disk or the object store, then send it again"
-            return f"its files cannot be written or read: {error.strerror}; {advice}"
+            return Message.of("import_files_away", reason=error.strerror)
         case MemoryError():
-            return f"it takes over {MEMORY_BYTES // 1024**2:,} MB of memory to read; send less of it, or another format"
+            return Message.of("import_out_of_memory", limit=MEMORY_BYTES // 1024**2)
         case _:
-            return printable(f"the import broke down: {type(error).__name__}: {error}")
+            return Message.of("import_broke_down", kind=type(error).__name__, reason=printable(str(error)))
 
 
 def tidy(database: Database, files: Files, home: Path, dataset: str) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.constants import RequestedAction
+from app.messages import Message
 from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
@@ -197,13 +198,9 @@ class Worker:
         lines = child.last_lines()
         child.close()
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
-        if code == -signal.SIGKILL:
-            how += " (out of memory is a usual reason)"
-        message = {
-            "train": f"the training process {how}",
-            "import": f"the process that reads it {how}; save the file anew, or in another format, and send it again",
-        }[child.kind]
-        error = {"type": "ChildDied", "message": message, "trace": lines}
+        died = {"train": "training_process_died", "import": "import_process_died"}[child.kind]
+        reason = Message.of(died, how=how, maybe_memory=code == -signal.SIGKILL)
+        error = {"type": "ChildDied", "message": reason.text(), "trace": lines} | reason.to_json()
         if child.order is not None:
             how = "did not leave in time when it was told to, and was ended"
         self.deaths.append(Death(child, how, error))

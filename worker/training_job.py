@@ -5,7 +5,7 @@ import math
 import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from app.constants import RunStatus
 from app.datasets.import_options import ImportOptions
 from app.learning import serialization
 from app.learning.evaluation import evaluate
+from app.messages import Message
 from app.storage import datasets, runs
 from app.storage.curves import last_steps
 from app.storage.database import Database
@@ -167,33 +168,33 @@ class Attempt:
                 if len(indices)
             }
         if diverged:
-            message = f"{_divergence(recorder)}; try a smaller learning rate"
-            result["error"] = {"type": "Diverged", "message": message, "trace": []}
+            result["error"] = _error("Diverged", _divergence(recorder))
         status = RunStatus.FAILED if diverged else RunStatus.SUCCEEDED
         self._name(checkpoints, recorder, **run_claims.ended(status, **result))
 
     def fail(self, error: Exception) -> None:
         """End the run with the reason: the same request would raise again."""
-        trace = traceback.format_exception(error)[-12:]
-        message = str(error)
-        if isinstance(error, OSError):
-            message += ". The run's files cannot be written or read: see to the disk or the object store, then "
-            message += "POST /runs/{id}/resume"
-        reason = {"type": type(error).__name__, "message": message, "trace": "".join(trace).splitlines()[-20:]}
+        trace = "".join(traceback.format_exception(error)[-12:]).splitlines()[-20:]
+        code = "run_files_away" if isinstance(error, OSError) else "training_broke_down"
+        reason = _error(type(error).__name__, Message.of(code, reason=str(error), run=self.run), trace)
         try:
             self.write(lambda db: run_claims.end(db, self.run, self.attempt, RunStatus.FAILED, error=reason))
         except LeaseLost:
             os._exit(0)
 
 
-def _divergence(recorder: Recorder) -> str:
-    """The sentence on a divergence: the loss, the step and the limit."""
+def _error(type: str, reason: Message, trace: Sequence[str] = ()) -> dict[str, Any]:
+    """The reason why a run failed, as its row keeps it."""
+    return {"type": type, "message": reason.text(), "trace": list(trace)} | reason.to_json()
+
+
+def _divergence(recorder: Recorder) -> Message:
+    """The course of a loss that diverged, in numbers."""
     training, loss = recorder.training, recorder.last_loss
-    found, limits = f"the loss was {loss:.6g} at step {training.step}", training.recipe.stop.divergence
+    last, limits = {"loss": f"{loss:.6g}", "step": training.step}, training.recipe.stop.divergence
     if not math.isfinite(loss) or limits is None:
-        return found
+        return Message.of("loss_not_finite", **last)
     after = recorder.metrics["train"]["loss"]
     if not math.isfinite(after):
-        return f"{found}, and after it {after} over the training part"
-    over = f"{limits.factor:g} × the larger of the first step's and of the best constant prediction's"
-    return f"{found}, and for {limits.window} steps running over {over}"
+        return Message.of("loss_not_finite_after", **last, after=after)
+    return Message.of("loss_diverged", **last, factor=limits.factor, window=limits.window)

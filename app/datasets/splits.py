@@ -71,7 +71,7 @@ def split(arrays: Arrays, wanted: SplitSpec) -> Split:
     everything = np.arange(len(arrays.targets))
     if wanted.own:
         if arrays.parts is None:
-            raise SplitImpossible("the dataset has no parts of its own; leave own out")
+            raise SplitImpossible("no_own_parts", "/own")
         train, validation, test = (np.flatnonzero(arrays.parts == index) for index in range(len(OWN_PARTS)))
         if len(validation):
             return Split(train, validation, test)
@@ -91,10 +91,8 @@ def _of_rest(wanted: SplitSpec, rest: int, whole: int) -> float:
         return wanted.validation
     share = wanted.validation / (rest / whole if wanted.folds or wanted.test >= 1 else 1 - wanted.test)
     if share >= 1:
-        raise SplitImpossible(
-            f"the test part leaves {rest:,} of {whole:,} examples, and {wanted.validation:g} of all shall be for "
-            "validation: nothing is left to train on; take smaller parts"
-        )
+        parts = {"rest": rest, "examples": whole, "validation": wanted.validation}
+        raise SplitImpossible("nothing_left_to_train_on", **parts)
     return share
 
 
@@ -139,8 +137,7 @@ def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> 
     folds = kind(wanted.folds, shuffle=True, random_state=wanted.seed % 2**32)
     counts = np.bincount(targets.astype(np.int64)) if wanted.stratify else np.array([len(targets)])
     if counts[counts > 0].min() < wanted.folds:
-        few = 'a class has fewer, take fewer folds, or "stratify": false' if wanted.stratify else "take fewer folds"
-        raise SplitImpossible(f"{wanted.folds} folds need as many examples, one for each; {few}")
+        raise SplitImpossible("too_few_for_folds", folds=wanted.folds, stratify=wanted.stratify)
     try:
         rest, test = list(folds.split(indices, targets))[wanted.fold]
     except ValueError as error:
@@ -149,6 +146,5 @@ def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> 
 
 
 def _impossible(indices: Indices, error: ValueError) -> SplitImpossible:
-    advice = 'take other fractions or counts, or "stratify": false if a class is too small'
     why = str(error).partition(" Classes with")[0].rstrip(".")  # scikit-learn would name hundreds
-    return SplitImpossible(f"{len(indices)} examples cannot be split so: {why}; {advice}")
+    return SplitImpossible("split_impossible", examples=len(indices), reason=why)

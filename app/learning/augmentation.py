@@ -80,7 +80,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         fields = asdict(self)
         if not any(fields.values()):
-            raise InvalidChoice("", f"changes nothing; give {', '.join(fields)} or some of them, or leave augment out")
+            raise InvalidChoice("augment_changes_nothing", fields=list(fields))
 
     def apply(self, x: Tensor, prepare: Affine, draws: torch.Generator) -> Tensor:
         """Prepared pictures (N, C, H, W) as the network sees them in training. What is done comes to the same before

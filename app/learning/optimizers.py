@@ -20,6 +20,7 @@ from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
 from app.learning.lecture_optimizers import Parameters
 from app.learning.source import Code, Source, call
+from app.messages import Fix
 
 
 class Optimizer(Protocol):
@@ -196,7 +197,7 @@ class Momentum(_Torch):
 
     def __post_init__(self) -> None:
         if self.nesterov and (self.dampening != 0 or self.momentum == 0):
-            raise InvalidChoice("/nesterov", "nesterov needs a momentum above 0 and a dampening of 0")
+            raise InvalidChoice("nesterov_needs_momentum", "/nesterov", Fix("/nesterov", False))
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def runs_of_performance(database: Database, experiment: Experiment, id: str) -> 
         group = members(db, GROUP, id)
     runs = [run for run in group if run.tags[TRIAL] in experiment.trials]
     if not runs:
-        raise NotFound(f"no {experiment.name} has the id {id!r}")
+        raise NotFound("no_such_performance", experiment=experiment.name, id=id)
     return runs
 
 

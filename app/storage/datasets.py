@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from app.constants import DELETED, DatasetStatus
 from app.errors import Conflict, NotFound
+from app.messages import Message
 from app.storage.database import changed_rows, database_now
 from app.storage.queue.claims import import_claims
 from app.storage.tables import Dataset, Run
+from app.suggestions import closest
 
 UPLOADED = "ds_"  # the prefix of an upload's id; no name starts with it
 FOLDER = "datasets"  # of the file store: a folder per upload, by its id
@@ -57,8 +59,8 @@ def _named(id_or_name: str) -> Select[Dataset]:
 
 def _or_refused(db: Session, id_or_name: str, dataset: Dataset | None) -> Dataset:
     if dataset is None:
-        there = ", ".join(db.scalars(select(Dataset.name).group_by(Dataset.name).order_by(Dataset.name).limit(20)))
-        raise NotFound(f"no dataset is called {id_or_name!r}; there are {there}")
+        names = list(db.scalars(select(Dataset.name).group_by(Dataset.name).order_by(Dataset.name).limit(20)))
+        raise NotFound("no_such_dataset", dataset=id_or_name, datasets=names, near=closest(id_or_name, names))
     return dataset
 
 
@@ -86,10 +88,16 @@ def columns(db: Session, run: str) -> list[tuple[str, list[str] | None]]:
     return [(column["name"], column.get("categories")) for column in taken]
 
 
+def failure(dataset: Dataset) -> Message | None:
+    """Why the import failed or was cancelled; None if it did not, or if an older version stored a sentence only."""
+    reason = dataset.about.get("failure")
+    return None if reason is None else Message.from_json(reason)
+
+
 def refuse_built_in(db: Session, name: str) -> None:
     """Raise Conflict for the name of a built-in dataset."""
     if db.get(Dataset, name) is not None:
-        raise Conflict(f"{name!r} comes with Antigrad and has no versions; choose another name")
+        raise Conflict("built_in_name", dataset=name)
 
 
 def create(db: Session, id: str, name: str, source: dict[str, Any]) -> Dataset:
@@ -117,7 +125,9 @@ def page(db: Session, limit: int, before: str | None) -> list[Dataset]:
 def cancel(db: Session, id: str) -> None:
     """Cancel an import; its worker loses the lease. A dataset whose import has ended stays as it is."""
     importing = update(Dataset).where(Dataset.id == id, Dataset.status == DatasetStatus.IMPORTING)
-    cancelled = {"status": DatasetStatus.CANCELLED, "error": "it was cancelled", "progress": {}}
+    reason = Message.of("import_cancelled")
+    because = {"error": reason.text(), "about": {"failure": reason.to_json()}}
+    cancelled = {"status": DatasetStatus.CANCELLED, "progress": {}, **because}
     changed_rows(db, importing.values(**cancelled, **import_claims.RELEASED))
 
 
@@ -128,13 +138,12 @@ def delete(db: Session, id_or_name: str) -> list[str]:
     """
     dataset = _or_refused(db, id_or_name, db.scalars(_named(id_or_name).with_for_update()).one_or_none())
     if not dataset.id.startswith(UPLOADED):
-        raise Conflict(f"{dataset.name} comes with Antigrad and stays")
+        raise Conflict("built_in_stays", dataset=dataset.name)
     runs = list(
         db.scalars(select(Run.id).where(Run.dataset == dataset.id, Run.status != DELETED).order_by(Run.id).limit(6))
     )
     if runs:
-        more = " and more" if len(runs) > 5 else ""
-        raise Conflict(f"it is used by {', '.join(runs[:5])}{more}; delete those runs first")
+        raise Conflict("dataset_in_use", runs=runs[:5], more=len(runs) > 5)
     db.delete(dataset)
     db.flush()
     own = f"{FOLDER}/{dataset.id}"

@@ -35,7 +35,7 @@ def _begin(db: Session, id: str) -> None:
     run = runs.get(db, id)
     idle = update(Run).where(Run.id == id, Run.status == run.status, ~run_claims.leased(database_now()))
     if changed_rows(db, idle.values(status=DELETED)) != 1:
-        raise Conflict(f"the run is running; POST /runs/{id}/cancel first")
+        raise Conflict("run_is_running", run=id)
     models.refuse_used(db, id)  # after the update: a request that points a name at the run waits for its lock
     db.execute(delete(IdempotencyKey).where(IdempotencyKey.run == id))
 

@@ -34,7 +34,7 @@ def remember(db: Session, key: str, body_sha256: str, *, run: str | None = None,
     try:
         db.flush()
     except IntegrityError as error:
-        raise Conflict("another request with this Idempotency-Key came at this moment; send it again") from error
+        raise Conflict("idempotency_key_race") from error
 
 
 def once(find: Callable[[], Created | None], create: Callable[[], Created]) -> Created:
@@ -60,9 +60,9 @@ def _made(db: Session, key: str, body_sha256: str, kind: Literal["run", "dataset
     if row is None:
         return None
     if row.body_sha256 != body_sha256:
-        raise Invalid("this Idempotency-Key was used with another body; send a new key for a new request")
+        raise Invalid("idempotency_key_reused")
     made = {"run": row.run, "dataset": row.dataset}
     if made[kind] is None:
         (other,) = (name for name, id in made.items() if id is not None)
-        raise Invalid(f"this Idempotency-Key was used for a {other}; send a new key for a new request")
+        raise Invalid("idempotency_key_of_other_kind", kind=other)
     return made[kind]

@@ -23,9 +23,9 @@ def point(db: Session, model: str, run_id: str) -> None:
     """
     run = db.scalars(select(Run).where(Run.id == run_id).with_for_update(read=True)).one_or_none()
     if run is None or run.status == DELETED:
-        raise NotFound(f"no run has the id {run_id!r}; GET /runs lists them")
+        raise NotFound("no_such_run", run=run_id)
     if run.weights is None:
-        raise Conflict(f"the run {status_phrase(run.status)}; a model can point at it when it has succeeded")
+        raise Conflict("model_needs_weights", status=run.status, phrase=status_phrase(run.status))
     versions = _versions(db, model)
     if versions and versions[0].run == run_id:
         return
@@ -35,15 +35,14 @@ def point(db: Session, model: str, run_id: str) -> None:
     try:
         db.flush()
     except IntegrityError as error:
-        raise Conflict(f"another request has pointed {model!r} at a run at this moment; send yours again") from error
+        raise Conflict("model_race", model=model) from error
 
 
 def history(db: Session, model: str) -> list[ModelVersion]:
     """Versions of the name, newest first. Raises NotFound, listing the names that exist."""
     versions = _versions(db, model)
     if not versions:
-        there = ", ".join(version.model for version in current(db)) or "none yet; PUT /models/{name} makes one"
-        raise NotFound(f"no model is called {model!r}; there are {there}")
+        raise NotFound("no_such_model", model=model, models=[version.model for version in current(db)])
     return versions
 
 
@@ -70,7 +69,7 @@ def refuse_used(db: Session, run: str) -> None:
     """Raise Conflict if a name points at the run."""
     names = [version.model for version in current(db) if version.run == run]
     if names:
-        raise Conflict(f"the model {', '.join(names)} points at this run; point it at another run, or delete it first")
+        raise Conflict("run_serves_model", models=names)
 
 
 def forget(db: Session, model: str) -> None:

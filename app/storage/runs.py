@@ -67,7 +67,7 @@ def status_phrase(status: str) -> str:
 
 
 def _unknown(id: str) -> NotFound:
-    return NotFound(f"no run has the id {id!r}; GET /runs lists them")
+    return NotFound("no_such_run", run=id)
 
 
 def matching(
@@ -86,7 +86,7 @@ def matching(
     if tag is not None:
         key, colon, value = tag.partition(":")
         if not colon:
-            raise Invalid("a tag is written key:value")
+            raise Invalid("tag_malformed", "tag")
         conditions.append(Run.tags[key].as_string() == value)
     return and_(*conditions)
 
@@ -113,7 +113,7 @@ def pause(db: Session, id: str, now: Now) -> None:
     """
     run = get(db, id)
     if run.status in ENDED:
-        raise Conflict(f"the run {status_phrase(run.status)}; only a queued or running one can be paused")
+        raise Conflict("run_has_ended", status=run.status, phrase=status_phrase(run.status))
     queued = update(Run).where(Run.id == id, run_claims.claimable(now))
     running = update(Run).where(Run.id == id, run_claims.leased(now), Run.requested_action.is_(None))
     changed_rows(db, queued.values(status=RunStatus.PAUSED, **run_claims.RELEASED))
@@ -129,7 +129,7 @@ def resume(db: Session, id: str, request: dict[str, Any]) -> None:
     values = {"status": RunStatus.QUEUED, "requested_action": None, "deaths": 0}
     undone = {"stop_reason": None, "error": None, "finished_at": None}
     if changed_rows(db, resumable.values(request=request, **values, **undone)) != 1:
-        raise Conflict("another request has resumed or deleted the run at this moment; GET it to see how it is now")
+        raise Conflict("resume_race", run=id)
 
 
 def checkpoints(db: Session, id: str) -> list[CheckpointRow]:
@@ -168,8 +168,7 @@ def checkpoint_weights(db: Session, id: str, step: int) -> Weights:
     run = get(db, id)
     files = {checkpoint.step: checkpoint.file for checkpoint in checkpoints(db, id)}
     if step not in files:
-        there = ", ".join(str(step) for step in files) or "none yet"
-        raise NotFound(f"the run {id} has no checkpoint of step {step}; there are {there}")
+        raise NotFound("no_such_checkpoint", run=id, step=step, steps=list(files))
     return Weights(id, run.status, files[step])
 
 

@@ -142,7 +142,7 @@ def test_nothing_asked_for_changes_nothing_and_is_refused() -> None:
     x = pictures() / 255
     torch.testing.assert_close(moved(x, draws(), 0, 0, 0), x, rtol=0, atol=1e-5)
     assert torch.equal(erased(x, draws(), 0), x) and torch.equal(noisy(x, draws(), 0), x)
-    with pytest.raises(InvalidChoice, match="give shift, rotate, scale, noise, erase"):
+    with pytest.raises(InvalidChoice, match="at least one of shift, rotate, scale, noise, erase"):
         Augmentation()
 
 

@@ -52,7 +52,7 @@ def samples(
     limit: Limit = 50,
 ) -> SampleList:
     if label is not None and label not in arrays.classes:
-        raise Invalid(f"no class is called {label!r}; there are {', '.join(arrays.classes) or 'none: this is a table'}")
+        raise Invalid("no_such_class", "label", label=label, classes=arrays.classes)
     indices = indices_of(arrays, split, part)
     if label is not None:
         indices = indices[arrays.targets[indices] == arrays.classes.index(label)]
@@ -121,7 +121,7 @@ def cancel(id: str, database: DatabaseDep, files: FilesDep) -> DatasetAnswer:
         datasets.cancel(db, dataset.id)
         db.refresh(dataset)
     if dataset.status != DatasetStatus.CANCELLED:
-        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status} already")
+        raise Conflict("import_has_ended", dataset=dataset.name, status=dataset.status)
     if waited:  # else its worker does
         files.delete_folder(f"{datasets.FOLDER}/{dataset.id}")
     return dataset_answer(dataset)

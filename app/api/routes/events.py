@@ -78,7 +78,7 @@ def position(
     """The position to start from: behind the event with this id, or the beginning. Raises Invalid."""
     seen = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,18})", last_event_id or "0.0")
     if seen is None:
-        raise Invalid("Last-Event-ID is not one of this stream; leave it out to begin at the start")
+        raise Invalid("event_id_unknown")
     return Position(id, int(seen[1]), int(seen[2]))
 
 

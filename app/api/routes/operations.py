@@ -31,15 +31,15 @@ def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
         with database.read() as db:
             db.execute(text("SELECT 1"))
         if not migrate.is_current(database):
-            raise NotReady("the database's schema is not at the newest revision; run: antigrad migrate")
+            raise NotReady("schema_outdated")
     except SQLAlchemyError as error:
-        raise NotReady(f"the database does not answer: {type(error).__name__}") from error
+        raise NotReady("database_unready", reason=type(error).__name__) from error
     try:
         name = f"ready/{secrets.token_hex(4)}"
         files.write(name, b"ready")
         files.delete(name)
     except OSError as error:
-        raise NotReady(f"the file storage cannot be written to: {error.strerror}") from error
+        raise NotReady("storage_unready", reason=error.strerror) from error
     return {"status": "ready", "database": "ok", "storage": "ok", "migrations": "ok"}
 
 

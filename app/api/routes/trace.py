@@ -53,7 +53,7 @@ def trace(
     try:
         arrays = Arrays.load(files, folder := folder_of(dataset))
     except FileNotFoundError as error:
-        raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
+        raise NotFound("dataset_deleted", dataset=dataset.name) from error
     layers = layers_from_json(request["model"]["layers"])
     traced_batch = traced.trace(
         layers,

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.constants import RunStatus
+from app.learning.errors import InvalidChoice
 from app.runs.experiments import MOST_SEEDS
 from app.runs.request_model import RequestModel
 from app.storage.jsonable import Number
@@ -50,7 +51,7 @@ class ExperimentRequest(RequestModel):
     @classmethod
     def differ(cls, seeds: list[int]) -> list[int]:
         if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed stands here twice: it would show the same again")
+            raise InvalidChoice("seeds_repeat")
         return seeds
 
 

@@ -4,10 +4,11 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -19,7 +20,6 @@ MOST = 2 * 1024**3
 REDIRECTS = 5
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that may be others a moment later
 SHOWN = 200  # letters of what a server has written
-ADVICE = "Fetch the file elsewhere and import it from disk"
 # What If-Range may name: a strong ETag, or the date of the last change.
 MARK = re.compile(r'"[!#-~]{0,200}"|[A-Z][a-z]{2}, [\w :]{1,40}', re.ASCII)
 PIECE = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)", re.ASCII)
@@ -52,7 +52,7 @@ def download(
     remote: Remote,
     path: Path,
     *,
-    advice: str = ADVICE,
+    by_hand: Mapping[str, Any],
     progress: Progress = lambda *_: None,
     most: int = MOST,
     policy: RetryPolicy = RetryPolicy(),
@@ -63,7 +63,7 @@ def download(
     server says that the file is still the same one.
 
     Args:
-        advice: ends the sentence of a failure; for a dataset it is `Published.by_hand`.
+        by_hand: parameters of the message of a failure, as in `Published.by_hand`.
         progress: told after each piece, thousands of times for a large file: the bytes that are here (fewer than
             before when it starts over), and how many there will be if that is known. What it raises stops the download.
         most: bytes. A larger file is refused, and so is one that is larger than it is known to be.
@@ -93,7 +93,7 @@ def download(
                 part.file.replace(path)
                 part.forget()
                 return found
-    raise DownloadFailed(f"{remote.name} cannot be downloaded: {'; '.join(reasons)}. {advice}")
+    raise DownloadFailed("download_failed", file=remote.name, reasons=reasons, **by_hand)
 
 
 class _Broken(Exception):

@@ -72,7 +72,7 @@ class Budget:
         """Raises ImportFailed when there is not so much left."""
         self.left -= size
         if self.left < 0:
-            raise ImportFailed(f"unpacked, it is over {TOTAL_BYTES:,} bytes; leave some out")
+            raise ImportFailed("upload_too_large", limit=TOTAL_BYTES)
 
 
 class _Sound(io.RawIOBase):
@@ -90,7 +90,7 @@ class _Sound(io.RawIOBase):
         except MemoryError:
             raise
         except Exception as error:
-            raise ImportFailed(f"the file is damaged or cut off ({error}); send it again") from error
+            raise ImportFailed("file_damaged", reason=str(error)) from error
         self.budget.spend(count)
         return count
 

@@ -88,7 +88,7 @@ class Decoders:
             decoder.end()
             self.crashes += 1
             if self.crashes > MOST_CRASHES:
-                raise ImportFailed(f"over {MOST_CRASHES} pictures were too much for their decoder: {CRASHED}") from None
+                raise ImportFailed("decoder_crashes", limit=MOST_CRASHES) from None
             return CRASHED
         self.free.append(decoder)
         return answer

@@ -81,10 +81,11 @@ class LayerSeen:
 
 @dataclass(frozen=True)
 class Facts:
-    """A run: its request as resolved, its status, curves by series, metrics and evaluations by part, the samples of its
-    layers in the network's order (the input apart), how many examples each class has, and for how many seconds it has
-    trained."""
+    """A run: its id, its request as resolved, its status, curves by series, metrics and evaluations by part, the
+    samples of its layers in the network's order (the input apart), how many examples each class has, and the seconds
+    of its training."""
 
+    run: str
     request: Mapping[str, Any]
     status: str
     stop_reason: str | None

@@ -13,7 +13,7 @@ Verdict = Literal["shown", "not shown", "differs by seed"]
 
 @dataclass(frozen=True)
 class Trial:
-    """A run: what `POST /runs` takes, but for the seed; `slip` is what it does wrong on purpose."""
+    """A run's request without its seed; `fault` names the mistake it makes on purpose."""
 
     request: Mapping[str, Any]
     fault: str | None = None

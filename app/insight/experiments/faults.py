@@ -1,6 +1,6 @@
 """Trainings that go wrong on purpose, each by one mistake that the lecture makes or warns of.
 
-Only the trials of experiments use them: `POST /runs` knows nothing of them.
+Only the trials of experiments use them: no request can ask for one.
 """
 
 from dataclasses import replace

@@ -26,6 +26,7 @@ class ScriptSpec:
     request: dict[str, Any]
     environment: dict[str, Any]
     dataset_name: str
+    data_address: str
     shape: Shape
     missing: int = 0
     own_parts: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.constants import STATUS_AFTER, DatasetStatus, RequestedAction, RunStatus
+from app.messages import Message
 from app.storage.database import changed_rows, database_now
 from app.storage.tables import Claimable, Dataset, Run
 
@@ -62,7 +63,7 @@ class Claims(ABC, Generic[Row]):
 
     @abstractmethod
     def failed(self, error: dict[str, Any]) -> Values:
-        """Values of a job that has failed with `error` (type, message, trace)."""
+        """Values of a job that has failed with `error` (type, message, trace, and the message as code and params)."""
 
     def leased(self, now: Now) -> ColumnElement[bool]:
         """Condition: a worker holds the row, under a lease that has not expired."""
@@ -205,11 +206,17 @@ class ImportClaims(Claims[Dataset]):
         return and_(Dataset.status == DatasetStatus.IMPORTING, is_free)
 
     def failed(self, error: dict[str, Any]) -> Values:
-        return {"status": DatasetStatus.FAILED, "error": error["message"], **self.ENDED}
+        failure = {"code": error["code"], "params": error["params"]}
+        return {
+            "status": DatasetStatus.FAILED,
+            "error": error["message"],
+            "about": {"failure": failure},
+            **self.ENDED,
+        }
 
-    def fail(self, db: Session, id: str, attempt: int, reason: str) -> None:
+    def fail(self, db: Session, id: str, attempt: int, reason: Message) -> None:
         """End the import: the upload cannot become a dataset."""
-        self.write(db, id, attempt, **self.failed({"message": reason}))
+        self.write(db, id, attempt, **self.failed({"message": reason.text(), **reason.to_json()}))
 
     def succeed(
         self, db: Session, id: str, attempt: int, folder: str, about: dict[str, Any], skipped: list[dict[str, str]]

@@ -23,6 +23,9 @@ def mirror() -> Iterator[Site]:
         yield site
 
 
+BY_HAND = {"name": "letters", "source": "a page", "files": ["letters.gz"], "parts": ["file=@letters.gz"]}
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """To where `fetch` brings the file."""
@@ -42,6 +45,7 @@ def fetch(path: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> F
     def fetch(*sites: Site, known: dict[str, Any] | None = None, stall: float = 5.0, **given: Any) -> Downloaded:
         url, *mirrors = (f"{site.address}/letters.gz" for site in sites)
         remote = Remote("file", "letters.gz", url, tuple(mirrors), **(known or {}))
-        return download(remote, path, policy=RetryPolicy(stall=stall, sleep=pauses.append), **given)
+        policy = RetryPolicy(stall=stall, sleep=pauses.append)
+        return download(remote, path, by_hand=BY_HAND, policy=policy, **given)
 
     return fetch
