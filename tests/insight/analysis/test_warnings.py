@@ -272,7 +272,7 @@ def test_the_one_layer_has_the_outputs_of_the_stack(name: str, at_once: int, mon
 
 
 def test_every_code_is_described() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "app/learning/insight").glob("*_rules.py"))
+    source = "".join(path.read_text() for path in (ROOT / "app/insight/analysis").glob("*_rules.py"))
     codes = set(re.findall(r'Warning\(\s*f?"([^"]+)"', source))
     for kind in ("softmax", "sigmoid"):
         codes.add(f"{kind}_before_cross_entropy")
