@@ -25,7 +25,7 @@ from app.learning.training import Step, Training
 from app.storage import runs
 from app.storage.database import Database, database_now
 from app.storage.files import Files
-from app.storage.queue import leases
+from app.storage.queue.claims import run_claims
 from bench import products, strategies
 from bench.report import figure
 from bench.store import Store, store
@@ -82,7 +82,7 @@ def recorded(request: dict[str, Any], database: Database, files: Files) -> Child
     with database.write() as db:
         run = runs.create(db, request=request, task="classification", environment={}, warnings=[]).id
     with database.write() as db:
-        leases.claim(db, "bench", database_now(), 3600)
+        run_claims.claim(db, "bench", database_now(), 3600)
     job = {"id": run, "attempt": 1, "threads": THREADS, "flush_seconds": 0.5, "checkpoint_seconds": 5}
     own = Database(database.url)
     rehearse(job, own)  # as each child does

@@ -26,7 +26,7 @@ from app.storage.files import Files
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the weights file will say beside the weights."""
+    """Parts of a training that the weights file describes in addition to the weights."""
 
     layers: list[Layer]
     arrays: Arrays
@@ -69,13 +69,13 @@ def device(wanted: str) -> torch.device:
 
 
 def versions(device: torch.device) -> dict[str, Any]:
-    """What the numbers depend on beside the request."""
+    """Versions and hardware that the results depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {"torch": torch.__version__, "python": platform.python_version(), "hardware": name}
 
 
 def warnings(precision: str, device: torch.device) -> list[dict[str, str]]:
-    """What only this worker can say of a run before it trains."""
+    """Warnings that depend on the worker's hardware."""
     if device.type != "cpu":
         return []
     return [asdict(warning) for warning in emulated_bfloat16(precision, torch.cpu.get_capabilities())]

@@ -21,14 +21,15 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from app.constants import RequestedAction
 from app.messages import Message
 from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
 from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
-from app.storage.queue import imports, leases, workers
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue import workers
+from app.storage.queue.claims import LeaseLost, run_claims
 from worker import import_job
 from worker.change_detector import Changes
 from worker.child_process import QUEUES, Child, Kind
@@ -71,7 +72,7 @@ class Death:
 
 
 class Worker:
-    """One worker process. Everything happens in one loop, so nothing can die beside it unseen.
+    """A worker process with a single loop, so that no part of it can die unnoticed.
 
     No step of the loop waits for the database. A step that the database refuses is due again in the next turn, and the
     leases of all other children are renewed meanwhile.
@@ -164,7 +165,7 @@ class Worker:
         """Take one run or import and start its child; answers whether there was one."""
         asked = time.monotonic()
         with self.database.read() as db:
-            if not QUEUES[kind].any_free(db, database_now()):
+            if not QUEUES[kind].any_claimable(db, database_now()):
                 return False
         with self.database.write() as db:
             found = QUEUES[kind].claim(db, self.id, database_now(), self.settings.lease_seconds)
@@ -227,11 +228,9 @@ class Worker:
         """Raises LeaseLost."""
         child = death.child
         if self.stopping or child.order is not None:  # it was killed since it did not obey in time
-            QUEUES[child.kind].give_back(db, child.id, child.attempt, database_now())
-        elif child.kind == "import":
-            imports.child_died(db, child.id, child.attempt, Message.from_json(death.error))
+            QUEUES[child.kind].give_back(db, child.id, child.attempt)
         else:
-            leases.child_died(db, child.id, child.attempt, database_now(), death.error)
+            QUEUES[child.kind].child_died(db, child.id, child.attempt, death.error)
 
     def _lease_has_run_out(self, child: Child) -> bool:
         return time.monotonic() - child.renewed > self.settings.lease_seconds
@@ -265,16 +264,16 @@ class Worker:
         """Pass on what users want of our runs, and put back what workers of this machine held that have died."""
         for child in (child for child in self.children.values() if child.kind == "train"):
             with self._refusals_postponed(), contextlib.suppress(LeaseLost), self.database.read() as db:
-                match leases.wanted(db, child.id, child.attempt):
-                    case "cancel" if child.order != CANCEL:  # also while it pauses or is handed back
+                match run_claims.requested_action(db, child.id, child.attempt):
+                    case RequestedAction.CANCEL if child.order != CANCEL:  # also while it pauses or is handed back
                         child.tell(CANCEL)
-                    case "pause" if child.order is None:
+                    case RequestedAction.PAUSE if child.order is None:
                         child.tell(PAUSE)
         self.dead_workers.update(dead_workers(self.lock))  # their locks are gone now, so no later look tells of them
         for worker in sorted(self.dead_workers):
             with self._refusals_postponed():
                 with self.database.write() as db:
-                    released = sum(queue.release_worker(db, worker, database_now()) for queue in QUEUES.values())
+                    released = sum(queue.release_worker(db, worker) for queue in QUEUES.values())
                     workers.forget(db, worker)
                 self.dead_workers.remove(worker)
                 log.warning("worker %s has died; %d runs and imports are free again", worker, released)

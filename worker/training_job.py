@@ -1,4 +1,4 @@
-"""What runs in the child process: the learning core on one side, the storage on the other."""
+"""The training job of a child process: connects the learning core to the storage."""
 
 import contextlib
 import math
@@ -11,17 +11,17 @@ from typing import Any
 import torch
 from sqlalchemy.orm import Session
 
+from app.constants import RunStatus
 from app.datasets.import_options import ImportOptions
 from app.learning import serialization
 from app.learning.evaluation import evaluate
 from app.messages import Message
 from app.storage import datasets, runs
 from app.storage.curves import last_steps
-from app.storage.database import Database, database_now
+from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.jsonable import jsonable
-from app.storage.queue import leases
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue.claims import LeaseLost, run_claims
 from app.storage.tables import Dataset, Run
 from worker import job_setup
 from worker.checkpoints import Checkpoints
@@ -31,7 +31,7 @@ from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 
 def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
-    """Train one attempt of a run to its end, or until it is told to leave."""
+    """Train one attempt of a run until it ends or is interrupted."""
     orders = Orders(orders_descriptor, job["lease_seconds"])
     attempt = Attempt(job, database, files)
     try:
@@ -97,7 +97,7 @@ class Attempt:
                 flushed = now
             if orders.wanted is not None:
                 self._save(checkpoints, recorder)
-                self._name(checkpoints, recorder, **leases.left(database_now()))
+                self._name(checkpoints, recorder, **run_claims.LEFT)
                 return
             if checkpoints.is_written:
                 self._name(checkpoints, recorder)
@@ -155,10 +155,6 @@ class Attempt:
         result: dict[str, Any] = {
             "metrics": jsonable(training.measure("train", "validation", "test", model=served)),
             "stop_reason": training.stop_reason,
-            "status": "succeeded",
-            "finished_at": database_now(),
-            "lease_expires_at": None,
-            "wanted": None,
         }
         if not (diverged and self.served_before):
             weights = runs.weights_file(self.run, self.attempt, step)
@@ -172,8 +168,9 @@ class Attempt:
                 if len(indices)
             }
         if diverged:
-            result |= {"status": "failed", "error": _error("Diverged", _divergence(recorder))}
-        self._name(checkpoints, recorder, **result)
+            result["error"] = _error("Diverged", _divergence(recorder))
+        status = RunStatus.FAILED if diverged else RunStatus.SUCCEEDED
+        self._name(checkpoints, recorder, **run_claims.ended(status, **result))
 
     def fail(self, error: Exception) -> None:
         """End the run with the reason: the same request would raise again."""
@@ -181,7 +178,7 @@ class Attempt:
         code = "run_files_away" if isinstance(error, OSError) else "training_broke_down"
         reason = _error(type(error).__name__, Message.of(code, reason=str(error), run=self.run), trace)
         try:
-            self.write(lambda db: leases.end(db, self.run, self.attempt, "failed", database_now(), error=reason))
+            self.write(lambda db: run_claims.end(db, self.run, self.attempt, RunStatus.FAILED, error=reason))
         except LeaseLost:
             os._exit(0)
 

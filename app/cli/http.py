@@ -13,8 +13,8 @@ from app.settings import Address, is_sendable
 
 FAILED, REFUSED, UNREACHABLE, CANCELLED, UNAUTHORIZED, INTERRUPTED = 1, 2, 3, 4, 5, 130
 STATUSES = (
-    "Exit status: 0 done, 1 the run failed, 2 the command or the request is wrong, 3 the service cannot be reached or "
-    "cannot answer, 4 the run was cancelled, 5 the API key is missing or wrong, 130 Ctrl-C (the run goes on)."
+    "Exit status: 0 done, 1 the run failed, 2 the command or the request is wrong, 3 the service is unreachable or "
+    "unavailable, 4 the run was cancelled, 5 the API key is missing or wrong, 130 Ctrl-C (the run continues)."
 )
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 

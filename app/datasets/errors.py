@@ -1,4 +1,4 @@
-"""Refusals of datasets, uploads and pictures."""
+"""Errors of datasets, uploads and pictures."""
 
 from app.messages import Refusal
 
@@ -20,7 +20,7 @@ class WrongSize(NoPicture):
 
 
 class TooManyPixels(NoPicture):
-    """The picture is larger than what may be decoded now."""
+    """The picture has more pixels than may be decoded now."""
 
 
 class DownloadFailed(ImportFailed):

@@ -1,4 +1,4 @@
-"""How an upload is to be read, and what comes of it: what all formats share."""
+"""Import options, and the result of an import: the interface that all formats share."""
 
 import codecs
 import io
@@ -88,7 +88,7 @@ class Imported:
 
 
 class Skipped:
-    """What was left out and why: the first ones by name, the rest by number. `what` is what it counts."""
+    """Summary of the skipped items: the first by name, the rest by number. `what` names the items."""
 
     def __init__(self, what: str = "file") -> None:
         self.what = what

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
+from app.constants import EXPERIMENT_TAG, RESERVED_TAGS, STATUS_AFTER, RequestedAction, RunStatus
 from app.errors import Conflict, Invalid
 from app.learning.architecture import without_output_layer
 from app.learning.layers.serialization import layers_from_json, layers_to_json
@@ -18,7 +18,6 @@ from app.runs.views import RunView, view
 from app.storage import runs
 from app.storage.database import Database
 from app.storage.files import Files
-from app.storage.queue.leases import WISHES
 from app.storage.tables import Run
 
 
@@ -43,9 +42,9 @@ def continue_run(database: Database, id: str, changes: dict[str, Any]) -> RunVie
     """
     with database.write() as db:
         run = runs.get(db, id)
-        if run.wanted is not None:
-            raise Conflict("run_about_to_end", action=WISHES[run.wanted])
-        if run.status in ("queued", "running"):
+        if run.requested_action is not None:
+            raise Conflict("run_about_to_end", action=STATUS_AFTER[RequestedAction(run.requested_action)])
+        if run.status in (RunStatus.QUEUED, RunStatus.RUNNING):
             raise Conflict("run_goes_on", status=run.status)
         if changes and EXPERIMENT_TAG in run.tags:
             raise Conflict("run_of_experiment", run=id)

@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.storage import datasets, migrate
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
-from app.storage.queue import imports
+from app.storage.queue.claims import import_claims
 from tests.conftest import Workers
 from tests.datasets.archives import letters, png, zipped
 from tests.datasets.catalogue.site import Answer, serving
@@ -114,7 +114,7 @@ def test_one_of_the_catalogue_is_fetched_checked_and_read_by_its_parts(
         with database.write() as db:
             datasets.create(db, "ds_1", entry.name, {"roles": [], "catalogue": entry.name})
         with database.write() as db:
-            imports.claim(db, "worker", database_now(), 60)
+            import_claims.claim(db, "worker", database_now(), 60)
             found = datasets.get(db, "ds_1")
         imported = import_job._read(found, files, Path(settings.home), import_job.Progress(database, "ds_1", 1))
     assert np.array_equal(imported.arrays.inputs[:, 0], np.concatenate([arrays["images"], arrays["test_images"]]))

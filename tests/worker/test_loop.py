@@ -324,7 +324,7 @@ def test_the_worker_registers_once_the_database_answers(loop: Loop) -> None:
 
 def test_a_cancel_reaches_its_child_once_the_database_answers(loop: Loop) -> None:
     [child] = loop.begin("run_1")
-    loop.change("run_1", wanted="cancel")
+    loop.change("run_1", requested_action="cancel")
     with locked(loop.file):
         loop.worker.next_look = -math.inf
         loop.turn()

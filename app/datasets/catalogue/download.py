@@ -105,18 +105,18 @@ class _Refused(Exception):
 
 
 class _Wrong(_Refused):
-    """What lies at the address is not the file, and so what has come of it is none either."""
+    """The content at this address is not the file. Its partial download is invalid, too."""
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What has come of a file, and a note of which version that is: its address, and the server's mark."""
+    """A partial download, with a note of the version it belongs to: the address and the server's validator."""
 
     file: Path
     note: Path
 
     def held(self, url: str) -> tuple[int, str]:
-        """How many bytes of the file at this address are here to go on from, and their mark."""
+        """Number of bytes to resume from, and their validator."""
         with suppress(OSError, ValueError, TypeError):
             noted, mark = json.loads(self.note.read_text())
             if noted == url and mark:
@@ -124,7 +124,8 @@ class _Part:
         return 0, ""
 
     def begin(self, url: str, mark: str) -> None:
-        """Start over. The bytes go before the note is written: none shall ever stand under another version's mark."""
+        """Restart the download. The bytes are removed before the note is written, so that bytes never carry the
+        validator of another version."""
         self.file.write_bytes(b"")
         self.note.write_text(json.dumps([url, mark]))
 
@@ -251,7 +252,7 @@ def _number(digits: str) -> int | None:
 
 
 def _mark(response: httpx.Response) -> str:
-    """What the server tells this version of the file by; empty if it does not."""
+    """The server's validator of this version (ETag or Last-Modified); empty if it sends none."""
     marks = (response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
     return next((mark for mark in marks if MARK.fullmatch(mark)), "")
 

@@ -171,7 +171,7 @@ def _pairs(found: Mapping[str, NDArray[Any]]) -> list[tuple[str, str, str]]:
 
 
 def _unread(found: Mapping[str, NDArray[Any]]) -> list[Message]:
-    """What is to be said of arrays that are nothing to a dataset."""
+    """Warnings about arrays that a dataset cannot use."""
     read = {name for x, y, _ in _pairs(found) for name in (x, y)} | {*NAMES, "parts"}
     others = [name for name in found if name not in read]
     return [Message.of("arrays_not_read", **first(others, LISTED))] if others else []

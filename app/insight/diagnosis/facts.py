@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from app.constants import RunStatus
 from app.insight.analysis.stacks import MAPS
 from app.learning.losses import loss_from_json
 
@@ -111,7 +112,7 @@ class Facts:
     @property
     def ended(self) -> bool:
         """It has trained to an end of its own, so that what it has not learnt by then, it has not learnt."""
-        return self.status in ("succeeded", "failed") and self.stop_reason is not None
+        return self.status in (RunStatus.SUCCEEDED, RunStatus.FAILED) and self.stop_reason is not None
 
     @property
     def diverged(self) -> bool:

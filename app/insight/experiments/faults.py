@@ -113,7 +113,7 @@ class InTraining(nn.Module):
 
 
 class WrongLabel(Fault):
-    """L748: X_train[i] has the label y[i] of before the shuffled split, which is another picture's."""
+    """L748: X_train[i] has the label y[i] from before the shuffled split, which belongs to another picture."""
 
     mistake = "training examples, shuffled by the split, have the labels of before it: other pictures'"
 
@@ -133,5 +133,5 @@ FAULTS: dict[str, type[Fault]] = {
 
 
 def training_of(fault: str | None) -> type[Training]:
-    """How a run with this slip trains; without one as it should."""
+    """The training class for a fault; the ordinary one for None."""
     return Training if fault is None else FAULTS[fault]

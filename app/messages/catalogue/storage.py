@@ -16,7 +16,6 @@ STORAGE = {
         "no model is called {model!r}; there are {models:, }{~models:none yet; {@point:{{name}}} makes one}"
     ),
     "run_serves_model": "the model {models:, } points at this run; point it at another run, or delete it first",
-    "no_such_status": "no status is called {status!r}; there are {statuses:, }{?near:; did you mean {near!r}?}",
     "tag_malformed": "a tag is written key:value",
     "run_has_ended": "the run {phrase}; only a queued or running one can be paused",
     "resume_race": "another request has resumed or deleted the run at this moment; {@run:{run}} shows how it is now",
