@@ -109,7 +109,7 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
             "split": {"validation": 700, "test": 1096, "stratify": False},
         },  # one is left to train on
         "/model/layers/1",
-        "batches of 2 examples",
+        "batches of at least 2 examples",
     ),
     (LETTERS | {"loss": "mse"}, "/loss", "cross_entropy"),
     (LETTERS | {"loss": "cross_entrpy"}, "/loss", "did you mean 'cross_entropy'"),

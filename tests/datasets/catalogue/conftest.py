@@ -8,6 +8,7 @@ import pytest
 
 from app.datasets.catalogue.download import Downloaded, RetryPolicy, download
 from app.datasets.catalogue.published import Remote
+from app.messages import Message
 from tests.datasets.catalogue.site import Fetch, Site, serving
 
 
@@ -23,7 +24,7 @@ def mirror() -> Iterator[Site]:
         yield site
 
 
-BY_HAND = {"name": "letters", "source": "a page", "files": ["letters.gz"], "parts": ["file=@letters.gz"]}
+BY_HAND = Message.of("fetch_by_hand", name="letters", source="a page", files=["letters.gz"], parts=["file=@letters.gz"])
 
 
 @pytest.fixture
