@@ -8,32 +8,31 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
-from app.api import (
+from app.api import middleware, problems
+from app.api.deps import only_known_parameters
+from app.api.routes import (
     architectures,
     curves,
+    dataset_views,
     datasets,
     diagnosis,
     diagrams,
-    entries,
     events,
     experiments,
-    limits,
-    looks,
     models,
     operations,
     predict,
-    problems,
     published,
     race,
+    registry,
     runs,
     script,
     trace,
     trajectory,
     uploads,
 )
-from app.api.builtin import install_builtin
-from app.api.deps import only_known_parameters
-from app.serving.models import LoadedModels
+from app.ops.builtin_datasets import install_builtin
+from app.serving.model_cache import LoadedModels
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
@@ -50,13 +49,13 @@ ROUTES = (
     script,
     published,
     datasets,
-    looks,
+    dataset_views,
     uploads,
     models,
     architectures,
     diagrams,
     trace,
-    entries,
+    registry,
     trajectory,
     race,
     experiments,
@@ -68,7 +67,7 @@ DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for 
 def create_app(settings: Settings) -> FastAPI:
     """The app over one database and one store of files; both are opened here, and the schema is brought up to date.
 
-    What it raises when one of them cannot be used, `app.starting` says in a sentence.
+    What it raises when one of them cannot be used, `app.ops.startup` says in a sentence.
     """
     database, files = Database(settings.database), open_files(settings.files_url, settings.home)
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -87,9 +86,9 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPIOffline(redoc_url=None, title="Antigrad", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
     app.state.settings, app.state.database, app.state.files = settings, database, files
     app.state.models = LoadedModels(files)
-    app.state.weights = predict.weights_lookups(database)
-    app.state.runs, app.state.news = runs.run_lookups(database), events.news_lookups(database)
-    app.add_middleware(limits.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
+    app.state.weights = predict.weights_queries(database)
+    app.state.runs, app.state.news = runs.run_queries(database), events.news_queries(database)
+    app.add_middleware(middleware.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
     problems.register(app, locked=settings.api_key is not None)
     for routes in ROUTES:
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])

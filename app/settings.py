@@ -7,6 +7,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.constants import BUSY_TIMEOUT_SECONDS
+
 PREFIX = "ANTIGRAD_"
 URLS = "postgresql+psycopg://user:password@host/database for Postgres, or empty for SQLite under ANTIGRAD_HOME"
 
@@ -78,8 +80,6 @@ class Settings(BaseSettings):
                 f"ANTIGRAD_POLL_SECONDS is {self.poll_seconds:g}, and a worker cannot renew its leases more often than "
                 f"it looks for work: give at most ANTIGRAD_HEARTBEAT_SECONDS, which is {self.heartbeat_seconds:g}"
             )
-        from app.storage.database import BUSY_TIMEOUT_SECONDS
-
         waits = {"ANTIGRAD_HEARTBEAT_SECONDS": self.heartbeat_seconds}
         if self.database.startswith("sqlite"):
             waits["how long a writer may wait for SQLite"] = BUSY_TIMEOUT_SECONDS

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from app.learning.insight.diagnosis import diagnose
+from app.insight.diagnosis import diagnose
 from bench.lab import Lab, lab
 from bench.report import figure
 

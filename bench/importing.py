@@ -20,7 +20,7 @@ from PIL import Image
 
 from app.datasets.builtin import BUILTIN
 from app.datasets.formats.content import read
-from app.datasets.reading import Reading
+from app.datasets.import_options import ImportOptions
 from bench.report import figure
 
 ROUNDS = 7
@@ -52,7 +52,7 @@ def lecture(folder: Path) -> int:
 
 def antigrad(archive: Path) -> int:
     """As a worker imports it, up to the checked arrays."""
-    return len(read({"file": archive}, Reading(), tempfile.TemporaryFile, lambda *_: None).arrays.targets)
+    return len(read({"file": archive}, ImportOptions(), tempfile.TemporaryFile, lambda *_: None).arrays.targets)
 
 
 RIVALS: dict[str, Callable[[Path], int]] = {"lecture": lecture, "antigrad": antigrad}

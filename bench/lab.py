@@ -9,19 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, make_friedman1
 
-from app.api.diagnosis import facts_of
-from app.api.requests import RunRequest
-from app.api.resolution import resolve
+from app.api.routes.diagnosis import facts_of
 from app.datasets.arrays import Arrays
-from app.learning.insight.diagnosis.facts import Facts
-from app.learning.insight.experiments import observe
-from app.learning.insight.experiments.experiment import Experiment, Seen
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments import observe
+from app.insight.experiments.experiment import Experiment, Seen
 from app.learning.presets import under
-from app.storage import datasets, leases, runs
+from app.runs.requests import RunRequest
+from app.runs.resolution import resolve
+from app.storage import datasets, runs
 from app.storage.database import Database, database_now
+from app.storage.queue import leases
 from app.storage.tables import Dataset
 from bench.store import Store, store
-from worker.trainer import Attempt
+from worker.training_job import Attempt
 
 
 def table(inputs: NDArray[np.floating[Any]], targets: NDArray[np.generic], classes: int = 0) -> Arrays:
@@ -97,7 +98,7 @@ class Lab:
     def __init__(self, found: Store) -> None:
         self.store = found
 
-    def train(self, request: dict[str, Any], slip: str | None = None) -> Facts:
+    def train(self, request: dict[str, Any], fault: str | None = None) -> Facts:
         """Train as a worker's child does; what is known of the run afterwards."""
         self._bring(request["dataset"])
         database, files = self.store.database, self.store.files
@@ -107,7 +108,7 @@ class Lab:
         resolved, warnings = resolve(body, dataset, files)
         with database.write() as db:
             task = dataset.about["task"]
-            run = runs.create(db, request=resolved, task=task, environment={}, warnings=warnings, slip=slip).id
+            run = runs.create(db, request=resolved, task=task, environment={}, warnings=warnings, fault=fault).id
         with database.write() as db:
             leases.claim(db, "lab", database_now(), 3600)
         job = {"id": run, "attempt": 1, "threads": 1, "flush_seconds": 0.5, "checkpoint_seconds": 3600}
@@ -120,7 +121,7 @@ class Lab:
     def seen(self, experiment: Experiment, seed: int, **changes: Any) -> tuple[Seen, dict[str, Facts]]:
         """Try an experiment with a seed, `changes` over what its trials ask for; what was seen, and the runs."""
         found = {
-            name: self.train(under(trial.request, changes) | {"seed": seed + trial.seed_apart}, trial.slip)
+            name: self.train(under(trial.request, changes) | {"seed": seed + trial.seed_apart}, trial.fault)
             for name, trial in experiment.trials.items()
         }
         return observe(experiment, seed, found), found

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from sqlalchemy import func, insert, select, update
 
-from app.storage import leases, migrate, workers
+from app.storage import migrate
 from app.storage.database import Database, database_now
 from app.storage.ids import new_id
+from app.storage.queue import leases, workers
 from app.storage.tables import Run, Worker
 from bench.report import figure
 from bench.service import home

@@ -56,7 +56,7 @@ def server(command: list[str]) -> Iterator[httpx.Client]:
 @contextmanager
 def antigrad(workers: int = 1) -> Iterator[httpx.Client]:
     """The real service, ready."""
-    with home(), server(["-m", "app.cli", "serve", "--port", "{port}", "--workers", str(workers)]) as client:
+    with home(), server(["-m", "app.cli.main", "serve", "--port", "{port}", "--workers", str(workers)]) as client:
         while workers and len(client.get("/workers").json()["items"]) < workers:
             time.sleep(0.05)
         yield client

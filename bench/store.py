@@ -8,16 +8,16 @@ from typing import Any
 
 import torch
 
-from app.api.builtin import install_builtin
-from app.api.requests import RunRequest
-from app.api.resolution import resolve
 from app.learning.training import Step, Training
+from app.ops.builtin_datasets import install_builtin
+from app.runs.requests import RunRequest
+from app.runs.resolution import resolve
 from app.storage import datasets, migrate
 from app.storage.database import Database
 from app.storage.datasets import built_in
 from app.storage.files import Files, LocalFiles
 from bench.service import home
-from worker import preparation
+from worker import job_setup
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Store:
 
     def training(self, request: dict[str, Any], device: torch.device) -> Training:
         """The real trainer of a resolved request, on a built-in dataset."""
-        return preparation.prepare(request, built_in(request["dataset"]), self.files, device)[0]
+        return job_setup.prepare(request, built_in(request["dataset"]), self.files, device)[0]
 
     def stepping(self, request: dict[str, Any], device: torch.device) -> Callable[[], Step]:
         """The next step of the real trainer at each call: without metrics, and without an end."""

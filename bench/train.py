@@ -21,17 +21,18 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from app.learning.training import Step, Training
-from app.storage import leases, runs
+from app.storage import runs
 from app.storage.database import Database, database_now
 from app.storage.files import Files
+from app.storage.queue import leases
 from bench import products
 from bench.report import figure
 from bench.store import Store, store
-from worker import preparation
+from worker import job_setup
 from worker.checkpoints import Checkpoints
-from worker.recording import Recorder
-from worker.rehearsal import rehearse
-from worker.trainer import Attempt
+from worker.prefork.warmup import rehearse
+from worker.recorder import Recorder
+from worker.training_job import Attempt
 
 ROUNDS, EPOCHS = 7, 20  # as many epochs as a run has by default
 CPU = torch.device("cpu")
@@ -136,7 +137,7 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     with store() as found:
         products.shares(found)
-    with store() as found, patch.object(preparation, "training_of", lambda _: Clocked):
+    with store() as found, patch.object(job_setup, "training_of", lambda _: Clocked):
         database, files = found.database, found.files
         request = found.resolved({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
         data = found.training(request, CPU).data

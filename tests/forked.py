@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import worker.main
-from worker import warm
+from worker.prefork import server
 
 ROOT = Path(__file__).parent.parent
 
@@ -90,7 +90,7 @@ def serve(tests: socket.socket) -> None:
     wake, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    warm.warm_up({"files_url": ""})
+    server.warm_up({"files_url": ""})
     gc.freeze()
     while True:
         watched: list[Any] = [tests, wake]
@@ -98,7 +98,7 @@ def serve(tests: socket.socket) -> None:
         if wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
-            for pid, code in warm.ended_children():
+            for pid, code in server.ended_children():
                 tests.send(json.dumps({"ended": pid, "code": code}).encode())
         if tests in ready:
             message, descriptors, _, _ = socket.recv_fds(tests, 1 << 20, 1)
@@ -153,7 +153,7 @@ def _warm_server() -> tuple[socket.socket, _WarmServer]:
         ours.close()
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         with contextlib.suppress(BaseException):
-            warm.serve(theirs)
+            server.serve(theirs)
         os._exit(0)
     theirs.close()
     return ours, _WarmServer(pid)

@@ -4,10 +4,10 @@ import torch
 from fastapi.testclient import TestClient
 
 from app.learning.architecture import build
-from app.learning.export import Trained, to_safetensors
 from app.learning.layers import Linear
-from app.learning.meaning import Meaning
+from app.learning.outputs import OutputKind
 from app.learning.preprocessing import Affine
+from app.learning.serialization import Trained, to_safetensors
 from app.storage.runs import weights_file
 from tests.storage.rows import insert_run
 
@@ -28,7 +28,7 @@ def serve(client: TestClient, run: str, dataset: str = "digits") -> str:
         prepare_targets=Affine(),
         border=None if table else 0.0,
         step=7,
-        meaning=Meaning("values" if table else "logits"),
+        output_kind=OutputKind("values" if table else "logits"),
     )
     file = weights_file(run, 1, 7)
     client.app.state.files.write(file, to_safetensors(trained))  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from app.errors import AppError
-from app.learning.insight.experiments import EXPERIMENTS
+from app.insight.experiments import EXPERIMENTS
 from app.learning.losses import LOSSES
 from app.learning.stopping import LIMITS, Stop
 from app.settings import Settings
@@ -49,7 +49,7 @@ def serving(home: Path, *options: str, **variables: str) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"ANTIGRAD_HOME": str(home)} | variables
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port), *options]
+    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port), *options]
     process = subprocess.Popen(command, env=environment)
     try:
         deadline = time.monotonic() + 150
@@ -209,7 +209,7 @@ def test_the_command_lines_work_in_their_order(service: str, tmp_path: Path) -> 
     (tmp_path / "letter.png").write_bytes(picture)
     (script,) = blocks("cli")
     environment = os.environ | {"ANTIGRAD_URL": f"http://{service}", "PYTHONPATH": str(ROOT)}
-    script = script.replace("antigrad ", f"{sys.executable} -m app.cli ")
+    script = script.replace("antigrad ", f"{sys.executable} -m app.cli.main ")
     command = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.backup import BackupFailed, backup, restore
 from app.main import create_app
+from app.ops.backup import BackupFailed, backup, restore
 from app.settings import Settings
-from tests.api.test_datasets import settled, upload
+from tests.api.routes.test_datasets import settled, upload
 from tests.chaos.test_kills import children, outcome, until_step
 from tests.conftest import Workers
 from tests.datasets.archives import letters, zipped
 from tests.forked import Nursery
 from tests.object_store import ObjectStore
+from tests.ops.test_doctor import doctor
 from tests.postgres import Postgres
-from tests.test_doctor import doctor
 from tests.test_main_job import ended
 
 REQUEST = {"dataset": "letters", "batch_size": 8, "stop": {"max_epochs": 300}, "device": "cpu"}

@@ -66,7 +66,7 @@ def test_the_image_refuses_to_listen_without_a_key(tmp_path: Path) -> None:
     command = json.loads(dict(instructions())["CMD"])
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANTIGRAD_")}
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *command[1:]],
+        [sys.executable, "-m", "app.cli.main", *command[1:]],
         cwd=tmp_path,
         env=environment | {"PYTHONPATH": str(ROOT), "ANTIGRAD_HOME": str(tmp_path)},
         capture_output=True,

@@ -28,7 +28,7 @@ def main() -> None:
         except OSError:
             sys.exit(f"port {arguments.port} is taken; choose another: make demo PORT={arguments.port + 1}")
     address = f"http://127.0.0.1:{arguments.port}"
-    service = subprocess.Popen([sys.executable, "-m", "app.cli", "serve", "--port", str(arguments.port)])
+    service = subprocess.Popen([sys.executable, "-m", "app.cli.main", "serve", "--port", str(arguments.port)])
     try:
         show(address, service, settings)
         if not arguments.once:

@@ -12,22 +12,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.api import contours, diagrams, plots
-from app.api.architectures import InspectRequest
+from app.api.routes import diagrams
+from app.api.schemas.architectures import InspectRequest
 from app.datasets.builtin import BUILTIN
 from app.datasets.duplicates import duplicates
-from app.datasets.pictures.preview import means_png
-from app.datasets.split import Wanted, split
-from app.learning.insight.diagnosis import diagnose
-from app.learning.insight.diagnosis.facts import Curve, Facts
-from app.learning.insight.experiments import EXPERIMENTS
-from app.learning.insight.experiments.experiment import Experiment, Seen, spreads, verdict
-from app.learning.insight.floors import floor
-from app.learning.insight.surfaces import Quadratic
-from app.learning.insight.trajectory import Spike, gaussian_noise, walk
+from app.datasets.splits import SplitSpec, split
+from app.insight.analysis.minimum_loss import minimum_loss
+from app.insight.diagnosis import diagnose
+from app.insight.diagnosis.facts import Curve, Facts
+from app.insight.experiments import EXPERIMENTS
+from app.insight.experiments.experiment import Experiment, Seen, spreads, verdict
+from app.insight.surfaces.functions import Quadratic
+from app.insight.surfaces.trajectory import Spike, gaussian_noise, walk
 from app.learning.layers import Softmax
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, RMSProp
+from app.plots import contours, curves
+from app.plots.previews import means_png
 from app.storage.curves import Series
 from bench.lab import Lab, lab
 
@@ -78,10 +79,10 @@ def draw_curves(name: str, runs: Mapping[str, Facts]) -> None:
     drawn = {trial: as_series(facts.curve(CURVES[name])) for trial, facts in runs.items()}
     if name == "double_softmax":
         last = max(facts.loss.steps[-1] for facts in runs.values())
-        least = floor(Softmax(), CrossEntropy(), 10)
+        least = minimum_loss(Softmax(), CrossEntropy(), 10)
         drawn[f"floor {least:.3f}"] = Series(np.arange(1, last + 1), np.full(last, least))
-    alike = {trial: (series, plots.STEPS) for trial, series in drawn.items()}
-    (DOCS / "lecture" / f"{name}.png").write_bytes(plots.draw_together(alike, CURVES[name], "png"))
+    alike = {trial: (series, curves.STEPS) for trial, series in drawn.items()}
+    (DOCS / "lecture" / f"{name}.png").write_bytes(curves.draw_together(alike, CURVES[name], "png"))
 
 
 def draw_walks() -> None:
@@ -135,7 +136,7 @@ def draw_curve(found: Lab) -> None:
     facts = found.train(LETTERS)
     names = ("train.loss", "validation.loss", "train.accuracy", "validation.accuracy")
     drawn = {name: as_series(facts.curve(name)) for name in names}
-    (DOCS / "curve.png").write_bytes(plots.draw(drawn, "letters", "png"))
+    (DOCS / "curve.png").write_bytes(curves.draw(drawn, "letters", "png"))
 
 
 def draw_vgg() -> None:
@@ -152,7 +153,7 @@ def draw_means() -> None:
 def write_twins() -> None:
     """How many test letters the training part has already."""
     letters = BUILTIN["notmnist"].load()
-    found = len(duplicates(letters, split(letters, Wanted())).twins)
+    found = len(duplicates(letters, split(letters, SplitSpec())).twins)
     page = DOCS / "datasets.md"
     text = page.read_text()
     page.write_text(re.sub(r"\d+( of the 2,000 test letters)", rf"{found}\1", text))

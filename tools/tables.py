@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
+from app.insight.diagnosis import RULES
+from app.insight.surfaces.functions import SURFACES
 from app.learning.augmentation import Augmentation
-from app.learning.insight.diagnosis import RULES
-from app.learning.insight.surfaces import SURFACES
 from app.learning.layers import LAYERS, activations
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS

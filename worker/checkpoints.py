@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from app.learning import export
+from app.learning import serialization
 from app.learning.training import Checkpoint, Training
 from app.storage import runs
 from app.storage.database import database_now
 from app.storage.files import Files, is_away
 from app.storage.tables import CheckpointRow
-from worker.preparation import Prepared
+from worker.job_setup import Prepared
 
 KEPT = 20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -61,10 +61,10 @@ class Checkpoints:
         assert self.saving is not None
         return self.saving.written.result()
 
-    def _write(self, state: Checkpoint, trained: export.Trained) -> str | None:
+    def _write(self, state: Checkpoint, trained: serialization.Trained) -> str | None:
         file = f"runs/{self.run}/{self.attempt}/checkpoint-{trained.step}.safetensors"
         try:
-            self.files.write(file, export.checkpoint_to_safetensors(state, trained))
+            self.files.write(file, serialization.checkpoint_to_safetensors(state, trained))
         except OSError as error:
             if error.errno not in FULL and not is_away(error):
                 raise

@@ -17,17 +17,18 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
+from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
-from app.starting import starting
-from app.storage import imports, leases, migrate, workers
+from app.storage import migrate
 from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
-from app.storage.leases import LeaseLost
-from worker import importer
-from worker.changes import Changes
-from worker.children import QUEUES, Child, Kind
-from worker.liveness import WorkerLock, dead_workers
-from worker.orders import CANCEL, HAND_BACK, PAUSE, PING
+from app.storage.queue import imports, leases, workers
+from app.storage.queue.leases import LeaseLost
+from worker import import_job
+from worker.change_detector import Changes
+from worker.child_process import QUEUES, Child, Kind
+from worker.host_locks import WorkerLock, dead_workers
+from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
 
 log = logging.getLogger("antigrad.worker")
 
@@ -44,7 +45,7 @@ def start_warm_server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
     """The process from which children are forked, and the socket to it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     process = subprocess.Popen(
-        [sys.executable, "-m", "worker.warm", str(theirs.fileno())],
+        [sys.executable, "-m", "worker.prefork.server", str(theirs.fileno())],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         env=PASSIVE | os.environ,
@@ -182,7 +183,7 @@ class Worker:
         if child.kind == "import":
             # Beside the loop: a store that is away shall not keep the leases from being renewed.
             arguments = self.database, self.files, self.settings.home, child.id
-            threading.Thread(target=importer.tidy, args=arguments, name=f"tidy {child.id}").start()
+            threading.Thread(target=import_job.tidy, args=arguments, name=f"tidy {child.id}").start()
 
     def _patiently(self, child: Child, error: dict[str, Any]) -> None:
         """Record a death; while the database is away, wait for it as long as the lease is ours."""

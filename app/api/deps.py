@@ -12,13 +12,13 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query as QueryParameter
 from fastapi.routing import APIRoute
 
-from app.api.problems import nearest
 from app.errors import FieldError, Invalid
 from app.settings import Settings
 from app.storage import runs
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import Run
+from app.suggestions import nearest
 
 
 # These wait for nothing: as plain functions they would each be sent to a thread.

@@ -9,14 +9,14 @@ from fastapi import Request
 from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 
-from app.api.instances import Column, instances
 from app.api.problems import no_such_part
 from app.datasets.errors import TooManyPixels
-from app.datasets.pictures.pixels import MAX_PIXELS, Resize
+from app.datasets.images.codec import MAX_PIXELS, Resize
 from app.errors import FieldError, Invalid, UnsupportedMediaType
-from app.learning.export import Trained
-from app.serving.images import Background, count_pixels, decode, inverted
-from app.serving.threads import AT_ONCE, worked_out
+from app.learning.serialization import Trained
+from app.serving.decoding import Background, count_pixels, decode, inverted
+from app.serving.executor import INLINE_LIMITS, run_by_cost
+from app.serving.instances import Column, instances
 
 Invert = Literal["false", "true", "auto"]
 
@@ -50,7 +50,7 @@ async def read_inputs(
         body = await request.body()
         may_miss = bool(trained.prepare_inputs.fill)
         by_name = body.count(b"{") > 1
-        numbers = await worked_out(
+        numbers = await run_by_cost(
             lambda: instances(body, trained.input_shape, columns, may_miss),
             bytes=len(body),
             queries=int(by_name),
@@ -62,13 +62,13 @@ async def read_inputs(
         )
     bodies = await _bodies(request, kind)
     size = sum(map(len, bodies))
-    if len(bodies) == 1 and size <= AT_ONCE["bytes"]:  # as most are: it is opened only once
+    if len(bodies) == 1 and size <= INLINE_LIMITS["bytes"]:  # as most are: it is opened only once
         try:
-            return _pictures(bodies, trained, conversion, AT_ONCE["pixels"])
+            return _pictures(bodies, trained, conversion, INLINE_LIMITS["pixels"])
         except TooManyPixels:
             pass  # this one needs a thread
-    pixels = await worked_out(lambda: count_pixels(bodies), bytes=size)
-    return await worked_out(lambda: _pictures(bodies, trained, conversion), bytes=size, pixels=pixels)
+    pixels = await run_by_cost(lambda: count_pixels(bodies), bytes=size)
+    return await run_by_cost(lambda: _pictures(bodies, trained, conversion), bytes=size, pixels=pixels)
 
 
 async def _bodies(request: Request, kind: str) -> list[bytes]:

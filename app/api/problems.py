@@ -1,9 +1,8 @@
 """Every error as an RFC 9457 problem, made in one place; nothing of a request is ever echoed unescaped."""
 
-import difflib
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -30,6 +29,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.learning.errors import InvalidChoice
+from app.suggestions import nearest
 
 log = logging.getLogger("antigrad.api")
 
@@ -240,16 +240,3 @@ def no_such_part(form: FormData, wanted: str, file: str) -> Invalid:
         said = f"no part is called {wanted}, there is {there}; send one"
     detail = f"{said}: curl -F {wanted}=@{file}"
     return Invalid(detail, [FieldError(f"/{wanted}", detail)])
-
-
-def closest(given: str, choices: Iterable[str]) -> str | None:
-    """The choice that may have been meant, if one is near; capitals do not matter."""
-    spelt = {choice.lower(): choice for choice in choices}
-    near = difflib.get_close_matches(given.lower(), spelt, 1, 0.5)
-    return spelt[near[0]] if near else None
-
-
-def nearest(given: str, choices: Iterable[str]) -> str:
-    """The end of a sentence that refuses `given`."""
-    near = closest(given, choices)
-    return f"; did you mean {near!r}?" if near else ""

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Request
 from pydantic import BaseModel
 
-from app.api.strict import Model, validated
+from app.runs.request_model import Model, validated
 
 
 def parameters(model: type[BaseModel]) -> list[dict[str, Any]]:

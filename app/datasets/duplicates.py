@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.datasets.arrays import Arrays
-from app.datasets.split import Indices, Split
+from app.datasets.splits import Indices, Split
 from app.datasets.statistics import drawn
 
 NEAR = 8.0  # root mean square of the pixels' differences, of 255: the same letter by two fonts that hardly differ

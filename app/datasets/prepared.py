@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from app.datasets.arrays import Arrays
-from app.datasets.split import Split
+from app.datasets.splits import Split
 from app.learning.data import Data
 from app.learning.preprocessing import fit_columns, fit_pictures
 

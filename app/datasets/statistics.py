@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.datasets.arrays import Arrays
-from app.datasets.split import Indices
+from app.datasets.splits import Indices
 
 NUMBERS_AT_ONCE = 2**21
 MOST_NUMBERS = 2**23  # of a table that are looked at: of a larger one rows are drawn

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from app.learning.memory import free_memory
+from app.learning.available_memory import free_memory
 from app.learning.preprocessing import Affine
 
 Part = Literal["train", "validation", "test"]

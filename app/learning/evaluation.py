@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from app.learning.data import Data, Part
 from app.learning.losses import Loss
-from app.learning.meaning import Meaning
+from app.learning.outputs import OutputKind
 from app.learning.preprocessing import at_once
 
 Metrics = dict[str, float]
@@ -41,12 +41,14 @@ def outputs(model: nn.Module, data: Data, part: Part, device: torch.device) -> t
     return found, data.targets_at(indices).to(device)
 
 
-def measure(model: nn.Module, data: Data, part: Part, loss: Loss, meaning: Meaning, device: torch.device) -> Metrics:
+def measure(
+    model: nn.Module, data: Data, part: Part, loss: Loss, output_kind: OutputKind, device: torch.device
+) -> Metrics:
     """The part's loss, with accuracy (classification) or mse, mae, r2 and mape in the target's own units."""
     predicted, targets = outputs(model, data, part, device)
     found = {"loss": float(loss.function(predicted, targets))}
     if loss.task == "classification":
-        found["accuracy"] = float((meaning.labels(predicted) == targets).double().mean())
+        found["accuracy"] = float((output_kind.labels(predicted) == targets).double().mean())
     else:
         found |= regression(data.prepare_targets.invert(predicted.squeeze(1)), data.prepare_targets.invert(targets))
     return found
@@ -79,15 +81,15 @@ def r2(predicted: Tensor, targets: Tensor) -> float:
 
 
 def evaluate(
-    model: nn.Module, data: Data, part: Part, meaning: Meaning, classes: list[str], device: torch.device
+    model: nn.Module, data: Data, part: Part, output_kind: OutputKind, classes: list[str], device: torch.device
 ) -> dict[str, Any]:
     """The evaluation of a part as plain JSON: that of its task, with the part's name and its number of examples."""
     predicted, targets = (tensor.cpu() for tensor in outputs(model, data, part, device))
     about = {"part": part, "examples": len(targets)}
-    if meaning.kind == "values":
+    if output_kind.kind == "values":
         guess, y = (data.prepare_targets.invert(values) for values in (predicted.squeeze(1), targets))
         return about | regression(guess, y) | mape_of_the_lecture(guess, y)
-    return about | classification(predicted, targets, data.parts[part].cpu(), meaning, classes)
+    return about | classification(predicted, targets, data.parts[part].cpu(), output_kind, classes)
 
 
 def mape_of_the_lecture(predicted: Tensor, targets: Tensor) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def mape_of_the_lecture(predicted: Tensor, targets: Tensor) -> dict[str, Any]:
 
 
 def classification(
-    predicted: Tensor, targets: Tensor, indices: Tensor, meaning: Meaning, classes: list[str]
+    predicted: Tensor, targets: Tensor, indices: Tensor, output_kind: OutputKind, classes: list[str]
 ) -> dict[str, Any]:
     """Accuracy (of the label, and of the 3 and 5 most probable ones), precision, recall, F1 and support a class and
     their macro averages, the confusion matrix (row: the true class, column: the predicted one), calibration, ROC-AUC
@@ -110,7 +112,7 @@ def classification(
     Outputs (n, C) or (n, 1), targets (n,), the examples' indices in their dataset (n,).
     """
     labels = list(range(len(classes)))
-    guess, probabilities = meaning.labels(predicted), meaning.probabilities(predicted)
+    guess, probabilities = output_kind.labels(predicted), output_kind.probabilities(predicted)
     scores = sk.precision_recall_fscore_support(targets, guess, labels=labels, zero_division=0.0)
     per_class = [
         {"label": name, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}

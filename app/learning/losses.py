@@ -54,7 +54,7 @@ class Loss(Protocol):
         """What the sum over these examples, (N,), is divided by."""
         ...
 
-    def of_best_constant(self, targets: Tensor, batch: int, outputs: int) -> float:
+    def baseline_loss(self, targets: Tensor, batch: int, outputs: int) -> float:
         """The loss of `batch` such examples under the best of all predictions, `outputs` numbers, that are the same for
         each."""
         ...
@@ -154,7 +154,7 @@ class CrossEntropy:
             return len(targets)
         return float(torch.tensor(self.class_weights, device=targets.device)[targets].sum())
 
-    def of_best_constant(self, targets: Tensor, batch: int, outputs: int) -> float:
+    def baseline_loss(self, targets: Tensor, batch: int, outputs: int) -> float:
         """The entropy of the wanted shares of the classes; without options that of the classes' shares, in nats."""
         counts = torch.bincount(targets, minlength=outputs).double()
         weights = torch.ones_like(counts) if self.class_weights is None else counts.new_tensor(self.class_weights)
@@ -214,7 +214,7 @@ class _Column:
     def divisor(self, targets: Tensor) -> float:
         return len(targets) if self.reduction == "mean" else 1.0
 
-    def of_best_constant(self, targets: Tensor, batch: int, outputs: int) -> float:
+    def baseline_loss(self, targets: Tensor, batch: int, outputs: int) -> float:
         targets = targets.double()
         loss = float(self.each(self.best_constant(targets).expand_as(targets), targets).mean())
         return loss if self.reduction == "mean" else loss * batch

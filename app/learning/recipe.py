@@ -3,11 +3,11 @@
 from typing import Any
 
 from app.learning.augmentation import augmentation_from_json
-from app.learning.export import layers_from_json
 from app.learning.layers import Shape
 from app.learning.losses import loss_from_json
 from app.learning.optimizers import optimizer_from_json
 from app.learning.schedules import schedule_from_json
+from app.learning.serialization import layers_from_json
 from app.learning.stopping import Stop
 from app.learning.training import Recipe
 

@@ -15,18 +15,18 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from app.learning import descent
 from app.learning.architecture import build, parameter_groups
 from app.learning.augmentation import Augmentation
-from app.learning.chain import Chain
 from app.learning.data import Batches, Data, Part
-from app.learning.descent import Descent, Stored
 from app.learning.evaluation import Metrics, measure
+from app.learning.fast_cpu import updates
+from app.learning.fast_cpu.linear_chain import LinearChain
+from app.learning.fast_cpu.updates import TorchUpdate, UpdateRule
 from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import through
 from app.learning.losses import Loss
-from app.learning.meaning import meaning
 from app.learning.optimizers import Optimizer
+from app.learning.outputs import output_kind
 from app.learning.schedules import Constant, Schedule
 from app.learning.stopping import Divergence, Patience, Seen, Stop
 
@@ -89,15 +89,15 @@ class Training:
         if any(isinstance(module, nn.Conv2d) for module in modules):
             # As convolutions like it, on the CPU and on CUDA.
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.in_company = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules)
-        by_hand = self.by_hand and device.type == "cpu" and recipe.precision == "fp32" and Chain.fits(self.model)
+        self.needs_two_examples = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules)
+        by_hand = self.by_hand and device.type == "cpu" and recipe.precision == "fp32" and LinearChain.fits(self.model)
         self.optimizer = recipe.optimizer.build(parameter_groups(self.model))
-        self.descent: Descent = Stored(self.optimizer)
-        self.chain: Chain | None = None
+        self.descent: UpdateRule = TorchUpdate(self.optimizer)
+        self.chain: LinearChain | None = None
         if by_hand:
             as_they_are = recipe.clip_norm is None and recipe.accumulate == 1
-            self.descent = descent.by_hand(recipe.optimizer, self.optimizer, as_they_are)
-            self.chain, self.batches = Chain(self.model, recipe.loss, self.descent), Batches(self.data)
+            self.descent = updates.choose_update(recipe.optimizer, self.optimizer, as_they_are)
+            self.chain, self.batches = LinearChain(self.model, recipe.loss, self.descent), Batches(self.data)
         # As they are before the schedule.
         self.learning_rates = [group["lr"] * group["lr_factor"] for group in self.optimizer.param_groups]
         self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU, so that every device sees one order
@@ -110,8 +110,8 @@ class Training:
         self.examples = len(train_targets)  # of an epoch
         batch = min(recipe.examples_per_step or self.examples, self.examples)
         (outputs,) = through(tuple(recipe.layers), recipe.input_shape)
-        self.criteria = recipe.stop.criteria(self.model, recipe.loss.of_best_constant(train_targets, batch, outputs))
-        self.meaning = meaning(recipe.layers, recipe.loss)
+        self.criteria = recipe.stop.criteria(self.model, recipe.loss.baseline_loss(train_targets, batch, outputs))
+        self.output_kind = output_kind(recipe.layers, recipe.loss)
         self.stop_reason: str | None = None
 
     @cached_property
@@ -165,7 +165,7 @@ class Training:
     def _split(self, indices: Tensor, size: int | None) -> list[Tensor]:
         """A last example that would be alone joins those before where there is batch norm: it has no spread."""
         batches = list(torch.split(indices, size or len(indices)))
-        if self.in_company and len(batches) > 1 and len(batches[-1]) == 1:
+        if self.needs_two_examples and len(batches) > 1 and len(batches[-1]) == 1:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
 
@@ -222,7 +222,7 @@ class Training:
     def measure(self, *parts: Part, model: nn.Module | None = None) -> dict[Part, Metrics]:
         """The metrics of each part that has examples, in eval mode; of the network as it is now, or of another."""
         return {
-            part: measure(model or self.model, self.data, part, self.recipe.loss, self.meaning, self.device)
+            part: measure(model or self.model, self.data, part, self.recipe.loss, self.output_kind, self.device)
             for part in parts
             if len(self.data.parts[part])
         }
@@ -264,7 +264,7 @@ class Training:
         """Go back to a checkpoint of the same recipe (its `stop` may differ)."""
         tensors, position = checkpoint.tensors, checkpoint.position
         self.model.load_state_dict(under("model.", tensors))
-        state: descent.State = {}
+        state: updates.State = {}
         for name, tensor in under("optimizer.", tensors).items():
             index, key = name.split(".", 1)
             state.setdefault(int(index), {})[key] = tensor

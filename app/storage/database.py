@@ -18,7 +18,8 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Float
 
-BUSY_TIMEOUT_SECONDS = 10
+from app.constants import BUSY_TIMEOUT_SECONDS
+
 # Up to 40 connections, as many as the API has threads for its routes: none of them waits for one. Five are kept open.
 POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 35}
 

@@ -30,7 +30,7 @@ def get(db: Session, id_or_name: str) -> Dataset:
     return _or_refused(db, id_or_name, newest(db, id_or_name))
 
 
-def hold(db: Session, id_or_name: str) -> Dataset:
+def get_for_share(db: Session, id_or_name: str) -> Dataset:
     """The same, and it cannot be deleted before this transaction ends: for what will depend on it."""
     return _or_refused(db, id_or_name, db.scalars(_named(id_or_name).with_for_update(read=True)).one_or_none())
 
@@ -94,7 +94,7 @@ def create(db: Session, id: str, name: str, source: dict[str, Any]) -> Dataset:
     Raises Conflict.
     """
     refuse_built_in(db, name)
-    alone_with(db, f"name {name}")
+    advisory_lock(db, f"name {name}")
     before = select(func.coalesce(func.max(Dataset.version), 0)).where(Dataset.name == name)
     version, created_at = db.execute(select(before.scalar_subquery() + 1, database_now())).one()
     dataset = Dataset(id=id, name=name, version=version, status="importing", source=source, progress={}, about={},
@@ -136,11 +136,11 @@ def delete(db: Session, id_or_name: str) -> list[str]:
 
 def is_unused(db: Session, folder: str) -> bool:
     """Whether no dataset has its arrays in this folder. Until this transaction ends, none begins to."""
-    alone_with(db, folder)
+    advisory_lock(db, folder)
     return db.execute(select(Dataset.id).where(Dataset.folder == folder).limit(1)).first() is None
 
 
-def alone_with(db: Session, what: str) -> None:
+def advisory_lock(db: Session, what: str) -> None:
     """Wait for whoever is at this folder or name, and keep others from it until this transaction ends."""
     if db.get_bind().dialect.name != "sqlite":  # there a transaction that writes is alone
         db.execute(select(func.pg_advisory_xact_lock(func.hashtext(what))))

@@ -10,9 +10,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.errors import Conflict
-from app.storage import curves, leases, models, runs
+from app.storage import curves, models, runs
 from app.storage.database import Database, database_now
 from app.storage.files import Files
+from app.storage.queue import leases
 from app.storage.tables import DELETED, IdempotencyKey, Run
 
 VACUUM_PAGES = 500  # given back to the disk at once: 2 MB

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.errors import Conflict, NotFound
 from app.storage.database import database_now
-from app.storage.runs import Weights, told
+from app.storage.runs import Weights, status_phrase
 from app.storage.tables import DELETED, ModelVersion, Run
 
 DEFAULT = "default"  # the name that /predict uses when nothing else is asked for
@@ -22,7 +22,7 @@ def point(db: Session, model: str, run_id: str) -> None:
     if run is None or run.status == DELETED:
         raise NotFound(f"no run has the id {run_id!r}; GET /runs lists them")
     if run.weights is None:
-        raise Conflict(f"the run {told(run.status)}; a model can point at it when it has succeeded")
+        raise Conflict(f"the run {status_phrase(run.status)}; a model can point at it when it has succeeded")
     versions = _versions(db, model)
     if versions and versions[0].run == run_id:
         return

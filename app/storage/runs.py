@@ -8,13 +8,13 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from app.constants import EXPERIMENT_TAG
 from app.errors import Conflict, Invalid, NotFound
 from app.storage.database import database_now
 from app.storage.ids import new_id
-from app.storage.leases import NOBODYS, Now, held, waiting
+from app.storage.queue.leases import NOBODYS, Now, held, waiting
 from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, Run
 
-EXPERIMENT = "antigrad.experiment"  # the tag of a run that is a trial
 ENDS = {"succeeded": "has succeeded", "failed": "has failed", "cancelled": "has been cancelled"}
 
 
@@ -25,7 +25,7 @@ def create(
     task: str,
     environment: dict[str, Any],
     warnings: list[dict[str, str]],
-    slip: str | None = None,
+    fault: str | None = None,
 ) -> Run:
     """Queue a run for the request as resolved. From the commit on it is not lost."""
     run = Run(
@@ -35,7 +35,7 @@ def create(
         task=task,
         dataset=request["dataset"],
         request=request,
-        slip=slip,
+        fault=fault,
         tags=request["tags"],
         priority=request["priority"],
         environment=environment,
@@ -59,7 +59,7 @@ def get(db: Session, id: str) -> Run:
     return run
 
 
-def told(status: str) -> str:
+def status_phrase(status: str) -> str:
     """How a sentence about a run goes on."""
     return ENDS.get(status, f"is {status}")
 
@@ -139,7 +139,7 @@ def pause(db: Session, id: str, now: Now) -> None:
     """Pause: checkpoints and gives the worker back. Raises Conflict for a run that has ended."""
     run = get(db, id)
     if run.status in ENDED:
-        raise Conflict(f"the run {told(run.status)}; only a queued or running one can be paused")
+        raise Conflict(f"the run {status_phrase(run.status)}; only a queued or running one can be paused")
     rows(db, update(Run).where(Run.id == id, waiting(now)).values(status="paused", **NOBODYS))
     rows(db, update(Run).where(Run.id == id, held(now), Run.wanted.is_(None)).values(wanted="pause"))
 
@@ -199,7 +199,7 @@ def checkpoint_weights(db: Session, id: str, step: int) -> Weights:
 def newest_weights(db: Session) -> Weights | None:
     """What /predict uses when nothing else is asked for: those of the run that succeeded last; never an experiment's,
     which may be wrong on purpose."""
-    no_trial = Run.tags[EXPERIMENT].as_string().is_(None)
+    no_trial = Run.tags[EXPERIMENT_TAG].as_string().is_(None)
     query = select(Run.id, Run.status, Run.weights).where(Run.status == "succeeded", no_trial)
     found = db.execute(query.order_by(Run.finished_at.desc()).limit(1)).one_or_none()
     return None if found is None else Weights(*found)

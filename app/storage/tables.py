@@ -70,7 +70,7 @@ class Run(Table):
     task: Mapped[str]
     dataset: Mapped[str]
     request: Mapped[dict[str, Any]]
-    slip: Mapped[str | None]  # what it does wrong on purpose, as the trial of an experiment
+    fault: Mapped[str | None] = mapped_column("slip")  # what it does wrong on purpose, as the trial of an experiment
     tags: Mapped[dict[str, Any]]
     priority: Mapped[int] = mapped_column(default=0)
     environment: Mapped[dict[str, Any]]

@@ -39,7 +39,7 @@ def two_services(tmp_path: Path, postgres: Postgres) -> Iterator[tuple[list[http
         "ANTIGRAD_HOME": str(tmp_path / "home"),
         "ANTIGRAD_DATABASE_URL": postgres.new_database(),
     }
-    commands = [("app.cli", "serve", "--workers", "0", "--port", str(free_port())) for _ in range(2)]
+    commands = [("app.cli.main", "serve", "--workers", "0", "--port", str(free_port())) for _ in range(2)]
     commands += [("worker", "--concurrency", "1")] * 4
     with log.open("wb") as output:
         processes = [

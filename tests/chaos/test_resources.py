@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.api.test_datasets import settled, upload
+from tests.api.routes.test_datasets import settled, upload
 from tests.chaos.test_kills import REQUEST, outcome, until_step
 from tests.conftest import Workers
 from tests.datasets.archives import letters, zipped

@@ -9,8 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app.api.limits import JSON_BYTES
-from tests.api.test_runs import SMALL, queue
+from app.api.middleware import JSON_BYTES
+from tests.api.routes.test_runs import SMALL, queue
 from tests.conftest import Workers
 from tests.test_main_job import ended
 

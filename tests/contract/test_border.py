@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from app.storage import workers
-from tests.api.test_runs import SMALL, queue
+from app.storage.queue import workers
+from tests.api.routes.test_runs import SMALL, queue
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -19,8 +19,8 @@ from unittest.mock import patch
 import psutil
 
 from app.datasets.errors import ImportFailed
-from app.datasets.reading import Reading
-from worker.importer import _sentence, bound_memory
+from app.datasets.import_options import ImportOptions
+from worker.import_job import _sentence, bound_memory
 
 TOTAL_BYTES = 16 * 1024**3  # that may be unpacked, unless a test says less
 MAKES = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate")
@@ -82,7 +82,7 @@ def _decoders(pid: int) -> list[int]:
     found = []
     for child in psutil.Process(pid).children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            if "app.datasets.pictures.decoder" in child.cmdline():
+            if "app.datasets.images.decoder" in child.cmdline():
                 found.append(child.pid)
     return found
 
@@ -99,7 +99,7 @@ def _memory(pid: int | str, name: str = "VmHWM") -> float:
 def main() -> None:
     asked = json.load(sys.stdin)
     parts = {role: Path(path) for role, path in asked["parts"].items()}
-    reading = Reading.from_json(asked["reading"])
+    reading = ImportOptions.from_json(asked["reading"])
     scratch = tempfile.gettempdir()
     written: list[str] = []
 
@@ -111,11 +111,14 @@ def main() -> None:
 
     sys.addaudithook(watch)
     bound_memory()
-    from app.datasets.formats import content, upload  # here, as the worker does
+    from app.datasets.formats import (
+        compressed_file,  # here, as the worker does
+        content,
+    )
 
     before = _memory("self", "VmRSS")
     said: dict[str, Any] = {}
-    with patch.object(upload, "TOTAL_BYTES", asked["total"]):
+    with patch.object(compressed_file, "TOTAL_BYTES", asked["total"]):
         try:
             found = content.read(parts, reading, tempfile.TemporaryFile, lambda *_: None)
             said |= {"examples": found.arrays.about()["examples"], "skipped": found.skipped}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.datasets.formats.content import read
-from app.datasets.reading import Imported, Reading
+from app.datasets.import_options import Imported, ImportOptions
 
 
 def imported(folder: Path, data: bytes | dict[str, bytes], **reading: Any) -> Imported:
@@ -14,4 +14,4 @@ def imported(folder: Path, data: bytes | dict[str, bytes], **reading: Any) -> Im
     for role, content in (data if isinstance(data, dict) else {"file": data}).items():
         parts[role] = folder / f"upload.{role}"
         parts[role].write_bytes(content)
-    return read(parts, Reading(**reading), tempfile.TemporaryFile, lambda *_: None)
+    return read(parts, ImportOptions(**reading), tempfile.TemporaryFile, lambda *_: None)

@@ -9,18 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from app.insight.analysis.diagnostics import Sampler
 from app.learning.augmentation import Augmentation, augmentation_from_json, erased, moved, noisy
-from app.learning.chain import Chain
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
-from app.learning.export import checkpoint_from_safetensors, checkpoint_to_safetensors
-from app.learning.insight.diagnostics import Sampler
+from app.learning.fast_cpu.linear_chain import LinearChain
 from app.learning.layers import Layer, Linear, ReLU
 from app.learning.layers.convolution import Conv2d
 from app.learning.layers.regularisation import BatchNorm, Dropout
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import Adam
 from app.learning.preprocessing import Affine, Normalise, fit_pictures
+from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors
 from app.learning.stopping import Stop
 from app.learning.training import Recipe, Training
 from tests.learning.test_training import network_of
@@ -188,7 +188,7 @@ def losses(run: Training) -> list[float]:
 
 def test_gradients_by_hand_are_of_the_same_pictures_as_autograds() -> None:
     by_hand = training()
-    with patch.object(Chain, "fits", return_value=False):
+    with patch.object(LinearChain, "fits", return_value=False):
         reference = training()
     assert by_hand.chain is not None and reference.chain is None
     assert losses(by_hand) == pytest.approx(losses(reference), rel=1e-5)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from app.learning import data
-from app.learning.export import checkpoint_from_safetensors, checkpoint_to_safetensors
 from app.learning.optimizers import Adam, Optimizer
+from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors
 from app.learning.training import Training
 from tests.learning.test_augmentation import training as augmenting
 from tests.learning.test_optimizers import EVERY_OPTIMIZER

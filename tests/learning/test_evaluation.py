@@ -14,21 +14,23 @@ from app.learning.data import Data
 from app.learning.evaluation import calibration, classification, evaluate, r2, roc_auc, top_k_accuracy
 from app.learning.layers import Linear, ReLU, Sigmoid, Softmax
 from app.learning.losses import MSE, BinaryCrossEntropy, CrossEntropy
-from app.learning.meaning import Meaning, meaning
+from app.learning.outputs import OutputKind, output_kind
 from app.learning.preprocessing import Affine
 
 NUMBERS = st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=20)
-LOGITS, BINARY, PROBABILITIES = Meaning("logits"), Meaning("binary logits"), Meaning("probabilities")
+LOGITS, BINARY, PROBABILITIES = OutputKind("logits"), OutputKind("binary logits"), OutputKind("probabilities")
 CPU = torch.device("cpu")
 
 
 def test_the_outputs_mean_what_the_loss_and_the_last_layer_say() -> None:
-    assert meaning([Linear(3)], CrossEntropy()) == LOGITS
-    assert meaning([Linear(3), Softmax()], CrossEntropy()) == PROBABILITIES
-    assert meaning([Linear(2), Sigmoid()], CrossEntropy()) == LOGITS  # two sigmoids are no probabilities of two classes
-    assert meaning([Linear(1)], BinaryCrossEntropy(threshold=0.3)) == Meaning("binary logits", 0.3)
-    assert meaning([ReLU(), Linear(1), Sigmoid()], BinaryCrossEntropy()) == PROBABILITIES
-    assert meaning([Linear(1)], MSE()).kind == "values"
+    assert output_kind([Linear(3)], CrossEntropy()) == LOGITS
+    assert output_kind([Linear(3), Softmax()], CrossEntropy()) == PROBABILITIES
+    assert (
+        output_kind([Linear(2), Sigmoid()], CrossEntropy()) == LOGITS
+    )  # two sigmoids are no probabilities of two classes
+    assert output_kind([Linear(1)], BinaryCrossEntropy(threshold=0.3)) == OutputKind("binary logits", 0.3)
+    assert output_kind([ReLU(), Linear(1), Sigmoid()], BinaryCrossEntropy()) == PROBABILITIES
+    assert output_kind([Linear(1)], MSE()).kind == "values"
 
 
 @pytest.mark.parametrize("classes", [2, 10, 1000])
@@ -55,8 +57,8 @@ def test_neither_softmax_nor_sigmoid_is_applied_twice() -> None:
 def test_the_second_class_is_predicted_from_the_threshold_on() -> None:
     chances = torch.tensor([[0.1], [0.3], [0.5], [0.9]], dtype=torch.float64)
     for threshold, labels in ((0.05, [1, 1, 1, 1]), (0.4, [0, 0, 1, 1]), (0.5, [0, 0, 1, 1]), (0.95, [0, 0, 0, 0])):
-        assert Meaning("probabilities", threshold).labels(chances).tolist() == labels
-        assert Meaning("binary logits", threshold).labels(chances.logit() + 1e-12).tolist() == labels
+        assert OutputKind("probabilities", threshold).labels(chances).tolist() == labels
+        assert OutputKind("binary logits", threshold).labels(chances.logit() + 1e-12).tolist() == labels
 
 
 @settings(deadline=None, max_examples=30)
@@ -114,7 +116,7 @@ def test_a_classification_is_evaluated_whole() -> None:
 
 
 @pytest.mark.parametrize(("kind", "outputs"), [(LOGITS, 6), (LOGITS, 2), (BINARY, 1), (PROBABILITIES, 6)])
-def test_a_network_that_answers_nan_is_evaluated_too(kind: Meaning, outputs: int) -> None:
+def test_a_network_that_answers_nan_is_evaluated_too(kind: OutputKind, outputs: int) -> None:
     classes = list("ABCDEF")[: max(2, outputs)]
     nan = torch.full((4, outputs), math.nan)
     found = classification(nan, torch.tensor([0, 1, 0, 1]), torch.arange(4), kind, classes)
@@ -142,7 +144,7 @@ def regression_of(predicted: list[float], targets: list[float]) -> dict:
     none = torch.arange(0)
     parts: Any = {"train": torch.arange(len(y)), "validation": none, "test": none}
     data = Data(guess[:, None], y, parts, Affine(), Affine())
-    return evaluate(torch.nn.Identity(), data, "train", Meaning("values"), [], CPU)
+    return evaluate(torch.nn.Identity(), data, "train", OutputKind("values"), [], CPU)
 
 
 def scaled(factor: float) -> dict:

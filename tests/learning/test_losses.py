@@ -132,7 +132,7 @@ def test_no_constant_prediction_is_better_than_the_best(loss: Loss, seed: int, e
     targets = targets_for(loss, examples, numbers)
     batch = 8
     scale = batch / examples if loss.reduction == "sum" else 1
-    best = loss.of_best_constant(targets, batch, loss.outputs(CLASSES))
+    best = loss.baseline_loss(targets, batch, loss.outputs(CLASSES))
     for _ in range(5):
         constant = torch.randn(1, loss.outputs(CLASSES), generator=numbers, dtype=torch.float64)
         outputs = constant.expand(examples, -1)
@@ -154,21 +154,21 @@ def test_the_best_constant_scores_what_descending_to_it_finds(loss: Loss) -> Non
 
     search.step(closure)
     found = float(closure().detach()) * (10 / 40 if loss.reduction == "sum" else 1)
-    best = loss.of_best_constant(targets, 10, loss.outputs(CLASSES))
+    best = loss.baseline_loss(targets, 10, loss.outputs(CLASSES))
     assert best == pytest.approx(found, rel=1e-3 if isinstance(loss, MAE) else 1e-6)
 
 
 def test_a_class_without_examples_is_smoothed_towards_too() -> None:
     targets = torch.tensor([0, 0, 1, 1])
     wanted = torch.tensor([0.45, 0.45, 0.1], dtype=torch.float64)  # 0.7 of the labels, and 0.3 among all three
-    found = CrossEntropy(label_smoothing=0.3).of_best_constant(targets, 4, 3)
+    found = CrossEntropy(label_smoothing=0.3).baseline_loss(targets, 4, 3)
     assert found == pytest.approx(float(torch.special.entr(wanted).sum()))
 
 
 def test_one_class_alone_needs_no_bits() -> None:
     for loss in (CrossEntropy(), BinaryCrossEntropy()):
         for label in (0, 1):
-            assert loss.of_best_constant(torch.full((7,), label), 7, loss.outputs(2)) == pytest.approx(0, abs=1e-12)
+            assert loss.baseline_loss(torch.full((7,), label), 7, loss.outputs(2)) == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), BinaryCrossEntropy()], ids=lambda loss: loss.name)

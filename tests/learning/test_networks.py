@@ -8,7 +8,6 @@ from torch.nn.functional import avg_pool2d
 from app.datasets.builtin import BUILTIN
 from app.learning.architecture import build
 from app.learning.data import Data
-from app.learning.export import checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.layers import Layer, Linear, ReLU
 from app.learning.layers.activations import Tanh
 from app.learning.layers.convolution import Conv2d, MaxPool2d
@@ -17,6 +16,7 @@ from app.learning.layers.structure import Block, Residual
 from app.learning.losses import LOSSES, CrossEntropy
 from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
 from app.learning.preprocessing import Affine
+from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.stopping import Stop
 from app.learning.training import Precision, Recipe, Training
 from tests.learning.test_optimizers import EVERY_OPTIMIZER

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.learning.data import Data
-from app.learning.export import checkpoint_from_safetensors, checkpoint_to_safetensors
 from app.learning.layers import Linear
 from app.learning.optimizers import SGD, Adam
 from app.learning.preprocessing import Affine
+from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors
 from app.learning.stopping import (
     Divergence,
     DivergenceLimits,

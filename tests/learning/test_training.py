@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from app.learning.data import Data
-from app.learning.export import Trained, checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.layers import Linear, ReLU
 from app.learning.losses import LOSSES, CrossEntropy, Loss
 from app.learning.optimizers import SGD, Adam, Optimizer
 from app.learning.preprocessing import Affine
 from app.learning.schedules import Constant, Schedule
+from app.learning.serialization import Trained, checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.stopping import DivergenceLimits, Stop
 from app.learning.training import Recipe, Training
 from tests.learning.test_optimizers import EVERY_OPTIMIZER
@@ -44,7 +44,16 @@ def network_of(run: Training) -> Trained:
     """What its weights file holds."""
     classes, shape = list("abc"), run.recipe.input_shape
     return Trained(
-        run.model, run.recipe.layers, shape, "classification", classes, Affine(), Affine(), None, run.step, run.meaning
+        run.model,
+        run.recipe.layers,
+        shape,
+        "classification",
+        classes,
+        Affine(),
+        Affine(),
+        None,
+        run.step,
+        run.output_kind,
     )
 
 

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.api.test_runs import ENDLESS, SMALL, queue, status
+from tests.api.routes.test_runs import ENDLESS, SMALL, queue, status
 from tests.chaos.test_kills import children, until_step
 from tests.test_main_job import ended
 
@@ -24,7 +24,7 @@ def working(settings: Settings, *options: str, **variables: str) -> Iterator["su
         "ANTIGRAD_HOME": str(settings.home),
         "ANTIGRAD_DATABASE_URL": settings.database_url,
     }
-    process = subprocess.Popen([sys.executable, "-m", "app.cli", "worker", *options], env=environment | variables)
+    process = subprocess.Popen([sys.executable, "-m", "app.cli.main", "worker", *options], env=environment | variables)
     try:
         yield process
     finally:

@@ -8,18 +8,19 @@ from typing import IO, Any
 import pytest
 import torch
 
-from app.api.builtin import install_builtin
-from app.api.requests import RunRequest
-from app.api.resolution import resolve
-from app.learning.export import checkpoint_from_safetensors
+from app.learning.serialization import checkpoint_from_safetensors
 from app.learning.training import Checkpoint
+from app.ops.builtin_datasets import install_builtin
+from app.runs.requests import RunRequest
+from app.runs.resolution import resolve
 from app.settings import Settings
-from app.storage import datasets, leases, migrate, runs
+from app.storage import datasets, migrate, runs
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
-from worker import preparation
-from worker.orders import PAUSE
-from worker.trainer import Attempt
+from app.storage.queue import leases
+from worker import job_setup
+from worker.protocol import PAUSE
+from worker.training_job import Attempt
 
 STEPS = 40
 CPU = torch.device("cpu")
@@ -77,7 +78,7 @@ def trained(database: Database, files: Slow, orders: Impatient) -> dict[int, Che
     install_builtin(database, files)
     with database.write() as db:
         wanted = RunRequest.model_validate({"dataset": "digits", "stop": {"max_steps": STEPS}, "device": "cpu"})
-        request, _ = resolve(wanted, datasets.hold(db, "digits"), files)
+        request, _ = resolve(wanted, datasets.get_for_share(db, "digits"), files)
         run = runs.create(db, request=request, task="classification", environment={}, warnings=[]).id
     with database.write() as db:
         leases.claim(db, "worker", database_now(), 3600)
@@ -88,7 +89,7 @@ def trained(database: Database, files: Slow, orders: Impatient) -> dict[int, Che
         named = {row.step: checkpoint_from_safetensors(files.read(row.file)) for row in runs.checkpoints(db, run)}
         assert runs.get(db, run).checkpoint == f"runs/{run}/1/checkpoint-{max(named)}.safetensors"
     for step, found in named.items():
-        training, _ = preparation.prepare(request, datasets.built_in("digits"), files, CPU)
+        training, _ = job_setup.prepare(request, datasets.built_in("digits"), files, CPU)
         for done in training.steps():
             if done.number == step:
                 break

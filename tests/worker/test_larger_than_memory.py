@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from app.datasets.arrays import Arrays
-from app.datasets.formats.growing import Growing
+from app.datasets.formats.disk_array import Growing
 from app.learning.data import Data
 from app.storage.files import LocalFiles
-from worker.preparation import prepare
+from worker.job_setup import prepare
 
 torch.set_num_threads(1)
 home, normalise, layers = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])

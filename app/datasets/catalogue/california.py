@@ -9,21 +9,21 @@ import numpy as np
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.archives import members
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import Imported, Reading, Scratch, Tell
+from app.datasets.formats.compressed_file import CompressedFile
+from app.datasets.import_options import Imported, ImportOptions, Scratch, Tell
 
 TABLE = "CaliforniaHousing/cal_housing.data"
 TARGET = "MedHouseVal"
 DOLLARS = 100_000  # the unit of the target
 
 
-def read_california(parts: Mapping[str, Path], _: Reading, __: Scratch, tell: Tell) -> Imported:
+def read_california(parts: Mapping[str, Path], _: ImportOptions, __: Scratch, tell: Tell) -> Imported:
     """The eight columns and the target of sklearn.datasets.fetch_california_housing, from the archive that it loads.
 
     The census counts the rooms, bedrooms and people of a block group, which says little of its houses: here they are
     those of a household. Raises ImportFailed, and what `tell` raises.
     """
-    data = next((member.data for member in members(Upload(parts["file"]), tell) if member.name == TABLE), None)
+    data = next((member.data for member in members(CompressedFile(parts["file"]), tell) if member.name == TABLE), None)
     if data is None:
         raise ImportFailed(f"the archive does not hold {TABLE}; it is not the California housing archive")
     try:

@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 
 from app.datasets.catalogue.california import TARGET, read_california
 from app.datasets.formats.content import read
-from app.datasets.reading import Imported, Reading, Scratch, Tell
+from app.datasets.import_options import Imported, ImportOptions, Scratch, Tell
 
 Role = Literal["file", "images", "labels", "test_images", "test_labels"]
-Reader = Callable[[Mapping[str, Path], Reading, Scratch, Tell], Imported]
+Reader = Callable[[Mapping[str, Path], ImportOptions, Scratch, Tell], Imported]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Published:
     source: str
     licence: str | None  # as far as it is stated
     files: tuple[Remote, ...]
-    reading: Reading = field(default_factory=Reading)
+    reading: ImportOptions = field(default_factory=ImportOptions)
     read: Reader = read
 
     @property
@@ -151,7 +151,7 @@ CATALOGUE: dict[str, Published] = {
                     "bb300cfdad3c16e7a12a480ee83cd310",
                 ),
             ),
-            reading=Reading(
+            reading=ImportOptions(
                 classes=(
                     "T-shirt/top",
                     "Trouser",
@@ -180,7 +180,7 @@ CATALOGUE: dict[str, Published] = {
                     (5_120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
                 ),
             ),
-            reading=Reading(classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")),
+            reading=ImportOptions(classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")),
         ),
         Published(
             name="california-housing",
@@ -200,7 +200,7 @@ CATALOGUE: dict[str, Published] = {
                     md5="130d0eececf165046ec4dc621d121d80",  # api.figshare.com/v2/articles/3829992
                 ),
             ),
-            reading=Reading(target=TARGET),
+            reading=ImportOptions(target=TARGET),
             read=read_california,
         ),
     )

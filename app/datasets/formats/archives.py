@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from app.datasets.errors import ImportFailed
 from app.datasets.formats import tar
-from app.datasets.formats.junk import JUNK
-from app.datasets.formats.upload import Budget, Upload
+from app.datasets.formats.compressed_file import Budget, CompressedFile
+from app.datasets.formats.ignored_files import JUNK
+from app.datasets.import_options import Tell
 from app.datasets.names import printable
-from app.datasets.reading import Tell
 
 MEMBER_BYTES = 64 * 1024**2
 MEMBERS = 1_000_000
@@ -40,7 +40,7 @@ class Member(NamedTuple):
     reason: str | None = None
 
 
-def members(upload: Upload, tell: Tell) -> Iterator[Member]:
+def members(upload: CompressedFile, tell: Tell) -> Iterator[Member]:
     """The files in a .zip, or in a .tar that may be compressed; `tell` hears of each. Raises ImportFailed."""
     found = _zip_members(upload) if upload.is_zip else _tar_members(upload)
     for count in range(MEMBERS + 1):
@@ -69,7 +69,7 @@ class _DirectoryGuard(io.FileIO):
         return data
 
 
-def _zip_members(upload: Upload) -> Iterator[Member]:
+def _zip_members(upload: CompressedFile) -> Iterator[Member]:
     budget = Budget()
     with zip_file(upload) as archive:
         for info in archive.infolist():
@@ -81,7 +81,7 @@ def _zip_members(upload: Upload) -> Iterator[Member]:
 
 
 @contextmanager
-def zip_file(upload: Upload) -> Iterator[zipfile.ZipFile]:
+def zip_file(upload: CompressedFile) -> Iterator[zipfile.ZipFile]:
     """Its list of members has been read, and is short enough. Raises ImportFailed, and nearly anything."""
     with _DirectoryGuard(upload.path) as upload.raw, zipfile.ZipFile(upload.raw) as archive:
         yield archive
@@ -113,7 +113,7 @@ def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, budget
     return _sized(name, bytes(data))
 
 
-def _tar_members(upload: Upload) -> Iterator[Member]:
+def _tar_members(upload: CompressedFile) -> Iterator[Member]:
     with upload.open() as file:
         for entry in tar.entries(file):
             name = clean(entry.name)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.upload import TOTAL_BYTES
+from app.datasets.formats.compressed_file import TOTAL_BYTES
+from app.datasets.import_options import MOST_EXAMPLES, Kind
 from app.datasets.names import some
-from app.datasets.reading import MOST_EXAMPLES, Kind
 
 CATEGORIES = 100  # of an input: each becomes a column of zeros and ones
 # In any case; what is infinite is no value that could be learnt from either.

@@ -8,13 +8,13 @@ from app.datasets.errors import ImportFailed
 from app.datasets.formats import idx
 from app.datasets.formats.archives import zip_file
 from app.datasets.formats.columns import listed
+from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.delimited import DELIMITED, Delimited
 from app.datasets.formats.folders import FOLDERS
 from app.datasets.formats.format import Format, refuse_others
 from app.datasets.formats.npz import NPZ
 from app.datasets.formats.parquet import PARQUET
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import Imported, Reading, Scratch, Tell
+from app.datasets.import_options import Imported, ImportOptions, Scratch, Tell
 
 FORMATS = (NPZ, FOLDERS, PARQUET, DELIMITED)  # the first that recognises a file reads it
 FILE = "file"  # the one part of most uploads
@@ -39,12 +39,12 @@ WORKBOOKS = {
 NO_MARK = "; if it is a table in UTF-16 without a mark, say encoding=utf-16-le or utf-16-be"
 
 
-def read(parts: Mapping[str, Path], reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
+def read(parts: Mapping[str, Path], reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
     """The dataset in an upload's files, by their roles. Its arrays lie in files of `scratch`, mapped into memory.
 
     Raises ImportFailed, and what `tell` raises.
     """
-    uploads = {role: Upload(path) for role, path in parts.items()}
+    uploads = {role: CompressedFile(path) for role, path in parts.items()}
     with ExitStack() as files:  # what is mapped stays when its file is closed
         kept: Scratch = lambda: files.enter_context(scratch())  # noqa: E731
         if FILE not in uploads:
@@ -55,7 +55,7 @@ def read(parts: Mapping[str, Path], reading: Reading, scratch: Scratch, tell: Te
         return found.read(uploads[FILE], reading, kept, tell)
 
 
-def _format(upload: Upload, reading: Reading) -> Format:
+def _format(upload: CompressedFile, reading: ImportOptions) -> Format:
     """Raises ImportFailed."""
     if upload.beginning.startswith(idx.BEGINNING):
         raise ImportFailed("this is one IDX file; send pictures and labels together: -F images=@FILE -F labels=@FILE")
@@ -73,7 +73,7 @@ def _format(upload: Upload, reading: Reading) -> Format:
     return found
 
 
-def _other(upload: Upload) -> str | None:
+def _other(upload: CompressedFile) -> str | None:
     """A known format that is none of these, and what to do about it."""
     found = next((what for magic, what in OTHERS.items() if upload.beginning.startswith(magic)), None)
     if found is None and upload.is_zip:

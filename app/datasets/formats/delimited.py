@@ -11,10 +11,10 @@ from typing import IO, Any
 
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.columns import MOST_COLUMNS, VALUE_LENGTH, Row
+from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.format import Format
 from app.datasets.formats.tables import OPTIONS, read_table
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import MOST_EXAMPLES, Imported, Reading, Scratch, Skipped, Tell, text_encoding
+from app.datasets.import_options import MOST_EXAMPLES, Imported, ImportOptions, Scratch, Skipped, Tell, text_encoding
 
 SEPARATORS = ",;\t|"
 SAMPLE, LINES = 2**16, 20  # characters, or lines, that the separator is told from
@@ -38,7 +38,7 @@ class Delimited:
     merged: the first and last line of a row that may be several, of which a stray quote has made one value.
     """
 
-    def __init__(self, upload: Upload, encoding: str | None) -> None:
+    def __init__(self, upload: CompressedFile, encoding: str | None) -> None:
         self.upload, self.said = upload, encoding
         self.encoding = _encoding(upload) if encoding is None else text_encoding(encoding)
         with self._open() as file:
@@ -156,7 +156,7 @@ class _Rows(Iterator[list[str]]):
             raise ImportFailed(f"after line {self.line:,} it is no text ({error}); {OR_SAY}") from error
 
 
-def _encoding(upload: Upload) -> str:
+def _encoding(upload: CompressedFile) -> str:
     """By the mark at the beginning, else UTF-8 if all of it is."""
     with upload.open() as file:
         beginning = file.read(4)
@@ -197,13 +197,13 @@ def _separator(sample: str) -> str:
     return max(SEPARATORS, key=columns)
 
 
-def is_text(upload: Upload) -> bool:
+def is_text(upload: CompressedFile) -> bool:
     """Which is not to say that it is a table."""
     beginning = upload.beginning
     return bool(beginning.strip()) and (b"\0" not in beginning or beginning.startswith(tuple(BOMS)))
 
 
-def read_delimited(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
+def read_delimited(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
     """Raises ImportFailed."""
     table = Delimited(upload, reading.encoding)
     try:

@@ -10,12 +10,12 @@ from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats import tar
 from app.datasets.formats.archives import Member, members
+from app.datasets.formats.compressed_file import CompressedFile
+from app.datasets.formats.disk_array import DiskArray
 from app.datasets.formats.format import Format
-from app.datasets.formats.growing import Growing
-from app.datasets.formats.parts import NO_PART, TEST, TRAIN, VALIDATION, own_parts
-from app.datasets.formats.upload import Upload
-from app.datasets.pictures.decoding import Decoders
-from app.datasets.reading import CLASSES, Imported, Reading, Scratch, Skipped, Tell
+from app.datasets.formats.provided_splits import NO_PART, TEST, TRAIN, VALIDATION, own_parts
+from app.datasets.images.decoding import Decoders
+from app.datasets.import_options import CLASSES, Imported, ImportOptions, Scratch, Skipped, Tell
 
 GRAY = (1, 28, 28)
 ADVICE = "a dataset has a folder for each of two classes or more, such as letters/A/1.png and letters/B/1.png"
@@ -31,12 +31,12 @@ PARTS = {
 }
 
 
-def is_archive(upload: Upload) -> bool:
+def is_archive(upload: CompressedFile) -> bool:
     """Whatever it holds."""
     return upload.is_zip or tar.begins_one(upload.beginning)
 
 
-def read_folders(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
+def read_folders(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
     """The pictures of an archive; a class is the folder that directly holds them, whatever lies around it, but for
     `train/`, `validation/` and `test/`, which are the archive's own parts.
 
@@ -45,7 +45,7 @@ def read_folders(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell)
     """
     shape = reading.shape or GRAY
     skipped, paths = Skipped(), _Paths()
-    pixels = Growing(scratch(), shape, np.uint8)
+    pixels = DiskArray(scratch(), shape, np.uint8)
     with Decoders(shape, reading.resize, reading.background) as decoders:
         for path, found in decoders.decoded(_pictures(members(upload, tell), skipped)):
             if isinstance(found, str):

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import Imported, Reading, Scratch, Tell
+from app.datasets.formats.compressed_file import CompressedFile
+from app.datasets.import_options import Imported, ImportOptions, Scratch, Tell
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Format:
 
     name: str
     takes: tuple[str, ...]
-    recognises: Callable[[Upload], bool]
-    read: Callable[[Upload, Reading, Scratch, Tell], Imported]
+    recognises: Callable[[CompressedFile], bool]
+    read: Callable[[CompressedFile, ImportOptions, Scratch, Tell], Imported]
 
 
-def refuse_others(reading: Reading, name: str, takes: tuple[str, ...]) -> None:
+def refuse_others(reading: ImportOptions, name: str, takes: tuple[str, ...]) -> None:
     """Raises ImportFailed where something is said that says nothing of this format."""
     others = [field for field in reading.given() if field not in takes]
     if others:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.growing import Growing
-from app.datasets.formats.numbered import named_classes, refuse_other_shape, unused
-from app.datasets.formats.parts import own_parts
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import MOST_EXAMPLES, Imported, Reading, Scratch, Tell
+from app.datasets.formats.class_labels import named_classes, refuse_other_shape, unused
+from app.datasets.formats.compressed_file import CompressedFile
+from app.datasets.formats.disk_array import DiskArray
+from app.datasets.formats.provided_splits import own_parts
+from app.datasets.import_options import MOST_EXAMPLES, Imported, ImportOptions, Scratch, Tell
 
 BEGINNING = b"\0\0\x08"  # of a file of unsigned bytes
 OPTIONS = ("shape", "classes")  # the fields of `Reading` that say something of it
@@ -24,9 +24,11 @@ PIECE_BYTES = 2**20
 PAIRS = {"train": ("images", "labels"), "test": ("test_images", "test_labels")}
 
 
-def read_idx_pairs(uploads: Mapping[str, Upload], reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
+def read_idx_pairs(
+    uploads: Mapping[str, CompressedFile], reading: ImportOptions, scratch: Scratch, tell: Tell
+) -> Imported:
     """The parts `images` and `labels` of an upload, and `test_images` and `test_labels`. Raises ImportFailed."""
-    pixels: Growing | None = None
+    pixels: DiskArray | None = None
     targets: list[NDArray[np.uint8]] = []
     parts: list[NDArray[np.uint8]] = []
     for part, (images, labels) in PAIRS.items():
@@ -37,7 +39,7 @@ def read_idx_pairs(uploads: Mapping[str, Upload], reading: Reading, scratch: Scr
                 came = ", ".join(uploads)
                 raise ImportFailed(f"{came} came without {missing}; send both, as multipart: -F {missing}=@FILE")
         shape = refuse_other_shape(_sizes(uploads[images], images)[1:], reading.shape)
-        pixels = pixels or Growing(scratch(), shape, np.uint8)
+        pixels = pixels or DiskArray(scratch(), shape, np.uint8)
         if shape != pixels.shape:
             raise ImportFailed(f"{images} are {shape[1]}×{shape[2]}, the others {pixels.shape[1]}×{pixels.shape[2]}")
         before = pixels.count
@@ -75,7 +77,7 @@ def header(file: IO[bytes]) -> tuple[int, ...]:
     return tuple(np.frombuffer(sizes, ">u4").tolist())
 
 
-def _sizes(upload: Upload, name: str) -> tuple[int, ...]:
+def _sizes(upload: CompressedFile, name: str) -> tuple[int, ...]:
     with upload.open() as file:
         sizes = header(file)
     if len(sizes) != 3:
@@ -83,7 +85,7 @@ def _sizes(upload: Upload, name: str) -> tuple[int, ...]:
     return sizes
 
 
-def _append(upload: Upload, name: str, pixels: Growing, tell: Tell) -> None:
+def _append(upload: CompressedFile, name: str, pixels: DiskArray, tell: Tell) -> None:
     """All pictures of a file, some at a time."""
     with upload.open() as file:
         count, *_ = header(file)
@@ -100,7 +102,7 @@ def _append(upload: Upload, name: str, pixels: Growing, tell: Tell) -> None:
             raise ImportFailed(f"{name} holds more than the {count:,} pictures that its header promises")
 
 
-def _labels(upload: Upload, name: str) -> NDArray[np.uint8]:
+def _labels(upload: CompressedFile, name: str) -> NDArray[np.uint8]:
     with upload.open() as file:
         sizes = header(file)
         if len(sizes) != 1:

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.archives import zip_file, zip_problem
+from app.datasets.formats.class_labels import named_classes, refuse_other_shape, unused
 from app.datasets.formats.columns import MOST_COLUMNS, doubts_of_numbers, same_as_float32
+from app.datasets.formats.compressed_file import TOTAL_BYTES, Budget, CompressedFile, sound
+from app.datasets.formats.disk_array import DiskArray
 from app.datasets.formats.format import Format
-from app.datasets.formats.growing import Growing
-from app.datasets.formats.numbered import named_classes, refuse_other_shape, unused
-from app.datasets.formats.parts import own_parts
-from app.datasets.formats.upload import TOTAL_BYTES, Budget, Upload, sound
+from app.datasets.formats.provided_splits import own_parts
+from app.datasets.import_options import CLASSES, MOST_EXAMPLES, Imported, ImportOptions, Scratch, Tell
 from app.datasets.names import printable
-from app.datasets.reading import CLASSES, MOST_EXAMPLES, Imported, Reading, Scratch, Tell
 
 PIECE_BYTES = 2**20
 MEMBERS = 100
@@ -41,7 +41,7 @@ IN_PARTS = (
 KNOWN = "inputs and targets (or X and y), or x_train, y_train, x_test and y_test"
 
 
-def is_npz(upload: Upload) -> bool:
+def is_npz(upload: CompressedFile) -> bool:
     """A zip of nothing but arrays."""
     if not upload.is_zip:
         return False
@@ -55,7 +55,7 @@ def is_npz(upload: Upload) -> bool:
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
-def read_npz(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
+def read_npz(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
     """Pictures of unsigned bytes (N, H, W), (N, C, H, W) or (N, H, W, 3), or a table of numbers (N, D); and targets
     (N,), which are classes where they are whole numbers or texts, unless `task` says otherwise. Raises ImportFailed."""
     with zip_file(upload) as archive:
@@ -103,7 +103,7 @@ def _checked_parts(parts: NDArray[Any], count: int) -> NDArray[np.uint8]:
     return parts.astype(np.uint8)
 
 
-def _arrays(archive: ZipFile, upload: Upload, scratch: Scratch, tell: Tell) -> dict[str, NDArray[Any]]:
+def _arrays(archive: ZipFile, upload: CompressedFile, scratch: Scratch, tell: Tell) -> dict[str, NDArray[Any]]:
     """The arrays by name, on disk."""
     budget, found = Budget(), {}
     for info in archive.infolist()[:MEMBERS]:
@@ -111,7 +111,7 @@ def _arrays(archive: ZipFile, upload: Upload, scratch: Scratch, tell: Tell) -> d
             shape, is_fortran, dtype = _header(file, info.filename)
             left = prod(shape) * dtype.itemsize
             budget.spend(left)
-            flat = Growing(scratch(), (), dtype)
+            flat = DiskArray(scratch(), (), dtype)
             while left and (piece := file.read(min(left, PIECE_BYTES))):
                 flat.file.write(piece)
                 left -= len(piece)
@@ -194,7 +194,7 @@ def _pieces(found: Mapping[str, NDArray[Any]]) -> list[tuple[NDArray[Any], NDArr
     return pieces
 
 
-def _inputs(pieces: list[NDArray[Any]], reading: Reading, scratch: Scratch) -> Any:
+def _inputs(pieces: list[NDArray[Any]], reading: ImportOptions, scratch: Scratch) -> Any:
     """All pieces in one array on disk, as a dataset holds it."""
     if len({piece.shape[1:] for piece in pieces}) > 1:
         raise ImportFailed(f"the parts differ in shape: {', '.join(str(piece.shape[1:]) for piece in pieces)}")
@@ -202,7 +202,7 @@ def _inputs(pieces: list[NDArray[Any]], reading: Reading, scratch: Scratch) -> A
     if len(sides) == 1:
         if not 1 <= sides[0] <= MOST_COLUMNS:
             raise ImportFailed(f"the table has {sides[0]:,} columns; 1 to {MOST_COLUMNS:,} are read")
-        rows = Growing(scratch(), sides, np.float32)
+        rows = DiskArray(scratch(), sides, np.float32)
     else:
         if any(piece.dtype != np.uint8 for piece in pieces) or len(sides) > 3:
             raise ImportFailed(
@@ -212,7 +212,7 @@ def _inputs(pieces: list[NDArray[Any]], reading: Reading, scratch: Scratch) -> A
         channels_last = len(sides) == 3 and sides[2] in (1, 3) and sides[0] not in (1, 3)
         if channels_last:
             pieces = [piece.transpose(0, 3, 1, 2) for piece in pieces]
-        rows = Growing(scratch(), refuse_other_shape(pieces[0].shape[1:], reading.shape), np.uint8)
+        rows = DiskArray(scratch(), refuse_other_shape(pieces[0].shape[1:], reading.shape), np.uint8)
     at_once = max(1, PIECE_BYTES // rows.row_bytes)
     for piece in pieces:
         if piece.dtype.kind == "U":
@@ -226,7 +226,7 @@ def _inputs(pieces: list[NDArray[Any]], reading: Reading, scratch: Scratch) -> A
     return rows.mapped()
 
 
-def _are_classes(targets: NDArray[Any], reading: Reading) -> bool:
+def _are_classes(targets: NDArray[Any], reading: ImportOptions) -> bool:
     return reading.task == "classification" or (reading.task is None and targets.dtype.kind != "f")
 
 

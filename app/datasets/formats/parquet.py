@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.columns import Row, refuse_too_many
+from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.format import Format
 from app.datasets.formats.tables import OPTIONS, plain, read_table
-from app.datasets.formats.upload import Upload
-from app.datasets.reading import Imported, Reading, Scratch, Skipped, Tell
+from app.datasets.import_options import Imported, ImportOptions, Scratch, Skipped, Tell
 
 MAGIC = b"PAR1"
 ROWS_AT_ONCE = 1024
@@ -22,7 +22,7 @@ LETTERS = 500  # of what Arrow has to say
 class Parquet:
     """Numbers, booleans and texts; dates and nested values are columns of which every value is missing."""
 
-    def __init__(self, upload: Upload) -> None:
+    def __init__(self, upload: CompressedFile) -> None:
         self.upload, self.comma = upload, False
         with _sound():
             about = pq.read_metadata(upload.path)
@@ -82,7 +82,7 @@ def _unread(kind: Any) -> str | None:
     return "nested values" if pa.types.is_nested(kind) else f"values of the type {kind}"[:LETTERS]
 
 
-def read_parquet(upload: Upload, reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
+def read_parquet(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
     """Raises ImportFailed."""
     if upload.is_compressed:
         raise ImportFailed("the Parquet file is compressed once more; send it as it is")

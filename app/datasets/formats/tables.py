@@ -22,8 +22,8 @@ from app.datasets.formats.columns import (
     same_as_float32,
     surveyed,
 )
-from app.datasets.formats.growing import Growing
-from app.datasets.reading import CLASSES, MANY, Imported, Kind, Reading, Scratch, Skipped, Task, Tell, half
+from app.datasets.formats.disk_array import DiskArray
+from app.datasets.import_options import CLASSES, MANY, Imported, ImportOptions, Kind, Scratch, Skipped, Task, Tell, half
 
 OPTIONS = ("target", "task", "types")  # the fields of `Reading` that say something of a table
 CONSIDERABLE = 0.05  # of all rows, to be left out
@@ -48,7 +48,7 @@ class Table(Protocol):
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]: ...
 
 
-def read_table(table: Table, reading: Reading, scratch: Scratch, tell: Tell) -> Imported:
+def read_table(table: Table, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
     """Numbers as they are, NaN where one is missing; a category as a column of zeros and ones for each of its values.
 
     A row without its target is skipped. Raises ImportFailed.
@@ -71,7 +71,7 @@ def read_table(table: Table, reading: Reading, scratch: Scratch, tell: Tell) -> 
         raise ImportFailed(f"no column is left to predict from: {_why_none(columns, reading)}")
     refuse_too_many(wanted.count, len(names))  # a category has become a number for each of its values
     classes = tuple(wanted.labels) if task == "classification" else ()
-    features, targets = Growing(scratch(), (len(names),), np.float32), Growing(scratch(), (), np.float64)
+    features, targets = DiskArray(scratch(), (len(names),), np.float32), DiskArray(scratch(), (), np.float64)
     numbered = {label: float(index) for index, label in enumerate(classes)}
     place_of_target = columns.index(wanted)
     of_categories, without_category = [place for place, _, kind in inputs if kind == "category"], 0
@@ -148,7 +148,7 @@ def _task(target: Target, wanted: Task | None) -> Task:
     return task
 
 
-def _why_none(columns: list[Column], reading: Reading) -> str:
+def _why_none(columns: list[Column], reading: ImportOptions) -> str:
     inputs = [column for column in columns if column.name != reading.target]
     if all(reading.types.get(column.name) == "ignore" for column in inputs):
         return "types= ignores them all; leave one of them out of it"

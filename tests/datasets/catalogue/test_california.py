@@ -13,7 +13,7 @@ from sklearn.datasets._base import RemoteFileMetadata
 from app.datasets.catalogue.california import TABLE
 from app.datasets.catalogue.published import CATALOGUE
 from app.datasets.errors import ImportFailed
-from app.datasets.reading import Imported
+from app.datasets.import_options import Imported
 from tests.datasets.archives import tarred
 from tests.datasets.catalogue.site import Answer, serving
 

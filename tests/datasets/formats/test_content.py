@@ -8,7 +8,7 @@ import pytest
 
 from app.datasets.errors import ImportFailed
 from tests.datasets.archives import png, tarred, zipped
-from tests.datasets.formats.test_numbered import LABELS, PICTURES, WHOLE, npz
+from tests.datasets.formats.test_class_labels import LABELS, PICTURES, WHOLE, npz
 from tests.datasets.reading import imported
 
 FOLDERS = {"A/1.png": png(), "B/1.png": png()}

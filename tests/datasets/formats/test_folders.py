@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from app.datasets.errors import ImportFailed
-from app.datasets.formats import archives, tar, upload
-from app.datasets.reading import Imported
+from app.datasets.formats import archives, compressed_file, tar
+from app.datasets.import_options import Imported
 from tests.datasets.archives import letters, png, tarred, zipped
 from tests.datasets.reading import imported
 
@@ -211,7 +211,7 @@ def test_an_archive_that_was_cut_off_is_refused_or_lost_nothing(
 def test_a_bomb_is_counted_while_it_is_unpacked(read: Read, pack: Callable[[dict[str, bytes]], bytes]) -> None:
     bomb = pack(letters() | {f"A/{number}.bmp": b"\0" * 2**20 for number in range(256)})
     tracemalloc.start()
-    with patch.object(upload, "TOTAL_BYTES", 8 * 2**20), pytest.raises(ImportFailed, match="8,388,608 bytes"):
+    with patch.object(compressed_file, "TOTAL_BYTES", 8 * 2**20), pytest.raises(ImportFailed, match="8,388,608 bytes"):
         read(bomb)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

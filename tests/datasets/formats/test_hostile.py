@@ -20,7 +20,7 @@ import pytest
 
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.archives import DIRECTORY_BYTES, MEMBER_BYTES, MEMBERS, ZIP_MEMBERS
-from app.datasets.formats.upload import TOTAL_BYTES
+from app.datasets.formats.compressed_file import TOTAL_BYTES
 from tests.datasets.archives import COMPRESSED, deflated, letters, png, streams, tarred, zip_of, zipped
 from tests.datasets.measuring import Took, measured
 from tests.datasets.reading import imported

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.datasets.errors import ImportFailed
-from app.datasets.reading import Imported
+from app.datasets.import_options import Imported
 from tests.datasets.archives import zipped
 from tests.datasets.reading import imported
 

@@ -1,0 +1,151 @@
+"""Networks before any training: what a description comes to, and the presets to begin with."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from torch import nn
+
+from app.api.deps import DatabaseDep, FilesDep, RunDep
+from app.api.problems import problems
+from app.api.schemas.architectures import (
+    Inspection,
+    InspectRequest,
+    LayerRow,
+    LinearStackAnswer,
+    MemoryAnswer,
+    PresetAnswer,
+    PresetList,
+    Total,
+)
+from app.api.schemas.runs import Warned
+from app.datasets.splits import SplitSpec
+from app.errors import Invalid, Malformed, NotFound
+from app.insight.analysis.memory import memory
+from app.insight.analysis.stacks import Chain, LinearStack, as_one_layer, chains, modules_of_chains, stacks
+from app.insight.analysis.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
+from app.learning.architecture import rows, spread, with_output_layer
+from app.learning.layers import Layer, Shape
+from app.learning.layers.structure import counted
+from app.learning.losses import MSE, CrossEntropy
+from app.learning.optimizers import optimizer_from_json
+from app.learning.presets import PRESETS, Preset
+from app.learning.serialization import from_safetensors, layers_from_json
+from app.runs.resolution import folder_of, sizes
+from app.storage import datasets
+from app.storage.jsonable import number
+from app.suggestions import nearest
+
+router = APIRouter(tags=["architectures"], responses=problems(Invalid))
+
+MOST_NUMBERS = 250_000  # of a matrix in an answer
+
+
+@router.post("/architectures/inspect", summary="What a network comes to", responses=problems(Malformed))
+def inspect(body: InspectRequest) -> Inspection:
+    """Shapes, parameters, products and bytes, and what a teacher would say. Nothing is allocated."""
+    written, shape = layers_from_json(body.model.model_dump(mode="json")["layers"]), tuple(body.input_shape)
+    layers = with_output_layer(written, body.outputs)
+    optimizer = optimizer_from_json(body.optimizer.model_dump(mode="json"))
+    loss = CrossEntropy() if body.outputs > 1 else MSE()
+    found = _chains(layers, shape)
+    warnings = [*of_architecture(layers, shape, loss, body.batch_size), *of_optimizer(found[0], optimizer)]
+    return Inspection(
+        layers=_rows(layers, shape, written=len(written)),
+        total=_total(layers, shape),
+        memory=MemoryAnswer(**vars(memory(layers, shape, body.batch_size, optimizer, MOST_PARAMETERS))),
+        linear_stacks=[_stack(stack) for chain in found for stack in stacks(chain)],
+        warnings=[Warned(**vars(warning)) for warning in warnings],
+    )
+
+
+@router.get("/runs/{id}/architecture", summary="What a run's network comes to", responses=problems(NotFound))
+def architecture(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspection:
+    """As POST /architectures/inspect, with the run's own warnings. Of one that has been trained, linear layers with
+    nothing between them come with the one matrix and bias that they are: their outputs are equal to 1e-6."""
+    with database.read() as db:
+        dataset = datasets.get(db, run.dataset)
+    layers, shape = layers_from_json(run.request["model"]["layers"]), tuple(dataset.about["shape"])
+    batch_size = run.request["batch_size"]
+    if batch_size == "full":
+        batch_size, _ = sizes(files, folder_of(dataset), SplitSpec.of(run.request["split"]))
+    optimizer = optimizer_from_json(run.request["optimizer"])
+    found = [list(stacks(chain)) for chain in _chains(layers, shape)]
+    answers: list[LinearStackAnswer] = []
+    if run.weights is None or not any(found):
+        answers = [_stack(stack) for chain in found for stack in chain]
+    else:
+        model = from_safetensors(files.read(run.weights)).model
+        assert isinstance(model, nn.Sequential)  # as `build` makes them
+        for chain, parts in zip(found, modules_of_chains(model), strict=True):
+            answers += [_stack(stack, parts[stack.start : stack.start + len(stack.chain)]) for stack in chain]
+    return Inspection(
+        layers=_rows(layers, shape, written=len(layers)),
+        total=_total(layers, shape),
+        memory=MemoryAnswer(**vars(memory(layers, shape, batch_size, optimizer, MOST_PARAMETERS))),
+        linear_stacks=answers,
+        warnings=[Warned(**warning) for warning in run.warnings or []],
+    )
+
+
+def _chains(layers: list[Layer], shape: Shape) -> list[Chain]:
+    return list(chains(rows(layers, shape, MOST_PARAMETERS)))
+
+
+def _rows(layers: list[Layer], shape: Shape, written: int) -> list[LayerRow]:
+    """A row a layer; those behind the `written` ones are nobody's."""
+    appended = f"/model/layers/{written}"
+    return [
+        LayerRow(
+            type=place.layer.type,
+            pointer=None if place.implied or pointer == appended else pointer,
+            output_shape=list(place.output_shape),
+            parameters=place.layer.parameters(place.shape),
+            multiply_adds=place.layer.multiply_adds(place.shape),
+        )
+        for pointer, place in spread(rows(layers, shape, MOST_PARAMETERS), opened=("block",))
+    ]
+
+
+def _total(layers: list[Layer], shape: Shape) -> Total:
+    return Total(**vars(counted(tuple(layers), shape)))
+
+
+def _stack(stack: LinearStack, parts: list[nn.Module] | None = None) -> LinearStackAnswer:
+    """With the numbers of the one layer where the trained parts are given and there are not too many."""
+    answer = LinearStackAnswer(
+        pointers=list(stack.pointers),
+        input_shape=list(stack.shape),
+        output_shape=list(stack.output_shape),
+        parameters=stack.parameters,
+        numbers=stack.numbers,
+    )
+    if parts is not None and stack.numbers <= MOST_NUMBERS:
+        one = as_one_layer(parts, stack.shape)
+        answer.weight = [[number(value) for value in row] for row in one.weight.tolist()]
+        answer.bias = [number(value) for value in one.bias.tolist()]
+    return answer
+
+
+def preset_answer(preset: Preset) -> PresetAnswer:
+    return PresetAnswer(
+        name=preset.name,
+        summary=preset.summary,
+        input_shape=list(preset.input_shape),
+        outputs=preset.outputs,
+        layers=preset.layers,
+        request={"model": {"preset": preset.name}, **preset.request},
+        advantages=list(preset.advantages),
+        drawbacks=list(preset.drawbacks),
+    )
+
+
+@router.get("/presets", summary="Networks to begin with")
+def list_presets() -> PresetList:
+    return PresetList(items=[preset_answer(preset) for preset in PRESETS.values()])
+
+
+@router.get("/presets/{name}", summary="One preset as a request", responses=problems(NotFound))
+def get_preset(name: Annotated[str, Path(max_length=100)]) -> PresetAnswer:
+    if name not in PRESETS:
+        raise NotFound(f"no preset is called {name!r}; there are {', '.join(PRESETS)}{nearest(name, list(PRESETS))}")
+    return preset_answer(PRESETS[name])

@@ -1,0 +1,125 @@
+"""A run's curve: as numbers, as a table, as a picture."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
+from app.api.deps import DatabaseDep, RunDep
+from app.api.problems import binary, problems
+from app.api.schemas.curves import CurveAnswer
+from app.datasets.names import some
+from app.errors import Conflict, Invalid, NotFound
+from app.learning.evaluation import METRICS
+from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw
+from app.storage import curves
+from app.storage.jsonable import number
+from app.suggestions import nearest
+
+LISTED = 12  # series in a refusal
+
+router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid))
+
+
+def find_series(
+    run: RunDep,
+    database: DatabaseDep,
+    series: Annotated[
+        str | None,
+        Query(
+            max_length=2000,
+            description="comma-separated, such as train.loss,validation.accuracy; all if left out, but the "
+            "diagnostics, such as layer.0.gradient_norm",
+        ),
+    ] = None,
+) -> list[str]:
+    """The names asked for, or of all that there are. Raises Invalid for one that no run of this task has."""
+    with database.read() as db:
+        there = list(curves.last_steps(db, run.id))
+        if not series:
+            return there
+        names = series.split(",")
+        sampled = curves.last_steps(db, run.id, diagnostics=True) if any(map(_is_diagnostic, names)) else {}
+        to_come = [f"{part}.{metric}" for part in ("train", "validation") for metric in METRICS[run.task]]
+        for name in names:
+            if name not in there and name not in to_come and name not in sampled:
+                choices = sorted({*there, *to_come}) + (list(sampled) if _is_diagnostic(name) else [])
+                raise Invalid(f"no series is called {name!r}{nearest(name, choices)}; {_all(run.id, choices)}")
+        return names
+
+
+def _all(run: str, choices: Sequence[str]) -> str:
+    """What a sentence says of the series that there are: those of the layers may be hundreds."""
+    if len(choices) <= LISTED:
+        return f"there are {some(choices, LISTED)}"
+    return f"there are {len(choices):,}: {some(choices, LISTED)}; GET /runs/{run}/diagnostics has those of the layers"
+
+
+def _is_diagnostic(name: str) -> bool:
+    return name.startswith(curves.DIAGNOSTICS)
+
+
+SeriesDep = Annotated[list[str], Depends(find_series, scope="function")]
+
+
+def as_json(series: curves.Series) -> dict[str, list[Any]]:
+    """Steps and values, and where it was thinned how many points each stands for."""
+    answer: dict[str, list[Any]] = {"step": series.steps.tolist(), "value": [number(v) for v in series.values.tolist()]}
+    if series.stands_for is not None:
+        answer["stands_for"] = series.stands_for.tolist()
+    return answer
+
+
+@router.get("/curve", summary="The curve as numbers; every step's loss is kept", response_model=None,
+            responses=UNCHANGED | {200: {"model": CurveAnswer}})  # fmt: skip
+def curve(
+    run: RunDep,
+    database: DatabaseDep,
+    names: SeriesDep,
+    points: Annotated[int, Query(ge=1, le=10**7, description="at most so many a series")] = 1000,
+    from_step: Annotated[int, Query(ge=1, le=10**9)] = 1,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    with database.read() as db:
+        ends = [curves.last_steps(db, run.id, kind) for kind in sorted(set(map(_is_diagnostic, names)))]
+    etag = etag_of(repr((names, points, from_step, ends)).encode())  # a curve only grows: its ends say what it is
+    if knows(if_none_match, etag):
+        return unchanged(etag)
+    thinned = {name: curves.thinned(database, run.id, name, points, from_step) for name in names}
+    answer = {
+        "run": run.id,
+        "points": sum(len(found.steps) for found in thinned.values()),
+        "downsampled": any(found.stands_for is not None for found in thinned.values()),
+        "series": {name: as_json(found) for name, found in thinned.items()},
+    }
+    # Millions of numbers are not checked against the model once more.
+    return JSONResponse(answer, headers={"ETag": etag})
+
+
+@router.get("/curve.csv", summary="Every point as series,step,value", response_class=StreamingResponse,
+            responses=binary("text/csv"))  # fmt: skip
+def curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep) -> StreamingResponse:
+    def pieces(id: str) -> Iterator[str]:
+        yield "series,step,value\n"
+        for name in names:
+            for found in curves.pages(database, id, name):
+                points = zip(found.steps.tolist(), found.values.tolist(), strict=True)
+                yield "".join(f"{name},{step},{value!r}\n" for step, value in points)
+
+    return StreamingResponse(pieces(run.id), media_type="text/csv")
+
+
+@router.get("/curve.{format}", summary="The curve as a picture", response_class=Response,
+            responses=binary("image/png", "image/svg+xml") | problems(Conflict))  # fmt: skip
+def curve_plot(
+    run: RunDep,
+    database: DatabaseDep,
+    names: SeriesDep,
+    format: Format,
+    axis: Annotated[Along, Query(description="what the curve goes along")] = "step",
+) -> Response:
+    thinned = {name: curves.thinned(database, run.id, name, 2000) for name in names}
+    picture = draw(thinned, run.name or run.id, format, axis_of(run.progress, axis))
+    return Response(picture, media_type=MEDIA_TYPES[format])

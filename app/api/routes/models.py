@@ -1,0 +1,38 @@
+"""Names for trained runs: promote one, roll back to another, and let clients ask the name."""
+
+from fastapi import APIRouter
+
+from app.api.deps import DatabaseDep
+from app.api.problems import problems
+from app.api.schemas.models import ModelAnswer, ModelList, PointRequest, model_answer
+from app.errors import Conflict, Invalid, Malformed, NotFound
+from app.runs.patterns import Name
+from app.storage import models
+
+router = APIRouter(prefix="/models", tags=["models"], responses=problems(Invalid))
+
+
+@router.put("/{name}", summary="Point a name at a run", responses=problems(NotFound, Conflict, Malformed))
+def point(name: Name, body: PointRequest, database: DatabaseDep) -> ModelAnswer:
+    """From the answer on, `/predict?model=<name>` is this run; `default` is also what `/predict` alone asks."""
+    with database.write() as db:
+        models.point(db, name, body.run)
+        return model_answer(models.history(db, name))
+
+
+@router.get("", summary="List names")
+def list_models(database: DatabaseDep) -> ModelList:
+    with database.read() as db:
+        return ModelList(items=[model_answer(models.history(db, version.model)) for version in models.current(db)])
+
+
+@router.get("/{name}", summary="What a name points at, and pointed at before", responses=problems(NotFound))
+def get(name: Name, database: DatabaseDep) -> ModelAnswer:
+    with database.read() as db:
+        return model_answer(models.history(db, name))
+
+
+@router.delete("/{name}", summary="Delete a name; its runs stay", status_code=204, responses=problems(NotFound))
+def delete(name: Name, database: DatabaseDep) -> None:
+    with database.write() as db:
+        models.forget(db, name)

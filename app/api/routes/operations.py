@@ -1,0 +1,66 @@
+"""Is it alive, is it ready, who works."""
+
+import secrets
+
+from fastapi import APIRouter
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.api.deps import DatabaseDep, FilesDep, SettingsDep
+from app.api.problems import problems
+from app.api.schemas.operations import WorkerAnswer, WorkerList
+from app.api.schemas.times import rfc3339
+from app.errors import NotReady
+from app.storage import migrate
+from app.storage.database import database_now
+from app.storage.queue import workers
+from app.storage.tables import Run
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/healthz", summary="The process answers")
+async def healthz() -> dict[str, str]:  # waits for no thread
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="Database, storage and migrations are ready", responses=problems(NotReady))
+def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
+    try:
+        with database.read() as db:
+            db.execute(text("SELECT 1"))
+        if not migrate.is_current(database):
+            raise NotReady("the database's schema is not at the newest revision; run: antigrad migrate")
+    except SQLAlchemyError as error:
+        raise NotReady(f"the database does not answer: {type(error).__name__}") from error
+    try:
+        name = f"ready/{secrets.token_hex(4)}"
+        files.write(name, b"ready")
+        files.delete(name)
+    except OSError as error:
+        raise NotReady(f"the file storage cannot be written to: {error.strerror}") from error
+    return {"status": "ready", "database": "ok", "storage": "ok", "migrations": "ok"}
+
+
+@router.get("/workers", summary="The workers that are alive")
+def list_workers(database: DatabaseDep, settings: SettingsDep) -> WorkerList:
+    """One that was not heard of for `ANTIGRAD_LEASE_SECONDS` is not among them; its runs have been taken over."""
+    with database.read() as db:
+        running: dict[str | None, list[str]] = {}
+        devices: dict[str | None, str | None] = {}
+        for worker, run, device in db.execute(select(Run.worker, Run.id, Run.device).where(Run.status == "running")):
+            running.setdefault(worker, []).append(run)
+            devices[worker] = device
+        return WorkerList(
+            items=[
+                WorkerAnswer(
+                    id=worker.id,
+                    device=devices.get(worker.id),
+                    concurrency=worker.concurrency,
+                    runs=running.get(worker.id, []),
+                    started_at=rfc3339(worker.started_at),
+                    heartbeat_at=rfc3339(worker.heartbeat_at),
+                )
+                for worker in workers.alive(db, database_now(), settings.lease_seconds)
+            ]
+        )

@@ -1,0 +1,167 @@
+"""Predictions of a trained run, in eval mode under `torch.no_grad()`."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import torch
+from fastapi import APIRouter, Request, Response
+
+from app.api.inputs import Conversion, Inputs, read_inputs
+from app.api.problems import problems
+from app.api.query import parameters, read_query
+from app.api.schemas.predict import Label, LabelPrediction, PredictAnswer, Preprocessing, Question, ValuePrediction
+from app.datasets.images.codec import Background, Resize
+from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
+from app.learning.serialization import Trained
+from app.serving.coalescing import SingleFlight
+from app.serving.executor import run_by_cost
+from app.serving.instances import Column
+from app.serving.model_cache import LoadedModels
+from app.storage import datasets, models, runs
+from app.storage.database import Database
+
+router = APIRouter(tags=["predict"])
+
+AT_ONCE = 256  # through the network, which needs memory for each
+
+
+class Asked(NamedTuple):
+    """A run, and maybe the step of one of its checkpoints; or a model; or neither: `default`, or else the newest."""
+
+    run: str | None
+    step: int | None
+    model: str | None
+
+
+class Serves(NamedTuple):
+    """The run that answers, the name that led to it, and the file of its weights."""
+
+    run: str
+    model: str | None
+    weights: str
+
+
+WeightsQueries = SingleFlight[Asked, Serves]
+BINARY = {"type": "string", "format": "binary"}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/png": {"schema": BINARY},
+            "multipart/form-data": {"schema": {"type": "object", "properties": {"image": BINARY}}},
+            "application/json": {
+                "schema": {"type": "object", "properties": {"instances": {"type": "array", "items": {}}}},
+            },
+        },
+    }
+}
+
+
+def weights_queries(database: Database) -> WeightsQueries:
+    """Looks up the run and the file of its weights; requests that come at once share a query."""
+
+    def find(asked: Asked) -> Serves:
+        with database.read() as db:
+            name = asked.model
+            if asked.run is not None:
+                step = asked.step
+                found = runs.weights(db, asked.run) if step is None else runs.checkpoint_weights(db, asked.run, step)
+            elif name is not None:
+                found = models.weights(db, name)
+            elif default := models.default_weights(db):
+                name, found = models.DEFAULT, default
+            elif newest := runs.newest_weights(db):
+                found = newest
+            else:
+                raise NotFound("no run has succeeded yet; POST /runs queues one")
+        if found.weights is None:
+            raise Conflict(f"the run {runs.status_phrase(found.status)}; it can predict when it has succeeded")
+        return Serves(found.id, name, found.weights)
+
+    return SingleFlight.in_threads(find)
+
+
+@router.post("/predict", summary="Classify pictures, or predict a row's value",
+             openapi_extra=BODY | {"parameters": parameters(Question)}, response_model=PredictAnswer,
+             responses=problems(Invalid, Malformed, NotFound, Conflict, UnsupportedMediaType))  # fmt: skip
+async def predict(request: Request) -> Response:
+    """Send a picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), as multipart
+    (`curl -F image=@a.png`, repeated for a batch), or JSON: `{"instances": [[…784 numbers…]]}`, for a table also
+    `{"instances": [{"age": 59, …}]}` with a value for each column.
+
+    Of several pictures, `errors` names those that are wrong: `/image/1` is the second.
+
+    A request may have 64 MB of pictures with 100,000,000 pixels together, or 2 MB of JSON."""
+    asked = read_query(Question, request)
+    if asked.run is not None and asked.model is not None:
+        raise Invalid("run= and model= both say who answers; give one of them", [FieldError("model", "leave it out")])
+    if asked.step is not None and asked.run is None:
+        raise Invalid("step= is of a run; say which one with run=", [FieldError("run", "give the run of that step")])
+    weights_of: WeightsQueries = request.app.state.weights
+    loaded: LoadedModels = request.app.state.models
+    serves = await weights_of.get(Asked(asked.run, asked.step, asked.model))
+    trained = await loaded.get(serves.weights)
+
+    def columns() -> Sequence[Column]:
+        database: Database = request.app.state.database
+        with database.read() as db:
+            found = datasets.columns(db, serves.run)
+        return [Column(name, None if categories is None else tuple(categories)) for name, categories in found]
+
+    resize = cast(Resize, trained.resize) if asked.fit else None
+    conversion = Conversion(resize, asked.background or cast(Background, trained.background), asked.invert)
+    inputs = await read_inputs(request, trained, conversion, columns)
+
+    def answered() -> bytes:
+        explanation = preprocessing(trained, conversion, inputs) if asked.explain else None
+        predictions = answers(trained, torch.from_numpy(inputs.values), asked.top, asked.logits)
+        answer = PredictAnswer(run=serves.run, model=serves.model, preprocessing=explanation, predictions=predictions)
+        return answer.model_dump_json().encode()
+
+    count = len(inputs.values)
+    labels = count * (1 + len(trained.classes))
+    content = await run_by_cost(answered, products=count * trained.multiply_adds, labels=labels)
+    return Response(content, media_type="application/json")
+
+
+def preprocessing(trained: Trained, conversion: Conversion, inputs: Inputs) -> Preprocessing:
+    return Preprocessing(
+        input_shape=list(trained.input_shape),
+        shift=list(trained.prepare_inputs.shift),
+        scale=list(trained.prepare_inputs.scale),
+        fill=list(trained.prepare_inputs.fill),
+        fit=conversion.resize is not None,
+        resize=conversion.resize,
+        background=conversion.background,
+        inverted=inputs.inverted,
+    )
+
+
+def answers(
+    trained: Trained, inputs: torch.Tensor, top: str, logits: bool
+) -> list[LabelPrediction] | list[ValuePrediction]:
+    """Raw inputs (N, *input_shape) as labels with probabilities, or as values. Raises Conflict where they are NaN."""
+    outputs = torch.cat([trained.outputs(inputs[i : i + AT_ONCE]) for i in range(0, len(inputs), AT_ONCE)])
+    if not math.isfinite(outputs.sum(dtype=torch.float64)):
+        raise Conflict("the network answers with NaN or ∞: its training has diverged; train again with a smaller lr")
+    if trained.task == "regression":
+        return [ValuePrediction(value=value) for value in outputs.tolist()]
+    classes = len(trained.classes)
+    count = classes if top == "all" else min(int(top), classes)
+    found: list[LabelPrediction] = []
+    probabilities, labels = trained.output_kind.probabilities(outputs), trained.output_kind.labels(outputs)
+    # Stable, as argmax is: of equal ones the first is the label, and comes first.
+    chances, order = (part[:, :count].tolist() for part in probabilities.sort(descending=True, stable=True))
+    has_logits = trained.output_kind.kind != "probabilities"
+    for row, label in enumerate(labels.tolist()):
+        pairs = zip(order[row], chances[row], strict=True)
+        found.append(
+            LabelPrediction(
+                label=trained.classes[label],
+                probability=float(probabilities[row, label]),
+                top=[Label(label=trained.classes[k], probability=p) for k, p in pairs],
+                logits=outputs[row].tolist() if logits and has_logits else None,
+            )
+        )
+    return found

@@ -1,0 +1,45 @@
+"""The catalogue of public datasets: what there is, and the import of one by its name."""
+
+from fastapi import APIRouter, Response
+
+from app.api.deps import DatabaseDep
+from app.api.problems import problems
+from app.api.schemas.datasets import DatasetAnswer, dataset_answer
+from app.api.schemas.published import PublishedAnswer, PublishedList
+from app.datasets.catalogue.published import CATALOGUE
+from app.errors import Conflict, Invalid, NotFound
+from app.storage import datasets
+from app.storage.ids import new_id
+from app.suggestions import nearest
+
+router = APIRouter(prefix="/datasets/catalogue", tags=["datasets"], responses=problems(Invalid))
+
+
+@router.get("", summary="Public datasets that can be imported by name")
+def list_published() -> PublishedList:
+    return PublishedList(items=[PublishedAnswer.model_validate(published) for published in CATALOGUE.values()])
+
+
+@router.post(
+    "/{name}",
+    summary="Import a public dataset",
+    status_code=202,
+    responses=problems(NotFound, Conflict)
+    | {200: {"model": DatasetAnswer, "description": "It is there already, or being imported"}},
+)
+def import_published(name: str, database: DatabaseDep, response: Response) -> DatasetAnswer:
+    """A worker downloads it, goes on where a download broke off, and checks it; `status` says when it is `ready`."""
+    if name not in CATALOGUE:
+        raise NotFound(
+            f"nothing in the catalogue is called {name!r}{nearest(name, CATALOGUE)}; GET /datasets/catalogue lists it"
+        )
+    with database.write() as db:
+        datasets.advisory_lock(db, f"name {name}")
+        found = datasets.importing(db, name) or datasets.newest(db, name)
+        if found is None or found.status not in ("ready", "importing") or found.source.get("catalogue") != name:
+            found = datasets.create(db, new_id("ds"), name, {"roles": [], "catalogue": name})
+        else:
+            response.status_code = 200
+        response.headers["Location"] = f"/datasets/{found.id}"
+        response.headers["Retry-After"] = "1"
+        return dataset_answer(found)

@@ -1,0 +1,58 @@
+"""Optimizers side by side on a surface that one can see."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from app.api.problems import binary, problems
+from app.api.schemas.trajectory import PathAnswer, SurfaceAnswer, TrajectoryAnswer, TrajectoryRequest
+from app.errors import Invalid, Malformed
+from app.insight.surfaces.functions import Surface, surface_from_json
+from app.insight.surfaces.trajectory import Path, Spike, gaussian_noise, walk
+from app.learning.optimizers import optimizer_from_json
+from app.plots.contours import draw
+from app.plots.curves import MEDIA_TYPES, Format, optimizer_labels
+
+router = APIRouter(tags=["optimizers"], responses=problems(Invalid, Malformed))
+
+
+@router.post("/optimizers/trajectory", summary="The ways of optimizers down a surface")
+def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
+    """By the very optimizers that train networks, in either form; the same request has the same answer."""
+    surface = surface_from_json(body.surface.model_dump(mode="json"))
+    paths = [PathAnswer(optimizer=optimizer, **vars(path)) for optimizer, path in _walked(body, surface)]
+    about = SurfaceAnswer(
+        name=surface.name,
+        formula=surface.formula,
+        gradient_formula=surface.gradient_formula,
+        minimum=surface.minimum,
+        fields=asdict(surface),  # type: ignore[call-overload]
+    )
+    return TrajectoryAnswer(surface=about, paths=paths)
+
+
+@router.post("/optimizers/trajectory.{format}", summary="The same as a picture", response_class=Response,
+             responses=binary("image/png", "image/svg+xml"))  # fmt: skip
+def picture(body: TrajectoryRequest, format: Format) -> Response:
+    """The ways on the surface's contour lines, and beside them its value after each step."""
+    surface = surface_from_json(body.surface.model_dump(mode="json"))
+    optimizers, walked = zip(*_walked(body, surface), strict=True)
+    paths = dict(zip(_names(optimizers), walked, strict=True))
+    return Response(draw(surface, paths, format), media_type=MEDIA_TYPES[format])
+
+
+def _names(optimizers: Sequence[dict[str, Any]]) -> list[str]:
+    """What to call them; those that are the same in all are numbered."""
+    labels = optimizer_labels(optimizers)
+    twins = [labels[:place].count(label) for place, label in enumerate(labels)]
+    return [f"{label} ({before + 1})" if before else label for label, before in zip(labels, twins, strict=True)]
+
+
+def _walked(body: TrajectoryRequest, surface: Surface) -> Iterator[tuple[dict[str, Any], Path]]:
+    """Each optimizer with every default filled in, and its way."""
+    noise = gaussian_noise(body.noise, body.steps, body.seed)
+    spike = None if body.spike is None else Spike(body.spike.step, body.spike.factor)
+    for optimizer in (request.model_dump(mode="json") for request in body.optimizers):
+        yield optimizer, walk(surface, body.start or surface.start, optimizer_from_json(optimizer), noise, spike)

@@ -1,0 +1,185 @@
+"""Uploads of datasets: streamed to files, whatever their size, and imported by a worker."""
+
+import hashlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect
+
+from app.api.deps import DatabaseDep, FilesDep
+from app.api.problems import no_such_part, problems
+from app.api.schemas.datasets import DatasetAnswer, dataset_answer
+from app.api.schemas.import_options import reading
+from app.datasets.catalogue.published import CATALOGUE, Published
+from app.datasets.formats.content import FILE, ROLES
+from app.datasets.import_options import ImportOptions
+from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
+from app.runs.patterns import Name
+from app.storage import datasets, idempotency
+from app.storage.database import Database
+from app.storage.files import Files
+from app.storage.ids import new_id
+
+router = APIRouter(prefix="/datasets", tags=["datasets"])
+
+BINARY = {"type": "string", "format": "binary"}
+PARTS = {"type": "object", "properties": {role: BINARY for role in ROLES}}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": BINARY}, "multipart/form-data": {"schema": PARTS}},
+    }
+}
+SENT_AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"model": DatasetAnswer, "description": "This Idempotency-Key has made it already"}
+}
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+
+
+@router.post("", summary="Upload a dataset", status_code=202, openapi_extra=BODY,
+             responses=problems(Invalid, Malformed, Conflict, TooLarge, NotReady) | SENT_AGAIN)  # fmt: skip
+async def upload(
+    name: Name,
+    wanted: Annotated[ImportOptions, Depends(reading)],
+    request: Request,
+    response: Response,
+    database: DatabaseDep,
+    files: FilesDep,
+    catalogue: Annotated[
+        Literal[tuple(CATALOGUE)] | None,  # type: ignore[valid-type]
+        Query(description="the files are those of this entry, fetched elsewhere, and are read as it says"),
+    ] = None,
+    key: Key = None,
+) -> DatasetAnswer:
+    """Send a .zip or .tar (also .gz, .bz2, .xz, .zst) with a folder a class, an .npz, a table as CSV or Parquet (with
+    `target=`), as multipart (`curl -F file=@letters.zip`) or as the raw body (`curl --data-binary @letters.zip`); or
+    IDX files as multipart, `images` and `labels`, and `test_images` and `test_labels`. What it is, its content tells.
+    It is imported in the background: `status` says when it is `ready`. Under a name that is there already it becomes
+    the next version."""
+    await run_in_threadpool(refuse_early, database, name)
+    if catalogue is not None and (said := wanted.given()):
+        detail = f"catalogue={catalogue} says already how its files are read; leave {said[0]}= out"
+        raise Invalid(detail, [FieldError(field, detail) for field in said])
+    id = new_id("ds")
+    kept = False
+    try:
+        digests = await receive(request, files, id)
+        source = {"roles": list(digests), "reading": wanted.to_json(), "catalogue": catalogue}
+        if catalogue is not None:
+            refuse_other_files(CATALOGUE[catalogue], digests)
+            source["sha256"] = digests
+        digest = hashlib.sha256(json.dumps([name, digests, source], sort_keys=True).encode()).hexdigest()
+        answer = await run_in_threadpool(enqueue, database, id, name, source, key, digest)
+        kept = answer.id == id
+    except OSError as error:
+        raise NotReady(f"the upload cannot be stored: {error.strerror}; nothing was changed") from error
+    except ClientDisconnect as error:
+        raise Malformed("the upload ended before its end; send it again") from error
+    finally:
+        if not kept:
+            with suppress(OSError):  # the client is told what came before
+                await run_in_threadpool(files.delete_folder, f"{datasets.FOLDER}/{id}")
+    response.status_code = 202 if kept else 200
+    response.headers["Location"] = f"/datasets/{answer.id}"
+    response.headers["Retry-After"] = "1"
+    return answer
+
+
+def refuse_early(database: Database, name: str) -> None:
+    """Refuse what can be refused before the body has come. Raises Invalid or Conflict."""
+    if name.startswith(datasets.UPLOADED):
+        detail = f"a name does not begin with {datasets.UPLOADED!r}, as ids do; choose another one"
+        raise Invalid(detail, [FieldError("name", detail)])
+    if name == "catalogue":  # which stands where a dataset's name does
+        detail = "a dataset cannot be called 'catalogue'; choose another name"
+        raise Invalid(detail, [FieldError("name", detail)])
+    with database.read() as db:
+        datasets.refuse_built_in(db, name)
+
+
+def refuse_other_files(published: Published, digests: dict[str, str]) -> None:
+    """Raises Invalid for files that are not those of the catalogue: under its name, they would be taken for them."""
+    advice = "leave catalogue= out to have a dataset of your own"
+    wanted, sent = [file.role for file in published.files], list(digests)
+    if sorted(wanted) != sorted(sent):
+        parts = f"{published.name} comes in the parts {', '.join(wanted)}, and {', '.join(sent)} was sent"
+        raise Invalid(f"{parts}; send just those, or {advice}", [FieldError("catalogue", parts)])
+    for file in published.files:
+        found = digests[file.role]
+        if file.sha256 not in (None, found):
+            detail = f"{file.name} has the SHA-256 {found}, where the catalogue knows {file.sha256}"
+            raise Invalid(f"{detail}: it is damaged, or another file; {advice}", [FieldError(f"/{file.role}", detail)])
+
+
+def enqueue(
+    database: Database, id: str, name: str, source: dict[str, Any], key: str | None, digest: str
+) -> DatasetAnswer:
+    """Create the dataset, which from then on waits for a worker; or find the one that this key has created already."""
+
+    def find() -> DatasetAnswer | None:
+        with database.read() as db:
+            dataset = idempotency.dataset_made_by(db, key, digest) if key else None
+            return None if dataset is None else dataset_answer(dataset)
+
+    def create() -> DatasetAnswer:  # a Conflict is of the key, or of the version: the same upload may come twice
+        with database.write() as db:
+            dataset = datasets.create(db, id, name, source)
+            if key:
+                idempotency.remember(db, key, digest, dataset=id)
+            return dataset_answer(dataset)
+
+    return idempotency.once(find, create)
+
+
+async def receive(request: Request, files: Files, id: str) -> dict[str, str]:
+    """Store the files of the upload, and answer their SHA-256 by their roles. Raises Invalid."""
+    digests = {}
+    async with aclosing(_parts(request)) as parts:
+        async for role, pieces in parts:
+            digest, size = hashlib.sha256(), 0
+            async with contextmanager_in_threadpool(files.create(datasets.upload(id, role))) as file:
+                async for piece in pieces:
+                    digest.update(piece)
+                    size += len(piece)
+                    await run_in_threadpool(file.write, piece)
+            if size == 0:
+                what = "the body" if role == FILE else role
+                advice = "send a file with curl --data-binary @letters.zip or -F file=@letters.zip"
+                raise Invalid(f"{what} is empty; {advice}")
+            digests[role] = digest.hexdigest()
+    return digests
+
+
+async def _parts(request: Request) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]], None]:
+    """The files that came, by their roles: one, or the parts of IDX."""
+    kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        yield FILE, request.stream()
+        return
+    async with request.form(max_files=len(ROLES), max_fields=16) as form:
+        sent = {role: part for role in ROLES if isinstance(part := form.get(role), UploadFile)}
+        if not sent:
+            raise no_such_part(form, FILE, "letters.zip")
+        for name, part in form.multi_items():
+            if name not in sent:
+                said = f"no part is called {name}; there are {', '.join(ROLES)}"
+                options = "what is said of them goes into the address: ?name=letters&target=price"
+                raise Invalid(f"{said}; {options}", [FieldError(f"/{name}", said)])
+            if part is not sent[name]:
+                said = f"{name} is sent twice; a dataset is made of one"
+                raise Invalid(said, [FieldError(f"/{name}", said)])
+        if FILE in sent and len(sent) > 1:
+            detail = f"send one file, or the parts {', '.join(ROLES[1:])}; not both"
+            raise Invalid(detail, [FieldError(f"/{FILE}", detail)])
+        for role, part in sent.items():
+            yield role, _pieces(part)
+
+
+async def _pieces(part: UploadFile) -> AsyncIterator[bytes]:
+    while piece := await part.read(2**20):
+        yield piece

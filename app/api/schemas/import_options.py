@@ -1,0 +1,97 @@
+"""How an upload is to be read, as its sender says in the query."""
+
+import re
+from typing import Annotated, NoReturn
+
+from fastapi import Query
+
+from app.datasets.errors import ImportFailed
+from app.datasets.formats.class_labels import MOST_SIDE
+from app.datasets.images.codec import Background, Resize
+from app.datasets.import_options import ImportOptions, Kind, Task, text_encoding
+from app.errors import FieldError, Invalid
+
+KINDS: tuple[Kind, ...] = ("number", "category", "ignore")
+
+
+def reading(
+    shape: Annotated[
+        str | None,
+        Query(description="pictures: channels (1 or 3), height, width; 28×28 gray unless given", examples=["3,32,32"]),
+    ] = None,
+    resize: Annotated[
+        Resize, Query(description="pictures of another size: whole with a margin, filled and cut, or out of proportion")
+    ] = "fit",
+    background: Annotated[Background, Query(description="under transparency and in margins")] = "white",
+    target: Annotated[
+        str | None, Query(max_length=200, description="tables: the column to be predicted", examples=["price"])
+    ] = None,
+    encoding: Annotated[
+        str | None, Query(max_length=100, description="tables as text: as Python calls it", examples=["cp1251"])
+    ] = None,
+    task: Annotated[
+        Task | None, Query(description="numbers are a regression, texts and booleans are classes unless it is said")
+    ] = None,
+    types: Annotated[
+        list[str], Query(description="tables: column:type, type one of number, category, ignore", max_length=1000)
+    ] = [],  # noqa: B006
+    classes: Annotated[
+        str | None, Query(max_length=20_000, description="names for numbered labels, with commas between")
+    ] = None,
+) -> ImportOptions:
+    """Raises Invalid."""
+    return ImportOptions(
+        shape=_shape(shape),
+        resize=resize,
+        background=background,
+        target=target,
+        encoding=_encoding(encoding),
+        task=task,
+        types=_types(types),
+        classes=_classes(classes),
+    )
+
+
+def _shape(given: str | None) -> tuple[int, int, int] | None:
+    if given is None:
+        return None
+    channels, height, width = (
+        map(int, found.groups()) if (found := re.fullmatch(r"([13]),(\d{1,3}),(\d{1,3})", given)) else (0, 0, 0)
+    )
+    if not (channels and 1 <= height <= MOST_SIDE and 1 <= width <= MOST_SIDE):
+        _refuse("shape", f"a shape is channels (1 or 3), height and width (to {MOST_SIDE}), such as 1,28,28 or 3,32,32")
+    return channels, height, width
+
+
+def _encoding(given: str | None) -> str | None:
+    try:
+        return None if given is None else text_encoding(given)
+    except ImportFailed as error:
+        _refuse("encoding", str(error))
+
+
+def _types(given: list[str]) -> dict[str, Kind]:
+    found = [_type(one) for one in given]
+    columns = [column for column, _ in found]
+    for column in columns:
+        if columns.count(column) > 1:
+            _refuse("types", f"the column {column!r} is given two types; say one")
+    return dict(found)
+
+
+def _type(given: str) -> tuple[str, Kind]:
+    column, _, kind = given.rpartition(":")
+    if not column or kind not in KINDS:
+        _refuse("types", f"{given[:100]!r} is no column:type, such as zip_code:category; types are {', '.join(KINDS)}")
+    return column, kind
+
+
+def _classes(given: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in given.split(",")) if given else ()
+    if len(set(names)) < len(names) or "" in names:
+        _refuse("classes", "each class needs a name of its own: A,B,C")
+    return names
+
+
+def _refuse(field: str, detail: str) -> NoReturn:
+    raise Invalid(detail, [FieldError(field, detail)])

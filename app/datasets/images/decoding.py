@@ -1,0 +1,159 @@
+"""Pictures by the thousand, decoded in processes of their own (see `decoder`), in the order in which they come.
+
+A decoder that crashes or does not come to an end costs the one picture that it was at: what it has not answered of its
+batch is decoded by another, one by one.
+"""
+
+import contextlib
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from math import prod
+from types import TracebackType
+from typing import IO, TypeVar
+
+from app.datasets.errors import ImportFailed
+from app.datasets.images.codec import Background, Resize
+from app.datasets.images.decoder import NUMBER
+
+AT_ONCE, BYTES_AT_ONCE = 512, 4 * 1024**2  # in a batch
+PIPE_BYTES = 1024**2  # what a batch of letters fits in, there and back: nobody waits for the other to read
+MOST_DECODERS = 4
+MOST_CRASHES = 50  # each may take a while
+Tag = TypeVar("Tag")  # what a picture is told from others by
+CRASHED = "its decoder crashed, or took too long or too much memory; save the picture anew"
+
+
+class Broken(Exception):
+    """The decoder has died."""
+
+
+class Decoders:
+    """Decodes to uint8 of `shape`, (C, H, W). As a context it ends its processes."""
+
+    def __init__(self, shape: tuple[int, ...], resize: Resize, background: Background) -> None:
+        self.arguments = [*map(str, shape), resize, background]
+        self.pixels = prod(shape)
+        self.free: list[_Decoder] = []
+        self.crashes = 0
+
+    def __enter__(self) -> "Decoders":
+        self.free.append(_Decoder(self.arguments))  # it starts while the first batch is read
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for decoder in self.free:
+            decoder.end()
+
+    def decoded(self, pictures: Iterable[tuple[Tag, bytes]]) -> Iterator[tuple[Tag, bytes | str]]:
+        """For each picture its pixels as bytes, or why there are none. Raises ImportFailed where many crash."""
+        at_work: deque[tuple[_Decoder, list[tuple[Tag, bytes]]]] = deque()
+        try:
+            for batch in batches(pictures):
+                if len(at_work) == min(MOST_DECODERS, len(os.sched_getaffinity(0))):
+                    yield from self._answered(*at_work[0])
+                    at_work.popleft()
+                decoder = self._take()
+                with contextlib.suppress(BrokenPipeError):  # what it has died of shows in its answer
+                    decoder.ask([data for _, data in batch])
+                at_work.append((decoder, batch))
+            while at_work:
+                yield from self._answered(*at_work[0])
+                at_work.popleft()
+        finally:
+            for decoder, _ in at_work:
+                decoder.end()
+
+    def _answered(self, decoder: "_Decoder", batch: list[tuple[Tag, bytes]]) -> Iterator[tuple[Tag, bytes | str]]:
+        for place, (tag, _) in enumerate(batch):
+            try:
+                answer = decoder.answer(self.pixels)
+            except Broken:
+                decoder.end()
+                yield from ((tag, self._alone(data)) for tag, data in batch[place:])
+                return
+            yield tag, answer
+        self.free.append(decoder)
+
+    def _alone(self, data: bytes) -> bytes | str:
+        decoder = self._take()
+        try:
+            decoder.ask([data])
+            answer = decoder.answer(self.pixels)
+        except (Broken, BrokenPipeError):
+            decoder.end()
+            self.crashes += 1
+            if self.crashes > MOST_CRASHES:
+                raise ImportFailed(f"over {MOST_CRASHES} pictures were too much for their decoder: {CRASHED}") from None
+            return CRASHED
+        self.free.append(decoder)
+        return answer
+
+    def _take(self) -> "_Decoder":
+        return self.free.pop() if self.free else _Decoder(self.arguments)
+
+
+def batches(pictures: Iterable[tuple[Tag, bytes]]) -> Iterator[list[tuple[Tag, bytes]]]:
+    """As many as are sent at once."""
+    batch: list[tuple[Tag, bytes]] = []
+    size = 0
+    for tag, data in pictures:
+        batch.append((tag, data))
+        size += len(data)
+        if len(batch) == AT_ONCE or size >= BYTES_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+class _Decoder:
+    """One process. It reads a whole batch before it answers, so that neither waits for the other's pipe."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app.datasets.images.decoder", *arguments],
+            PIPE_BYTES,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        for pipe in self._pipes:
+            with contextlib.suppress(OSError):  # the system may allow less
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    @property
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        return self.process.stdin, self.process.stdout
+
+    def ask(self, pictures: list[bytes]) -> None:
+        """Raises BrokenPipeError."""
+        pipe, _ = self._pipes
+        pipe.write(struct.pack(f"<{1 + len(pictures)}I", len(pictures), *map(len, pictures)))
+        pipe.writelines(pictures)
+        pipe.flush()
+
+    def answer(self, size: int) -> bytes | str:
+        """The next answer, of so many bytes of pixels. Raises Broken."""
+        if self._read(1) == b"\0":
+            return self._read(size)
+        return self._read(*NUMBER.unpack(self._read(NUMBER.size))).decode(errors="replace")
+
+    def _read(self, size: int) -> bytes:
+        """Waits for ever: a decoder that takes too long ends itself."""
+        data = self._pipes[1].read(size)
+        if len(data) < size:
+            raise Broken
+        return data
+
+    def end(self) -> None:
+        self.process.kill()
+        for pipe in self._pipes:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        self.process.wait()

@@ -1,0 +1,154 @@
+"""Which example belongs to which part: the lecture's split, 80/20 and the 80 again, by scikit-learn.
+
+A split is drawn once and stored with the dataset: the same seed is the same split on every machine and with every
+later version of scikit-learn, whose generators promise nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+
+from app.datasets.arrays import OWN_PARTS, Arrays, Store
+from app.datasets.errors import SplitImpossible
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The indices of each part; every example is in exactly one."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+@dataclass(frozen=True)
+class SplitSpec:
+    """How the examples shall be split.
+
+    validation, test: fractions of the whole below 1, or numbers of examples; 0 leaves a part empty.
+    own: take the dataset's own parts; validation is drawn from the training part where there is none.
+    folds, fold: the test part is the `fold`-th of so many folds, counted from 0.
+    """
+
+    validation: float = 0.16
+    test: float = 0.2
+    seed: int = 0
+    stratify: bool = True
+    own: bool = False
+    folds: int | None = None
+    fold: int = 0
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> "SplitSpec":
+        """From a resolved request's `split`."""
+        return cls(**request)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a resolved request: what counts for nothing is left out."""
+        found = asdict(self)
+        if self.own or self.folds:
+            del found["test"]
+        return found
+
+    @property
+    def name(self) -> str:
+        """Of its file: two that differ in anything that counts have two."""
+        test = "own" if self.own else f"fold{self.fold}of{self.folds}" if self.folds else repr(self.test)
+        return f"{self.validation!r}-{test}-{self.seed}-{'stratified' if self.stratify else 'plain'}"
+
+
+def split(arrays: Arrays, wanted: SplitSpec) -> Split:
+    """Equal to `train_test_split` applied twice: the test part of the whole, then the validation part of the rest.
+
+    Raises SplitImpossible.
+    """
+    everything = np.arange(len(arrays.targets))
+    if wanted.own:
+        if arrays.parts is None:
+            raise SplitImpossible("the dataset has no parts of its own; leave own out")
+        train, validation, test = (np.flatnonzero(arrays.parts == index) for index in range(len(OWN_PARTS)))
+        if len(validation):
+            return Split(train, validation, test)
+        train, validation = _take(train, arrays.targets, wanted.validation, wanted)
+        return Split(train, validation, test)
+    if wanted.folds:
+        rest, test = _fold(everything, arrays.targets, wanted)
+    else:
+        rest, test = _take(everything, arrays.targets, wanted.test, wanted)
+    train, validation = _take(rest, arrays.targets, _of_rest(wanted, len(rest), len(everything)), wanted)
+    return Split(train, validation, test)
+
+
+def _of_rest(wanted: SplitSpec, rest: int, whole: int) -> float:
+    """The validation part's share of what the test part leaves, where it is a fraction of the whole."""
+    if wanted.validation >= 1:
+        return wanted.validation
+    share = wanted.validation / (rest / whole if wanted.folds or wanted.test >= 1 else 1 - wanted.test)
+    if share >= 1:
+        raise SplitImpossible(
+            f"the test part leaves {rest:,} of {whole:,} examples, and {wanted.validation:g} of all shall be for "
+            "validation: nothing is left to train on; take smaller parts"
+        )
+    return share
+
+
+def stored_split(store: Store, folder: str, arrays: Arrays, wanted: SplitSpec, *, keep: bool = True) -> Split:
+    """The `split` as it lies in the dataset's folder; where it does not, it is drawn, and stored if it is to `keep`.
+
+    The file holds the sizes of the first two parts, and then all indices. Two who store it at once write the same.
+    """
+    name = f"{folder}/splits/{wanted.name}.npy"
+    try:
+        stored = np.load(store.local(name), allow_pickle=False)
+    except FileNotFoundError:
+        drawn = split(arrays, wanted)
+        parts = (drawn.train, drawn.validation, drawn.test)
+        if keep:
+            with store.create(name) as file:
+                np.save(file, np.concatenate([[len(drawn.train), len(drawn.validation)], *parts]), allow_pickle=False)
+        return drawn
+    train, validation = stored[:2]
+    return Split(*np.split(stored[2:], [train, train + validation]))
+
+
+def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: SplitSpec) -> tuple[Indices, Indices]:
+    """So many of the indices, or this fraction of them, apart from the others."""
+    if size == 0:
+        return indices, indices[:0]
+    try:
+        rest, taken = train_test_split(
+            indices,
+            test_size=size if size < 1 else round(size),
+            random_state=wanted.seed % 2**32,
+            stratify=targets[indices] if wanted.stratify else None,
+        )
+    except ValueError as error:
+        raise _impossible(indices, error) from error
+    return rest, taken
+
+
+def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> tuple[Indices, Indices]:
+    assert wanted.folds is not None
+    kind = StratifiedKFold if wanted.stratify else KFold
+    folds = kind(wanted.folds, shuffle=True, random_state=wanted.seed % 2**32)
+    counts = np.bincount(targets.astype(np.int64)) if wanted.stratify else np.array([len(targets)])
+    if counts[counts > 0].min() < wanted.folds:
+        few = 'a class has fewer, take fewer folds, or "stratify": false' if wanted.stratify else "take fewer folds"
+        raise SplitImpossible(f"{wanted.folds} folds need as many examples, one for each; {few}")
+    try:
+        rest, test = list(folds.split(indices, targets))[wanted.fold]
+    except ValueError as error:
+        raise _impossible(indices, error) from error
+    return rest, test
+
+
+def _impossible(indices: Indices, error: ValueError) -> SplitImpossible:
+    advice = 'take other fractions or counts, or "stratify": false if a class is too small'
+    why = str(error).partition(" Classes with")[0].rstrip(".")  # scikit-learn would name hundreds
+    return SplitImpossible(f"{len(indices)} examples cannot be split so: {why}; {advice}")

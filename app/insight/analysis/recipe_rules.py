@@ -1,0 +1,165 @@
+"""What is known of a run before it, beside its layers."""
+
+from collections.abc import Iterator, Mapping
+from math import exp, log
+from typing import Any
+
+from app.insight.analysis.minimum_loss import minimum_loss
+from app.insight.analysis.stacks import MAPS, Chain
+from app.insight.analysis.warning import Warning
+from app.learning.layers import Layer
+from app.learning.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from app.learning.optimizers import OPTIMIZERS
+from app.learning.schedules import Schedule
+from app.learning.stopping import LossTarget
+
+
+def squashed_before_loss(pointer: str, last: Layer, loss: Loss, outputs: int) -> Iterator[Warning]:
+    """A loss from logits takes the softmax or the sigmoid itself; after another one it has a floor."""
+    if last.type not in ("softmax", "sigmoid"):
+        return
+    fix = f"leave the {last.type} out: predictions have their probabilities all the same"
+    if last.type == "softmax" and outputs == 1:
+        detail = "the softmax of one number is always 1: nothing can be learnt"
+        yield Warning("softmax_of_one", pointer, detail, "leave the softmax out")
+    elif isinstance(loss, CrossEntropy):
+        least = minimum_loss(last, loss, outputs)
+        yield Warning(
+            f"{last.type}_before_cross_entropy",
+            pointer,
+            f"cross_entropy takes the softmax itself; after a {last.type} the loss cannot fall below {least:.3f}, and "
+            "learning is slower, though hardly less accurate in the end",
+            fix,
+        )
+    elif isinstance(loss, BinaryCrossEntropy):
+        yield Warning(
+            "sigmoid_before_binary_cross_entropy",
+            pointer,
+            "binary_cross_entropy takes the sigmoid itself; after another one the loss of an example cannot fall below "
+            f"{log(1 + exp(-1)):.3f}, or {log(2):.3f} for the first class, and learning is slower",
+            fix,
+        )
+    else:
+        yield Warning(
+            "output_bounded",
+            pointer,
+            f"after a {last.type} predictions lie between 0 and 1, and a target may be any number",
+            f"leave the {last.type} out: a regression's last layer is linear",
+        )
+
+
+def target_below_floor(target: LossTarget | None, least: float) -> Iterator[Warning]:
+    """A loss that no network of this kind can reach: the criterion will never stop the run."""
+    if target is not None and target.value < least:
+        yield Warning(
+            "target_loss_unreachable",
+            "/stop/target_loss",
+            f"the loss cannot fall below {least:.3f} here: a target of {target.value:g} is never reached",
+            f"take a target above {least:.3f}, or another loss or last layer",
+        )
+
+
+def batch_norm_alone(chain: Chain, batch_size: int | None) -> Iterator[Warning]:
+    """One example has no spread; of two numbers nothing is left but which is the larger."""
+    for pointer, place in chain:
+        if place.layer.type != "batch_norm" or batch_size is None:
+            continue
+        pixels = 1
+        for side in place.shape[1:]:
+            pixels *= side
+        if batch_size == 1 or batch_size * pixels == 2:
+            left = (
+                "each example is measured by itself alone, and evaluation, by what it has seen on the whole, is another"
+                if batch_size == 1
+                else "of two numbers it leaves which is the larger, as +1 and −1, and nothing else"
+            )
+            yield Warning(
+                "batch_norm_small_batch",
+                pointer,
+                f"batch_norm in batches of {batch_size}: {left}",
+                "take a batch_size of 16 and more, or leave batch_norm out",
+            )
+
+
+def unusual_lr(optimizer: str, lr: float) -> Iterator[Warning]:
+    """A learning rate far outside what the optimizer usually takes."""
+    low, high = OPTIMIZERS[optimizer].usual_lr
+    if not low <= lr <= high:
+        much = "large: the loss may grow instead of falling" if lr > high else "small: the loss may hardly move"
+        yield Warning(
+            "learning_rate_unusual",
+            "/optimizer/lr",
+            f"{lr:g} is {much}",
+            f"{optimizer} usually takes from {low:g} to {high:g}",
+        )
+
+
+def unusual_factor(chain: Chain, optimizer: str, lr: float) -> Iterator[Warning]:
+    """The same of one layer, where the optimizer's own is no surprise."""
+    low, high = OPTIMIZERS[optimizer].usual_lr
+    for pointer, place in chain:
+        factor = getattr(place.layer, "lr_factor", 1.0)
+        if factor > 1 and lr * factor > high >= lr >= low:
+            yield Warning(
+                "learning_rate_unusual",
+                f"{pointer}/lr_factor",
+                f"{lr:g} × {factor:g} = {lr * factor:g} is large: the loss may grow instead of falling",
+                f"{optimizer} usually takes up to {high:g}: a factor of at most {high / lr:g}",
+            )
+
+
+def large_batch(batch_size: int | None, accumulate: int, train: int) -> Iterator[Warning]:
+    """A batch that is larger than the data is the full batch, which `"full"` says more plainly."""
+    if batch_size is None or batch_size * accumulate <= train:
+        return
+    if batch_size > train:
+        yield Warning(
+            "batch_larger_than_data",
+            "/batch_size",
+            f"the batch of {batch_size:,} is larger than the {train:,} examples to train on: each step takes all",
+            'say "full" for gradient descent on all the data, or take a smaller batch',
+        )
+    else:
+        yield Warning(
+            "batch_larger_than_data",
+            "/accumulate",
+            f"{accumulate:,} batches of {batch_size:,} are more than the {train:,} examples to train on: each step "
+            "takes all",
+            f"accumulate at most {train // batch_size:,}, or take smaller batches",
+        )
+
+
+def long_warmup(schedule: Schedule, steps: float) -> Iterator[Warning]:
+    """A warm-up that the run does not outlast: its learning rate only ever rises, and stays small."""
+    if schedule.warmup >= steps:
+        yield Warning(
+            "warmup_longer_than_run",
+            "/schedule/warmup",
+            f"the warm-up takes {schedule.warmup:,} steps and the run ends after {steps:,}: the learning rate never "
+            "gets to where the schedule begins",
+            f"a warm-up of {max(1, int(steps) // 10):,} steps, or a longer run",
+        )
+
+
+def raw_pictures(normalise: str | None, chain: Chain) -> Iterator[Warning]:
+    """Pixels up to 255 make the first layer's numbers hundreds of times as large as its weights are made for."""
+    first = next((place.layer.type for _, place in chain if place.layer.type in (*MAPS, "batch_norm")), None)
+    if normalise == "none" and first != "batch_norm":
+        yield Warning(
+            "inputs_not_normalised",
+            "/normalise",
+            "pixels go in as they are, from 0 to 255, and initial weights are made for numbers around 1",
+            '"unit" divides by 255, "standard" centres them too',
+        )
+
+
+def emulated_bfloat16(precision: str, processor: Mapping[str, Any]) -> Iterator[Warning]:
+    """A processor without instructions for bfloat16; `processor` as `torch.cpu.get_capabilities()` describes it."""
+    known = processor["architecture"] == "x86_64" and not (processor["avx512_bf16"] or processor["amx_bf16"])
+    if precision == "bf16" and known:
+        yield Warning(
+            "bfloat16_emulated",
+            "/precision",
+            "this worker's processor has no instructions for bfloat16: a step takes several times as long as in fp32",
+            'leave "precision" out, or train on a GPU',
+        )

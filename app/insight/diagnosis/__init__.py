@@ -1,0 +1,22 @@
+"""A trained run in words: what went wrong, how one sees it, and one change to try."""
+
+from app.insight.diagnosis import data, descent, fit, structure
+from app.insight.diagnosis.facts import Facts
+from app.insight.diagnosis.rule import SEVERITIES, Finding
+
+# Causes before what follows from them: a rule that has spoken silences those behind it that it explains.
+RULES = (*data.RULES[:2], *structure.RULES, *descent.RULES, *data.RULES[2:], *fit.RULES)
+
+
+def diagnose(facts: Facts) -> list[Finding]:
+    """All that is found, worst first; what follows from another finding is left out. Empty for a sound run."""
+    findings: list[Finding] = []
+    explained: set[str] = set()
+    for rule in RULES:
+        if rule.code in explained or not rule.applies(facts):
+            continue
+        if (found := rule.find(facts)) is not None:
+            severity = found.severity or rule.severity
+            findings.append(Finding(rule.code, severity, found.finding, found.evidence, found.change))
+            explained |= rule.explains
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

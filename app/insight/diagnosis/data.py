@@ -1,0 +1,148 @@
+"""What lies in the data."""
+
+from itertools import permutations
+from typing import Any
+
+from app.insight.diagnosis.facts import POORLY, Facts
+from app.insight.diagnosis.rule import Found, rule
+
+LARGE_INPUT = 10.0  # root mean square of a column; scaled ones have about 1
+UNEVEN_COLUMNS = 100.0  # the largest column against the smallest
+LARGE_TARGET = 10.0
+UNEVEN_CLASSES = 5.0  # the largest class against the smallest
+CONFUSED = 0.25  # of a class's examples taken for one and the same other class
+
+
+@rule(
+    "warning",
+    "layers",
+    means="The inputs are large, or their columns of very different sizes: one step suits none of the weights.",
+    remedy="`normalise: unit` or `standard` for pictures, `scaling.inputs: standard` for tables",
+    explains=(
+        "learning_rate_too_high", "learning_rate_too_low", "exploding_gradients", "vanishing_gradients", "dead_units",
+        "saturated_units", "model_too_small", "still_improving", "overfitting", "classes_confused",
+        "no_better_than_guess",
+    ),
+)  # fmt: skip
+def inputs_not_normalised(facts: Facts) -> Found | None:
+    pictures = facts.request.get("normalise") is not None
+    asked = facts.request["normalise"] if pictures else (facts.request.get("scaling") or {}).get("inputs")
+    if asked != "none" or facts.input is None:
+        return None
+    largest, smallest = facts.input["largest_column"].first, facts.input["smallest_column"].first
+    if not (largest > LARGE_INPUT or largest > UNEVEN_COLUMNS * smallest):
+        return None
+    sizes = "" if pictures else f", the smallest {smallest:.3g}"
+    failed = facts.ended and facts.learnt < POORLY
+    return Found(
+        f"the inputs come as they are: the root mean square of their largest column is {largest:.3g}{sizes}, "
+        "where weights and learning rates are made for about 1",
+        {"layer": "input", "largest_column": largest, "smallest_column": smallest, "first_loss": facts.loss.first},
+        'set "normalise": "standard"' if pictures else 'set "scaling": {"inputs": "standard"}',
+        "error" if failed else None,
+    )
+
+
+@rule(
+    "error",
+    "end",
+    "layers",
+    means="The target's numbers are large, so that the weights have far to go before anything is learnt.",
+    remedy="`scaling.target: standard`; predictions come back in the target's units all the same",
+    explains=(
+        "learning_rate_too_high", "learning_rate_too_low", "exploding_gradients", "vanishing_gradients", "dead_units",
+        "saturated_units", "model_too_small", "still_improving", "no_better_than_guess",
+    ),
+)  # fmt: skip
+def target_not_scaled(facts: Facts) -> Found | None:
+    if facts.classification or (facts.request.get("scaling") or {}).get("target") != "none":
+        return None
+    size = facts.loss.first**0.5 if facts.request["loss"]["name"] == "mse" else facts.loss.first
+    if not size > LARGE_TARGET or facts.learnt >= POORLY:
+        return None
+    return Found(
+        f"the target comes as it is: the first predictions were about {size:.3g} away from it, and in the end R² on "
+        f"the training part is {facts.score('train'):.2f}",
+        {"first_loss": facts.loss.first, "first_error": size, "train_r2": facts.score("train")},
+        'set "scaling": {"target": "standard"}',
+    )
+
+
+def judged(facts: Facts) -> dict[str, Any]:
+    """The evaluation of the part that the network was least trained on."""
+    return dict(facts.evaluation.get("test") or facts.evaluation.get("validation") or {})
+
+
+@rule(
+    "warning",
+    "end",
+    "evaluation",
+    means="One class is rare, and the network hardly ever finds it: calling all the others right costs it little.",
+    remedy="`loss.class_weights` that weigh the rare class more, or more examples of it",
+    explains=("no_better_than_guess", "classes_confused", "model_too_small", "still_improving"),
+)
+def class_imbalance(facts: Facts) -> Found | None:
+    evaluation = judged(facts)
+    if not facts.classification or min(facts.counts) * UNEVEN_CLASSES > max(facts.counts):
+        return None
+    if facts.request["loss"].get("class_weights"):
+        return None
+    rare, often = (chosen(range(len(facts.counts)), key=facts.counts.__getitem__) for chosen in (min, max))
+    missed, found = evaluation["per_class"][rare], evaluation["per_class"][often]
+    if missed["support"] < 3 or missed["recall"] >= 0.5 or found["recall"] < 0.9:
+        return None
+    weights = [round(max(facts.counts) / count, 1) if count else 1.0 for count in facts.counts]
+    binary = facts.request["loss"]["name"] == "binary_cross_entropy"
+    change = (
+        'lower "threshold" of the loss, below 0.5' if binary and rare == 1
+        else f'set "loss": {{"name": "cross_entropy", "class_weights": {weights}}}'
+    )  # fmt: skip
+    return Found(
+        f"class {missed['label']} has {facts.counts[rare]:,} examples, {found['label']} {facts.counts[often]:,}; of "
+        f"the {evaluation['part']} part's {missed['support']} examples of {missed['label']} {missed['recall']:.0%} are "
+        f"found",
+        {
+            "part": evaluation["part"],
+            "class": missed["label"],
+            "examples": facts.counts[rare],
+            "recall": missed["recall"],
+            "largest_class": found["label"],
+            "largest_examples": facts.counts[often],
+            "largest_recall": found["recall"],
+        },
+        change,
+    )
+
+
+@rule(
+    "hint",
+    "end",
+    "evaluation",
+    means="Two classes are taken for one another far more often than the others.",
+    remedy="look at their examples: labels may be wrong or the classes one; else more examples of both",
+)
+def classes_confused(facts: Facts) -> Found | None:
+    evaluation = judged(facts)
+    if not facts.classification or len(facts.counts) < 3 or evaluation["accuracy"] < POORLY:
+        return None
+    matrix = evaluation["confusion_matrix"]
+    mistakes = sum(map(sum, matrix)) - sum(row[index] for index, row in enumerate(matrix))
+
+    def rate(pair: tuple[int, int]) -> float:
+        return float(matrix[pair[0]][pair[1]] / max(1, sum(matrix[pair[0]])))
+
+    pair = max(permutations(range(len(matrix)), 2), key=rate)
+    true, taken = pair
+    between = matrix[true][taken] + matrix[taken][true]
+    if rate(pair) < CONFUSED or matrix[true][taken] < 5 or between < 0.4 * mistakes:
+        return None
+    a, b = evaluation["classes"][true], evaluation["classes"][taken]
+    return Found(
+        f"{rate(pair):.0%} of the {evaluation['part']} examples of {a} are taken for {b}; the two make "
+        f"{between / mistakes:.0%} of all mistakes",
+        {"part": evaluation["part"], "class": a, "taken_for": b, "share": rate(pair), "mistakes": between},
+        f"look at the examples of {a} and {b} in GET /runs/{{id}}/evaluation: are their labels right?",
+    )
+
+
+RULES = (inputs_not_normalised, target_not_scaled, class_imbalance, classes_confused)

@@ -1,0 +1,244 @@
+"""What lies in the steps and in the gradients that they follow."""
+
+import math
+
+from app.insight.diagnosis.facts import POORLY, Facts, LayerSeen, shown
+from app.insight.diagnosis.rule import Found, rule
+from app.learning.optimizers import OPTIMIZERS
+
+FIRST_LOSS = 10.0  # times that of a constant guess: what the initial weights alone have made
+ROSE = 2.0  # the highest loss, in losses of the start or of a constant guess
+LARGE_UPDATE = 0.3  # of a layer's weights in one step
+SMALL_WAY = 0.1  # of a layer's weights in all steps together
+FEW_STEPS = 10  # come nowhere at any learning rate
+VANISHED = 1e-3  # the first layer's gradient against the last one's
+DEAD, MOSTLY_DEAD = 0.9, 0.6
+SATURATED = 0.6
+MIXED = (
+    "no_better_than_guess", "model_too_small", "still_improving", "classes_confused", "class_imbalance", "overfitting"
+)  # fmt: skip
+
+
+def largest_update(facts: Facts, first: bool = False) -> tuple[float, LayerSeen | None]:
+    """The largest update of a layer's weights in one sampled step, as a share of them; of layers that begin at zero
+    the first says nothing."""
+    found: tuple[float, LayerSeen | None] = (0.0, None)
+    for layer in facts.learning:
+        if layer.fields.get("init") == "zeros":
+            continue
+        values = [value for value in layer["update_ratio"].values[: 1 if first else None] if math.isfinite(value)]
+        if values and max(values) > found[0]:
+            found = max(values), layer
+    return found
+
+
+def _usual(facts: Facts) -> tuple[float, float]:
+    return OPTIMIZERS[facts.request["optimizer"]["name"]].usual_lr
+
+
+def _saturated(facts: Facts) -> list[LayerSeen]:
+    return [layer for layer in facts.layers if layer["saturated_units"].last >= SATURATED]
+
+
+def _dead(facts: Facts) -> list[LayerSeen]:
+    enough = MOSTLY_DEAD if facts.learnt < POORLY else DEAD
+    return [layer for layer in facts.of_type("relu") if layer["dead_units"].last >= enough]
+
+
+@rule(
+    "error",
+    "end",
+    "layers",
+    means="Numbers and gradients grow from layer to layer at the very start: the first weights are too large.",
+    remedy="`init: he` (ReLU) or `xavier` (tanh), batch norm, or another nonlinearity than `square`",
+    explains=("learning_rate_too_high", "dead_units", "saturated_units", *MIXED),
+)
+def exploding_gradients(facts: Facts) -> Found | None:
+    first, guess = facts.loss.first, facts.baseline_loss
+    if guess is None or first <= FIRST_LOSS * guess:
+        return None
+    if math.isnan(first) and facts.of_type("log"):
+        return None
+    one, last = facts.learning[0], facts.learning[-1]
+    spreads = [layer["activation_spread"].first for layer in facts.learning]
+    gradients = [layer["gradient_norm"].first for layer in facts.learning]
+    square = facts.of_type("square")
+    return Found(
+        f"the first loss, before any step, was {shown(first)}, where a constant guess has {guess:.3g}: the numbers' "
+        f"spread grows from {shown(spreads[0])} at {one} to {shown(spreads[-1])} at {last}",
+        {
+            "step": 1,
+            "first_loss": first,
+            "guess_loss": guess,
+            "spread_by_layer": spreads,
+            "gradient_norm_by_layer": gradients,
+        },
+        'take {"type": "relu"} instead of square' if square else 'leave "init" out of the layers, or set it to "he"',
+    )
+
+
+@rule(
+    "error",
+    "end",
+    means="The logarithm of a negative number is no number, and a linear layer gives negative ones.",
+    remedy="another nonlinearity",
+    explains=("learning_rate_too_high", "exploding_gradients", "vanishing_gradients", "dead_units", *MIXED),
+)
+def logarithm_of_negative_numbers(facts: Facts) -> Found | None:
+    logs = facts.of_type("log")
+    if not logs or not facts.diverged:
+        return None
+    return Found(
+        f"the loss was {shown(facts.loss.last)} at step {facts.loss.steps[-1]}: {logs[0]} takes the logarithm of "
+        "what is negative or 0",
+        {"layer": logs[0].name, "pointer": logs[0].pointer, "step": facts.loss.steps[-1], "loss": facts.loss.last},
+        'take {"type": "relu"} instead',
+    )
+
+
+@rule(
+    "error",
+    "end",
+    means="Steps so long that the loss rises instead of falling; ReLUs die and sigmoids saturate of it.",
+    remedy="a tenth of the learning rate, or the largest usual one; `schedule.warmup` or `clip_norm` where the first "
+    "steps are the trouble",
+    explains=("dead_units", "saturated_units", "vanishing_gradients", "exploding_gradients", *MIXED),
+)
+def learning_rate_too_high(facts: Facts) -> Found | None:
+    losses = facts.loss.values
+    start = max(facts.loss.first, facts.baseline_loss or 0.0)
+    highest = max((value for value in losses if math.isfinite(value)), default=math.nan)
+    update, layer = largest_update(facts)
+    rose = not facts.loss.finite or highest > ROSE * start
+    jumped = rose or update > 2 * LARGE_UPDATE
+    ruined = facts.learnt < POORLY or (facts.learnt < 0.95 and rose and (_dead(facts) or _saturated(facts)))
+    if not (facts.diverged or (ruined and jumped and update > LARGE_UPDATE)
+            or (facts.learnt < 0.1 and rose)):  # fmt: skip
+        return None
+    lr = facts.request["optimizer"]["lr"]
+    at = facts.loss.steps[losses.index(highest)] if math.isfinite(highest) else facts.loss.steps[-1]
+    said = (
+        f"with the learning rate {lr:g} the loss rose from {shown(facts.loss.first)} to {shown(highest)} at step {at}"
+    )
+    if not facts.loss.finite:
+        said += f" and was {shown(facts.loss.last)} at step {facts.loss.steps[-1]}"
+    if layer is not None and update > LARGE_UPDATE:
+        said += f"; one step changed the weights of {layer} by {update:.0%} of them"
+    evidence = {"learning_rate": lr, "first_loss": facts.loss.first, "highest_loss": highest, "step": at}
+    if layer is not None:
+        evidence |= {"layer": layer.name, "update_ratio": update}
+    return Found(said, evidence, f'set "optimizer": {{"lr": {min(lr / 10, _usual(facts)[1]):g}}}')
+
+
+@rule(
+    "error",
+    "end",
+    "layers",
+    means="On its way down the gradient shrinks to almost nothing: the first layers hardly learn.",
+    remedy="ReLU instead of sigmoid or tanh, `init: he`, batch norm, a residual, or fewer layers",
+    explains=("saturated_units", "learning_rate_too_low", "dead_units", *MIXED),
+)
+def vanishing_gradients(facts: Facts) -> Found | None:
+    layers = facts.learning
+    if len(layers) < 3 or facts.learnt >= POORLY:
+        return None
+    first, last = layers[0]["gradient_norm"], layers[-1]["gradient_norm"]
+    if not (math.isfinite(last.first) and 0 < first.first < VANISHED * last.first):
+        return None
+    squashing = [layer.type for layer in facts.of_type("sigmoid", "tanh", "softmax", "square")]
+    return Found(
+        f"at step {first.steps[0]} the gradient of {layers[0]} was {first.first:.2g}, {last.first / first.first:,.0f} "
+        f"times smaller than that of {layers[-1]}, {last.first:.2g}",
+        {
+            "step": first.steps[0],
+            "layer": layers[0].name,
+            "gradient_norm": first.first,
+            "last_layer": layers[-1].name,
+            "last_gradient_norm": last.first,
+        },
+        f'take {{"type": "relu"}} instead of {squashing[0]}' if squashing else 'set "init": "he" in the layers',
+    )
+
+
+@rule(
+    "error",
+    "end",
+    "layers",
+    means="Steps so short that the weights have hardly moved from where they began.",
+    remedy="ten times the learning rate, or the smallest usual one",
+    explains=("saturated_units", *MIXED),
+)
+def learning_rate_too_low(facts: Facts) -> Found | None:
+    update, layer = largest_update(facts)
+    steps = facts.loss.steps[-1]
+    if layer is None or facts.learnt >= POORLY or not facts.loss.finite or update * steps > SMALL_WAY:
+        return None
+    if steps < FEW_STEPS:
+        return None
+    if all(found["gradient_norm"].last == 0 for found in facts.learning[:-1]) and len(facts.learning) > 1:
+        return None
+    lr = facts.request["optimizer"]["lr"]
+    return Found(
+        f"with the learning rate {lr:g} one step changes the weights by at most {update:.2g} of them, at {layer}: in "
+        f"all {steps:,} steps they have come {update * steps:.1%} far at most, and the loss from "
+        f"{facts.loss.first:.3g} to {facts.loss.smooth()[-1]:.3g}",
+        {
+            "learning_rate": lr,
+            "steps": steps,
+            "layer": layer.name,
+            "update_ratio": update,
+            "first_loss": facts.loss.first,
+            "last_loss": facts.loss.smooth()[-1],
+        },
+        f'set "optimizer": {{"lr": {max(lr * 10, _usual(facts)[0]):g}}}',
+    )
+
+
+@rule(
+    "error",
+    "end",
+    "layers",
+    means="Sigmoid or tanh units stand at their ends, where the slope is almost 0: the layers below hardly learn.",
+    remedy="`init: xavier`, smaller inputs, batch norm before the nonlinearity, or ReLU",
+    explains=("vanishing_gradients", *MIXED),
+)
+def saturated_units(facts: Facts) -> Found | None:
+    layers = _saturated(facts)
+    if not layers or facts.learnt >= 0.95:
+        return None
+    worst = max(layers, key=lambda layer: layer["saturated_units"].last)
+    share = worst["saturated_units"]
+    return Found(
+        f"{share.last:.0%} of the outputs of {worst} stand at an end of its range at step {share.steps[-1]}, "
+        f"{share.first:.0%} at step {share.steps[0]}",
+        worst.evidence("saturated_units"),
+        'set "init": "xavier" in the layers before it',
+    )
+
+
+@rule(
+    "error",
+    "end",
+    "layers",
+    means="ReLUs that are 0 for every example: no gradient comes through them, and they never come back.",
+    remedy="`leaky_relu`, `init: he`, or a smaller learning rate",
+    explains=("vanishing_gradients", "learning_rate_too_low", *MIXED),
+)
+def dead_units(facts: Facts) -> Found | None:
+    layers = _dead(facts)
+    if not layers or facts.learnt >= 0.95:
+        return None
+    worst = max(layers, key=lambda layer: layer["dead_units"].last)
+    share = worst["dead_units"]
+    return Found(
+        f"{share.last:.0%} of the units of {worst} are 0 for every example at step {share.steps[-1]}, "
+        f"{share.first:.0%} at step {share.steps[0]}",
+        worst.evidence("dead_units"),
+        f'take {{"type": "leaky_relu"}} at {worst.pointer}',
+    )
+
+
+RULES = (
+    logarithm_of_negative_numbers, exploding_gradients, learning_rate_too_high, vanishing_gradients,
+    learning_rate_too_low, saturated_units, dead_units,
+)  # fmt: skip

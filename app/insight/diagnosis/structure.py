@@ -1,0 +1,103 @@
+"""What lies in the network as it was asked for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from app.insight.analysis.minimum_loss import minimum_loss
+from app.insight.analysis.stacks import AFFINE, MAPS
+from app.insight.diagnosis.facts import POORLY, Facts
+from app.insight.diagnosis.rule import Found, rule
+from app.learning.layers import Softmax
+from app.learning.losses import loss_from_json
+
+# What keeps a network linear, and so of no more use than one layer; the softmax is the output's.
+NO_NONLINEARITY = (*AFFINE, "softmax")
+TWINS = 0.999
+
+
+def every(layers: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The layers, and in the stead of those made of layers what is in them."""
+    for layer in layers:
+        if "layers" in layer:
+            for _ in range(layer.get("repeat", 1)):
+                yield from every(layer["layers"])
+        else:
+            yield layer
+
+
+@rule(
+    "warning",
+    "end",
+    means="Linear layers one after another without a nonlinearity are one linear layer: depth adds nothing.",
+    remedy='`{"type": "relu"}` between them',
+    explains=("model_too_small", "no_better_than_guess", "still_improving", "classes_confused", "overfitting"),
+)
+def linear_stack_collapses(facts: Facts) -> Found | None:
+    layers = list(every(facts.request["model"]["layers"]))
+    linear = sum(layer["type"] in MAPS for layer in layers)
+    if linear < 2 or any(layer["type"] not in NO_NONLINEARITY for layer in layers):
+        return None
+    return Found(
+        f"the network's {linear} linear layers have no nonlinearity between them and are one linear layer: in the end "
+        f"the training part's score is {facts.score('train'):.2f}",
+        {"linear_layers": linear, "train_score": facts.score("train"), "guess": facts.guess},
+        'put {"type": "relu"} between the linear layers',
+        "error" if facts.learnt < POORLY else None,
+    )
+
+
+@rule(
+    "warning",
+    "end",
+    means="`cross_entropy` takes the softmax itself; after another one its loss has a floor, and learning is slow.",
+    remedy="leave the softmax out",
+    explains=(
+        "still_improving", "learning_rate_too_low", "no_better_than_guess", "vanishing_gradients", "model_too_small",
+    ),
+)  # fmt: skip
+def softmax_before_cross_entropy(facts: Facts) -> Found | None:
+    layers = list(every(facts.request["model"]["layers"]))
+    if layers[-1]["type"] != "softmax" or facts.request["loss"]["name"] != "cross_entropy":
+        return None
+    least, loss = (
+        minimum_loss(Softmax(), loss_from_json(facts.request["loss"]), len(facts.counts)),
+        facts.loss.smooth()[-1],
+    )
+    return Found(
+        f"a softmax stands before cross_entropy, which takes one itself: the loss cannot fall below {least:.3f}, and "
+        f"has come to {loss:.3f}",
+        {"layer": str(len(facts.request["model"]["layers"]) - 1), "floor": least, "loss": loss},
+        "leave the softmax out: predictions have their probabilities all the same",
+    )
+
+
+@rule(
+    "error",
+    "end",
+    "layers",
+    means="All units of a layer began alike, got the same gradient ever since, and are one unit.",
+    remedy="`init: he` before ReLU, `xavier` before tanh and sigmoid",
+    explains=(
+        "dead_units", "saturated_units", "vanishing_gradients", "learning_rate_too_low", "learning_rate_too_high",
+        "model_too_small", "still_improving", "classes_confused", "class_imbalance", "no_better_than_guess",
+    ),
+)  # fmt: skip
+def symmetric_initialisation(facts: Facts) -> Found | None:
+    for layer in facts.learning[:-1]:
+        twins = layer["twin_units"]
+        if not twins.first >= TWINS or facts.learnt >= 0.9:
+            continue
+        still = twins.last >= TWINS
+        if still or facts.learnt < POORLY:  # rounding takes twins apart in the end, and Adam makes much of it
+            units = layer.fields.get("units", layer.fields.get("channels"))
+            since = f"and still have at step {twins.steps[-1]}" if still else "and came apart by rounding alone"
+            return Found(
+                f"the {units} units of {layer} had the same weights at step {twins.steps[0]}, {since}: they are one "
+                "unit as long as their gradients are the same",
+                layer.evidence("twin_units"),
+                'leave "init": "zeros" out of the layers',
+            )
+    return None
+
+
+RULES = (symmetric_initialisation, linear_stack_collapses, softmax_before_cross_entropy)

@@ -1,0 +1,20 @@
+"""The lecture's claims, each with what shows whether it is so. A new experiment is an entry in one of these files."""
+
+from collections.abc import Mapping
+
+from app.insight.analysis.generator import seeded
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments import backprop, descent, layers, mistakes, optimizers, practice
+from app.insight.experiments.experiment import Experiment, Seen
+
+EXPERIMENTS: dict[str, Experiment] = {
+    entry.name: entry
+    for module in (layers, backprop, descent, optimizers, practice, mistakes)
+    for entry in module.EXPERIMENTS
+}
+
+
+def observe(experiment: Experiment, seed: int, runs: Mapping[str, Facts]) -> Seen:
+    """What one seed showed; `runs` are by the trials' names."""
+    with seeded(seed):
+        return experiment.observe(seed, runs)

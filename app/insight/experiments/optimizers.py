@@ -1,0 +1,176 @@
+"""What the lecture says of momentum, AdaGrad, RMSProp and Adam (L419–530), calculated with our optimizers."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import torch
+from torch.nn import Parameter
+
+from app.insight.diagnosis.facts import Facts
+from app.insight.experiments.experiment import Experiment, Seen
+from app.insight.surfaces.functions import Plateau, Quadratic, Surface
+from app.insight.surfaces.trajectory import Path, Spike, gaussian_noise, walk
+from app.learning.optimizers import SGD, AdaGrad, Adam, LectureAdam, Momentum, Optimizer, RMSProp
+
+NOISE = 0.01  # as small batches have it; it is what differs from seed to seed
+
+
+def path(surface: Surface, optimizer: Optimizer, steps: int, seed: int, spike: Spike | None = None) -> Path:
+    """From where one usually begins."""
+    return walk(surface, surface.start, optimizer, gaussian_noise(NOISE, steps, seed), spike)
+
+
+# momentum
+
+
+def swings(found: Path) -> int:
+    """How often it crosses the floor of the ravine, y = 0, while it is still 0.1 and more away from it."""
+    sides = [y > 0 for _, y in found.points if abs(y) > 0.1]
+    return sum(a != b for a, b in pairwise(sides))
+
+
+def arrival(found: Path, value: float) -> float:
+    """The first step at which the surface is below `value`; all of them where it never is."""
+    return next((step for step, here in enumerate(found.values) if here < value), len(found.values))
+
+
+def see_momentum(seed: int, _: Mapping[str, Facts]) -> Seen:
+    ravine, plateau = Quadratic(condition=100.0), Plateau()
+    plain, fast = (path(ravine, optimizer, 200, seed) for optimizer in (SGD(lr=0.005), Momentum(lr=0.005)))
+    damped = path(ravine, Momentum(lr=0.005, dampening=0.9), 200, seed)
+    others = [path(ravine, Momentum(lr=0.005, momentum=μ), 200, seed) for μ in (0.5, 0.99)]
+    stretched = path(ravine, Momentum(lr=0.05, dampening=0.9), 200, seed)
+    flat = [path(plateau, optimizer, 1200, seed) for optimizer in (SGD(lr=0.1), Momentum(lr=0.1))]
+    numbers = {
+        "swings_plain": swings(plain),
+        "swings": swings(fast),
+        "value_plain": plain.values[120],
+        "value": fast.values[120],
+        "value_half": others[0].values[120],
+        "value_long": others[1].values[120],
+        "swings_long": swings(others[1]),
+        "value_damped": damped.values[120],
+        "value_stretched": stretched.values[120],
+        "plateau_plain": arrival(flat[0], 0.5),
+        "plateau": arrival(flat[1], 0.5),
+    }
+    shown = (
+        numbers["swings"] > numbers["swings_plain"]
+        and numbers["value"] < numbers["value_plain"] / 5
+        and numbers["value_damped"] > numbers["value"]
+        and numbers["swings_long"] > numbers["swings"]
+        and min(numbers["value_half"], numbers["value_long"]) > numbers["value"]
+        and numbers["plateau"] < numbers["plateau_plain"] / 2
+    )
+    return Seen(numbers, shown)
+
+
+MOMENTUM = Experiment(
+    name="momentum",
+    about=("momentum", "sgd"),
+    title="Momentum in a ravine and on a plateau",
+    lines="L425–446",
+    claim="The old speed counts 0.9 and the new 0.1. Momentum may overshoot, on a plateau above all, and may lower the"
+    " learning rate too fast.",
+    right="It overshoots in a valley, where the gradient turns; on a plateau it is what helps. It does not lower the "
+    "learning rate: with 0.9/1 the steps grow up to tenfold, with 0.9/0.1 they are about plain descent's.",
+    sentence="In a ravine momentum with μ = 0.9 swings across {swings} times, plain descent {swings_plain}; after 120 "
+    "steps it is at {value}, plain descent at {value_plain}, μ = 0.5 at {value_half}, μ = 0.99, still swinging, at "
+    "{value_long}; the lecture's 0.9/0.1 at {value_damped} ({value_stretched} with ten times the learning rate). It "
+    "leaves the plateau in {plateau} steps, plain descent in {plateau_plain}.",
+    observe=see_momentum,
+)
+
+# outlier_gradient
+
+
+def see_outlier_gradient(seed: int, _: Mapping[str, Facts]) -> Seen:
+    bowl, spike = Quadratic(condition=1.0), Spike(step=5, factor=1000.0)
+    of: dict[str, Optimizer] = {
+        "adagrad": AdaGrad(lr=0.5),
+        "rmsprop": RMSProp(lr=0.5, alpha=0.9),
+        "adam": Adam(lr=0.5, betas=(0.9, 0.9)),
+        "long": Adam(lr=0.5),
+    }
+    numbers = {}
+    for name, optimizer in of.items():
+        for suffix, outlier in (("", None), ("_spiked", spike)):
+            x, y = path(bowl, optimizer, 400, seed, outlier).points[-1]
+            numbers[f"{name}{suffix}"] = (x * x + y * y) ** 0.5
+    shown = numbers["adagrad_spiked"] > 3 and numbers["adagrad"] < 1 and numbers["rmsprop_spiked"] < 1
+    return Seen(numbers, shown and numbers["adam_spiked"] < 1)
+
+
+OUTLIER_GRADIENT = Experiment(
+    name="outlier_gradient",
+    about=("adagrad", "rmsprop", "adam"),
+    title="One outlier",
+    lines="L455, L461–469",
+    claim="AdaGrad keeps a large gradient in its sum for good, which slows it down, lets it diverge or overfit; "
+    "RMSProp forgets.",
+    right="It stalls: what its learning rate is divided by only grows, so that it can neither diverge by that nor "
+    "overfit. RMSProp and Adam forget, as quickly as their memory of squares is short: Adam's own 0.999 remembers "
+    "thousands of steps.",
+    sentence="In a bowl, from 10 away, 400 steps end {adagrad} from the minimum with AdaGrad and, when the fifth "
+    "gradient is a thousand times itself, {adagrad_spiked}; with RMSProp and a memory of 0.9 {rmsprop} and "
+    "{rmsprop_spiked}, with Adam and 0.9 {adam} and {adam_spiked}, with 0.999 {long} and {long_spiked}.",
+    observe=see_outlier_gradient,
+)
+
+# adam_variants
+
+
+def step_sizes(optimizer: Optimizer, gradient: float, steps: int) -> list[float]:
+    """How long each step is, as a multiple of the learning rate, when the gradient stays the same."""
+    θ = Parameter(torch.zeros(1, dtype=torch.float64))
+    stepping, found, before = optimizer.build([θ]), [], 0.0
+    for _ in range(steps):
+        θ.grad = torch.full_like(θ, gradient)
+        stepping.step()
+        found.append(abs(θ.item() - before) / optimizer.lr)
+        before = θ.item()
+    return found
+
+
+def see_adam_variants(seed: int, _: Mapping[str, Facts]) -> Seen:
+    gradient = 1.0 + seed  # it makes no difference: steps are as long whatever its size
+    paper = step_sizes(Adam(), gradient, 200)
+    slow = step_sizes(LectureAdam(betas=(0.9, 0.999)), gradient, 200)
+    quick = step_sizes(LectureAdam(), gradient, 200)
+    numbers = {
+        "paper_1": paper[0],
+        "paper_200": paper[199],
+        "slow_1": slow[0],
+        "slow_12": slow[11],
+        "slow_200": slow[199],
+        "quick_1": quick[0],
+        "quick_200": quick[199],
+        "outside": step_sizes(Adam(), 1e-5, 200)[199],
+        "inside": step_sizes(LectureAdam(), 1e-5, 200)[199],
+    }
+    shown = (
+        all(abs(size - 1) < 1e-6 for size in paper)
+        and slow[11] > 6
+        and max(quick) <= 1 + 1e-6
+        and numbers["inside"] < 0.2 < numbers["outside"]
+    )
+    curves = {"paper": paper, "uncorrected, 0.999": slow, "uncorrected, 0.9": quick}
+    return Seen(numbers, shown, details={"step_sizes": curves})
+
+
+ADAM_VARIANTS = Experiment(
+    name="adam_variants",
+    about=("adam",),
+    title="Adam as written and as published",
+    lines="L496–528",
+    claim="v and g begin somewhere, are averaged with 0.9 and μ = 0.9, and θ moves by η/√(g + ε) · v.",
+    right="Both means begin at zero and are too small at first: the paper divides them by 1 − βᵗ. Its second memory is"
+    " 0.999, and ε stands outside the root: inside, 1e-8 acts as 1e-4 does outside.",
+    sentence="Where the gradient stays the same, each step of the paper's Adam is {paper_1} η long. Without the "
+    "correction the first is {slow_1} η with 0.999, the twelfth {slow_12} η and the 200th {slow_200} η; with the "
+    "lecture's 0.9 they grow from {quick_1} η to {quick_200} η. At a gradient of 1e-5, ε outside the root leaves steps"
+    " of {outside} η, inside {inside} η.",
+    observe=see_adam_variants,
+)
+
+EXPERIMENTS = (MOMENTUM, OUTLIER_GRADIENT, ADAM_VARIANTS)

@@ -1,0 +1,125 @@
+"""The stop criteria as code, one a field of `Stop`; those that only bound the number of steps stand in the loop's
+range. Each ends the loop by `break`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.insight.script.specification import PARTS, ScriptSpec
+from app.learning.source import literal
+from app.learning.stopping import DivergenceLimits, LossTarget, ParameterChangeLimit, PatienceLimit
+
+Lines = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a criterion adds before the loop, after each epoch, after each step, and behind the loop."""
+
+    before: Lines = ()
+    after_epoch: Lines = ()
+    after_step: Lines = ()
+    behind: Lines = ()
+
+
+def watches(run: ScriptSpec) -> list[Watch]:
+    """Those of the criteria that are on."""
+    found = []
+    for name, written in CRITERIA.items():
+        if getattr(run.recipe.stop, name) is not None:
+            found.append(written(run, getattr(run.recipe.stop, name)))
+    return found
+
+
+def in_the_range(run: ScriptSpec, limit: int) -> Watch:  # noqa: ARG001
+    """The loop's own range sees to it."""
+    return Watch()
+
+
+def max_seconds(run: ScriptSpec, limit: float) -> Watch:
+    if run.ended_by_the_clock:
+        return Watch()  # the range has the number of steps that it was
+    return Watch(
+        before=("began = time.monotonic()",),
+        after_step=(f"if time.monotonic() - began >= {literal(limit)}:", "    break"),
+    )
+
+
+def divergence(run: ScriptSpec, limits: DivergenceLimits) -> Watch:
+    if not run.watches_divergence:
+        return Watch()
+    *statements, constant = run.recipe.loss.constant_source()
+    examples = "len(y_train)" if run.one_output else "len(y_train), -1"
+    of_a_batch: list[str] = []
+    if run.recipe.loss.reduction == "sum" and run.recipe.batch_size is not None:
+        size = run.recipe.batch_size * run.recipe.accumulate
+        of_a_batch = [f"guess = guess * min({size}, len(y_train)) / len(y_train)  # a batch's"]
+    return Watch(
+        before=(
+            "# What the best answer that is the same for every example would score.",
+            *statements,
+            f"constant = {constant}",
+            f"guess = loss_function(constant.expand({examples}), y_train)",
+            *of_a_batch,
+        ),
+        after_step=(
+            "# Diverged: NaN or ∞, or a loss that stays far above that of the start.",
+            f"too_much = {literal(limits.factor)} * max(losses[0], guess.item())",
+            f"if not math.isfinite(losses[-1]) or min(losses[-{limits.window}:]) > too_much:",
+            '    print(f"diverged at step {len(losses)}: try a smaller learning rate")',
+            "    break",
+        ),
+    )
+
+
+def target_loss(run: ScriptSpec, target: LossTarget) -> Watch:  # noqa: ARG001
+    value, window = literal(target.value), target.window
+    if target.part == "validation":
+        return Watch(after_epoch=(f'if evaluate(X_val, y_val)["loss"] <= {value}:', "    break"))
+    if window == 1:
+        return Watch(after_step=(f"if losses[-1] <= {value}:", "    break"))
+    reached = f"len(losses) >= {window} and sum(losses[-{window}:]) / {window} <= {value}"
+    return Watch(after_step=("# The loss is low enough, on average.", f"if {reached}:", "    break"))
+
+
+def min_parameter_change(run: ScriptSpec, limit: ParameterChangeLimit) -> Watch:  # noqa: ARG001
+    now = "torch.cat([p.detach().flatten() for p in model.parameters()])"
+    change = "(weights - weights_before)" + (".abs().max()" if limit.norm == "max" else ".norm()")
+    return Watch(
+        before=(f"weights = {now}",),
+        after_step=(
+            "weights_before = weights",
+            f"weights = {now}",
+            f"if {change} < {literal(limit.threshold)}:  # it hardly moves",
+            "    break",
+        ),
+    )
+
+
+def patience(run: ScriptSpec, limit: PatienceLimit) -> Watch:  # noqa: ARG001
+    short = PARTS[limit.part]
+    return Watch(
+        before=("best_loss, best, epochs_since = math.inf, model.state_dict(), 0",),
+        after_epoch=(
+            f"# Patience: the best parameters by the {limit.part} loss are kept.",
+            f'epoch_loss = evaluate(X_{short}, y_{short})["loss"]',
+            "if epoch_loss < best_loss:",
+            "    best_loss, epochs_since = epoch_loss, 0",
+            "    best = copy.deepcopy(model.state_dict())",
+            "else:",
+            "    epochs_since += 1",
+            f"if epochs_since == {limit.epochs}:",
+            "    break",
+        ),
+        behind=("model.load_state_dict(best)  # the best epoch's, not the last one's",),
+    )
+
+
+CRITERIA: dict[str, Callable[..., Watch]] = {
+    "max_epochs": in_the_range,
+    "max_steps": in_the_range,
+    "max_seconds": max_seconds,
+    "min_parameter_change": min_parameter_change,
+    "target_loss": target_loss,
+    "patience": patience,
+    "divergence": divergence,
+}

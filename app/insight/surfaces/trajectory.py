@@ -1,0 +1,62 @@
+"""The way that an optimizer takes down a surface, in float64: the very optimizer that trains a network."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import Parameter
+
+from app.insight.surfaces.functions import Point, Surface
+from app.learning.optimizers import Optimizer
+
+
+@dataclass(frozen=True)
+class Spike:
+    """An outlier: in one step the surface's gradient is `factor` times what it is."""
+
+    step: int  # 1 is the first
+    factor: float
+
+
+@dataclass(frozen=True)
+class Path:
+    """The start and a point a step, with the surface's value at each; all are finite.
+
+    Diverged: a step led to where the value is not finite, and the path ends before it.
+    """
+
+    points: list[Point]
+    values: list[float]
+    diverged: bool
+
+
+def gaussian_noise(std: float, steps: int, seed: int) -> list[Point]:
+    """What is added to the gradient of each step, from a normal distribution; for each optimizer the same."""
+    numbers = torch.Generator().manual_seed(seed)
+    drawn = std * torch.randn(steps, 2, generator=numbers, dtype=torch.float64)
+    return [(x, y) for x, y in drawn.tolist()]
+
+
+def walk(
+    surface: Surface, start: Point, optimizer: Optimizer, noise: Sequence[Point], spike: Spike | None = None
+) -> Path:
+    """As many steps as there is noise for."""
+    place, slope = np.array(start, np.float64), np.zeros(2)
+    θ = Parameter(torch.from_numpy(place))  # they share memory: numpy's numbers are quicker to read and to write
+    θ.grad = torch.from_numpy(slope)
+    stepping = optimizer.build([θ])
+    points, values = [start], [surface.value(*start)]
+    for step, (noise_x, noise_y) in enumerate(noise, start=1):
+        along_x, along_y = surface.gradient(*points[-1])
+        factor = spike.factor if spike is not None and spike.step == step else 1.0
+        slope[:] = factor * along_x + noise_x, factor * along_y + noise_y
+        stepping.step()
+        x, y = place.tolist()
+        value = surface.value(x, y)
+        if not math.isfinite(value):
+            return Path(points, values, diverged=True)
+        points.append((x, y))
+        values.append(value)
+    return Path(points, values, diverged=False)

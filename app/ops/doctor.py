@@ -1,0 +1,141 @@
+"""`antigrad doctor`: what this machine has, what is missing, and what to do about it."""
+
+import platform
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.datasets.names import some
+from app.ops import orphans
+from app.ops.startup import advice, reason
+from app.settings import Settings, SettingsRefused, load
+from app.storage import migrate
+from app.storage.database import Database
+from app.storage.files import FilesRefused, LocalFiles, open_files
+
+ENOUGH_BYTES = 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check. `advice` says what to do where `status` is not "ok"."""
+
+    check: str
+    status: Literal["ok", "warn", "fail"]
+    detail: str
+    advice: str = ""
+
+
+def examine(fix: bool = False) -> Iterator[Finding]:
+    """All checks, one after another. With `fix`, files that belong to nothing are deleted; nothing else is changed."""
+    yield Finding("python", "ok", platform.python_version())
+    yield Finding("torch", "ok", torch.__version__)
+    yield _devices()
+    try:
+        settings = load()
+    except SettingsRefused as error:
+        yield Finding("settings", "fail", str(error), "mend it in the environment, or in .env; what needs it waits")
+        return
+    yield Finding("settings", "ok", "each of them, and all together, can be used")
+    home = _home(settings)
+    yield home
+    if home.status == "fail":
+        return
+    yield _disk(settings)
+    yield _storage(settings)
+    if not settings.database_url and not (settings.home / "antigrad.db").exists():
+        yield Finding("database", "ok", "there is none yet; antigrad serve makes it")
+        return
+    database = Database(settings.database)
+    yield from _database(database, settings, fix)
+    database.close()
+
+
+def _devices() -> Finding:
+    if torch.cuda.is_available():
+        names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+        return Finding("devices", "ok", f"cpu, cuda ({names})")
+    return Finding("devices", "ok", f"cpu ({torch.get_num_threads()} threads), no CUDA")
+
+
+def _home(settings: Settings) -> Finding:
+    try:
+        with tempfile.TemporaryFile(dir=_nearest(settings.home)):
+            pass
+    except OSError as error:
+        advice = "make it a folder that this user may write to, or set ANTIGRAD_HOME to another one"
+        return Finding("home", "fail", f"nothing can be written to {settings.home}: {error.strerror}", advice)
+    there = "can be written to" if settings.home.exists() else "does not exist yet; antigrad serve makes it"
+    return Finding("home", "ok", f"{settings.home} {there}")
+
+
+def _nearest(home: Path) -> Path:
+    """The home, or what of the way to it exists."""
+    return next(place for place in (home.resolve(), *home.resolve().parents) if place.exists())
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(_nearest(settings.home)).free
+    detail = f"{free / 1e9:.1f} GB free for {settings.home}"
+    if free < ENOUGH_BYTES:
+        return Finding("disk", "warn", detail, "delete runs that are not needed, or set ANTIGRAD_HOME to a larger disk")
+    return Finding("disk", "ok", detail)
+
+
+def _storage(settings: Settings) -> Finding:
+    if not settings.files_url and not settings.home.exists():
+        return Finding("storage", "ok", "there is none yet; antigrad serve makes it")
+    place = settings.files_url or settings.files
+    try:
+        files = open_files(settings.files_url, settings.home)
+        files.write("ready/doctor", b"")
+        files.delete("ready/doctor")
+    except FilesRefused as error:
+        return Finding("storage", "fail", str(error), "mend ANTIGRAD_FILES_URL, or leave it out")
+    except OSError as error:
+        advice = f"make {settings.home} writable for this user, or set ANTIGRAD_HOME to another folder"
+        if settings.files_url:
+            advice = "mend ANTIGRAD_FILES_URL, AWS_ENDPOINT_URL or the credentials (AWS_ACCESS_KEY_ID, …)"
+        return Finding("storage", "fail", f"{place} cannot be written to: {error.strerror}", advice)
+    return Finding("storage", "ok", f"{place} can be written to")
+
+
+def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Finding]:
+    try:
+        current = migrate.is_current(database)
+    except SQLAlchemyError as error:
+        yield Finding("database", "fail", f"it cannot be used: {reason(error)}", advice(settings))
+        return
+    name = f"SQLite {sqlite3.sqlite_version}, with a rollback journal" if database.is_sqlite else "Postgres"
+    yield Finding("database", "ok", name)
+    if current:
+        yield Finding("migrations", "ok", "the schema is at the newest revision")
+        if settings.files_url:
+            yield Finding("strays", "ok", "not looked for in an object store")
+        else:
+            yield _strays(database, LocalFiles(settings.files), fix)
+    else:
+        yield Finding("migrations", "fail", "the schema is not at the newest revision", "antigrad migrate")
+
+
+def _strays(database: Database, files: LocalFiles, fix: bool) -> Finding:
+    """What killed processes have left."""
+    found = orphans.orphans(database, files)
+    if not found:
+        detail = "every folder of files belongs to a run or a dataset, or has changed within the hour"
+        return Finding("strays", "ok", detail)
+    taken = sum(orphans.size(files, name) for name in found) / 1e6
+    named = some(found)
+    if fix:
+        orphans.remove(database, files, found)
+        done = f"{len(found)} folders that belonged to nothing are deleted ({taken:.1f} MB): {named}"
+        return Finding("strays", "ok", done)
+    detail = f"{len(found)} folders belong to nothing ({taken:.1f} MB): {named}"
+    return Finding("strays", "warn", detail, "antigrad doctor --fix deletes them")

@@ -1,0 +1,53 @@
+"""Files that no row names: what a process that was killed at the wrong moment may leave behind."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import select
+
+from app.storage import datasets
+from app.storage.database import Database
+from app.storage.files import LocalFiles
+from app.storage.tables import Dataset, Run
+
+RUNS = "runs"
+STALE_SECONDS = 3600.0  # what has changed since may be an upload that is still coming, or an import that is being kept
+
+
+def orphans(database: Database, files: LocalFiles) -> list[str]:
+    """The folders of runs, uploads and arrays that belong to nothing, and have not changed for an hour."""
+    there = {
+        f"{kind}/{folder.name}": folder
+        for kind in (RUNS, datasets.FOLDER, datasets.CONTENTS)
+        for folder in _folders(files.root / kind)
+    }  # before the rows are read: what is made in between is named by then
+    with database.read() as db:
+        named = {f"{RUNS}/{id}" for id in db.scalars(select(Run.id))}
+        importing = select(Dataset.id).where(Dataset.status == "importing")
+        named |= {f"{datasets.FOLDER}/{id}" for id in db.scalars(importing)}
+        named |= {folder for folder in db.scalars(select(Dataset.folder)) if folder is not None}
+    stale = time.time() - STALE_SECONDS
+    return sorted(name for name, folder in there.items() if name not in named and _changed(folder) < stale)
+
+
+def remove(database: Database, files: LocalFiles, names: list[str]) -> None:
+    """Those that still belong to nothing. Raises OSError."""
+    for name in names:
+        with database.write() as db:
+            if not name.startswith(datasets.CONTENTS) or datasets.is_unused(db, name):
+                shutil.rmtree(files.root / name)
+
+
+def size(files: LocalFiles, name: str) -> int:
+    """Bytes."""
+    return sum(path.stat().st_size for path in (files.root / name).rglob("*") if path.is_file())
+
+
+def _folders(place: Path) -> Iterator[Path]:
+    return (folder for folder in place.iterdir() if folder.is_dir()) if place.is_dir() else iter(())
+
+
+def _changed(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))

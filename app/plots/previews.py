@@ -1,0 +1,80 @@
+"""Looking at pictures: one as a PNG, and a grid of them under their labels."""
+
+import io
+from bisect import bisect_right
+from itertools import islice
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.ft2font import FT2Font
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from app.datasets.arrays import Arrays
+from app.datasets.images.codec import MODES
+from app.datasets.splits import Indices
+from app.datasets.statistics import class_means, mean_of
+
+ENLARGED = 84  # pixels that the longer side of a small picture is given, if a whole number of times fits
+MARGIN, LABEL = 8, 18
+DEJAVU = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"  # Latin, Greek, Cyrillic and more
+FONT, DRAWN = ImageFont.truetype(DEJAVU, 12), FT2Font(str(DEJAVU)).get_charmap().keys()
+CLASSES_DRAWN, COLUMNS = 100, 12  # of mean pictures
+
+
+def image_png(image: NDArray[np.uint8]) -> bytes:
+    """A (C, H, W) picture as a PNG of its own size, gray or in colour."""
+    return _png(_picture(image))
+
+
+def preview_png(images: NDArray[np.uint8], labels: list[str], rows: int, columns: int) -> bytes:
+    """Up to rows × columns of the (N, C, H, W) pictures, small ones enlarged, each under its label, such as "A (0)"."""
+    scale = max(1, ENLARGED // max(images.shape[2:]))
+    height, width = (side * scale for side in images.shape[2:])
+    cell_width, cell_height = width + MARGIN, height + LABEL + MARGIN
+    size = columns * cell_width + MARGIN, rows * cell_height + MARGIN
+    sheet = Image.new(MODES[images.shape[1]], size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for place, (image, label) in enumerate(zip(images[: rows * columns], labels, strict=False)):
+        row, column = divmod(place, columns)
+        left, top = MARGIN + column * cell_width, MARGIN + row * cell_height
+        draw.text((left + width / 2, top), _fitted(label, width), fill="black", anchor="ma", font=FONT)
+        sheet.paste(_picture(image).resize((width, height), Image.Resampling.NEAREST), (left, top + LABEL))
+    return _png(sheet)
+
+
+def means_png(arrays: Arrays, indices: Indices) -> bytes:
+    """The mean of the pictures at `indices`, the spread of each pixel (twice as bright as it is), and the mean of each
+    class, of which the first hundred are drawn."""
+    whole = mean_of(arrays, indices)
+    shown = {"all": whole.mean, "spread": 2 * whole.spread}
+    means = islice(class_means(arrays, indices), CLASSES_DRAWN)
+    shown |= {f"{label} ({place})": found.mean for place, (label, found) in enumerate(means)}
+    pictures = np.stack([picture.clip(0, 255).astype(np.uint8) for picture in shown.values()])
+    columns = min(COLUMNS, len(shown))
+    return preview_png(pictures, list(shown), -(-len(shown) // columns), columns)
+
+
+def _fitted(label: str, width: int) -> str:
+    """The label, cut in its middle where it is wider: its index, and where long names differ, often stand at the end.
+    A letter that the font lacks, a Japanese one for one, is a question mark."""
+    letters = "".join(letter if ord(letter) in DRAWN else "?" for letter in label)
+
+    def cut(kept: int) -> str:
+        return letters[: -(-kept // 2)] + "…" + letters[len(letters) - kept // 2 :]
+
+    if FONT.getlength(letters) <= width:
+        return letters
+    fitting = bisect_right(range(len(letters)), float(width), key=lambda kept: FONT.getlength(cut(kept)))
+    return cut(fitting - 1) if fitting else ""
+
+
+def _picture(image: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0))
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,88 @@
+"""What all that is sent has in common."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Self, TypeVar, get_args
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from app.suggestions import closest
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class RequestModel(BaseModel):
+    """Unknown fields are refused, types are not guessed, and NaN and ∞ are no numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _says_its_fields(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Where pydantic says only that there is no such field, or that an object is wanted, say which there are."""
+        try:
+            return handler(sent)
+        except ValidationError as error:
+            found = [_explained(cls, item) for item in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, found) from None
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds the character NUL, which no text may; leave it out")
+    return text
+
+
+Text = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
+
+
+def validated(model: type[Model], given: Any, *where: str, body: Any = None) -> Model:
+    """The model of what was sent: in the "query", or at a place in the "body". Raises RequestValidationError."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        found = [item | {"loc": (*where, *item["loc"])} for item in error.errors()]
+        raise RequestValidationError(found, body=body) from error
+
+
+def _explained(model: type[BaseModel], item: Any) -> InitErrorDetails:
+    """An error of the model's own, or of what is within it, which has been explained there."""
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "extra_forbidden" and len(item["loc"]) == 1:
+        kind, context = "no_such_field", {"said": _no_such_field(model, item["loc"][0])}
+    elif kind in ("model_type", "model_attributes_type") and not item["loc"]:
+        said = f"an object is wanted; its fields are {', '.join(model.model_fields)}"
+        kind, context = "no_object", {"said": said}
+    known = PydanticCustomError(kind, "{said}", context) if kind in ("no_such_field", "no_object") else kind
+    return InitErrorDetails(type=known, loc=item["loc"], input=item["input"], ctx=context)
+
+
+def _no_such_field(model: type[BaseModel], given: str) -> str:
+    """What may have been meant, where it stands, or what there is."""
+    own = model.model_fields
+    inner = [(field, model) for field, of in own.items() for model in _models(of.annotation)]
+    within = {name: field for field, model in inner for name in model.model_fields}
+    if given in within:
+        return f"there is no such field here: {given!r} stands under {within[given]!r}"
+    if near := closest(given, own):
+        return f"there is no such field; did you mean {near!r}?"
+    if near := closest(given, within):
+        return f"there is no such field; did you mean {near!r}, which stands under {within[near]!r}?"
+    return f"there is no such field; there are {', '.join(own)}"
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Those that a field may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

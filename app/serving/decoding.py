@@ -1,0 +1,59 @@
+"""From the bytes of pictures to what a network was trained on."""
+
+from contextlib import suppress
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
+from app.datasets.images import codec
+from app.datasets.images.codec import Background, Resize
+from app.errors import Invalid, TooLarge
+from app.learning.preprocessing import border
+
+__all__ = ["Background", "count_pixels", "decode", "inverted"]
+
+MAX_PIXELS = 100_000_000  # of all pictures of a request
+
+
+def count_pixels(bodies: list[bytes]) -> int:
+    """How many pixels the pictures have together, by their headers: what is no picture has none, and `decode` says so.
+    Raises TooLarge over MAX_PIXELS."""
+    count = 0
+    for body in bodies:
+        with suppress(NoPicture):
+            count += codec.count_pixels(body)
+    if count > MAX_PIXELS:
+        raise TooLarge(f"the pictures have {count:,} pixels together; send at most {MAX_PIXELS:,} in a request")
+    return count
+
+
+def decode(
+    data: bytes,
+    shape: tuple[int, ...],
+    resize: Resize | None = None,
+    background: Background = "white",
+    most: int = codec.MAX_PIXELS,
+) -> NDArray[np.uint8]:
+    """A picture as uint8 of `shape`, (C, H, W): decoded exactly as those of a dataset are. Raises Invalid, and
+    TooManyPixels over `most`."""
+    height, width = shape[1:]
+    try:
+        decoded = codec.decode(data, shape, resize, background, most)
+    except TooManyPixels:
+        raise
+    except WrongSize as error:
+        raise Invalid(
+            f"the picture is {error.width}×{error.height}, the run was trained on {width}×{height}; "
+            "send that size, or add ?fit=true to have it converted"
+        ) from error
+    except NoPicture as error:
+        raise Invalid(str(error)) from error
+    return np.frombuffer(bytearray(decoded), np.uint8).reshape(shape)  # a bytearray can be written to
+
+
+def inverted(picture: NDArray[np.uint8], trained_border: float) -> bool:
+    """Whether a (1, H, W) picture is the negative of those that were trained on, as far as its border tells."""
+    own = float(border(torch.from_numpy(picture)[None]))
+    return abs(255 - own - trained_border) < abs(own - trained_border)

@@ -1,0 +1,130 @@
+"""The instances of a JSON prediction: numbers, in the shape that the network takes or by the names of its columns."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.datasets.formats.columns import as_text
+from app.errors import FieldError, Invalid, Malformed
+from app.suggestions import nearest
+
+MOST = 10_000
+KINDS = {bool: "a boolean", str: "a string", type(None): "null", list: "a list", dict: "an object"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One of a table, by which an instance may name its value: a number, or one of the `categories`."""
+
+    name: str
+    categories: tuple[str, ...] | None = None
+
+
+def instances(
+    body: bytes, shape: tuple[int, ...], columns: Callable[[], Sequence[Column]], may_miss: bool = False
+) -> NDArray[np.float32]:
+    """`{"instances": […]}` as float32 (N, *shape). An instance is a list of numbers, flat or nested as `shape`; or, for
+    a table, an object with a value for each of `columns()`, which is asked only then. null is what is missing (NaN),
+    where the network has been told what to make of that.
+
+    Raises Malformed, and Invalid with a pointer and the shape that is wanted.
+    """
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"the body is not JSON: {error}") from error
+    if not isinstance(found, dict) or set(found) != {"instances"} or not isinstance(found["instances"], list):
+        raise Invalid('the body is {"instances": [[…], …]}')
+    rows: list[Any] = found["instances"]
+    if not 1 <= len(rows) <= MOST:
+        _refuse("/instances", f"there are {len(rows):,}", f"1 to {MOST:,} instances")
+    named = tuple(columns()) if len(shape) == 1 and any(isinstance(row, dict) for row in rows) else ()
+    values = np.empty((len(rows), *shape), np.float32)
+    for index, row in enumerate(rows):
+        pointer = f"/instances/{index}"
+        if isinstance(row, dict) and named:
+            flat = _by_name(row, named, pointer, may_miss)
+        elif may_miss and isinstance(row, list) and None in row:
+            flat = _in_order([math.nan if value is None else value for value in row], shape, pointer)
+        else:
+            flat = _in_order(row, shape, pointer)
+        try:
+            with np.errstate(over="ignore"):
+                values[index] = np.asarray(flat, np.float32).reshape(shape)
+        except OverflowError:  # an integer of hundreds of digits
+            values[index] = np.inf
+        sound = ~np.isinf(values[index]) if may_miss else np.isfinite(values[index])
+        if not sound.all():
+            _refuse(pointer, "holds NaN, ∞ or a number beyond float32", "finite numbers")
+    return values
+
+
+def _by_name(row: dict[str, Any], columns: tuple[Column, ...], pointer: str, may_miss: bool) -> list[float]:
+    names = [column.name for column in columns]
+    for name in row:
+        if name not in names:
+            near = nearest(name[:100], names)
+            _refuse(f"{pointer}/{name[:100]}", "no column is called so", f"{_all(names)}{near}")
+    missing = [name for name in names if name not in row]
+    if missing:
+        _refuse(pointer, f"lacks {', '.join(missing)}", _all(names))
+    return [value for column in columns for value in _entries(row[column.name], column, pointer, may_miss)]
+
+
+def _entries(value: Any, column: Column, pointer: str, may_miss: bool) -> list[float]:
+    """What a value becomes: itself, or a 1 among zeros."""
+    pointer = f"{pointer}/{column.name}"
+    if column.categories is None:
+        if value is None and may_miss:
+            return [math.nan]
+        if type(value) not in (int, float):
+            _refuse(pointer, f"is {KINDS[type(value)]}", "a number")
+        return [value]
+    if type(value) in (int, float):
+        value = as_text(value)
+    if value is not None and value not in column.categories:
+        said = repr(value)[:100] if isinstance(value, str) else KINDS[type(value)]
+        _refuse(pointer, f"is {said}", f"one of {', '.join(column.categories)}, or null")
+    return [float(value == category) for category in column.categories]
+
+
+def _in_order(row: Any, shape: tuple[int, ...], pointer: str) -> list[float]:
+    size = prod(shape)
+    plane = shape[1:] if shape[0] == 1 else shape  # a gray picture may leave its one channel out
+    wanted = f"{size} numbers in a list" + (f", flat or nested as {list(plane)}" if len(shape) > 1 else "")
+    depth, first = 0, row
+    while isinstance(first, list):
+        depth, first = depth + 1, first[0] if first else None
+    forms = {len(form): form for form in (shape, plane, (size,)) if form}
+    if depth not in forms:
+        _refuse(pointer, f"is {KINDS.get(type(row), 'a number')}" if depth == 0 else f"is nested {depth} deep", wanted)
+    return _flat(row, forms[depth], pointer, wanted)
+
+
+def _flat(row: Any, form: tuple[int, ...], pointer: str, wanted: str) -> list[float]:
+    if not isinstance(row, list):
+        _refuse(pointer, f"is {KINDS.get(type(row), 'a number')}", wanted)
+    if len(row) != form[0]:
+        _refuse(pointer, f"has {len(row)} {'numbers' if len(form) == 1 else 'rows'}, not {form[0]}", wanted)
+    if len(form) > 1:
+        places = enumerate(row)
+        return [number for place, part in places for number in _flat(part, form[1:], f"{pointer}/{place}", wanted)]
+    if not {int, float}.issuperset(map(type, row)):
+        place = next(place for place, value in enumerate(row) if type(value) not in (int, float))
+        _refuse(f"{pointer}/{place}", f"is {KINDS[type(row[place])]}, not a number", wanted)
+    return row
+
+
+def _all(names: Sequence[str]) -> str:
+    return f"a value for each of {', '.join(names)}"
+
+
+def _refuse(pointer: str, said: str, wanted: str) -> NoReturn:
+    detail = f"{said}; give {wanted}"
+    raise Invalid(f"{pointer}: {detail}", [FieldError(pointer, detail)])

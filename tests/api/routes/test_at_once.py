@@ -1,0 +1,110 @@
+"""Two requests that come at the same moment, on both databases: each hears what is true."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi.testclient import TestClient
+from sqlalchemy import event
+
+from app.settings import Settings
+from app.storage.database import Database
+from app.storage.files import LocalFiles
+from tests.api.routes.test_datasets import LECTURE, stored, upload
+from tests.api.routes.test_runs import SMALL, queue
+from tests.datasets.archives import zipped
+from tests.storage.rows import insert_run
+
+
+@contextmanager
+def meeting(database: Database, statement: str) -> Iterator[None]:
+    """Two transactions wait for each other before such a statement; where they cannot be there both, as on SQLite,
+    they go on one by one."""
+    both = threading.Barrier(2)
+
+    def wait(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
+        if text.startswith(statement):
+            with suppress(threading.BrokenBarrierError):
+                both.wait(1)
+
+    event.listen(database.engine, "before_cursor_execute", wait)
+    yield
+    event.remove(database.engine, "before_cursor_execute", wait)
+
+
+def twice(client: TestClient, statement: str, send: Callable[[], httpx.Response]) -> list[httpx.Response]:
+    with meeting(client.app.state.database, statement), ThreadPoolExecutor(2) as threads:  # type: ignore[attr-defined]
+        both = [threads.submit(send) for _ in range(2)]
+        return sorted((answer.result() for answer in both), key=lambda answer: answer.status_code)
+
+
+def test_one_key_at_the_same_moment_makes_one_run(client: TestClient) -> None:
+    source = queue(client, SMALL)
+    for number, (path, body) in enumerate((("/runs", SMALL), (f"/runs/{source}/again", {"seed": 1}))):
+        headers = {"Idempotency-Key": f"at once {number}"}
+
+        def send(path: str = path, body: Any = body, headers: Any = headers) -> httpx.Response:
+            return client.post(path, json=body, headers=headers)
+
+        found, made = twice(client, "INSERT INTO idempotency_keys", send)
+        assert (found.status_code, made.status_code) == (200, 202), (found.text, made.text)
+        assert found.json()["id"] == made.json()["id"] and found.headers["Location"] == made.headers["Location"]
+    assert len(client.get("/runs").json()["items"]) == 3
+
+
+def test_one_key_at_the_same_moment_makes_one_dataset(client: TestClient, settings: Settings) -> None:
+    archive = zipped(LECTURE)
+    found, made = twice(
+        client, "INSERT INTO datasets", lambda: upload(client, "letters", archive, **{"Idempotency-Key": "k"})
+    )
+    assert (found.status_code, made.status_code) == (200, 202), (found.text, made.text)
+    assert found.json()["id"] == made.json()["id"]
+    assert {Path(file).parts[1] for file in stored(settings)} == {made.json()["id"]}
+
+
+def test_one_name_at_the_same_moment_is_two_versions(client: TestClient) -> None:
+    answers = twice(client, "INSERT INTO datasets", lambda: upload(client, "letters", zipped(LECTURE)))
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert {answer.json()["version"] for answer in answers} == {1, 2}
+
+
+def test_one_of_the_catalogue_is_fetched_once(client: TestClient) -> None:
+    answers = twice(client, "INSERT INTO datasets", lambda: client.post("/datasets/catalogue/mnist"))
+    assert sorted(answer.status_code for answer in answers) == [200, 202]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+def test_a_run_is_resumed_once(client: TestClient) -> None:
+    run = queue(client, SMALL)
+    client.post(f"/runs/{run}/pause")
+    resumed, refused = twice(client, "UPDATE runs", lambda: client.post(f"/runs/{run}/resume"))
+    assert (resumed.status_code, refused.status_code) == (202, 409), (resumed.text, refused.text)
+
+
+def test_a_name_that_is_pointed_at_two_runs_at_the_same_moment_points_at_one(client: TestClient) -> None:
+    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+        for run in ("run_a", "run_b"):
+            insert_run(db, run, weights="runs/a/1/weights-1.safetensors")
+    runs = iter(("run_a", "run_b"))
+    answers = twice(
+        client, "INSERT INTO model_versions", lambda: client.put("/models/letters", json={"run": next(runs)})
+    )
+    assert [answer.status_code for answer in answers] in ([200, 409], [200, 200])  # SQLite takes one after the other
+
+
+def test_no_transaction_waits_for_the_files_of_a_dataset(client: TestClient, settings: Settings) -> None:
+    database: Database = client.app.state.database  # type: ignore[attr-defined]
+    open_meanwhile: list[int] = []
+
+    class Watched(LocalFiles):
+        def local(self, name: str) -> Path:
+            open_meanwhile.append(database.engine.pool.checkedout())  # type: ignore[attr-defined]
+            return super().local(name)
+
+    client.app.state.files = Watched(settings.files)  # type: ignore[attr-defined]
+    queue(client, SMALL)
+    assert open_meanwhile and set(open_meanwhile) == {0}

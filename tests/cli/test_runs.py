@@ -1,0 +1,303 @@
+"""The user's commands against a real service, and what scripts may rely on."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from PIL import Image, ImageOps
+from rich.console import Console
+from rich.progress import Progress
+
+from app.cli.http import STATUSES, spoken
+from app.cli.progress import COLUMNS, news
+from tests.test_docs import README, service, serving
+
+__all__ = ["service"]
+
+
+def antigrad(
+    service: str, *arguments: str, at: Path | None = None, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | ({"ANTIGRAD_URL": f"http://{service}"} if service else {}) | variables
+    command = [sys.executable, "-m", "app.cli.main", *arguments]
+    return subprocess.run(command, env=environment, cwd=at, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def trained(service: str) -> str:
+    """A run that has learnt digits."""
+    done = antigrad(service, "train", "digits", "--epochs", "5", "--json")
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["id"])
+
+
+def digit(service: str, folder: Path, index: int = 3) -> Path:
+    picture = folder / f"{index}.png"
+    picture.write_bytes(httpx.get(f"http://{service}/datasets/digits/images/{index}.png").content)
+    return picture
+
+
+def test_a_user_trains_watches_predicts_and_repeats(service: str, tmp_path: Path) -> None:
+    trained = antigrad(
+        service, "train", "digits", "--layers", "32", "relu", "--optimizer", "adam", "--epochs", "3", "--json"
+    )
+    assert trained.returncode == 0, trained.stderr
+    run = json.loads(trained.stdout)
+    layers = run["request"]["model"]["layers"]
+    assert [layer["type"] for layer in layers] == ["linear", "relu", "linear"] and layers[0]["units"] == 32
+
+    watched = antigrad(service, "watch", "last")
+    assert watched.returncode == 0 and run["id"] in watched.stdout and "accuracy" in watched.stdout
+
+    picture = tmp_path / "three.png"
+    subprocess.run(["curl", "-sS", f"http://{service}/datasets/digits/images/3.png", "-o", picture], check=True)
+    predicted = antigrad(service, "predict", run["id"], str(picture), "--json")
+    assert json.loads(predicted.stdout)["predictions"][0]["label"] in "0123456789"
+
+    folded = antigrad(service, "train", "digits", "--epochs", "1", "--set", "split.folds=3", "--json", "--no-wait")
+    assert json.loads(folded.stdout)["request"]["split"]["folds"] == 3, folded.stderr
+    repeated = antigrad(service, "again", "last", "--set", "optimizer.lr=0.5", "--set", "stop.max_epochs=1", "--json")
+    assert json.loads(repeated.stdout)["request"]["optimizer"]["lr"] == 0.5
+    assert run["id"] in antigrad(service, "runs", "--json").stdout
+    assert "digits" in antigrad(service, "runs").stdout
+
+
+def test_exit_statuses_tell_scripts_what_happened(service: str) -> None:
+    refused = antigrad(service, "train", "digits", "--layers", "32", "relux")
+    assert refused.returncode == 2 and "did you mean 'relu'" in refused.stderr and refused.stdout == ""
+    diverged = antigrad(service, "train", "digits", "--optimizer", "sgd", "--lr", "1e9", "--json")
+    assert diverged.returncode == 1 and json.loads(diverged.stdout)["stop_reason"] == "diverged"
+    queued = antigrad(service, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
+    cancelled = antigrad(service, "cancel", queued)
+    assert cancelled.returncode == 0 and "cancelled" in cancelled.stdout
+    assert antigrad(service, "watch", queued).returncode == 4
+    away = antigrad("127.0.0.1:1", "runs")
+    assert away.returncode == 3 and "antigrad serve" in away.stderr
+
+
+def test_last_is_no_run_of_an_experiment_however_many_came_after_it(service: str) -> None:
+    own = antigrad(service, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
+    url = f"http://{service}"
+    tried = [httpx.post(f"{url}/experiments/linear_collapse", json={"seeds": list(range(5))}).json() for _ in range(4)]
+    assert sum(len(experiment["runs"]) for experiment in tried) > 50  # more than a page of the list
+    cancelled = antigrad(service, "cancel", "last")
+    for experiment in tried:
+        httpx.post(f"{url}/runs/cancel", params={"tag": f"antigrad.experiment:{experiment['id']}"}).raise_for_status()
+    assert cancelled.returncode == 0 and cancelled.stdout == f"{own} cancelled\n", cancelled.stderr
+
+
+def test_a_run_predicts_by_the_name_of_a_model_too(service: str, trained: str, tmp_path: Path) -> None:
+    picture = str(digit(service, tmp_path))
+    httpx.put(f"http://{service}/models/letters", json={"run": trained}).raise_for_status()
+    named, plain = (antigrad(service, "predict", run, picture) for run in ("letters", trained))
+    assert named.returncode == 0 and named.stdout == plain.stdout
+    assert named.stderr == f"{trained}\n" and plain.stderr == ""  # which run answers is said where it was not
+    unknown = antigrad(service, "predict", "words", picture)
+    assert unknown.returncode == 2 and "no model is called 'words'; there are letters" in unknown.stderr
+
+
+def test_of_several_pictures_those_that_cannot_be_read_are_named(service: str, trained: str, tmp_path: Path) -> None:
+    good, broken, cut = digit(service, tmp_path), tmp_path / "broken.png", tmp_path / "cut.png"
+    broken.write_text("no picture")
+    cut.write_bytes(good.read_bytes()[:60])
+    done = antigrad(service, "predict", trained, *map(str, (good, broken, cut)))
+    assert done.returncode == 2 and done.stdout == ""
+    assert f"{broken}: this is no readable picture" in done.stderr and f"{cut}: this is no" in done.stderr
+    assert str(good) not in done.stderr and "/image/" not in done.stderr
+
+
+def test_ink_on_white_paper_is_read_by_a_network_of_light_on_dark(service: str, trained: str, tmp_path: Path) -> None:
+    plain = digit(service, tmp_path)
+    ink = tmp_path / "ink.png"
+    ImageOps.invert(Image.open(plain).convert("L")).resize((56, 56), Image.Resampling.NEAREST).save(ink)
+    told = antigrad(service, "predict", trained, str(ink))
+    assert told.returncode == 2 and "or add --fit to have it converted" in told.stderr
+    labels = []
+    for arguments in ([str(plain)], [str(plain), "--invert"], [str(ink), "--fit", "--invert"], [str(ink), "--fit"]):
+        done = antigrad(service, "predict", trained, *arguments, "--json")
+        labels.append(json.loads(done.stdout)["predictions"][0]["label"])
+    assert labels[0] == labels[1] == labels[2] != labels[3]
+
+
+def test_what_is_known_of_a_run_is_said_before_and_after_it(service: str) -> None:
+    diverged = antigrad(service, "train", "digits", "--optimizer", "sgd", "--lr", "1e9")
+    before, *_, after = diverged.stderr.splitlines()
+    assert before.startswith("warning: /optimizer/lr: 1e+09 is large") and "sgd usually takes from" in before
+    assert after.startswith("with the learning rate 1e+09 the loss rose") and "to try: --set optimizer.lr=" in after
+    learnt_nothing = antigrad(service, "train", "digits", "--lr", "1e-9", "--epochs", "3")
+    assert learnt_nothing.returncode == 0 and "to try: --set optimizer.lr=1e-06" in learnt_nothing.stderr
+    sound = antigrad(service, "train", "digits", "--epochs", "3")
+    assert "warning" not in sound.stderr and "to try" not in sound.stderr
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("send that size, or add ?fit=true to have it converted", "send that size, or add --fit to have it converted"),
+        ("with target=; the columns are a, b", "with --target; the columns are a, b"),
+        ("say encoding=cp1251 (Russian), encoding=cp1250", "say --encoding cp1251 (Russian), --encoding cp1250"),
+        ("'a': types= ignores it", "'a': --type ignores it"),
+        ("it takes target=, types=, and not shape=: leave", "it takes --target, --type, and not --shape: leave"),
+        ("how bright they were; give invert=true or false", "how bright they were; leave --invert out"),
+        ("leave catalogue= out to have a dataset of your own", "take another name to have a dataset of your own"),
+        ('set "optimizer": {"lr": 1e-08}', "--set optimizer.lr=1e-08"),
+        ('set "normalise": "standard"', "--set normalise=standard"),
+        ('set "init": "he" in the layers', 'set "init": "he" in the layers'),
+        ("no run has the id 'run_1'; GET /runs lists them", "no run has the id 'run_1'; antigrad runs lists them"),
+    ],
+)
+def test_the_service_is_heard_in_the_words_of_the_command_line(theirs: str, ours: str) -> None:
+    assert spoken(theirs) == ours
+
+
+@pytest.mark.parametrize("module", ["torch", "sqlalchemy"])
+def test_a_user_does_not_wait_for_what_only_the_service_needs(module: str) -> None:
+    code = f"import sys, app.cli.main; sys.exit({module!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_taken_port_is_said_in_one_sentence(service: str) -> None:
+    taken = antigrad(service, "serve", "--port", service.rsplit(":", 1)[1])
+    assert taken.returncode == 1 and "choose another --port" in taken.stderr and "Traceback" not in taken.stderr
+    beyond = antigrad(service, "serve", "--host", "0.0.0.0")
+    assert beyond.returncode == 2 and "ANTIGRAD_API_KEY" in beyond.stderr
+
+
+class Page(BaseHTTPRequestHandler):
+    """What a proxy says on behalf of a service that is away, or another server on our port."""
+
+    status, page, kind = 502, b"<html>Bad Gateway</html>", "text/html"
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Type", self.kind)
+        self.end_headers()
+        self.wfile.write(self.page)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def answering(status: int, page: bytes, kind: str) -> Iterator[str]:
+    handler = type("ThisPage", (Page,), {"status": status, "page": page, "kind": kind})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("command", [["runs"], ["watch", "run_1"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("status", "page", "kind"),
+    [(502, b"<html>", "text/html"), (200, b"<html>", "text/html"), (404, b'{"message": "?"}', "application/json")],
+    ids=["a proxy", "a site", "another API"],
+)
+def test_what_is_not_antigrad_is_told_in_one_sentence(status: int, page: bytes, kind: str, command: list[str]) -> None:
+    with answering(status, page, kind) as address:
+        done = antigrad(address, *command)
+    assert done.returncode == 3 and str(status) in done.stderr and "Traceback" not in done.stderr
+    assert "not Antigrad" in done.stderr or "not by Antigrad" in done.stderr
+
+
+def test_a_key_or_an_address_that_cannot_be_sent_is_told() -> None:
+    key = antigrad("127.0.0.1:1", "runs", ANTIGRAD_API_KEY="schlüssel")
+    assert key.returncode == 5 and "ANTIGRAD_API_KEY" in key.stderr and "Traceback" not in key.stderr
+    address = antigrad("127.0.0.1:port", "runs")
+    assert address.returncode == 2 and "ANTIGRAD_URL" in address.stderr and "Traceback" not in address.stderr
+    for without in ("localhost:8732", "127.0.0.1:8732", "htp://localhost:8732"):
+        done = antigrad("", "runs", ANTIGRAD_URL=without)
+        right = f"http://{without.removeprefix('htp://')}"
+        assert done.returncode == 2 and done.stderr.endswith(f"; write {right}\n") and done.stderr.count("\n") == 1
+
+
+def test_address_and_key_may_stand_in_the_file_that_the_service_reads(tmp_path: Path) -> None:
+    with serving(tmp_path / "home", "--workers", "0", ANTIGRAD_API_KEY="right") as locked:
+        (tmp_path / ".env").write_text(f"ANTIGRAD_API_KEY=right\nANTIGRAD_URL=http://{locked}\n")
+        assert antigrad("", "runs", at=tmp_path).returncode == 0
+        assert antigrad("", "runs", at=tmp_path, ANTIGRAD_API_KEY="wrong").returncode == 5  # a variable comes first
+
+
+def test_a_wrong_key_is_told_from_a_wrong_request(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with serving(tmp_path_factory.mktemp("home"), "--workers", "0", ANTIGRAD_API_KEY="right") as locked:
+        for wrong in ("wrong", ""):
+            done = antigrad(locked, "runs", ANTIGRAD_API_KEY=wrong)
+            assert done.returncode == 5 and "Authorization" in done.stderr
+        assert antigrad(locked, "runs", ANTIGRAD_API_KEY="right").returncode == 0
+        assert antigrad(locked, "train", "nothing", ANTIGRAD_API_KEY="right").returncode == 2
+
+
+def test_the_list_of_runs_cuts_nothing_off(service: str) -> None:
+    name = "a name [bold] of more words than stand in a line of eighty columns beside all that there is to say :smile:"
+    run = antigrad(service, "train", "digits", "--epochs", "1", "--name", name, "--no-wait").stdout.strip()
+    listed = antigrad(service, "runs", COLUMNS="80").stdout
+    assert run in listed and name in listed
+
+
+def test_the_line_of_a_run_fits_into_eighty_columns() -> None:
+    metrics = {"train": {"loss": 1.2345e-5}, "validation": {"loss": 1.2345e-5, "accuracy": 0.98765}}
+    line = io.StringIO()
+    with Progress(*COLUMNS, console=Console(file=line, width=80)) as progress:
+        said = news({"step": 123456, "max_steps": 250000, "metrics": metrics})
+        progress.add_task("", total=1.0, completed=0.5, news=said)
+    assert "123456/250000  loss 1.234e-05  validation accuracy 0.9877" in line.getvalue()
+
+
+def test_leaving_a_run_says_how_to_come_back_and_lets_it_go_on(service: str) -> None:
+    run = antigrad(service, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
+    environment = os.environ | {"ANTIGRAD_URL": f"http://{service}"}
+    command = [sys.executable, "-m", "app.cli.main", "watch", run]
+    watching = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    assert watching.stderr is not None
+    assert run in watching.stderr.readline()
+    deadline = time.monotonic() + 30
+    while not psutil.Process(watching.pid).net_connections():  # before it, libraries that it loads may swallow a Ctrl-C
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    watching.send_signal(signal.SIGINT)
+    _, said = watching.communicate(timeout=30)
+    assert watching.returncode == 130
+    assert f"antigrad watch {run}" in said and "the run goes on" in said and "Traceback" not in said
+    assert httpx.get(f"http://{service}/runs/{run}").json()["status"] in ("queued", "running")
+    antigrad(service, "cancel", run)
+
+
+def test_a_paused_run_is_said_to_be_paused_and_waited_for(service: str) -> None:
+    run = antigrad(service, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
+    httpx.post(f"http://{service}/runs/{run}/pause").raise_for_status()
+    while httpx.get(f"http://{service}/runs/{run}").json()["status"] != "paused":
+        time.sleep(0.05)
+    environment = os.environ | {"ANTIGRAD_URL": f"http://{service}"}
+    command = [sys.executable, "-m", "app.cli.main", "watch", run]
+    watching = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert watching.stderr is not None
+    assert run in watching.stderr.readline()
+    said = watching.stderr.readline()
+    assert "paused" in said
+    subprocess.run([*said.partition(": ")[2].partition("   ")[0].split(), "-sS"], check=True, capture_output=True)
+    assert watching.poll() is None
+    antigrad(service, "cancel", run)
+    out, _ = watching.communicate(timeout=60)
+    assert watching.returncode == 4 and "cancelled" in out
+
+
+def test_version_and_exit_statuses_can_be_asked_for() -> None:
+    version = antigrad("127.0.0.1:1", "--version")
+    assert version.returncode == 0 and version.stdout.startswith("antigrad 0.")
+    shown = " ".join(antigrad("127.0.0.1:1", "--help", COLUMNS="80").stdout.split())
+    assert STATUSES in shown and STATUSES.removeprefix("Exit status: ").rstrip(".") in " ".join(README.split())

@@ -1,0 +1,58 @@
+"""What each experiment says is right is seen with every seed."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from app.insight.experiments import EXPERIMENTS, observe
+from app.insight.experiments.experiment import Experiment, Seen, spreads, verdict
+from bench.lab import Lab, lab
+
+# What makes a quick form of those that take long: fewer examples to learn from, fewer epochs.
+QUICK: dict[str, dict[str, Any]] = {
+    "regression": {"stop": {"max_epochs": 1000}},
+    "improvements": {"split": {"validation": 0.1, "test": 0.5}},
+    "linear_collapse": {"stop": {"max_steps": 1}},  # the verdict is over what it calculates
+}
+
+
+@pytest.fixture(scope="module")
+def laboratory() -> Iterator[Lab]:
+    with lab() as found:
+        yield found
+
+
+def tried(laboratory: Lab, experiment: Experiment, seeds: range, fields: Mapping[str, Any]) -> list[Seen]:
+    return [laboratory.seen(experiment, seed, **fields)[0] for seed in seeds]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_is_right_is_shown_by_three_seeds(laboratory: Lab, name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    seen = tried(laboratory, experiment, range(3), QUICK.get(name, {}))
+    assert verdict(seen) == "shown", spreads(seen)
+    said = experiment.says(spreads(seen))
+    assert "{" not in said and "nan" not in said
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", QUICK)
+def test_the_whole_form_shows_it_too(laboratory: Lab, name: str) -> None:
+    seen = tried(laboratory, EXPERIMENTS[name], range(3), {})
+    assert verdict(seen) == "shown", spreads(seen)
+
+
+def test_a_calculation_observes_every_number_of_its_sentence() -> None:
+    for experiment in EXPERIMENTS.values():
+        if experiment.trials:
+            continue
+        numbers = observe(experiment, 0, {}).numbers
+        assert set(re.findall(r"{(\w+)}", experiment.sentence)) <= numbers.keys()
+
+
+def test_a_verdict_is_over_all_seeds() -> None:
+    yes, no = Seen({"x": 1.0}, shown=True), Seen({"x": 3.0}, shown=False)
+    assert (verdict([yes, yes]), verdict([yes, no]), verdict([no])) == ("shown", "differs by seed", "not shown")
+    assert vars(spreads([yes, no])["x"]) == {"mean": 2.0, "min": 1.0, "max": 3.0}

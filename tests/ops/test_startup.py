@@ -1,0 +1,155 @@
+"""What keeps a command from starting is said in one sentence that names the variable, never in a traceback."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.main import create_app
+from app.ops.doctor import examine
+from app.ops.startup import starting
+from app.settings import Settings, SettingsRefused, load
+from app.storage import migrate
+from app.storage.database import Database
+from worker.main import Worker
+
+POSTGRES = "postgresql+psycopg://user:s3cret@127.0.0.1:1/none"
+
+
+def antigrad(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "app.cli.main", *arguments]
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Homes that are none, and one that is sound."""
+    folder = tmp_path_factory.mktemp("homes")
+    (folder / "file").write_text("no folder")
+    for name in ("corrupt", "newer", "sound"):
+        (folder / name).mkdir()
+    (folder / "corrupt/antigrad.db").write_bytes(bytes(range(256)) * 100)
+    newer = folder / "newer/antigrad.db"
+    migrate.upgrade(database := Database(f"sqlite:///{newer}"))
+    database.close()
+    with sqlite3.connect(newer) as db:
+        db.execute("UPDATE alembic_version SET version_num = '9999'")
+    db.close()
+    below = {"below": str(folder / "file/below"), "forbidden": "/proc/antigrad"}
+    return {name: str(folder / name) for name in ("file", "corrupt", "newer", "sound")} | below
+
+
+FAULTS = pytest.mark.parametrize(
+    ("home", "url", "said"),
+    [
+        ("file", "", "ANTIGRAD_HOME"),
+        ("below", "", "ANTIGRAD_HOME"),
+        ("forbidden", "", "ANTIGRAD_HOME"),
+        ("corrupt", "", "corrupt/antigrad.db, or move it away and bring a backup back with antigrad restore"),
+        ("sound", POSTGRES, "start the database, or mend ANTIGRAD_DATABASE_URL"),
+    ],
+    ids=["file", "below a file", "forbidden", "corrupt", "away"],
+)
+
+
+@FAULTS
+@pytest.mark.parametrize("start", [create_app, lambda settings: Worker(settings, 1)], ids=["API", "worker"])
+def test_what_cannot_be_opened_ends_the_start_with_a_sentence(
+    homes: dict[str, str], start: Callable[[Settings], object], home: str, url: str, said: str
+) -> None:
+    settings = Settings(home=Path(homes[home]), database_url=url, _env_file=None)
+    with pytest.raises(SystemExit, match=said) as ended, starting(settings):
+        start(settings)
+    assert "s3cret" not in str(ended.value) and "\n" not in str(ended.value)
+
+
+@FAULTS
+def test_the_doctor_finds_what_cannot_be_opened(
+    homes: dict[str, str], home: str, url: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTIGRAD_HOME", homes[home])
+    monkeypatch.setenv("ANTIGRAD_DATABASE_URL", url)
+    [failed] = [finding for finding in examine() if finding.status != "ok" and finding.check != "disk"]
+    assert failed.status == "fail" and said in failed.advice
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "status", "said"),
+    [
+        (
+            ["serve", "--port", "47653"],
+            {"ANTIGRAD_HOME": "/proc/antigrad"},
+            1,
+            "is ANTIGRAD_HOME=/proc/antigrad right?",
+        ),
+        (["worker"], {"ANTIGRAD_HOME": "/proc/antigrad"}, 1, "is ANTIGRAD_HOME=/proc/antigrad right?"),
+        (["migrate"], {"ANTIGRAD_HOME": "/proc/antigrad"}, 1, "is ANTIGRAD_HOME=/proc/antigrad right?"),
+        (["doctor"], {"ANTIGRAD_DATABASE_URL": "nonsense"}, 1, "ANTIGRAD_DATABASE_URL: it is no URL of a database"),
+        (["worker"], {"ANTIGRAD_LEASE_SECONDS": "abc"}, 2, "LEASE_SECONDS is 'abc'; it should be a valid number"),
+        (["restore", "none.tar"], {"ANTIGRAD_THREADS": "0"}, 2, "ANTIGRAD_THREADS is '0'"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_commands_end_with_a_sentence_and_without_a_traceback(
+    command: list[str], variables: dict[str, str], status: int, said: str
+) -> None:
+    done = antigrad(*command, **variables)
+    assert done.returncode == status
+    assert said in (done.stdout if command == ["doctor"] else done.stderr) and "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == (command != ["doctor"])
+
+
+def test_a_database_of_a_newer_version_is_left_alone(homes: dict[str, str]) -> None:
+    settings = Settings(home=Path(homes["newer"]), _env_file=None)
+    with pytest.raises(SystemExit, match="of a newer Antigrad than this one"), starting(settings):
+        create_app(settings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"LEASE_SECONDS": "10", "DATABASE_URL": POSTGRES},
+            "LEASE_SECONDS is 10.* at least 15, three times .*HEARTBEAT",
+        ),
+        (
+            {"LEASE_SECONDS": "20"},
+            "LEASE_SECONDS is 20.* at least 30, three times how long a writer may wait for SQLite",
+        ),
+        ({"POLL_SECONDS": "6"}, "POLL_SECONDS is 6.* at most ANTIGRAD_HEARTBEAT_SECONDS, which is 5"),
+        ({"LEASE_SECONDS": "inf"}, "LEASE_SECONDS is 'inf'"),
+        ({"DATABASE_URL": "postgresql://u:s3cret@host/db"}, r"begins with postgresql://; give postgresql\+psycopg://"),
+        ({"DATABASE_URL": "postgresql+psycopg://u:s3cret@host:port/db"}, "no URL of a database"),
+        ({"DATABASE_URL": "sqlite://"}, "cannot share a database in memory"),
+        ({"API_KEY": "schlüssel"}, "API_KEY: .* ASCII"),
+        ({"API_KEY": "key\n"}, "API_KEY: .* without spaces"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_settings_that_cannot_work_together_are_refused(
+    variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"ANTIGRAD_{name}", value)
+    with pytest.raises(SettingsRefused, match=said) as refused:
+        load()
+    assert "s3cret" not in str(refused.value) and "schlüssel" not in str(refused.value)
+
+
+def test_a_shorter_lease_is_fine_where_writers_do_not_wait_for_one_another() -> None:
+    assert Settings(lease_seconds=15, database_url=POSTGRES, _env_file=None).lease_seconds == 15
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("ANTIGRAD_LEASE_SECONDS=\n")
+    monkeypatch.setenv("ANTIGRAD_THREADS", "")
+    found = load()
+    assert (found.threads, found.lease_seconds) == (None, 30)

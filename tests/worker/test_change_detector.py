@@ -1,0 +1,91 @@
+"""An idle worker looks for work only when there can be some."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from app.settings import Settings
+from app.storage import migrate
+from app.storage.database import Database, database_now
+from app.storage.queue import workers
+from tests.conftest import Workers
+from tests.postgres import Postgres
+from worker import change_detector
+from worker.change_detector import Changes
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.database)
+    settings.home.mkdir()
+    migrate.upgrade(database)
+    yield database
+    database.close()
+
+
+def test_a_look_is_due_after_a_commit_a_word_or_a_long_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Changes(database)
+    assert found.look_is_due() and not found.look_is_due()
+    with database.write() as db:
+        workers.register(db, "one", 1, database_now())
+        assert not found.look_is_due()
+    assert found.look_is_due() and not found.look_is_due()
+    found.look_again()
+    assert found.look_is_due() and not found.look_is_due()
+    now = time.monotonic()
+    monkeypatch.setattr(change_detector.time, "monotonic", lambda: now + change_detector.LONGEST_SECONDS + 1)
+    assert found.look_is_due()
+    found.close()
+
+
+def test_a_transaction_that_was_long_under_way_is_seen_when_it_ends(database: Database) -> None:
+    found = Changes(database)
+    with database.write() as db:
+        workers.register(db, "slow", 1, database_now())
+        assert found.look_is_due() and not found.look_is_due()  # it has written, and nothing of it can be seen yet
+    assert found.look_is_due() and not found.look_is_due()
+    found.close()
+
+
+def test_a_connection_that_is_cut_off_is_made_anew(postgres: Postgres) -> None:
+    database = Database(postgres.new_database())
+    migrate.upgrade(database)
+    found = Changes(database)
+    assert found.look_is_due() and not found.look_is_due()
+    with database.write() as db:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        db.execute(text(f"{others} WHERE datname = current_database() AND pid != pg_backend_pid()"))
+    assert found.look_is_due()  # there is no telling
+    assert found.look_is_due() and not found.look_is_due()
+    found.close()
+    database.close()
+
+
+def test_while_somebody_writes_sqlite_neither_waits_nor_misses_anything(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'antigrad.db'}")
+    migrate.upgrade(database)
+    found = Changes(database)
+    found.look_is_due()
+    connection = database.engine.raw_connection()
+    connection.cursor().execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    assert found.look_is_due() and time.monotonic() - began < 1
+    connection.rollback()
+    found.close()
+
+
+def test_an_idle_worker_leaves_the_machine_to_others(client: TestClient, workers: Workers) -> None:
+    process = psutil.Process(workers.start().pid)
+    while not client.get("/workers").json()["items"]:
+        time.sleep(0.1)
+    before, began = process.cpu_times(), time.monotonic()
+    time.sleep(5)
+    after, took = process.cpu_times(), time.monotonic() - began
+    assert (after.user + after.system - before.user - before.system) / took < 0.06  # 0.16 and more by looking each time

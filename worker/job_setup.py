@@ -1,0 +1,101 @@
+"""From a run's request to a training that is ready to step."""
+
+import platform
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from app.datasets.arrays import Arrays
+from app.datasets.import_options import ImportOptions
+from app.datasets.prepared import prepared
+from app.datasets.splits import SplitSpec, stored_split
+from app.insight.analysis.recipe_rules import emulated_bfloat16
+from app.insight.experiments.faults import training_of
+from app.learning.data import Data
+from app.learning.layers import Layer
+from app.learning.outputs import OutputKind
+from app.learning.preprocessing import fit_border
+from app.learning.recipe import recipe_from_json
+from app.learning.serialization import Trained
+from app.learning.training import Training
+from app.storage.files import Files
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the weights file will say beside the weights."""
+
+    layers: list[Layer]
+    arrays: Arrays
+    data: Data
+    output_kind: OutputKind
+    reading: ImportOptions
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.arrays.classes)
+
+    @cached_property
+    def border(self) -> float | None:
+        """Found when it is first saved: the first step need not wait for it."""
+        return fit_border(self.data.inputs, self.data.parts["train"]) if len(self.arrays.shape) == 3 else None
+
+    def trained(self, model: nn.Module, step: int) -> Trained:
+        """The network as it is after `step`."""
+        return Trained(
+            model=model,
+            layers=self.layers,
+            input_shape=self.arrays.shape,
+            task=self.arrays.task,
+            classes=self.classes,
+            prepare_inputs=self.data.prepare_inputs,
+            prepare_targets=self.data.prepare_targets,
+            border=self.border,
+            step=step,
+            output_kind=self.output_kind,
+            resize=self.reading.resize,
+            background=self.reading.background,
+        )
+
+
+def device(wanted: str) -> torch.device:
+    """`auto` is the GPU where there is one. Raises RuntimeError when `cuda` is asked for and there is none."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError('this worker has no CUDA device; use "device": "auto" or "cpu"')
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def versions(device: torch.device) -> dict[str, Any]:
+    """What the numbers depend on beside the request."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return {"torch": torch.__version__, "python": platform.python_version(), "hardware": name}
+
+
+def warnings(precision: str, device: torch.device) -> list[dict[str, str]]:
+    """What only this worker can say of a run before it trains."""
+    if device.type != "cpu":
+        return []
+    return [asdict(warning) for warning in emulated_bfloat16(precision, torch.cpu.get_capabilities())]
+
+
+def prepare(
+    request: dict[str, Any],
+    folder: str,
+    files: Files,
+    device: torch.device,
+    fault: str | None = None,
+    reading: ImportOptions = ImportOptions(),
+) -> tuple[Training, Prepared]:
+    """Load the data from its folder and split it, fit the preprocessing on the training part, and build the training.
+
+    `reading` is how the data was read, which is how what is predicted will be. A `slip` is what an experiment's trial
+    does wrong on purpose.
+    """
+    arrays = Arrays.load(files, folder)
+    parts = stored_split(files, folder, arrays, SplitSpec.of(request["split"]))
+    data, recipe = prepared(arrays, parts, request), recipe_from_json(request, arrays.shape)
+    training = training_of(fault)(recipe, data, device)
+    return training, Prepared(recipe.layers, arrays, data, training.output_kind, reading)

@@ -1,0 +1,68 @@
+"""A child that has been forked before there is a job for it, and is ready to begin when one comes."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from app.storage.database import Database
+from app.storage.files import open_files
+from worker import import_job, training_job
+from worker.prefork.warmup import rehearse
+
+WORK = {"train": training_job.main, "import": import_job.main}
+
+
+class Spare:
+    """The parent's side of such a child. It leaves when the parent is gone, or closes its end of their socket.
+
+    `settings` are what is the same for all jobs; `parents` is a socket that the child shall not hold.
+    """
+
+    def __init__(self, settings: dict[str, Any], parents: socket.socket) -> None:
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid = os.fork()
+        if self.pid == 0:
+            parents.close()
+            self.socket.close()
+            _live(settings, theirs)
+        theirs.close()
+
+    def give(self, job: bytes, descriptors: list[int]) -> None:
+        """Send the job with its orders and its log. A child that has just died leaves it undone, as one does that dies
+        a moment later: whoever waits for it hears of its end."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            socket.send_fds(self.socket, [job], descriptors)
+        self.close()
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def _live(settings: dict[str, Any], parent: socket.socket) -> None:
+    """Wait for a job, do it, and end this process; never returns."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        database, files = Database(settings["database"]), open_files(settings["files_url"], Path(settings["home"]))
+        rehearse(settings, database)
+        message, descriptors, _, _ = socket.recv_fds(parent, 1 << 20, 2)
+        if message:
+            parent.close()
+            job = settings | json.loads(message)
+            orders, log = descriptors
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            WORK[job["kind"]](job, database, files, orders)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)

@@ -1,0 +1,58 @@
+"""What a child does before its run is known, so that the run's first step finds it done: statements are compiled,
+threads stand ready, and memory that is shared with the warm server is its own where it is written to."""
+
+import contextlib
+from typing import Any
+
+import torch
+from sqlalchemy.exc import OperationalError
+
+from app.insight.analysis.diagnostics import Sampler
+from app.learning.data import Data
+from app.learning.layers import Linear, ReLU
+from app.learning.losses import CrossEntropy
+from app.learning.optimizers import Adam
+from app.learning.preprocessing import Affine
+from app.learning.stopping import Stop
+from app.learning.training import Recipe, Training
+from app.storage import runs
+from app.storage.curves import last_steps
+from app.storage.database import Database
+from app.storage.queue import leases
+from app.storage.queue.leases import LeaseLost
+from app.storage.tables import Run
+
+
+def rehearse(settings: dict[str, Any], database: Database) -> None:
+    """Read a run that does not exist, try to write to it, and take a step on examples that say nothing."""
+    with contextlib.suppress(OperationalError), database.write() as db:  # one that is away may be back by then
+        db.get(Run, "")
+        last_steps(db, "")
+        runs.checkpoints(db, "")
+        both: list[dict[str, Any]] = [{"device": "", "environment": {}}, {"metrics": {}}]  # the first flush, and others
+        for changes in both:
+            with contextlib.suppress(LeaseLost):
+                leases.write(db, "", 0, progress={}, **changes)
+    database.close()  # no connection is kept for a run that may be long in coming
+    torch.set_num_threads(settings["threads"])
+    recipe = Recipe(
+        layers=[Linear(8), ReLU(), Linear(2)],
+        input_shape=(1, 4, 4),
+        loss=CrossEntropy(),
+        optimizer=Adam(),
+        batch_size=4,
+        stop=Stop(max_steps=1),
+        seed=0,
+    )
+    every = torch.arange(8)
+    data = Data(
+        inputs=torch.zeros(8, 1, 4, 4, dtype=torch.uint8),
+        targets=every % 2,
+        parts={"train": every, "validation": every},
+        prepare_inputs=Affine(scale=(255.0,)),
+        prepare_targets=Affine(),
+    )
+    training = Training(recipe, data, torch.device("cpu"))
+    sampler = Sampler(training)
+    for _ in training.steps():
+        sampler.look()

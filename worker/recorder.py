@@ -1,0 +1,94 @@
+"""From the steps of a training to rows: points are buffered here and written in one transaction with the progress."""
+
+import math
+import time
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.insight.analysis.diagnostics import Sampler
+from app.learning.training import Step, Training
+from app.storage import curves
+from app.storage.jsonable import jsonable
+from app.storage.queue import leases
+
+
+class Recorder:
+    """The points that are not yet written. Steps that an earlier attempt has recorded are not recorded again: a
+    repeated step has the same bits, and a curve that clients have seen never shrinks. `circumstances` (columns of the
+    run) are written with the first points; diagnostics are sampled behind the step `sampled`."""
+
+    def __init__(self, training: Training, recorded: dict[str, int], sampled: int = 0, **circumstances: Any) -> None:
+        self.training, self.sampler = training, Sampler(training, sampled)
+        self.recorded, self.circumstances = recorded, circumstances
+        self.first = True
+        self.last_loss = math.nan
+        self.started, self.first_step = time.monotonic(), training.step
+        self.metrics: dict[str, Any] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self.steps: list[int] = []
+        self.losses: list[float] = []
+        self.others: dict[str, list[tuple[int, float]]] = {}
+
+    def add(self, step: Step) -> None:
+        """Take note of a step."""
+        self.last_loss = step.loss
+        if step.number > self.recorded.get("train.loss", 0):
+            self.steps.append(step.number)
+            self.losses.append(step.loss)
+        if step.metrics is not None:
+            self.metrics = {str(part): metrics for part, metrics in step.metrics.items()}
+            for part, metrics in step.metrics.items():
+                for name, value in metrics.items():
+                    series = f"{part}.{name}"
+                    if series != "train.loss" and step.number > self.recorded.get(series, 0):
+                        self.others.setdefault(series, []).append((step.number, value))
+
+    def sample(self, last: bool = False) -> None:
+        """Look into the network, if it is time to."""
+        for layer, measures in (self.sampler.look(last) or {}).items():
+            for name, value in measures.items():
+                series = f"{curves.DIAGNOSTICS}{layer}.{name}"
+                self.others.setdefault(series, []).append((self.training.step, value))
+
+    def flush(self, db: Session, run: str, attempt: int, **values: Any) -> None:
+        """Write points and progress under the fence, and what else of the run changes with them; call `flushed` once
+        the transaction is committed."""
+        changes: dict[str, Any] = {"progress": self._progress()} | (self.circumstances if self.first else {})
+        if self.metrics:
+            changes["metrics"] = jsonable(self.metrics)
+        leases.write(db, run, attempt, **changes | values)
+        found: dict[str, Any] = {series: tuple(zip(*points, strict=True)) for series, points in self.others.items()}
+        if self.steps:
+            found["train.loss"] = self.steps, self.losses
+        curves.append_all(db, run, found)
+
+    def flushed(self) -> None:
+        """What was flushed is committed."""
+        self.first = False
+        self._clear()
+
+    def _progress(self) -> dict[str, Any]:
+        training, stop = self.training, self.training.recipe.stop
+        max_steps = None if math.isinf(training.total_steps) else int(training.total_steps)
+        took = time.monotonic() - self.started
+        speed = (training.step - self.first_step) / took if took > 0 else 0.0
+        fractions, left = [], []  # by steps and by time: what comes first ends the run
+        if max_steps is not None:
+            fractions.append(training.step / max_steps)
+            left += [(max_steps - training.step) / speed] if speed else []
+        if stop.max_seconds is not None:
+            fractions.append(training.seconds / stop.max_seconds)
+            left.append(max(0.0, stop.max_seconds - training.seconds))
+        return {
+            "step": training.step,
+            "epoch": training.epoch,
+            "seconds": round(training.seconds, 3),
+            "max_steps": max_steps,
+            "steps_per_epoch": training.steps_per_epoch,
+            "fraction": min(1.0, max(fractions)),
+            "steps_per_second": round(speed, 1),
+            "eta_seconds": round(min(left), 1) if left else None,
+        }

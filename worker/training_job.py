@@ -1,0 +1,198 @@
+"""What runs in the child process: the learning core on one side, the storage on the other."""
+
+import contextlib
+import math
+import os
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from sqlalchemy.orm import Session
+
+from app.datasets.import_options import ImportOptions
+from app.learning import serialization
+from app.learning.evaluation import evaluate
+from app.storage import datasets, runs
+from app.storage.curves import last_steps
+from app.storage.database import Database, database_now
+from app.storage.files import Files
+from app.storage.jsonable import jsonable
+from app.storage.queue import leases
+from app.storage.queue.leases import LeaseLost
+from worker import job_setup
+from worker.checkpoints import Checkpoints
+from worker.patience import use_patiently, write_patiently
+from worker.protocol import Orders
+from worker.recorder import Recorder
+
+
+def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
+    """Train one attempt of a run to its end, or until it is told to leave."""
+    orders = Orders(orders_descriptor, job["lease_seconds"])
+    attempt = Attempt(job, database, files)
+    try:
+        attempt.train(orders)
+    except LeaseLost:
+        return
+    except Exception as error:
+        attempt.fail(error)
+
+
+class Attempt:
+    """One attempt of one run: every write goes through its fence."""
+
+    def __init__(self, job: dict[str, Any], database: Database, files: Files) -> None:
+        self.run, self.attempt, self.database, self.files = job["id"], job["attempt"], database, files
+        self.flush_seconds, self.checkpoint_seconds = job["flush_seconds"], job["checkpoint_seconds"]
+        self.threads = job["threads"]
+
+    def write(self, change: Callable[[Session], None]) -> None:
+        """Make a change in one transaction."""
+        write_patiently(self.database, change)
+
+    def train(self, orders: Orders) -> None:
+        with self.database.read() as db:
+            run = runs.get(db, self.run)
+            request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
+            warnings = run.warnings or []
+            dataset = datasets.get(db, run.dataset)
+            folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
+            assert folder is not None  # only what is ready is trained on
+            recorded, sampled = last_steps(db, self.run), last_steps(db, self.run, diagnostics=True)
+            self.served_before = run.weights is not None
+        threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
+        # Numbers below 10⁻³⁸ count as 0: what decays towards it, like a dead unit's moments, would slow each step down.
+        torch.set_flush_denormal(True)
+        torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
+        device = job_setup.device(request["device"])
+        training, prepared = use_patiently(
+            lambda: job_setup.prepare(request, folder, self.files, device, fault, reading)
+        )
+        if checkpoint is not None:
+            saved = use_patiently(lambda: self.files.read(checkpoint))
+            training.restore(serialization.checkpoint_from_safetensors(saved))
+        environment = (
+            environment
+            | job_setup.versions(device)
+            | {
+                "threads": threads,
+                "gradients": "autograd" if training.chain is None else "by hand",
+            }
+        )
+        found = job_setup.warnings(request["precision"], device)
+        warnings = warnings + [warning for warning in found if warning not in warnings]
+        circumstances = {"device": str(device), "environment": environment, "warnings": warnings}
+        recorder = Recorder(training, recorded, max(sampled.values(), default=0), **circumstances)
+        checkpoints = Checkpoints(self.run, self.attempt, self.files, training, prepared)
+        checkpointed = flushed = time.monotonic()
+        for step in training.steps():
+            recorder.add(step)
+            if training.stop_reason is not None:
+                break  # to the result at once: a checkpoint of the last step would be trained beyond it
+            now = time.monotonic()
+            if recorder.first or now - flushed >= self.flush_seconds:
+                self.write(lambda db: recorder.flush(db, self.run, self.attempt))
+                recorder.flushed()
+                flushed = now
+            if orders.wanted is not None:
+                self._save(checkpoints, recorder)
+                self._name(checkpoints, recorder, **leases.left(database_now()))
+                return
+            if checkpoints.is_written:
+                self._name(checkpoints, recorder)
+                checkpointed = flushed = time.monotonic()
+            elif checkpoints.saving is None and now - checkpointed >= self.checkpoint_seconds:
+                self._save(checkpoints, recorder)
+            recorder.sample()  # behind all that somebody waits for
+        recorder.sample(last=True)
+        self._finish(checkpoints, recorder)
+
+    def _save(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
+        """Begin to save the training's state."""
+        if checkpoints.saving is not None:
+            self._name(checkpoints, recorder)
+        checkpoints.begin(jsonable(recorder.metrics))
+
+    def _name(self, checkpoints: Checkpoints, recorder: Recorder, **values: Any) -> None:
+        """Name the saved state in the row, once it is saved, together with all that was recorded up to it.
+
+        A disk that is full now, or a store that is away, is no reason to end: the older checkpoint stays the one to go
+        on from.
+        """
+        file = checkpoints.written()
+        named = {} if file is None else {"checkpoint": file, "deaths": 0}
+        pruned: list[str] = []
+
+        def name_it(db: Session) -> None:
+            recorder.flush(db, self.run, self.attempt, **named | values)
+            if file is not None:
+                pruned[:] = checkpoints.name(db, file)
+
+        self.write(name_it)
+        recorder.flushed()
+        checkpoints.named()
+        for old in pruned:
+            with contextlib.suppress(OSError):  # no row names it: it goes with the run
+                self.files.delete(old)
+
+    def _finish(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
+        """The result and the status land in one transaction; the last checkpoint is written while the result is worked
+        out.
+
+        A run that was trained further and diverged goes on to serve what it served before.
+        """
+        self._save(checkpoints, recorder)
+        training, prepared = checkpoints.training, checkpoints.prepared
+        diverged = training.stop_reason == "diverged"
+        served, step = training.served()
+        result: dict[str, Any] = {
+            "metrics": jsonable(training.measure("train", "validation", "test", model=served)),
+            "stop_reason": training.stop_reason,
+            "status": "succeeded",
+            "finished_at": database_now(),
+            "lease_expires_at": None,
+            "wanted": None,
+        }
+        if not (diverged and self.served_before):
+            weights = runs.weights_file(self.run, self.attempt, step)
+            trained = serialization.to_safetensors(prepared.trained(served, step))
+            use_patiently(lambda: self.files.write(weights, trained))
+            arguments = served, training.data
+            result["weights"] = weights
+            result["evaluation"] = {
+                part: jsonable(evaluate(*arguments, part, training.output_kind, prepared.classes, training.device))
+                for part, indices in training.data.parts.items()
+                if len(indices)
+            }
+        if diverged:
+            message = f"{_divergence(recorder)}; try a smaller learning rate"
+            result |= {"status": "failed", "error": {"type": "Diverged", "message": message, "trace": []}}
+        self._name(checkpoints, recorder, **result)
+
+    def fail(self, error: Exception) -> None:
+        """End the run with the reason: the same request would raise again."""
+        trace = traceback.format_exception(error)[-12:]
+        message = str(error)
+        if isinstance(error, OSError):
+            message += ". The run's files cannot be written or read: see to the disk or the object store, then "
+            message += "POST /runs/{id}/resume"
+        reason = {"type": type(error).__name__, "message": message, "trace": "".join(trace).splitlines()[-20:]}
+        try:
+            self.write(lambda db: leases.end(db, self.run, self.attempt, "failed", database_now(), error=reason))
+        except LeaseLost:
+            os._exit(0)
+
+
+def _divergence(recorder: Recorder) -> str:
+    """What the loss did, in numbers."""
+    training, loss = recorder.training, recorder.last_loss
+    found, limits = f"the loss was {loss:.6g} at step {training.step}", training.recipe.stop.divergence
+    if not math.isfinite(loss) or limits is None:
+        return found
+    after = recorder.metrics["train"]["loss"]
+    if not math.isfinite(after):
+        return f"{found}, and after it {after} over the training part"
+    over = f"{limits.factor:g} × the larger of the first step's and of the best constant prediction's"
+    return f"{found}, and for {limits.window} steps running over {over}"
