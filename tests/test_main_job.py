@@ -2,16 +2,8 @@
 
 from fastapi.testclient import TestClient
 
-from tests.contract.test_example import PROGRESS
-from tests.forked import Forked
-
-
-def ended(client: TestClient, run: str) -> dict:
-    for _ in range(4):
-        found = client.get(f"/runs/{run}", params={"wait": 60}).json()
-        if found["status"] in ("succeeded", "failed", "cancelled"):
-            return found
-    raise AssertionError(found)
+from tests.support.fork_server import Forked
+from tests.support.runs import PROGRESS, ended
 
 
 def test_letters_are_learnt_and_a_picture_is_classified(client: TestClient, worker: Forked) -> None:

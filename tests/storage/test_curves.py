@@ -11,7 +11,7 @@ from app.settings import Settings
 from app.storage import curves, migrate
 from app.storage.curves import Series, thin
 from app.storage.database import Database
-from tests.storage.rows import insert_run
+from tests.support.rows import insert_run
 
 values = st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=500)
 cuts = st.lists(st.integers(0, 500), max_size=10)

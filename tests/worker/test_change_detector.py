@@ -13,8 +13,8 @@ from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database, database_now
 from app.storage.queue import workers
-from tests.conftest import Workers
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
+from tests.support.workers import Workers
 from worker import change_detector
 from worker.change_detector import Changes
 

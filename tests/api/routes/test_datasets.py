@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -18,34 +17,11 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.settings import Settings
-from tests.chaos.test_kills import children
-from tests.conftest import Workers
-from tests.datasets.archives import COMPRESSED, letters, png, tarred, zipped
-from tests.test_main_job import ended
-
-LECTURE = letters("ABCDEFGHIJ", each=10) | {
-    "notMNIST_small/A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png": b"",
-    "notMNIST_small/F/Q3Jvc3NvdmVyIEJvbGRPYmxpcXVlLnR0Zg==.png": b"\x89PNG broken",
-    "__MACOSX/notMNIST_small/A/._0.png": b"junk",
-}
-
-
-def upload(client: TestClient, name: str, archive: bytes, **headers: str) -> httpx.Response:
-    return client.post(f"/datasets?name={name}", content=archive, headers=headers)
-
-
-def settled(client: TestClient, name: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 200
-    while (found := client.get(f"/datasets/{name}").json())["status"] == "importing":
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
-    return dict(found)
-
-
-def stored(settings: Settings) -> set[str]:
-    """The files of uploads, and what became of them."""
-    found = [*settings.files.glob("datasets/ds_*/**/*"), *settings.files.glob("arrays/**/*")]
-    return {str(file.relative_to(settings.files)) for file in found if file.is_file()}
+from tests.support.archives import COMPRESSED, letters, png, tarred, zipped
+from tests.support.processes import children
+from tests.support.runs import ended
+from tests.support.uploads import LECTURE, settled, stored, upload
+from tests.support.workers import Workers
 
 
 def test_the_lectures_letters_are_imported_trained_and_classified(client: TestClient, workers: Workers) -> None:

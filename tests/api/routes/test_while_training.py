@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fastapi.testclient import TestClient
 
-from tests.chaos.test_kills import outcome, until_step
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.runs import ended, outcome, until_step
+from tests.support.workers import Workers
 
 SMALL = {"dataset": "digits", "batch_size": 64, "stop": {"max_epochs": 3}}
 LONG = {"dataset": "digits", "batch_size": 16, "stop": {"max_epochs": 60}, "device": "cpu"}

@@ -8,7 +8,7 @@ import pytest
 
 from app.datasets.catalogue.download import Downloaded, Patience, download
 from app.datasets.catalogue.published import Remote
-from tests.datasets.catalogue.site import Fetch, Site, serving
+from tests.support.site import Fetch, Site, serving
 
 
 @pytest.fixture

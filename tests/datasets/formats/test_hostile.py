@@ -21,9 +21,9 @@ import pytest
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.archives import DIRECTORY_BYTES, MEMBER_BYTES, MEMBERS, ZIP_MEMBERS
 from app.datasets.formats.compressed_file import TOTAL_BYTES
-from tests.datasets.archives import COMPRESSED, deflated, letters, png, streams, tarred, zip_of, zipped
-from tests.datasets.measuring import Took, measured
-from tests.datasets.reading import imported
+from tests.support.archives import COMPRESSED, deflated, letters, png, streams, tarred, zip_of, zipped
+from tests.support.imports import imported
+from tests.support.measuring import Took, measured
 
 OWN_MB, DECODER_MB = 500, 250  # of the process that imports beside what it begins with, and of a decoder
 MEGABYTE = 2**20

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import Imported
-from tests.datasets.archives import zipped
-from tests.datasets.reading import imported
+from tests.support.archives import zipped
+from tests.support.imports import imported
 
 HOUSES = "rooms,kind,price\n3,flat,100.5\n5,house,250\n,flat,90\n4,,180\n"
 

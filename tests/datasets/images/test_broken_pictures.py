@@ -21,8 +21,8 @@ from app.datasets.images import decoding
 from app.datasets.images.codec import MAX_PIXELS, decode
 from app.datasets.images.decoding import CRASHED, Decoders
 from app.datasets.images.png import plain
-from tests.datasets.archives import letters, png, zipped
-from tests.datasets.measuring import measured
+from tests.support.archives import letters, png, zipped
+from tests.support.measuring import measured
 
 OWN_MB, DECODER_MB = 500, 1024  # beside what the process begins with; of a decoder, which has no more
 SHAPE = (1, 28, 28)

@@ -15,7 +15,7 @@ from app.learning.optimizers import SGD, Adam, Optimizer
 from app.learning.preprocessing import Affine
 from app.learning.stopping import Stop
 from app.learning.training import Recipe, Training
-from tests.learning.test_optimizers import EVERY_OPTIMIZER
+from tests.support.optimizers import EVERY_OPTIMIZER
 
 CHAINS: dict[str, list[Layer]] = {
     "linear": [],

@@ -1,6 +1,6 @@
 """An import in a process of its own, bound as the worker's is, and what it took.
 
-`python -m tests.datasets.measuring` reads one, as JSON from stdin says, and prints what came of it.
+`python -m tests.support.measuring` reads one, as JSON from stdin says, and prints what came of it.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def measured(parts: Path | Mapping[str, Path], total: int = TOTAL_BYTES, **readi
     """
     by_role = {"file": parts} if isinstance(parts, Path) else parts
     asked = {"parts": {role: str(path) for role, path in by_role.items()}, "total": total, "reading": reading}
-    command = [sys.executable, "-B", "-W", "error", "-m", "tests.datasets.measuring"]
+    command = [sys.executable, "-B", "-W", "error", "-m", "tests.support.measuring"]
     with (
         tempfile.TemporaryFile("w+") as answer,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=answer, text=True) as process,
