@@ -1,9 +1,12 @@
 """The path that a user takes, with its real parts."""
 
+import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.fork_server import Forked
 from tests.support.runs import PROGRESS, ended
+
+pytestmark = pytest.mark.sql
 
 
 def test_letters_are_learnt_and_a_picture_is_classified(client: TestClient, worker: Forked) -> None:

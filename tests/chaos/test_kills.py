@@ -19,9 +19,11 @@ from tests.support.runs import REQUEST, ended, outcome, until_step
 from tests.support.services import Service
 from tests.support.workers import Workers
 
+pytestmark = pytest.mark.sql
+
 AUGMENTED = REQUEST | {"augment": {"shift": 0.1, "rotate": 10, "noise": 0.05, "erase": 0.1}}  # draws in each step
 RUNS = int(os.environ.get("CHAOS_RUNS", "10"))  # on each database; `make chaos` asks for 100
-SEEDS = [seed if seed < 3 else pytest.param(seed, marks=pytest.mark.long) for seed in range(RUNS)]
+SEEDS = [seed if seed < 2 else pytest.param(seed, marks=pytest.mark.long) for seed in range(RUNS)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -101,9 +103,11 @@ def test_a_frozen_worker_that_comes_back_changes_nothing(
     found = ended(client, run)
     assert found["status"] == "succeeded" and found["attempt"] == 2
     before = client.get(f"/runs/{run}").json(), outcome(client, run)
-    for process in (frozen.pid, *children(frozen.pid)):
+    thawed = children(frozen.pid)
+    for process in (frozen.pid, *thawed):
         os.kill(process, signal.SIGCONT)
-    time.sleep(1.5)
+    while set(thawed) & set(of_warm_server(frozen.pid)):  # it sees that its lease is lost, and ends
+        time.sleep(0.02)
     assert (client.get(f"/runs/{run}").json(), outcome(client, run)) == before
     assert second.poll() is None
 

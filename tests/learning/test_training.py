@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -12,12 +13,14 @@ from app.learning.training import Training
 from tests.support.optimizers import EVERY_OPTIMIZER
 from tests.support.training import CROSS_ENTROPY, PATHS, network_of, training
 
+LONG = partial(pytest.param, marks=pytest.mark.long)
+
 UNEVEN = CrossEntropy(class_weights=(1.0, 1.0, 100.0), label_smoothing=0.1)
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
-@pytest.mark.parametrize("at", [1, 2, 3, 4, 6, 7])  # within an epoch, at its end (3, 6), and in the next ones
+@pytest.mark.parametrize("at", [*map(LONG, (1, 3, 4, 7)), 2, 6])  # within an epoch, at its end (3, 6), and later
 def test_a_restored_training_goes_on_with_the_same_bits(
     optimizer: Optimizer, at: int, path: Callable[[Training], Training]
 ) -> None:
@@ -126,7 +129,7 @@ def test_a_long_gradient_is_shortened_to_the_norm_and_a_short_one_is_left(
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
-@pytest.mark.parametrize("at", [1, 2, 3, 5])
+@pytest.mark.parametrize("at", [*map(LONG, (1, 5)), 2, 3])
 def test_with_accumulation_and_clipping_a_training_restored_from_its_file_has_the_same_bits(
     at: int, optimizer: Optimizer, path: Callable[[Training], Training]
 ) -> None:

@@ -20,6 +20,8 @@ from app.storage.tables import DELETED
 from tests.support.rows import insert_run
 from tests.support.services import Service
 
+pytestmark = pytest.mark.sql
+
 POINTS, A_CHUNK = 5_000_000, 2500
 RANDOM = np.random.default_rng(0)
 

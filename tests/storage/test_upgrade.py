@@ -17,6 +17,8 @@ from app.storage.database import Database
 from app.storage.files import LocalFiles
 from tests.support.migrations import migrate_to
 
+pytestmark = pytest.mark.sql
+
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate.config()).walk_revisions()]
 STATUSES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 

@@ -8,6 +8,8 @@ from app.settings import Settings
 from app.storage.database import Database
 from worker.patience import write_patiently
 
+pytestmark = pytest.mark.sql
+
 
 def test_a_statement_that_is_wrong_is_an_error_and_no_reason_to_wait(settings: Settings) -> None:
     settings.home.mkdir()

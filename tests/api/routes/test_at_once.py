@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
@@ -19,6 +20,8 @@ from tests.support.rows import insert_run
 from tests.support.runs import SMALL, queue
 from tests.support.services import Service
 from tests.support.uploads import LECTURE, stored, upload
+
+pytestmark = pytest.mark.sql
 
 
 @contextmanager

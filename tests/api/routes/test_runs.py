@@ -22,6 +22,8 @@ from tests.support.runs import ENDLESS, SMALL, ended, outcome, queue, status, un
 from tests.support.services import Service
 from tests.support.workers import Workers
 
+pytestmark = pytest.mark.sql
+
 AUGMENTED = {"shift": 0.1, "rotate": 10, "scale": 0.1, "noise": 0.05, "erase": 0.1}
 
 
@@ -107,16 +109,17 @@ def test_cancel_by_filter_takes_what_matches_and_needs_a_filter(client: TestClie
 
 @pytest.mark.parametrize("augment", [None, AUGMENTED], ids=["plain", "augmented"])
 def test_a_paused_run_goes_on_exactly(client: TestClient, workers: Workers, augment: Any) -> None:
-    request = SMALL | {"stop": {"max_epochs": 100}, "optimizer": {"name": "adam"}, "augment": augment}
+    request = SMALL | {"optimizer": {"name": "adam"}, "augment": augment}
     workers.start()
-    undisturbed = queue(client, request)
-    assert ended(client, undisturbed)["status"] == "succeeded"
-    run = queue(client, request)
+    run = queue(client, request | {"stop": {"max_epochs": 10**6}})
     until_step(client, run, 5)
     client.post(f"/runs/{run}/pause")
     until(client, run, "paused")
-    assert client.post(f"/runs/{run}/resume").status_code == 202
+    stop = {"max_epochs": client.get(f"/runs/{run}").json()["progress"]["epoch"] + 2}
+    assert client.post(f"/runs/{run}/resume", json={"stop": stop}).status_code == 202
     assert ended(client, run)["status"] == "succeeded"
+    undisturbed = queue(client, request | {"stop": stop})
+    assert ended(client, undisturbed)["status"] == "succeeded"
     assert outcome(client, run) == outcome(client, undisturbed)
 
 

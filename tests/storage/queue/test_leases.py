@@ -28,6 +28,8 @@ from app.storage.queue import leases
 from app.storage.queue.leases import MAX_DEATHS, LeaseLost
 from app.storage.tables import ENDED, Dataset, Run
 
+pytestmark = pytest.mark.sql
+
 LEASE = 30.0
 REQUEST = {"name": None, "dataset": "letters", "tags": {}, "priority": 0}
 
