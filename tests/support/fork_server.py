@@ -172,7 +172,7 @@ class ForkServer:
             [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             cwd=ROOT,
-            env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ,
+            env={"OMP_WAIT_POLICY": "PASSIVE", "ARROW_DEFAULT_MEMORY_POOL": "system"} | os.environ,  # as a worker's
         )
         theirs.close()
 
