@@ -70,8 +70,9 @@ def is_free(database: Database, run: str) -> bool:
         if database.is_sqlite
         else ("SET lock_timeout=200", f"SELECT 1 FROM runs WHERE id = '{run}' FOR UPDATE")
     )
-    connection = database.engine.raw_connection()
+    connection = None
     try:
+        connection = database.engine.raw_connection()
         cursor = connection.cursor()
         cursor.execute(short)
         cursor.execute(begin)
@@ -81,7 +82,8 @@ def is_free(database: Database, run: str) -> bool:
         connection.rollback()
         return True
     finally:
-        connection.invalidate()  # its timeout is not for others
+        if connection is not None:
+            connection.invalidate()  # its timeout is not for others
 
 
 def let_expire(database: Database, run: str) -> None:

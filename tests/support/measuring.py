@@ -21,7 +21,7 @@ import psutil
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import ImportOptions
 from tests.support.fork_server import fork_server
-from worker.import_job import _sentence, bound_memory
+from worker.import_job import _reason, bound_memory
 
 TOTAL_BYTES = 16 * 1024**3  # that may be unpacked, unless a test says less
 MAKES = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate")
@@ -123,7 +123,7 @@ def main() -> None:
             found = content.read(parts, reading, tempfile.TemporaryFile, lambda *_: None)
             said |= {"examples": found.arrays.about()["examples"], "skipped": found.skipped}
         except (ImportFailed, MemoryError) as error:
-            said["failed"] = _sentence(error)
+            said["failed"] = _reason(error).text()
     named = [name for name in written if name not in (scratch, os.devnull)]  # a file without a name names its folder
     json.dump(said | {"own": _memory("self") - before, "written": named}, sys.stdout)
 

@@ -5,14 +5,17 @@ from typing import Any
 import torch
 
 from app.learning.data import Data
+from app.learning.fast_cpu.stepper import LinearChainStepper
 from app.learning.layers import Linear, ReLU
 from app.learning.losses import LOSSES, Loss
 from app.learning.optimizers import Optimizer
 from app.learning.preprocessing import Affine
+from app.learning.recipe import Recipe
 from app.learning.schedules import Constant, Schedule
 from app.learning.serialization import Trained
+from app.learning.stepper import AutogradStepper
 from app.learning.stopping import Stop
-from app.learning.training import Recipe, Training
+from app.learning.training import Training
 
 CROSS_ENTROPY, MSE = LOSSES["cross_entropy"](), LOSSES["mse"]()
 
@@ -55,16 +58,17 @@ def network_of(run: Training) -> Trained:
 
 
 class ByAutograd(Training):
-    by_hand = False
+    def build_stepper(self) -> AutogradStepper:
+        return AutogradStepper(self.recipe, self.model, self.optimizer, self.data)
 
 
 def by_autograd(run: Training) -> Training:
-    """The same from its start, with its numbers in memory as where no gradient is made by hand."""
+    """The training from its start with autograd's stepper, and its parameters in PyTorch's layout."""
     return ByAutograd(run.recipe, run.data, run.device)
 
 
 def by_hand(run: Training) -> Training:
-    assert run.chain is not None
+    assert isinstance(run.stepper, LinearChainStepper)
     return run
 
 

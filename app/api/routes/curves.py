@@ -1,7 +1,7 @@
 """A run's curve: as numbers, as a table, as a picture."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -9,14 +9,14 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import binary, problems
-from app.api.schemas.curves import CurveAnswer
-from app.datasets.names import some
+from app.api.schemas.curves import CurveAnswer, points_json
+from app.datasets.names import first
 from app.errors import Conflict, Invalid, NotFound
 from app.learning.evaluation import METRICS
+from app.messages import Fix
 from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw
 from app.storage import curves
-from app.storage.jsonable import number
-from app.suggestions import nearest
+from app.suggestions import closest
 
 LISTED = 12  # series in a refusal
 
@@ -46,15 +46,18 @@ def find_series(
         for name in names:
             if name not in there and name not in to_come and name not in sampled:
                 choices = sorted({*there, *to_come}) + (list(sampled) if _is_diagnostic(name) else [])
-                raise Invalid(f"no series is called {name!r}{nearest(name, choices)}; {_all(run.id, choices)}")
+                raise _no_such_series(run.id, name, choices)
         return names
 
 
-def _all(run: str, choices: Sequence[str]) -> str:
-    """What a sentence says of the series that there are: those of the layers may be hundreds."""
-    if len(choices) <= LISTED:
-        return f"there are {some(choices, LISTED)}"
-    return f"there are {len(choices):,}: {some(choices, LISTED)}; GET /runs/{run}/diagnostics has those of the layers"
+def _no_such_series(run: str, name: str, choices: Sequence[str]) -> Invalid:
+    """The refusal of an unknown series. It names the first of the others: the layers may have hundreds."""
+    near, many = closest(name, choices), len(choices) > LISTED
+    fix = Fix("series", near) if near else None
+    return Invalid(
+        "no_such_series", "series", fix,
+        series=name, near=near, run=run, many=many, count=len(choices), **first(choices, LISTED),
+    )  # fmt: skip
 
 
 def _is_diagnostic(name: str) -> bool:
@@ -62,14 +65,6 @@ def _is_diagnostic(name: str) -> bool:
 
 
 SeriesDep = Annotated[list[str], Depends(find_series, scope="function")]
-
-
-def as_json(series: curves.Series) -> dict[str, list[Any]]:
-    """Steps and values, and where it was thinned how many points each stands for."""
-    answer: dict[str, list[Any]] = {"step": series.steps.tolist(), "value": [number(v) for v in series.values.tolist()]}
-    if series.stands_for is not None:
-        answer["stands_for"] = series.stands_for.tolist()
-    return answer
 
 
 @router.get("/curve", summary="The curve as numbers; every step's loss is kept", response_model=None,
@@ -92,7 +87,7 @@ def curve(
         "run": run.id,
         "points": sum(len(found.steps) for found in thinned.values()),
         "downsampled": any(found.stands_for is not None for found in thinned.values()),
-        "series": {name: as_json(found) for name, found in thinned.items()},
+        "series": {name: points_json(found) for name, found in thinned.items()},
     }
     # Millions of numbers are not checked against the model once more.
     return JSONResponse(answer, headers={"ETag": etag})

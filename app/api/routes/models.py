@@ -6,7 +6,7 @@ from app.api.deps import DatabaseDep
 from app.api.problems import problems
 from app.api.schemas.models import ModelAnswer, ModelList, PointRequest, model_answer
 from app.errors import Conflict, Invalid, Malformed, NotFound
-from app.runs.patterns import Name
+from app.runs.request_model import Name
 from app.storage import models
 
 router = APIRouter(prefix="/models", tags=["models"], responses=problems(Invalid))
