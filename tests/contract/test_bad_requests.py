@@ -10,9 +10,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.api.middleware import JSON_BYTES
-from tests.api.routes.test_runs import SMALL, queue
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.runs import SMALL, ended, queue
+from tests.support.workers import Workers
 
 LETTERS: dict[str, Any] = {"dataset": "notmnist"}
 JSON = {"Content-Type": "application/json"}

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from app.storage.queue import workers
-from tests.api.routes.test_runs import SMALL, queue
+from tests.support.runs import SMALL, queue
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -24,7 +24,7 @@ from app.learning.recipe import Recipe
 from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors
 from app.learning.stopping import Stop
 from app.learning.training import Training
-from tests.learning.test_training import network_of
+from tests.support.training import network_of
 
 EVERYTHING = Augmentation(shift=0.2, rotate=30, scale=0.2, noise=0.1, erase=0.3)
 seeds = st.integers(0, 2**63)

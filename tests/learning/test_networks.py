@@ -20,8 +20,8 @@ from app.learning.recipe import Precision, Recipe
 from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.stopping import Stop
 from app.learning.training import Training
-from tests.learning.test_optimizers import EVERY_OPTIMIZER
-from tests.learning.test_training import network_of
+from tests.support.optimizers import EVERY_OPTIMIZER
+from tests.support.training import network_of
 
 NETWORKS: dict[str, list[Layer]] = {
     "dropout": [Linear(16), ReLU(), Dropout(0.5)],

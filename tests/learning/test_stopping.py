@@ -26,7 +26,7 @@ from app.learning.stopping import (
     TargetLoss,
 )
 from app.learning.training import Training
-from tests.learning.test_training import MSE, network_of, training
+from tests.support.training import MSE, network_of, training
 
 
 def parabola(lr: float = 0.1, **stop: Any) -> Training:

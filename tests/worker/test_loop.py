@@ -27,8 +27,8 @@ from app.storage import datasets
 from app.storage.database import database_now
 from app.storage.tables import Dataset, Run
 from app.storage.tables import Worker as WorkerRow
-from tests.postgres import Postgres
-from tests.storage.rows import insert_run
+from tests.support.postgres import Postgres
+from tests.support.rows import insert_run
 from tests.worker.locked import locked, locked_for, no_waiting
 from worker.child_process import Child
 from worker.main import Worker

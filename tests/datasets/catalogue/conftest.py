@@ -9,7 +9,7 @@ import pytest
 from app.datasets.catalogue.download import Downloaded, RetryPolicy, download
 from app.datasets.catalogue.published import Remote
 from app.messages import Message
-from tests.datasets.catalogue.site import Fetch, Site, serving
+from tests.support.site import Fetch, Site, serving
 
 
 @pytest.fixture

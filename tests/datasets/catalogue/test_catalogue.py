@@ -14,7 +14,7 @@ from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.builtin import BUILTIN
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
-from tests.datasets.archives import letters, tarred
+from tests.support.archives import letters, tarred
 
 ENTRIES = pytest.mark.parametrize("entry", CATALOGUE.values(), ids=CATALOGUE.keys())
 
