@@ -6,7 +6,7 @@ input exactly as the training did. No pickle.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from app.learning.architecture import build, rows
+from app.learning.fields import request_fields
 from app.learning.layers import LAYERS, Layer, Normal, Shape
 from app.learning.losses import Task
 from app.learning.outputs import OutputKind
@@ -58,8 +59,10 @@ class Trained:
 
 def layers_to_json(layers: Sequence[Layer]) -> list[dict[str, object]]:
     """Each layer as its type and its fields."""
-    return [{"type": layer.type} | {f.name: _field_to_json(getattr(layer, f.name)) for f in fields(layer)}  # type: ignore[arg-type]
-            for layer in layers]  # fmt: skip
+    return [
+        {"type": layer.type} | {f.name: _field_to_json(getattr(layer, f.name)) for f in request_fields(layer)}
+        for layer in layers
+    ]
 
 
 def _field_to_json(value: Any) -> Any:

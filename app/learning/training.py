@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from app.learning.architecture import build, parameter_groups
+from app.learning.architecture import build, parameter_groups, walk
 from app.learning.augmentation import Augmentation
 from app.learning.data import Batches, Data, Part
 from app.learning.evaluation import Metrics, measure
@@ -23,7 +23,7 @@ from app.learning.fast_cpu import updates
 from app.learning.fast_cpu.linear_chain import LinearChain
 from app.learning.fast_cpu.updates import TorchUpdate, UpdateRule
 from app.learning.layers import Layer, Shape
-from app.learning.layers.structure import through
+from app.learning.layers.structure import output_shape
 from app.learning.losses import Loss
 from app.learning.optimizers import Optimizer
 from app.learning.outputs import output_kind
@@ -85,11 +85,10 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.recipe, self.data, self.device = recipe, data.on(device), device
         self.model = build(recipe.layers, recipe.input_shape).to(device)
-        modules = list(self.model.modules())
-        if any(isinstance(module, nn.Conv2d) for module in modules):
+        if any(isinstance(module, nn.Conv2d) for module in self.model.modules()):
             # As convolutions like it, on the CPU and on CUDA.
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.needs_two_examples = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in modules)
+        self.needs_two_examples = any(layer.uses_batch_statistics for _, layer in walk(recipe.layers))
         by_hand = self.by_hand and device.type == "cpu" and recipe.precision == "fp32" and LinearChain.fits(self.model)
         self.optimizer = recipe.optimizer.build(parameter_groups(self.model))
         self.descent: UpdateRule = TorchUpdate(self.optimizer)
@@ -109,7 +108,7 @@ class Training:
         train_targets = data.targets_at(data.parts["train"])
         self.examples = len(train_targets)  # of an epoch
         batch = min(recipe.examples_per_step or self.examples, self.examples)
-        (outputs,) = through(tuple(recipe.layers), recipe.input_shape)
+        (outputs,) = output_shape(tuple(recipe.layers), recipe.input_shape)
         self.criteria = recipe.stop.criteria(self.model, recipe.loss.baseline_loss(train_targets, batch, outputs))
         self.output_kind = output_kind(recipe.layers, recipe.loss)
         self.stop_reason: str | None = None

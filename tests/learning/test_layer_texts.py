@@ -15,7 +15,8 @@ from torch import nn
 from app.learning.layers import LAYERS, Layer
 from app.learning.layers.activations import ENTRIES as ACTIVATIONS
 from app.learning.layers.convolution import Conv2d
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.normalisation import BatchNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.serialization import layers_from_json
 
 Array = np.ndarray[Any, Any]

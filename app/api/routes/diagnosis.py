@@ -13,6 +13,7 @@ from app.errors import Invalid, NotFound
 from app.insight.analysis.diagnostics import INPUT
 from app.insight.diagnosis import diagnose
 from app.insight.diagnosis.facts import Curve, Facts, LayerSeen
+from app.learning.layers import LAYERS
 from app.storage import curves, datasets
 from app.storage.curves import Series
 from app.storage.database import Database
@@ -87,7 +88,7 @@ def place(request: dict[str, Any], name: str) -> dict[str, Any]:
     path = iter(name.split("."))
     for index in path:
         layer, pointer = layer["layers"][int(index)], f"{pointer}/layers/{index}"
-        if layer["type"] == "block":
+        if LAYERS[layer["type"]].nesting == "sequence":
             next(path)  # which repetition it is
     return {"pointer": pointer, "type": layer["type"], "fields": layer}
 

@@ -20,7 +20,8 @@ from app.learning.layers.activations import (
     Tanh,
 )
 from app.learning.layers.convolution import AvgPool2d, Conv2d, MaxPool2d
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.normalisation import BatchNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.layers.structure import Block, Flatten, Residual
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS, Adam, Momentum, Optimizer
 from app.learning.presets import PRESETS

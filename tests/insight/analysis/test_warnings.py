@@ -18,7 +18,8 @@ from app.learning.architecture import build, rows, with_output_layer
 from app.learning.layers import Layer, Linear, Normal, ReLU, Shape
 from app.learning.layers.activations import LeakyReLU, Sigmoid, Softmax, SquareActivation, Tanh
 from app.learning.layers.convolution import AvgPool2d, Conv2d, MaxPool2d
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.normalisation import BatchNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.layers.structure import Block, Residual
 from app.learning.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from app.learning.optimizers import SGD, Adam, optimizer_from_json
@@ -245,7 +246,7 @@ STACKS: dict[str, tuple[list[Layer], Shape]] = {
 @pytest.mark.parametrize("at_once", [10, 2**22])  # numbers: a row after another, or all
 @pytest.mark.parametrize("name", STACKS)
 def test_the_one_layer_has_the_outputs_of_the_stack(name: str, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chains_module, "AT_ONCE", at_once)
+    monkeypatch.setattr(chains_module, "CHUNK", at_once)
     layers, shape = STACKS[name]
     torch.manual_seed(1)
     model = build(layers, shape)
