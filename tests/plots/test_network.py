@@ -107,5 +107,5 @@ def test_every_body_has_a_colour() -> None:
 
 
 def test_the_picture_in_the_documents_is_as_it_is_drawn_now() -> None:
-    shown = ElementTree.fromstring((Path(__file__).parents[3] / "docs/vgg16.svg").read_text())
+    shown = ElementTree.fromstring((Path(__file__).parents[2] / "docs/vgg16.svg").read_text())
     assert ElementTree.tostring(shown) == ElementTree.tostring(preset("vgg16"))

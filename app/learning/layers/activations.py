@@ -264,6 +264,7 @@ class Softmax(Activation):
     saved = "output"
     elementwise = False
     probabilities = "exclusive"
+    layout = "contiguous"
     shrinks_gradients = True
     body = "softmax"
 

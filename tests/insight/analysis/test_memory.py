@@ -68,7 +68,8 @@ for kind, entry in LAYERS.items():
     if all(item.default is not MISSING for item in request_fields(entry)):
         if entry.role != "pooling":
             NETWORKS[f"{kind} added to rows"] = [Linear(16), entry(), Linear(3)], (12,)
-        NETWORKS[f"{kind} added to pictures"] = [Conv2d(6), entry(), Conv2d(4), entry(), Linear(3)], (1, 12, 12)
+        if entry.role != "reshaping":
+            NETWORKS[f"{kind} added to pictures"] = [Conv2d(6), entry(), Conv2d(4), entry(), Linear(3)], (1, 12, 12)
 
 
 def built(layers: list[Layer], shape: Shape) -> nn.Sequential:

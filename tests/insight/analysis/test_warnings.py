@@ -15,7 +15,7 @@ from app.insight.analysis.recipe_rules import emulated_bfloat16
 from app.insight.analysis.stacks import as_one_layer, chains, modules_of_chains, stacks
 from app.insight.analysis.warnings import of_architecture, warnings
 from app.learning.architecture import build, rows, with_output_layer
-from app.learning.layers import Layer, Linear, Normal, ReLU, Shape
+from app.learning.layers import LAYERS, Layer, Linear, Normal, ReLU, Shape
 from app.learning.layers.activations import LeakyReLU, Sigmoid, Softmax, SquareActivation, Tanh
 from app.learning.layers.convolution import AvgPool2d, Conv2d, MaxPool2d
 from app.learning.layers.normalisation import BatchNorm
@@ -273,12 +273,12 @@ def test_the_one_layer_has_the_outputs_of_the_stack(name: str, at_once: int, mon
 
 
 def test_every_code_is_described() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "app/learning/insight").glob("*_rules.py"))
+    source = "".join(path.read_text() for path in (ROOT / "app/insight/analysis").glob("*_rules.py"))
     codes = set(re.findall(r'Warning\(\s*f?"([^"]+)"', source))
-    for kind in ("softmax", "sigmoid"):
-        codes.add(f"{kind}_before_cross_entropy")
-    for kind in ("square", "sine", "log"):
-        codes.add(f"{kind}_with_care")
+    for kind, entry in LAYERS.items():
+        codes |= {f"{kind}_before_cross_entropy"} if entry.probabilities else set()
+        codes |= {f"{kind}_with_care"} if entry.caution else set()
+        codes |= {entry.depth_limit.code} if entry.depth_limit else set()
     page = (ROOT / "docs/architectures.md").read_text()
     described = re.findall(r"^\| `(\w+)` \|", page.split("## Warnings")[1].split("\n## ")[0], re.MULTILINE)
     assert sorted(described) == sorted(code for code in codes if "{" not in code)
