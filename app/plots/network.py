@@ -93,7 +93,7 @@ def _counted(drawn: list[Body]) -> Iterator[Body]:
 
 @dataclass(frozen=True)
 class Size:
-    """Size of a drawn body in pixels: width and height of its front, and its depth."""
+    """Size of a drawn body in pixels: width (channels) and height of its front, and its depth."""
 
     width: float
     height: float
@@ -101,8 +101,8 @@ class Size:
 
 
 def size_of(shape: Shape, largest: int) -> Size:
-    """Size of a body: space in proportion to its root, so that 7 pixels are visible next to 224; channels and units in
-    proportion to their logarithm."""
+    """Pixels for a size: proportional to its root for space, so that 7 pixels are visible next to 224, and to its
+    logarithm for channels and units."""
     if len(shape) == 3:
         channels, height, width = shape
         scale = TALLEST / largest**0.5
