@@ -45,7 +45,7 @@ class Product:
 
 
 @dataclass
-class ByHand:
+class WrittenOut:
     """The lines in their order, and the largest difference of a parameter's gradient from autograd's."""
 
     products: list[Product] = field(default_factory=list)
@@ -53,7 +53,7 @@ class ByHand:
 
 
 @torch.no_grad()
-def by_hand(places: Placement, parts: list[nn.Module], inputs: Tensor, targets: Tensor, loss: Loss) -> ByHand:
+def write_out(places: Placement, parts: list[nn.Module], inputs: Tensor, targets: Tensor, loss: Loss) -> WrittenOut:
     """Backpropagation for inputs (N, …) and targets (N,), in float64. `parts` are the layers' modules, with autograd's
     gradients.
 
@@ -61,7 +61,7 @@ def by_hand(places: Placement, parts: list[nn.Module], inputs: Tensor, targets: 
     """
     _refuse(places, len(inputs))
     x = inputs.double().flatten(1)
-    written, back = ByHand(), _Backward()
+    written, back = WrittenOut(), _Backward()
     a, name = x, "X"
     count = 0
     for (pointer, place), part in zip(places, parts, strict=True):
@@ -88,7 +88,7 @@ class _Backward:
 
 
 def _linear(
-    written: ByHand, back: _Backward, pointer: str, part: nn.Linear, count: int, a: Tensor, name: str
+    written: WrittenOut, back: _Backward, pointer: str, part: nn.Linear, count: int, a: Tensor, name: str
 ) -> tuple[Tensor, str]:
     """Z = AW + b, and in the backward pass the gradients with respect to W, b and A."""
     n = subscript(count)
@@ -121,7 +121,14 @@ def _linear(
 
 
 def _activation(
-    written: ByHand, back: _Backward, pointer: str, place: LayerShape, part: nn.Module, count: int, z: Tensor, name: str
+    written: WrittenOut,
+    back: _Backward,
+    pointer: str,
+    place: LayerShape,
+    part: nn.Module,
+    count: int,
+    z: Tensor,
+    name: str,
 ) -> tuple[Tensor, str]:
     """A = f(Z), and in the backward pass ⊙ f′(Z)."""
     kind = place.layer.type

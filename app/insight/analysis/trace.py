@@ -7,7 +7,7 @@ from math import prod, sqrt
 import torch
 from torch import Tensor, nn
 
-from app.insight.analysis.backpropagation import ByHand, by_hand
+from app.insight.analysis.backpropagation import WrittenOut, write_out
 from app.insight.analysis.memory import memory
 from app.insight.analysis.random_state import seeded
 from app.learning.architecture import build, flatten_layers, refuse_untrainable, rows
@@ -79,7 +79,7 @@ class Trace:
     example: list[float]
     example_target: float
     example_loss: float
-    by_hand: ByHand | None
+    by_hand: WrittenOut | None
 
 
 def trace(
@@ -119,7 +119,7 @@ def trace(
         example=outputs[-1][0].tolist(),
         example_target=targets[0].item(),
         example_loss=alone.item(),
-        by_hand=by_hand(places, list(modules(model)), inputs, targets, loss) if hand else None,
+        by_hand=write_out(places, list(modules(model)), inputs, targets, loss) if hand else None,
     )
 
 
