@@ -1,6 +1,6 @@
 """The traits of every registry entry are those of its module: what the rest of the code relies on instead of names."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, get_args
 
@@ -36,13 +36,17 @@ CASES: dict[str, list[tuple[dict[str, Any], tuple[int, ...]]]] = {
 }
 
 
-def every_layer() -> Iterator[Any]:
-    for kind in LAYERS:
-        for fields, shape in CASES.get(kind, [({}, ROW), ({}, PICTURE)]):
-            yield pytest.param(layers_from_json([{"type": kind} | fields])[0], shape, id=f"{kind} {fields} {shape}")
+def cases(which: Callable[[type[Layer]], bool] = lambda _: True) -> pytest.MarkDecorator:
+    """Parameters `layer` and `shape` for every entry of a kind."""
+    listed = []
+    for kind, entry in LAYERS.items():
+        for fields, shape in CASES.get(kind, [({}, ROW), ({}, PICTURE)]) if which(entry) else []:
+            layer = layers_from_json([{"type": kind} | fields])[0]
+            listed.append(pytest.param(layer, shape, id=f"{kind} {fields} {shape}"))
+    return pytest.mark.parametrize(("layer", "shape"), listed)
 
 
-every = pytest.mark.parametrize(("layer", "shape"), list(every_layer()))
+every = cases()
 
 
 def numbers(layer: Layer, shape: tuple[int, ...], seed: int = 0) -> Tensor:
@@ -87,10 +91,8 @@ def test_a_layer_is_affine_in_evaluation_exactly_if_it_says_so(layer: Layer, sha
     assert torch.allclose(between, (module(x) + module(y)) / 2, rtol=1e-9, atol=1e-9) == layer.affine
 
 
-@every
+@cases(lambda entry: entry.nesting is None and not entry.draws)
 def test_an_elementwise_layer_and_no_other_maps_each_number_by_itself(layer: Layer, shape: tuple[int, ...]) -> None:
-    if layer.role == "structure" or layer.draws:
-        pytest.skip("not one fixed function")
     module, x = module_of(layer, shape).train(), numbers(layer, shape)
     order = torch.randperm(x.numel(), generator=torch.Generator().manual_seed(2))
     shuffled = x.flatten()[order].reshape(x.shape)
@@ -142,12 +144,10 @@ def test_an_undisturbed_pass_changes_neither_the_module_nor_the_generator(layer:
     assert [part.training for part in module.modules()] == modes
 
 
-@every
+@cases(lambda entry: entry.nesting is None and entry.probabilities is None)
 def test_a_normalisation_and_no_other_layer_gives_numbers_of_any_size_the_same_size(
     layer: Layer, shape: tuple[int, ...]
 ) -> None:
-    if layer.role == "structure" or layer.probabilities == "exclusive":
-        pytest.skip("its size follows from the layers within, or is that of probabilities")
     module = layer.module(shape).double().train()
     x = torch.randn((64, *shape), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     x = x.abs() if layer.positive_only else x
