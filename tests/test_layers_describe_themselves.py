@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.learning.layers import LAYERS
-from app.learning.serialization import layers_from_json
+from app.learning.layers.serialization import layers_from_json
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("app", "worker", "bench")

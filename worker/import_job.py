@@ -1,4 +1,4 @@
-"""What runs in the child process that makes a dataset of an upload."""
+"""The import job of a child process: makes a dataset from an upload."""
 
 import logging
 import os
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.constants import DatasetStatus
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import Imported, ImportOptions, half
 from app.datasets.names import printable
@@ -20,11 +21,10 @@ from app.learning.available_memory import data_bytes
 from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import Files
-from app.storage.queue import imports
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue.claims import LeaseLost, import_claims
 from app.storage.tables import Dataset
-from worker.patience import use_patiently, write_patiently
 from worker.protocol import Orders
+from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 if TYPE_CHECKING:
     from app.datasets.catalogue.published import Published, Remote
@@ -43,8 +43,7 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
     Orders(orders_descriptor, job["lease_seconds"])
     this = job["id"], job["attempt"]
     try:
-        with database.read() as db:
-            found = db.get(Dataset, job["id"])
+        found = read_with_retry(database, lambda db: db.get(Dataset, job["id"]))
         if found is None:
             return
         bound_memory()
@@ -56,13 +55,13 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
         except Exception as error:
             traceback.print_exc()
             reason = _sentence(error)
-            write_patiently(database, lambda db: imports.fail(db, *this, reason))
+            write_with_retry(database, lambda db: import_claims.fail(db, *this, reason))
     except LeaseLost:
         return
 
 
 def downloads_of(home: Path, published: str) -> Path:
-    """Where the files of one of the catalogue come to, on this machine; a later import goes on from what is there."""
+    """Folder of the downloads of a catalogue entry; a later import resumes from it."""
     return home / "downloads" / published
 
 
@@ -77,7 +76,7 @@ def bound_memory() -> None:
 
 
 class Progress:
-    """How far an import has come, written about twice a second: who has lost the lease hears of it here."""
+    """Progress of an import, written about twice a second. Raises LeaseLost if the lease is lost."""
 
     def __init__(self, database: Database, dataset: str, attempt: int) -> None:
         self.database, self.dataset, self.attempt = database, dataset, attempt
@@ -88,12 +87,14 @@ class Progress:
         if time.monotonic() - self.told < TELL_SECONDS:
             return
         progress = {"fraction": round(fraction, 4), "examples": examples}
-        write_patiently(self.database, lambda db: imports.write(db, self.dataset, self.attempt, progress=progress))
+        write_with_retry(
+            self.database, lambda db: import_claims.write(db, self.dataset, self.attempt, progress=progress)
+        )
         self.told = time.monotonic()
 
 
 def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Imported:
-    """What was sent, or what the catalogue says where to find."""
+    """Read the upload, or download and read a catalogue entry. Raises ImportFailed, LeaseLost and OSError."""
     from app.datasets.catalogue.published import CATALOGUE  # here: a worker that only trains has no need of it
     from app.datasets.formats.content import read
 
@@ -104,7 +105,7 @@ def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Impor
         imported = published.read(parts, published.reading, scratch, half(progress.tell, 1))
         return replace(imported, about={**imported.about, "files": about})
     names = {role: datasets.upload(found.id, role) for role in source.get("roles", [datasets.FILE])}
-    parts = use_patiently(lambda: {role: files.local(name) for role, name in names.items()})
+    parts = use_files_with_retry(lambda: {role: files.local(name) for role, name in names.items()})
     if published is not None:
         imported = published.read(parts, published.reading, scratch, progress.tell)
         sent = [_known(file, source["sha256"][file.role]) for file in published.files]
@@ -113,7 +114,7 @@ def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Impor
 
 
 def _known(file: "Remote", sha256: str) -> dict[str, Any]:
-    """What is said of a file that was sent: other bytes than those that are known have not been accepted."""
+    """Checksum of a downloaded file, and whether it was known before. Contradicting bytes are refused earlier."""
     return {"file": file.name, "sha256": sha256, "verified": file.sha256 is not None}
 
 
@@ -140,10 +141,10 @@ def _downloaded(
 
 
 def _keep(imported: Imported, database: Database, files: Files, id: str, attempt: int) -> None:
-    """Store the arrays where their content belongs, once, and name the place in the row.
+    """Store the arrays by their content, once, and name the folder in the row.
 
-    Others may store or delete the same content at this moment: it is named only where, with nobody else at it, all of
-    it is there. What nobody has named in the end is removed. Raises LeaseLost and OSError.
+    Other imports may store or delete the same content at the same time, so it is named under a lock and only if it is
+    complete. Folders that end up unnamed are removed. Raises LeaseLost and OSError.
     """
     arrays = imported.arrays
     about = arrays.about() | dict(imported.about)
@@ -155,7 +156,7 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
         datasets.advisory_lock(db, folder)
         kept = arrays.are_in(files, folder)
         if kept:
-            imports.ready(db, id, attempt, folder, about, imported.skipped)
+            import_claims.succeed(db, id, attempt, folder, about, imported.skipped)
 
     def remove_unused(db: Session) -> None:
         if datasets.is_unused(db, folder):
@@ -163,11 +164,11 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
 
     try:
         while not kept:
-            if not use_patiently(lambda: arrays.are_in(files, folder)):
-                use_patiently(lambda: arrays.save(files, folder))
-            write_patiently(database, name)
+            if not use_files_with_retry(lambda: arrays.are_in(files, folder)):
+                use_files_with_retry(lambda: arrays.save(files, folder))
+            write_with_retry(database, name)
     except (LeaseLost, OSError):
-        write_patiently(database, remove_unused)
+        write_with_retry(database, remove_unused)
         raise
 
 
@@ -194,9 +195,9 @@ def tidy(database: Database, files: Files, home: Path, dataset: str) -> None:
             found = db.get(Dataset, dataset)
             status = None if found is None else found.status
             published = None if found is None else found.source.get("catalogue")
-        if status != "importing":
+        if status != DatasetStatus.IMPORTING:
             files.delete_folder(f"{datasets.FOLDER}/{dataset}")
-        if status == "ready" and published:
+        if status == DatasetStatus.READY and published:
             shutil.rmtree(downloads_of(home, published), ignore_errors=True)
     except (OperationalError, OSError) as error:
         log.warning("%s: what its import has left is not removed: %s", dataset, error)

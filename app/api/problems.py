@@ -220,7 +220,7 @@ def _field_error(item: dict[str, Any], body: Any) -> FieldError:
         case "value_error":
             detail = str(context["error"])
             pointer += context["error"].pointer if isinstance(context["error"], InvalidChoice) else ""
-        case "literal_error":
+        case "literal_error" | "enum":
             expected = [name.strip("' ") for name in context["expected"].replace(" or ", ",").split(",")]
             detail += nearest(str(item["input"])[:100], expected)
         case "model_attributes_type":  # of the layers, which pydantic itself tells apart

@@ -1,4 +1,4 @@
-"""What the datasets refuse."""
+"""Errors of the datasets."""
 
 
 class ImportFailed(ValueError):
@@ -22,7 +22,7 @@ class WrongSize(NoPicture):
 
 
 class TooManyPixels(NoPicture):
-    """The picture is larger than what shall be decoded now."""
+    """The picture has more pixels than may be decoded now."""
 
 
 class DownloadFailed(ImportFailed):

@@ -1,4 +1,4 @@
-"""How an upload is to be read, and what comes of it: what all formats share."""
+"""Import options, and the result of an import: the interface that all formats share."""
 
 import codecs
 import io
@@ -86,7 +86,7 @@ class Imported:
 
 
 class Skipped:
-    """What was left out and why: the first ones by name, the rest by number. `what` is what it counts."""
+    """Summary of the skipped items: the first by name, the rest by number. `what` names the items."""
 
     def __init__(self, what: str = "file") -> None:
         self.what = what
@@ -105,7 +105,7 @@ class Skipped:
         return [*found, {"file": "…", "reason": f"{more:,} more {self._were(more)} skipped"}] if more else found
 
     def warnings(self) -> list[str]:
-        """What is to be said of so many."""
+        """A warning about this number of skipped items."""
         if self.count < MANY:
             return []
         return [f"{self.count:,} files could not be read, where fewer than {MANY} are usual; `skipped` says why"]

@@ -1,7 +1,7 @@
-"""Which example belongs to which part: the lecture's split, 80/20 and the 80 again, by scikit-learn.
+"""Splits: the assignment of examples to parts, by scikit-learn, as in the lecture (80/20, then 80/20 of the rest).
 
-A split is drawn once and stored with the dataset: the same seed is the same split on every machine and with every
-later version of scikit-learn, whose generators promise nothing.
+A split is drawn once and stored with the dataset, because scikit-learn does not promise the same draw in later
+versions. So a seed means the same split on every machine and in every version.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class SplitSpec:
         return cls(**request)
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in a resolved request: what counts for nothing is left out."""
+        """The specification as a resolved request has it, without fields that have no effect."""
         found = asdict(self)
         if self.own or self.folds:
             del found["test"]
@@ -58,7 +58,7 @@ class SplitSpec:
 
     @property
     def name(self) -> str:
-        """Of its file: two that differ in anything that counts have two."""
+        """Name of the file; it differs if any effective field differs."""
         test = "own" if self.own else f"fold{self.fold}of{self.folds}" if self.folds else repr(self.test)
         return f"{self.validation!r}-{test}-{self.seed}-{'stratified' if self.stratify else 'plain'}"
 
@@ -118,7 +118,7 @@ def stored_split(store: Store, folder: str, arrays: Arrays, wanted: SplitSpec, *
 
 
 def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: SplitSpec) -> tuple[Indices, Indices]:
-    """So many of the indices, or this fraction of them, apart from the others."""
+    """Separate a number or fraction of the indices from the others."""
     if size == 0:
         return indices, indices[:0]
     try:

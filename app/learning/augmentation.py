@@ -106,8 +106,3 @@ class Augmentation:
             yield erased, {"share": self.erase}
         if self.noise:
             yield noisy, {"spread": spread}
-
-
-def augmentation_from_json(stored: dict[str, Any] | None) -> Augmentation | None:
-    """That of a request; None where it asks for none."""
-    return None if stored is None else Augmentation(**stored)

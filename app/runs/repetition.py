@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
+from app.constants import EXPERIMENT_TAG, RESERVED_TAGS, STATUS_AFTER, RequestedAction, RunStatus
 from app.errors import Conflict, FieldError, Invalid
 from app.learning.architecture import without_output_layer
+from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.presets import under
-from app.learning.serialization import layers_from_json, layers_to_json
 from app.runs.registry_requests import StopRequest
 from app.runs.request_model import Model, validated
 from app.runs.requests import RunRequest
@@ -17,7 +17,6 @@ from app.runs.views import RunView, view
 from app.storage import runs
 from app.storage.database import Database
 from app.storage.files import Files
-from app.storage.queue.leases import WISHES
 from app.storage.tables import Run
 
 
@@ -42,9 +41,10 @@ def continue_run(database: Database, id: str, changes: dict[str, Any]) -> RunVie
     """
     with database.write() as db:
         run = runs.get(db, id)
-        if run.wanted is not None:
-            raise Conflict(f"the run is about to be {WISHES[run.wanted]}; resume it when it is")
-        if run.status in ("queued", "running"):
+        if run.requested_action is not None:
+            status = STATUS_AFTER[RequestedAction(run.requested_action)]
+            raise Conflict(f"the run is about to be {status}; resume it when it is")
+        if run.status in (RunStatus.QUEUED, RunStatus.RUNNING):
             raise Conflict(f"the run is {run.status}; it goes on by itself")
         if changes and EXPERIMENT_TAG in run.tags:
             raise Conflict(

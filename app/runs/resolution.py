@@ -15,6 +15,7 @@ from app.insight.analysis.warnings import warnings
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.errors import InvalidChoice
 from app.learning.layers import Shape
+from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.losses import (
     DEFAULT_LOSS,
     BinaryCrossEntropy,
@@ -25,9 +26,8 @@ from app.learning.losses import (
     loss_to_json,
 )
 from app.learning.presets import PRESETS
-from app.learning.recipe import recipe_from_json
+from app.learning.recipe import Recipe
 from app.learning.schedules import SCHEDULES
-from app.learning.serialization import layers_from_json, layers_to_json
 from app.learning.stopping import MUST_END
 from app.runs.requests import RunRequest, SplitRequest
 from app.storage.files import Files
@@ -88,7 +88,7 @@ def resolve(
     if request.accumulate > 1 and request.batch_size == "full":
         detail = "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
         raise Invalid(detail, [FieldError("/accumulate", detail)])
-    remarks = warnings(recipe_from_json(resolved, shape), train, resolved["normalise"])
+    remarks = warnings(Recipe.from_json(resolved, shape), train, resolved["normalise"])
     return resolved, [asdict(warning) for warning in remarks]
 
 

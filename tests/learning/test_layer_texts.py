@@ -18,7 +18,7 @@ from app.learning.layers.activations import ENTRIES as ACTIVATIONS
 from app.learning.layers.convolution import Conv2d
 from app.learning.layers.normalisation import BatchNorm, LayerNorm
 from app.learning.layers.regularisation import Dropout
-from app.learning.serialization import layers_from_json
+from app.learning.layers.serialization import layers_from_json
 
 Array = np.ndarray[Any, Any]
 INSIDE = [{"type": "linear", "units": 5, "bias": False}, {"type": "tanh"}]

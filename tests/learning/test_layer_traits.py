@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from app.learning.architecture import walk
 from app.learning.layers import LAYERS, Layer
 from app.learning.layers.entry import Body, Role
+from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import infer_rounds
-from app.learning.serialization import layers_from_json
 
 ROW, PICTURE = (5,), (2, 6, 6)
 INSIDE: list[dict[str, Any]] = [{"type": "linear", "units": 5}, {"type": "tanh"}]

@@ -25,11 +25,12 @@ from app.insight.analysis.stacks import Chain, LinearStack, as_one_layer, chains
 from app.insight.analysis.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
 from app.learning.architecture import flatten_layers, rows, with_output_layer
 from app.learning.layers import Layer, Shape
+from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import counted
 from app.learning.losses import MSE, CrossEntropy
 from app.learning.optimizers import optimizer_from_json
 from app.learning.presets import PRESETS, Preset
-from app.learning.serialization import from_safetensors, layers_from_json
+from app.learning.serialization import from_safetensors
 from app.runs.resolution import folder_of, sizes
 from app.storage import datasets
 from app.storage.jsonable import number

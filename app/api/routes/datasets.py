@@ -21,10 +21,10 @@ from app.api.dataset_deps import (
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
 from app.api.problems import binary, problems
 from app.api.schemas.datasets import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
+from app.constants import DatasetStatus
 from app.errors import Conflict, Invalid, NotFound
 from app.plots.previews import image_png, preview_png
 from app.storage import datasets
-from app.storage.queue import imports
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(Invalid))
 
@@ -118,9 +118,9 @@ def cancel(id: str, database: DatabaseDep, files: FilesDep) -> DatasetAnswer:
     with database.write() as db:
         dataset = datasets.importing(db, id) or datasets.get(db, id)
         waited = dataset.worker is None
-        imports.cancel(db, dataset.id)
+        datasets.cancel(db, dataset.id)
         db.refresh(dataset)
-    if dataset.status != "cancelled":
+    if dataset.status != DatasetStatus.CANCELLED:
         raise Conflict(f"the dataset {dataset.name!r} is {dataset.status} already")
     if waited:  # else its worker does
         files.delete_folder(f"{datasets.FOLDER}/{dataset.id}")

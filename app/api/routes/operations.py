@@ -10,6 +10,7 @@ from app.api.deps import DatabaseDep, FilesDep, SettingsDep
 from app.api.problems import problems
 from app.api.schemas.operations import WorkerAnswer, WorkerList
 from app.api.schemas.times import rfc3339
+from app.constants import RunStatus
 from app.errors import NotReady
 from app.storage import migrate
 from app.storage.database import database_now
@@ -48,7 +49,8 @@ def list_workers(database: DatabaseDep, settings: SettingsDep) -> WorkerList:
     with database.read() as db:
         running: dict[str | None, list[str]] = {}
         devices: dict[str | None, str | None] = {}
-        for worker, run, device in db.execute(select(Run.worker, Run.id, Run.device).where(Run.status == "running")):
+        held = select(Run.worker, Run.id, Run.device).where(Run.status == RunStatus.RUNNING)
+        for worker, run, device in db.execute(held):
             running.setdefault(worker, []).append(run)
             devices[worker] = device
         return WorkerList(

@@ -6,6 +6,7 @@ from app.api.deps import DatabaseDep
 from app.api.problems import problems
 from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.published import PublishedAnswer, PublishedList
+from app.constants import DatasetStatus
 from app.datasets.catalogue.published import CATALOGUE
 from app.errors import Conflict, Invalid, NotFound
 from app.storage import datasets
@@ -36,7 +37,11 @@ def import_published(name: str, database: DatabaseDep, response: Response) -> Da
     with database.write() as db:
         datasets.advisory_lock(db, f"name {name}")
         dataset = datasets.importing(db, name) or datasets.newest(db, name)
-        if dataset is None or dataset.status not in ("ready", "importing") or dataset.source.get("catalogue") != name:
+        if (
+            dataset is None
+            or dataset.status not in (DatasetStatus.READY, DatasetStatus.IMPORTING)
+            or dataset.source.get("catalogue") != name
+        ):
             dataset = datasets.create(db, new_id("ds"), name, {"roles": [], "catalogue": name})
         else:
             response.status_code = 200

@@ -14,6 +14,7 @@ from app.api.problems import binary, problems
 from app.api.schemas.evaluation import ClassificationEvaluation, RegressionEvaluation
 from app.api.schemas.runs import CancelledAnswer, CheckpointAnswer, CheckpointList, RunAnswer, RunPage, run_answer
 from app.api.schemas.times import rfc3339
+from app.constants import ENDED, RunStatus
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.data import Part
 from app.runs.repetition import continue_run, repeat
@@ -24,7 +25,7 @@ from app.serving.coalescing import SingleFlight
 from app.storage import datasets, runs
 from app.storage.database import Database, database_now
 from app.storage.deletion import delete_run
-from app.storage.tables import ENDED, Run
+from app.storage.tables import Run
 
 router = APIRouter(prefix="/runs", tags=["runs"], responses=problems(Invalid))
 
@@ -39,14 +40,11 @@ def create(body: RunRequest, database: DatabaseDep, files: FilesDep, response: R
     return _submitted(submit(database, files, body, key), response)
 
 
-Filter = Annotated[str | None, Query(max_length=200)]
-
-
 def run_filter(
     database: DatabaseDep,
-    status: Filter = None,
+    status: RunStatus | None = None,
     dataset: Annotated[str | None, Query(max_length=200, description="its id, or a name: all its versions")] = None,
-    tag: Filter = None,
+    tag: Annotated[str | None, Query(max_length=200)] = None,
 ) -> ColumnElement[bool] | None:
     of: list[str] = []
     if dataset is not None:

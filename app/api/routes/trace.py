@@ -24,8 +24,8 @@ from app.datasets.splits import SplitSpec, stored_split
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.analysis import backpropagation
 from app.insight.analysis import trace as traced
+from app.learning.layers.serialization import layers_from_json
 from app.learning.losses import loss_from_json
-from app.learning.serialization import layers_from_json
 from app.runs.resolution import folder_of, resolve
 from app.storage import datasets
 from app.storage.jsonable import number

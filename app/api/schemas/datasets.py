@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from app.api.schemas.times import rfc3339
+from app.constants import DatasetStatus
 from app.storage.tables import Dataset
 
 
@@ -20,7 +21,7 @@ class DatasetItem(BaseModel):
     id: str = Field(examples=["notmnist"])
     name: str = Field(description="stands for its newest version that is ready")
     version: int = Field(description="counts from 1: an upload under a taken name is the next")
-    status: str = Field(description="importing, ready, failed or cancelled", examples=["ready"])
+    status: DatasetStatus = Field(examples=["ready"])
     progress: dict[str, Any] = Field(
         description="of an import: the fraction that has been read, and examples so far",
         examples=[{"fraction": 0.42, "examples": 25_000}],

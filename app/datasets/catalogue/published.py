@@ -22,9 +22,9 @@ Reader = Callable[[Mapping[str, Path], ImportOptions, Scratch, Tell], Imported]
 
 @dataclass(frozen=True)
 class Remote:
-    """A file at its address and, asked after it, at `mirrors` that have the same bytes.
+    """A file at its address, with mirrors that hold the same bytes and are tried in order.
 
-    Its role is the one of an upload's parts that it would be, if somebody sent it.
+    Its role is the upload part that it would be if a user sent it.
     """
 
     role: Role
@@ -50,7 +50,7 @@ class Published:
 
     @property
     def by_hand(self) -> str:
-        """What helps where no address can be reached."""
+        """Advice for a machine that cannot reach any address."""
         names = [file.name for file in self.files]
         parts = " ".join(f"-F {file.role}=@{file.name}" for file in self.files)
         query = {"name": self.name, "catalogue": self.name}

@@ -41,7 +41,8 @@ class Member(NamedTuple):
 
 
 def members(upload: CompressedFile, tell: Tell) -> Iterator[Member]:
-    """The files in a .zip, or in a .tar that may be compressed; `tell` hears of each. Raises ImportFailed."""
+    """Iterate over the files of a .zip, or of a .tar that may be compressed; `tell` is called for each. Raises
+    ImportFailed."""
     found = _zip_members(upload) if upload.is_zip else _tar_members(upload)
     for count in range(MEMBERS + 1):
         try:

@@ -1,4 +1,4 @@
-"""What is the same for formats that hold pictures and labels as numbers."""
+"""Class labels of formats that hold images and labels as numbers."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def named_classes(labels: NDArray[Any], names: tuple[str, ...]) -> tuple[str, ..
 
 
 def unused(arrays: Arrays) -> list[str]:
-    """What is to be said of classes that no example is of: their numbers lie between others, or a name is given."""
+    """Warnings about classes without examples: their numbers lie between others, or they are only named."""
     names = [repr(name) for name, count in zip(arrays.classes, arrays.counts(), strict=True) if not count]
     return [f"{len(names)} of {len(arrays.classes)} classes have no example: {some(names)}"] if names else []
 

@@ -1,4 +1,4 @@
-"""What a table's columns hold, found by reading all of it once."""
+"""Column types of a table, inferred in one pass over all rows."""
 
 import math
 import re
@@ -50,7 +50,7 @@ def number(value: Value, comma: bool = False) -> float:
 
 
 def missing(value: Value) -> bool:
-    """Whether there is no value: empty, or one of the usual words for it."""
+    """True if the cell is empty or a usual word for a missing value."""
     if isinstance(value, str):
         return value.strip().lower() in MISSING
     return value is None or not math.isfinite(value)
@@ -107,7 +107,7 @@ class Column:
         return self.not_a_number is None and self.missing < self.count
 
     def kind(self, wanted: Kind | None) -> Kind:
-        """How it is taken as an input. Raises ImportFailed where that cannot be as it is wanted."""
+        """The type of the column as an input. Raises ImportFailed if the requested type is impossible."""
         if self.unread is not None and wanted not in (None, "ignore"):
             raise ImportFailed(
                 f"the column {self.name!r} shall be a {wanted} and holds {self.unread}, which are not read; write them "
@@ -130,7 +130,7 @@ class Column:
         return "ignore" if self.overflowing or self.missing == self.count else "category"
 
     def about(self, kind: Kind) -> dict[str, Any]:
-        """What there is to say of it, as JSON."""
+        """Description of the column, as JSON."""
         said: dict[str, Any] = {"name": self.name, "type": kind, "missing": self.missing}
         if kind == "category":
             said["categories"] = sorted(self.values)
@@ -169,7 +169,7 @@ class Target(Column):
     boolean: bool = False
 
     def see(self, value: Value, most: int) -> float | None:
-        """As for any column."""
+        """Count a value of the target column. Returns its number, or None for a missing value."""
         found = super().see(value, most)
         if found is None:
             return None
@@ -186,7 +186,7 @@ class Target(Column):
 
     @property
     def labels(self) -> dict[str, int]:
-        """How often each class comes, in the order of their numbers or names."""
+        """Number of examples of each class, in the order of their numbers or names."""
         if self.numeric:
             return dict(sorted(self.numbers.items(), key=lambda item: float(item[0])))
         return dict(sorted(self.values.items()))
@@ -209,7 +209,7 @@ def same_as_float32(target: str, least: float, greatest: float) -> str:
 
 
 def doubts_of_numbers(target: str, values: NDArray[Any], said: bool) -> list[str]:
-    """What there is to say of a regression's target by its different values; `said`: that it is a regression."""
+    """Warnings about a regression target, from its distinct values; `said` is True if the user chose regression."""
     doubts, different = [], len(values)
     with np.errstate(over="ignore"):
         stored = len(np.unique(values.astype(np.float32)))

@@ -1,4 +1,4 @@
-"""What an upload is, told by its content, and read by its format."""
+"""Format detection by content, and reading with the detected format."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress

@@ -57,7 +57,7 @@ class Delimited:
 
     @property
     def warnings(self) -> list[str]:
-        """Of what could not be known for sure."""
+        """Warnings about guesses."""
         found = [GUESSED] if self.said is None and self.encoding == OTHER else []
         if self.merged is not None:
             first, last = self.merged
@@ -121,7 +121,7 @@ class _Rows(Iterator[list[str]]):
         return self.line - len(self.lines) + 1
 
     def holds_rows(self, columns: int) -> bool:
-        """Whether each line between its first and its last would be a row of so many columns."""
+        """True if every line between the first and the last has this number of columns."""
         return all(line.count(self.separator) == columns - 1 for line in self.lines[1:-1])
 
     def _broken(self) -> int:
@@ -198,7 +198,7 @@ def _separator(sample: str) -> str:
 
 
 def is_text(upload: CompressedFile) -> bool:
-    """Which is not to say that it is a table."""
+    """True if the upload is text. It may still be no table."""
     beginning = upload.beginning
     return bool(beginning.strip()) and (b"\0" not in beginning or beginning.startswith(tuple(BOMS)))
 

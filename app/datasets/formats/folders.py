@@ -71,7 +71,7 @@ def read_folders(upload: CompressedFile, reading: ImportOptions, scratch: Scratc
 
 
 def _alike(classes: tuple[str, ...]) -> list[str]:
-    """What is to be said of classes that may have been meant as one: on some systems they are one folder."""
+    """Warnings about class names that differ only in case; some file systems treat them as one folder."""
     of: dict[str, list[str]] = {}
     for label in classes:
         of.setdefault(unicodedata.normalize("NFKC", label).casefold(), []).append(label)
@@ -93,13 +93,13 @@ def _pictures(files: Iterable[Member], skipped: Skipped) -> Iterator[tuple[str, 
 
 @lru_cache(CLASSES)
 def _part(folder: str) -> int:
-    """Which part a folder's pictures are of, by the nearest folder around it that says so."""
+    """The part of a folder's images, from the nearest enclosing folder that names one."""
     *around, _ = folder.lower().split("/")
     return next((PARTS[name] for name in reversed(around) if name in PARTS), NO_PART)
 
 
 class _Paths:
-    """Where the pictures came from, in the order of reading."""
+    """Names of the source files, in reading order."""
 
     def __init__(self) -> None:
         self.paths: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""What a format is."""
+"""The interface of a format."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -170,7 +170,7 @@ def _pairs(found: Mapping[str, NDArray[Any]]) -> list[tuple[str, str, str]]:
 
 
 def _unread(found: Mapping[str, NDArray[Any]]) -> list[str]:
-    """What is to be said of arrays that are nothing to a dataset."""
+    """Warnings about arrays that a dataset cannot use."""
     read = {name for x, y, _ in _pairs(found) for name in (x, y)} | {*NAMES, "parts"}
     others = [name for name in found if name not in read]
     return [f"the .npz holds more arrays, which are not read: {', '.join(others)[:LETTERS]}"] if others else []

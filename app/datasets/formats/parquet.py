@@ -68,7 +68,7 @@ def _sound() -> Iterator[None]:
 
 
 def _unread(kind: Any) -> str | None:
-    """What a column of this type holds, if that is not read."""
+    """Name of a column type that is not read."""
     if pa.types.is_dictionary(kind):
         return _unread(kind.value_type)
     if any(

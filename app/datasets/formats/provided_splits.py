@@ -16,7 +16,7 @@ TRAIN, VALIDATION, TEST = range(len(OWN_PARTS))
 def own_parts(
     parts: NDArray[np.uint8], targets: NDArray[Any], classes: tuple[str, ...]
 ) -> tuple[NDArray[np.uint8] | None, list[str]]:
-    """Of examples (N,) that say which part they are of, the parts (N,) to be kept, and what is to be said of them."""
+    """The parts (N,) to keep, or None, and the warnings, from the part (N,) that each example names."""
     counts = np.bincount(parts, minlength=NO_PART + 1)
     there = [name for part, name in enumerate(OWN_PARTS) if counts[part]]
     if there in ([], ["train"]):

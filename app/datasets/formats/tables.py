@@ -30,11 +30,10 @@ CONSIDERABLE = 0.05  # of all rows, to be left out
 
 
 class Table(Protocol):
-    """What a format gives.
+    """Rows of a table, as a format delivers them.
 
-    comma: numbers may have a decimal comma.
-    unread: what the columns hold that are neither numbers nor texts, by their names.
-    warnings: after all rows have been read.
+    comma: numbers may have a decimal comma. unread: types of the columns that are neither numbers nor text, by name.
+    warnings: complete after all rows have been read.
     """
 
     names: list[str]

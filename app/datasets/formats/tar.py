@@ -30,7 +30,7 @@ USUAL = (tarfile.REGTYPE, EXTENDED)
 
 
 class Header(NamedTuple):
-    """What there is to know of what follows it."""
+    """Header of a member of a tar archive."""
 
     name: str
     size: int
@@ -38,7 +38,7 @@ class Header(NamedTuple):
 
 
 def begins_one(block: bytes) -> bool:
-    """Whether these first 512 bytes begin a tar archive."""
+    """True if these first 512 bytes are the start of a tar archive."""
     try:
         tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except (tarfile.TarError, ValueError):
@@ -120,8 +120,11 @@ def _usual(block: bytes) -> Header | None:
 
 
 def _sum(block: bytes) -> int:
-    """Of a header's bytes. Adler-32 is quicker than adding them one by one; its lower half is 1 + the sum, modulo
-    65,521, which 512 ASCII characters do not reach."""
+    """Checksum of a header's bytes.
+
+    Adler-32 is faster than a sum in Python. Its lower half is 1 + the sum, modulo 65,521, which 512 ASCII characters do
+    not reach.
+    """
     return (zlib.adler32(block) & 0xFFFF) - 1 if block.isascii() else sum(block)
 
 
@@ -130,7 +133,7 @@ def _octal(field: bytes) -> int:
 
 
 def _stored(header: Header, extended: dict[str, str]) -> int:
-    """How many bytes follow the header."""
+    """Number of bytes after the header."""
     if header.type == tarfile.GNUTYPE_SPARSE:
         raise ImportFailed(SPARSE)
     if header.type in WITHOUT_DATA:

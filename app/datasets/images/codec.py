@@ -18,7 +18,7 @@ Resize = Literal["fit", "fill", "stretch"]  # whole with a margin, filled and cu
 
 
 def count_pixels(data: bytes) -> int:
-    """How many pixels a picture says that it has; it is not decoded. Raises NoPicture."""
+    """Number of pixels that the header of an image declares, without decoding. Raises NoPicture."""
     with _opened(data) as picture:
         return picture.width * picture.height
 

@@ -98,7 +98,7 @@ class Decoders:
 
 
 def batches(pictures: Iterable[tuple[Tag, bytes]]) -> Iterator[list[tuple[Tag, bytes]]]:
-    """As many as are sent at once."""
+    """Batches of images: at most AT_ONCE of them, or BYTES_AT_ONCE bytes and one more image."""
     batch: list[tuple[Tag, bytes]] = []
     size = 0
     for tag, data in pictures:

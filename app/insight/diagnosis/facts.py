@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
+from app.constants import RunStatus
 from app.learning.architecture import walk
 from app.learning.layers import LAYERS, Layer
+from app.learning.layers.serialization import layers_from_json
 from app.learning.losses import loss_from_json
-from app.learning.serialization import layers_from_json
 
 PARTS_OF_A_CURVE = 20
 POORLY = 0.7  # of the way from a constant guess to no mistake
@@ -111,7 +112,7 @@ class Facts:
     @property
     def ended(self) -> bool:
         """True if a stop criterion ended the run, so that its metrics are final."""
-        return self.status in ("succeeded", "failed") and self.stop_reason is not None
+        return self.status in (RunStatus.SUCCEEDED, RunStatus.FAILED) and self.stop_reason is not None
 
     @property
     def diverged(self) -> bool:

@@ -6,10 +6,9 @@ from typing import Any
 
 from app.learning.architecture import flatten_layers, rows
 from app.learning.layers import Layer, LayerShape, Shape
-from app.learning.recipe import recipe_from_json
+from app.learning.recipe import Recipe
 from app.learning.schedules import Constant
 from app.learning.stopping import DivergenceLimits
-from app.learning.training import Recipe
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class ScriptSpec:
 
     @cached_property
     def recipe(self) -> Recipe:
-        return recipe_from_json(self.request, self.shape)
+        return Recipe.from_json(self.request, self.shape)
 
     @cached_property
     def places(self) -> tuple[LayerShape, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.datasets.catalogue.download import Downloaded, Patience, download
+from app.datasets.catalogue.download import Downloaded, RetryPolicy, download
 from app.datasets.catalogue.published import Remote
 from tests.datasets.catalogue.site import Fetch, Site, serving
 
@@ -42,6 +42,6 @@ def fetch(path: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> F
     def fetch(*sites: Site, known: dict[str, Any] | None = None, stall: float = 5.0, **given: Any) -> Downloaded:
         url, *mirrors = (f"{site.address}/letters.gz" for site in sites)
         remote = Remote("file", "letters.gz", url, tuple(mirrors), **(known or {}))
-        return download(remote, path, patience=Patience(stall=stall, wait=pauses.append), **given)
+        return download(remote, path, policy=RetryPolicy(stall=stall, sleep=pauses.append), **given)
 
     return fetch
