@@ -16,7 +16,8 @@ from app.learning.errors import InvalidChoice
 from app.learning.fast_cpu.stepper import LinearChainStepper
 from app.learning.layers import Layer, Linear, ReLU
 from app.learning.layers.convolution import Conv2d
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.normalisation import BatchNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import Adam
 from app.learning.preprocessing import Affine, Normalise, fit_pictures

@@ -156,7 +156,7 @@ ACTIVATIONS_IN_DEPTH = Experiment(
 
 def dead(facts: Facts) -> float:
     """The largest share of dead units in a layer at the end."""
-    return max(layer["dead_units"].last for layer in facts.of_type("relu"))
+    return max(layer["dead_units"].last for layer in facts.layers_with(lambda entry: entry.can_die))
 
 
 def see_dead_relu(_: int, runs: Mapping[str, Facts]) -> Seen:
