@@ -12,6 +12,7 @@ from app.datasets.errors import SplitImpossible
 from app.datasets.splits import SplitSpec, stored_split
 from app.errors import Conflict, FieldError, Invalid, NotFound
 from app.insight.analysis.warnings import warnings
+from app.learning import defaults
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.errors import InvalidChoice
 from app.learning.layers import Shape
@@ -28,7 +29,7 @@ from app.learning.presets import PRESETS
 from app.learning.recipe import recipe_from_json
 from app.learning.schedules import SCHEDULES
 from app.learning.serialization import layers_from_json, layers_to_json
-from app.learning.stopping import MUST_END
+from app.learning.stopping import MUST_END, PatienceLimit
 from app.runs.requests import RunRequest, SplitRequest
 from app.storage.files import Files
 from app.storage.tables import Dataset
@@ -66,7 +67,7 @@ def resolve(
                 raise Invalid(detail, [FieldError(f"/{field}", detail)])
             resolved[field] = None
     if pictures:
-        resolved["normalise"] = resolved["normalise"] or "unit"
+        resolved["normalise"] = resolved["normalise"] or defaults.NORMALISE
     else:
         resolved["scaling"] = resolved["scaling"] or {"inputs": "standard", "target": "standard"}
 
@@ -78,18 +79,33 @@ def resolve(
         raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
     if not train:
         raise SplitImpossible("no example is left to train on; take smaller parts")
+    _follow_the_data(resolved, request, train, validation)
+    batch_size = resolved["batch_size"]
     try:
-        refuse_untrainable(layers, shape, train if request.batch_size == "full" else min(request.batch_size, train))
+        refuse_untrainable(layers, shape, train if batch_size == "full" else min(batch_size, train))
     except InvalidChoice as error:
         _preset_fits(request.model.preset, shape, error)
         raise
     can_stop(resolved["stop"], validation)
     has_an_end(resolved["schedule"], resolved["stop"])
-    if request.accumulate > 1 and request.batch_size == "full":
+    if request.accumulate > 1 and batch_size == "full":
         detail = "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
         raise Invalid(detail, [FieldError("/accumulate", detail)])
     found = warnings(recipe_from_json(resolved, shape), train, resolved["normalise"])
     return resolved, [asdict(warning) for warning in found]
+
+
+def _follow_the_data(resolved: dict[str, Any], request: RunRequest, train: int, validation: int) -> None:
+    """Set the batch size and the end of the run that the request leaves to the service."""
+    if resolved["batch_size"] is None:
+        resolved["batch_size"] = defaults.batch_size(train)
+    if "max_epochs" in request.stop.model_fields_set:
+        return
+    examples_per_step = None if resolved["batch_size"] == "full" else resolved["batch_size"] * request.accumulate
+    duration = defaults.duration(train, examples_per_step)
+    resolved["stop"]["max_epochs"] = duration.max_epochs
+    if duration.patience and validation and "patience" not in request.stop.model_fields_set:
+        resolved["stop"]["patience"] = asdict(PatienceLimit(duration.patience))
 
 
 def folder_of(dataset: Dataset) -> str:
