@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import RedirectResponse
@@ -84,7 +85,9 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         database.close()
 
-    app = FastAPIOffline(redoc_url=None, title="Antigrad", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(
+        redoc_url=None, title="Antigrad", version=version("antigrad"), description=DESCRIPTION, lifespan=lifespan
+    )
     app.state.settings, app.state.database, app.state.files = settings, database, files
     app.state.models = LoadedModels(files)
     app.state.weights = predict.weights_queries(database)

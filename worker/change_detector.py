@@ -1,4 +1,4 @@
-"""Whether there can be anything new in the database: asked so cheaply that an idle worker may ask all the time."""
+"""Change detection: a query so cheap that an idle worker can poll all the time."""
 
 import sqlite3
 import time
@@ -20,8 +20,7 @@ class Changes:
         self.due = 0.0
 
     def look_is_due(self) -> bool:
-        """Whether to look for work: somebody has committed since the last time, `look_again` was said, or it is long
-        ago."""
+        """True if another connection has committed, `force_poll` was called, or the last poll was long ago."""
         now = time.monotonic()
         state = self._state()
         if state is not None and state == self.seen and now < self.due:
@@ -30,7 +29,7 @@ class Changes:
         return True
 
     def look_again(self) -> None:
-        """What was found and left lying may be taken now."""
+        """Force the next poll, for example after a slot became free."""
         self.due = 0.0
 
     def _state(self) -> object:

@@ -1,4 +1,4 @@
-"""What keeps the service from starting is said in one sentence, and what to do about it."""
+"""Start-up errors as one sentence with advice."""
 
 import sys
 from collections.abc import Iterator
@@ -29,12 +29,12 @@ def starting(settings: Settings) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """What the database says: the first line, without the statement that it was asked."""
+    """The first line of the database's error, without the SQL statement."""
     return str(getattr(error, "orig", error)).splitlines()[0]
 
 
 def advice(settings: Settings) -> str:
-    """What to do about a database that cannot be used."""
+    """Advice for a database that cannot be used."""
     if settings.database_url:
         return "start the database, or mend ANTIGRAD_DATABASE_URL"
     return f"see to {settings.home / 'antigrad.db'}, or move it away and bring a backup back with antigrad restore"

@@ -104,7 +104,7 @@ def _counted(found: list[Body]) -> Iterator[Body]:
 
 @dataclass(frozen=True)
 class Size:
-    """Of a drawn body, in pixels: its front's width (channels or nothing) and height, and how deep it goes."""
+    """Size of a drawn body in pixels: width (channels) and height of its front, and its depth."""
 
     width: float
     height: float
@@ -112,7 +112,8 @@ class Size:
 
 
 def size_of(shape: Shape, largest: int) -> Size:
-    """Space to scale of its root, so that 7 pixels can be seen beside 224; channels and units by their logarithm."""
+    """Pixels for a size: proportional to its root for space, so that 7 pixels are visible next to 224, and to its
+    logarithm for channels and units."""
     if len(shape) == 3:
         channels, height, width = shape
         scale = TALLEST / largest**0.5
@@ -127,11 +128,7 @@ def diagram(places: Sequence[Placed], input_shape: Shape, title: str = "") -> st
     """
     drawn = [Body("other", ["input"], input_shape), *bodies(places)]
     if len(drawn) > MOST_BODIES:
-        raise InvalidChoice(
-            "/model/layers",
-            f"the picture would have {len(drawn):,} bodies, and has at most {MOST_BODIES}; neighbours of one kind and "
-            "shape are one",
-        )
+        raise InvalidChoice("diagram_too_large", "/model/layers", bodies=len(drawn), limit=MOST_BODIES)
     largest = max((max(body.shape[1:]) for body in drawn if len(body.shape) == 3), default=1)
     sizes = [size_of(body.shape, largest) for body in drawn]
     tallest = max(size.height + SHALLOW * size.depth for size in sizes)

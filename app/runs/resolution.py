@@ -1,4 +1,4 @@
-"""From what a client sent to what will be trained: defaults filled in, and all refused that can be known now."""
+"""Resolution of a request: fill in every default, and refuse everything that can be known before the training."""
 
 import importlib.metadata
 from dataclasses import asdict
@@ -10,12 +10,13 @@ import torch
 from app.datasets.arrays import Arrays
 from app.datasets.errors import SplitImpossible
 from app.datasets.splits import SplitSpec, stored_split
-from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound
 from app.insight.analysis.warnings import warnings
 from app.learning import defaults
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.errors import InvalidChoice
 from app.learning.layers import Shape
+from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.losses import (
     DEFAULT_LOSS,
     BinaryCrossEntropy,
@@ -26,10 +27,10 @@ from app.learning.losses import (
     loss_to_json,
 )
 from app.learning.presets import PRESETS
-from app.learning.recipe import recipe_from_json
+from app.learning.recipe import Recipe
 from app.learning.schedules import SCHEDULES
-from app.learning.serialization import layers_from_json, layers_to_json
 from app.learning.stopping import MUST_END, PatienceLimit
+from app.messages import Fix
 from app.runs.requests import RunRequest, SplitRequest
 from app.storage.files import Files
 from app.storage.tables import Dataset
@@ -38,9 +39,9 @@ from app.storage.tables import Dataset
 def resolve(
     request: RunRequest, dataset: Dataset, files: Files, *, keep_split: bool = False
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """The request as it will be trained, and the warnings on it, as JSON; its split is stored if it is to be kept.
+    """The resolved request and its warnings, as JSON. With `keep_split`, the split is stored.
 
-    Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound where the dataset is deleted meanwhile.
+    Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound if the dataset is deleted at the same time.
     """
     folder = folder_of(dataset)
     task, shape, classes = dataset.about["task"], tuple(dataset.about["shape"]), len(dataset.about["classes"])
@@ -63,8 +64,7 @@ def resolve(
     ):
         if resolved[field] is not None and not fits:
             if resolved[field] != of_preset.get(field):  # what only the preset says is left out by itself
-                detail = f"{field} is for {what}; leave it out for this dataset"
-                raise Invalid(detail, [FieldError(f"/{field}", detail)])
+                raise Invalid("field_for_other_inputs", f"/{field}", Fix(f"/{field}", None), field=field, inputs=what)
             resolved[field] = None
     if pictures:
         resolved["normalise"] = resolved["normalise"] or defaults.NORMALISE
@@ -76,9 +76,9 @@ def resolve(
     try:
         train, validation = sizes(files, folder, wanted, keep=keep_split)
     except FileNotFoundError as error:
-        raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
+        raise NotFound("dataset_deleted", dataset=dataset.name) from error
     if not train:
-        raise SplitImpossible("no example is left to train on; take smaller parts")
+        raise SplitImpossible("no_training_examples")
     _follow_the_data(resolved, request, train, validation)
     batch_size = resolved["batch_size"]
     try:
@@ -89,10 +89,9 @@ def resolve(
     can_stop(resolved["stop"], validation)
     has_an_end(resolved["schedule"], resolved["stop"])
     if request.accumulate > 1 and batch_size == "full":
-        detail = "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
-        raise Invalid(detail, [FieldError("/accumulate", detail)])
-    found = warnings(recipe_from_json(resolved, shape), train, resolved["normalise"])
-    return resolved, [asdict(warning) for warning in found]
+        raise Invalid("full_batch_accumulates", "/accumulate", Fix("/accumulate", 1))
+    remarks = warnings(Recipe.from_json(resolved, shape), train, resolved["normalise"])
+    return resolved, [asdict(warning) for warning in remarks]
 
 
 def _follow_the_data(resolved: dict[str, Any], request: RunRequest, train: int, validation: int) -> None:
@@ -109,22 +108,22 @@ def _follow_the_data(resolved: dict[str, Any], request: RunRequest, train: int, 
 
 
 def folder_of(dataset: Dataset) -> str:
-    """Where its arrays lie. Raises Conflict."""
+    """The folder of the dataset's arrays. Raises Conflict if it is not ready."""
     if dataset.folder is None:
-        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; it can be trained on when it is ready")
+        raise Conflict("dataset_not_ready", dataset=dataset.name, status=dataset.status)
     return dataset.folder
 
 
 def resolved_split(request: SplitRequest, dataset: Dataset) -> SplitSpec:
-    """Every choice made: the dataset's own parts, where it has some and the request says nothing of a test part.
+    """The split with every default filled in. A dataset's own parts are used if it has some and the request names no
+    test part.
 
     Raises Invalid.
     """
     has_parts = bool(dataset.about.get("own_split"))
     own = has_parts and request.folds is None and not request.says_test if request.own is None else request.own
     if own and not has_parts:
-        detail = f"the dataset {dataset.name!r} has no parts of its own; leave own out, and give fractions"
-        raise Invalid(detail, [FieldError("/split/own", detail)])
+        raise Invalid("dataset_without_parts", "/split/own", Fix("/split/own", False), dataset=dataset.name)
     return SplitSpec(
         validation=request.validation,
         test=request.test,
@@ -138,7 +137,7 @@ def resolved_split(request: SplitRequest, dataset: Dataset) -> SplitSpec:
 
 @lru_cache(1000)  # a class of students sends the same split again and again; a dataset never changes
 def sizes(files: Files, folder: str, wanted: SplitSpec, *, keep: bool = False) -> tuple[int, int]:
-    """How many examples are in the training and in the validation part. Raises SplitImpossible."""
+    """Number of examples in the training part and in the validation part. Raises SplitImpossible."""
     parts = stored_split(files, folder, Arrays.load(files, folder), wanted, keep=keep)
     return len(parts.train), len(parts.validation)
 
@@ -146,24 +145,22 @@ def sizes(files: Files, folder: str, wanted: SplitSpec, *, keep: bool = False) -
 def can_stop(stop: dict[str, Any], validation: float) -> None:
     """Raises Invalid when no criterion is left that ends every run, or one watches a validation part of no examples."""
     if all(stop[name] is None for name in MUST_END):
-        detail = "nothing is left that must end the run; give max_epochs or max_steps or max_seconds"
-        raise Invalid(detail, [FieldError("/stop", detail)])
+        raise Invalid("no_end", "/stop")
     for name in ("target_loss", "patience"):
         if validation == 0 and stop[name] is not None and stop[name]["part"] == "validation":
-            detail = f'{name} watches the validation part, and there is none; give split.validation or "part": "train"'
-            raise Invalid(detail, [FieldError(f"/stop/{name}", detail)])
+            fix = Fix(f"/stop/{name}/part", "train")
+            raise Invalid("validation_part_empty", f"/stop/{name}", fix, criterion=name)
 
 
 def has_an_end(schedule: dict[str, Any], stop: dict[str, Any]) -> None:
     """Raises Invalid when the schedule needs to know how many steps the run has, and nothing says."""
     if SCHEDULES[schedule["name"]].needs_total and stop["max_epochs"] is None and stop["max_steps"] is None:
-        detail = f"{schedule['name']} needs to know how long the run is; give stop.max_epochs or stop.max_steps"
-        raise Invalid(detail, [FieldError("/schedule", detail)])
+        raise Invalid("schedule_needs_end", "/schedule", schedule=schedule["name"])
 
 
 def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict[str, Any]:
-    """What a repetition needs beside the resolved request, and how many examples are in each part; the worker adds its
-    own part."""
+    """Environment of a run: versions, the dataset's identity, and the number of examples in each part. The worker adds
+    its own facts."""
     train, validation = sizes(files, folder_of(dataset), SplitSpec.of(request["split"]), keep=True)
     examples = {"train": train, "validation": validation, "test": dataset.about["examples"] - train - validation}
     return {
@@ -177,13 +174,16 @@ def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict
 
 
 def _preset_fits(name: str | None, shape: Shape, refusal: InvalidChoice) -> None:
-    """Raises InvalidChoice that says whom a preset fits, where its layers were refused: nobody has sent these."""
+    """Raise InvalidChoice with the input shape that the preset is made for, in place of the error about one of its
+    layers."""
     if name is None or PRESETS[name].input_shape == shape:
         return
-    detail = f"{name} is made for {_inputs(PRESETS[name].input_shape)}, this dataset has {_inputs(shape)}"
-    if fitting := [other for other, preset in PRESETS.items() if preset.input_shape == shape]:
-        detail += f", for which there are {', '.join(fitting)}"
-    raise InvalidChoice("/model/preset", detail) from refusal
+    fitting = [other for other, preset in PRESETS.items() if preset.input_shape == shape]
+    inputs = {"made_for": _inputs(PRESETS[name].input_shape), "inputs": _inputs(shape)}
+    fix = Fix("/model/preset", fitting[0]) if fitting else None
+    raise InvalidChoice(
+        "preset_for_other_inputs", "/model/preset", fix, preset=name, **inputs, fitting=fitting
+    ) from refusal
 
 
 def _inputs(shape: Shape) -> str:
@@ -192,12 +192,12 @@ def _inputs(shape: Shape) -> str:
 
 def _loss_serves(loss: Loss, task: Task, classes: int) -> None:
     if loss.task != task:
-        detail = f"{loss.name} is for {loss.task}, this dataset is for {task}; use {DEFAULT_LOSS[task]}"
-        raise Invalid(detail, [FieldError("/loss", detail)])
+        default = DEFAULT_LOSS[task]
+        tasks = {"made_for": loss.task, "task": task}
+        raise Invalid("loss_for_other_task", "/loss", Fix("/loss", default), loss=loss.name, **tasks, default=default)
     if isinstance(loss, BinaryCrossEntropy) and classes != 2:
-        detail = f"{loss.name} is for two classes, this dataset has {classes}; use cross_entropy"
-        raise Invalid(detail, [FieldError("/loss", detail)])
+        fix = Fix("/loss", "cross_entropy")
+        raise Invalid("loss_for_two_classes", "/loss", fix, loss=loss.name, classes=classes)
     weights = loss.class_weights if isinstance(loss, CrossEntropy) else None
     if weights is not None and len(weights) != classes:
-        detail = f"there are {len(weights)} weights for {classes} classes; give one a class"
-        raise Invalid(detail, [FieldError("/loss/class_weights", detail)])
+        raise Invalid("class_weights_differ", "/loss/class_weights", weights=len(weights), classes=classes)

@@ -11,6 +11,7 @@ from app.datasets.images import codec
 from app.datasets.images.codec import Background, Resize
 from app.errors import Invalid, TooLarge
 from app.learning.preprocessing import border
+from app.messages import Fix
 
 __all__ = ["Background", "count_pixels", "decode", "inverted"]
 
@@ -18,14 +19,17 @@ MAX_PIXELS = 100_000_000  # of all pictures of a request
 
 
 def count_pixels(bodies: list[bytes]) -> int:
-    """How many pixels the pictures have together, by their headers: what is no picture has none, and `decode` says so.
-    Raises TooLarge over MAX_PIXELS."""
+    """Number of pixels of all pictures, from their headers. Files that are no pictures count as 0; `decode` refuses
+    them.
+
+    Raises TooLarge above MAX_PIXELS.
+    """
     count = 0
     for body in bodies:
         with suppress(NoPicture):
             count += codec.count_pixels(body)
     if count > MAX_PIXELS:
-        raise TooLarge(f"the pictures have {count:,} pixels together; send at most {MAX_PIXELS:,} in a request")
+        raise TooLarge("pictures_too_large", pixels=count, limit=MAX_PIXELS)
     return count
 
 
@@ -44,16 +48,14 @@ def decode(
     except TooManyPixels:
         raise
     except WrongSize as error:
-        raise Invalid(
-            f"the picture is {error.width}×{error.height}, the run was trained on {width}×{height}; "
-            "send that size, or add ?fit=true to have it converted"
-        ) from error
+        wanted = {"wanted_width": width, "wanted_height": height}
+        raise Invalid("picture_size_differs", None, Fix("fit", True), **error.message.params, **wanted) from error
     except NoPicture as error:
-        raise Invalid(str(error)) from error
+        raise Invalid.because(error) from error
     return np.frombuffer(bytearray(decoded), np.uint8).reshape(shape)  # a bytearray can be written to
 
 
 def inverted(picture: NDArray[np.uint8], trained_border: float) -> bool:
-    """Whether a (1, H, W) picture is the negative of those that were trained on, as far as its border tells."""
+    """True if a (1, H, W) picture looks like the negative of the training pictures, judged by its border."""
     own = float(border(torch.from_numpy(picture)[None]))
     return abs(255 - own - trained_border) < abs(own - trained_border)

@@ -6,14 +6,17 @@ import pytest
 import torch
 
 from app.learning.data import Data
+from app.learning.fast_cpu.stepper import LinearChainStepper
 from app.learning.layers import Linear, ReLU
 from app.learning.losses import LOSSES, CrossEntropy, Loss
 from app.learning.optimizers import SGD, Adam, Optimizer
 from app.learning.preprocessing import Affine
+from app.learning.recipe import Recipe
 from app.learning.schedules import Constant, Schedule
 from app.learning.serialization import Trained, checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
+from app.learning.stepper import AutogradStepper
 from app.learning.stopping import DivergenceLimits, Stop
-from app.learning.training import Recipe, Training
+from app.learning.training import Training
 from tests.learning.test_optimizers import EVERY_OPTIMIZER
 
 CROSS_ENTROPY, MSE = LOSSES["cross_entropy"](), LOSSES["mse"]()
@@ -58,16 +61,17 @@ def network_of(run: Training) -> Trained:
 
 
 class ByAutograd(Training):
-    by_hand = False
+    def build_stepper(self) -> AutogradStepper:
+        return AutogradStepper(self.recipe, self.model, self.optimizer, self.data)
 
 
 def by_autograd(run: Training) -> Training:
-    """The same from its start, with its numbers in memory as where no gradient is made by hand."""
+    """The training from its start with autograd's stepper, and its parameters in PyTorch's layout."""
     return ByAutograd(run.recipe, run.data, run.device)
 
 
 def by_hand(run: Training) -> Training:
-    assert run.chain is not None
+    assert isinstance(run.stepper, LinearChainStepper)
     return run
 
 
@@ -117,11 +121,11 @@ def test_a_finished_training_goes_on_as_if_it_had_been_asked_for_more() -> None:
 
 def test_every_example_is_seen_once_an_epoch_in_another_order() -> None:
     run = training(SGD())
-    first, second = [], []
-    for seen in (first, second):
-        for indices in run._rest_of_epoch():
-            seen += indices.tolist()
-        run.position = len(seen)
+    epochs: list[list[int]] = []
+    for _ in range(2):
+        epochs.append([index for indices in run._rest_of_epoch() for index in indices.tolist()])
+        run.position = len(epochs[-1])
+    first, second = epochs
     assert sorted(first) == sorted(second) == list(range(40))
     assert first != second
 

@@ -1,4 +1,4 @@
-"""Networks before any training: what a description comes to, and the presets to begin with."""
+"""Inspection of networks before a training, and presets."""
 
 from typing import Annotated
 
@@ -25,15 +25,16 @@ from app.insight.analysis.stacks import Chain, LinearStack, as_one_layer, chains
 from app.insight.analysis.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
 from app.learning.architecture import rows, spread, with_output_layer
 from app.learning.layers import Layer, Shape
+from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import counted
 from app.learning.losses import MSE, CrossEntropy
 from app.learning.optimizers import optimizer_from_json
 from app.learning.presets import PRESETS, Preset
-from app.learning.serialization import from_safetensors, layers_from_json
+from app.learning.serialization import from_safetensors
 from app.runs.resolution import folder_of, sizes
 from app.storage import datasets
 from app.storage.jsonable import number
-from app.suggestions import nearest
+from app.suggestions import closest
 
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 
@@ -47,21 +48,23 @@ def inspect(body: InspectRequest) -> Inspection:
     layers = with_output_layer(written, body.outputs)
     optimizer = optimizer_from_json(body.optimizer.model_dump(mode="json"))
     loss = CrossEntropy() if body.outputs > 1 else MSE()
-    found = _chains(layers, shape)
-    warnings = [*of_architecture(layers, shape, loss, body.batch_size), *of_optimizer(found[0], optimizer)]
+    all_chains = _chains(layers, shape)
+    warnings = [*of_architecture(layers, shape, loss, body.batch_size), *of_optimizer(all_chains[0], optimizer)]
     return Inspection(
         layers=_rows(layers, shape, written=len(written)),
         total=_total(layers, shape),
         memory=MemoryAnswer(**vars(memory(layers, shape, body.batch_size, optimizer, MOST_PARAMETERS))),
-        linear_stacks=[_stack(stack) for chain in found for stack in stacks(chain)],
+        linear_stacks=[_stack(stack) for chain in all_chains for stack in stacks(chain)],
         warnings=[Warned(**vars(warning)) for warning in warnings],
     )
 
 
 @router.get("/runs/{id}/architecture", summary="What a run's network comes to", responses=problems(NotFound))
 def architecture(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspection:
-    """As POST /architectures/inspect, with the run's own warnings. Of one that has been trained, linear layers with
-    nothing between them come with the one matrix and bias that they are: their outputs are equal to 1e-6."""
+    """Inspection of a run's network, with the run's own warnings.
+
+    After the training, each linear stack comes with the one matrix and bias that computes the same outputs, to 1e-6.
+    """
     with database.read() as db:
         dataset = datasets.get(db, run.dataset)
     layers, shape = layers_from_json(run.request["model"]["layers"]), tuple(dataset.about["shape"])
@@ -69,14 +72,14 @@ def architecture(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspect
     if batch_size == "full":
         batch_size, _ = sizes(files, folder_of(dataset), SplitSpec.of(run.request["split"]))
     optimizer = optimizer_from_json(run.request["optimizer"])
-    found = [list(stacks(chain)) for chain in _chains(layers, shape)]
+    by_chain = [list(stacks(chain)) for chain in _chains(layers, shape)]
     answers: list[LinearStackAnswer] = []
-    if run.weights is None or not any(found):
-        answers = [_stack(stack) for chain in found for stack in chain]
+    if run.weights is None or not any(by_chain):
+        answers = [_stack(stack) for chain in by_chain for stack in chain]
     else:
         model = from_safetensors(files.read(run.weights)).model
         assert isinstance(model, nn.Sequential)  # as `build` makes them
-        for chain, parts in zip(found, modules_of_chains(model), strict=True):
+        for chain, parts in zip(by_chain, modules_of_chains(model), strict=True):
             answers += [_stack(stack, parts[stack.start : stack.start + len(stack.chain)]) for stack in chain]
     return Inspection(
         layers=_rows(layers, shape, written=len(layers)),
@@ -92,7 +95,7 @@ def _chains(layers: list[Layer], shape: Shape) -> list[Chain]:
 
 
 def _rows(layers: list[Layer], shape: Shape, written: int) -> list[LayerRow]:
-    """A row a layer; those behind the `written` ones are nobody's."""
+    """One row for each layer; layers after the first `written` ones were appended by the service."""
     appended = f"/model/layers/{written}"
     return [
         LayerRow(
@@ -147,5 +150,5 @@ def list_presets() -> PresetList:
 @router.get("/presets/{name}", summary="One preset as a request", responses=problems(NotFound))
 def get_preset(name: Annotated[str, Path(max_length=100)]) -> PresetAnswer:
     if name not in PRESETS:
-        raise NotFound(f"no preset is called {name!r}; there are {', '.join(PRESETS)}{nearest(name, list(PRESETS))}")
+        raise NotFound("no_such_preset", preset=name, presets=list(PRESETS), near=closest(name, PRESETS))
     return preset_answer(PRESETS[name])

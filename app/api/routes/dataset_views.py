@@ -46,8 +46,8 @@ def image_numbers(arrays: ArraysDep, picture: PictureDep, index: int) -> Picture
 @router.get("/split", summary="How many examples of each class are in each part")
 def split_sizes(arrays: ArraysDep, split: SplitDep) -> SplitAnswer:
     parts = split()
-    found = (_part(arrays, indices) for indices in (parts.train, parts.validation, parts.test))
-    return SplitAnswer(**dict(zip(("train", "validation", "test"), found, strict=True)))
+    sizes = (_part(arrays, indices) for indices in (parts.train, parts.validation, parts.test))
+    return SplitAnswer(**dict(zip(("train", "validation", "test"), sizes, strict=True)))
 
 
 @router.get("/statistics", summary="What the examples look like on the whole")
@@ -56,14 +56,14 @@ def statistics(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> Stati
     whole = _part(arrays, indices)
     if arrays.inputs.dtype != np.uint8:
         return StatisticsAnswer(**whole.model_dump(), **column_statistics(arrays, indices))
-    found = brightness(arrays, indices)
-    return StatisticsAnswer(**whole.model_dump(), mean=found.mean, std=found.std, class_means=found.of_classes)
+    shades = brightness(arrays, indices)
+    return StatisticsAnswer(**whole.model_dump(), mean=shades.mean, std=shades.std, class_means=shades.of_classes)
 
 
 @router.get("/means.png", summary="The mean image of all, of each class, and each pixel's spread",
             response_class=Response, responses=binary("image/png"))  # fmt: skip
 def means_picture(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> Response:
-    """Of the first hundred classes. The spread is drawn twice as bright as it is."""
+    """Mean images of the first hundred classes. The standard deviation is drawn at twice its brightness."""
     pictures_of(arrays)
     return Response(means_png(arrays, indices_of(arrays, split, part)), media_type="image/png")
 
@@ -75,12 +75,12 @@ async def find_duplicates(arrays: ArraysDep, split: SplitDep) -> DuplicatesAnswe
 
 
 def _duplicates(arrays: Arrays, parts: Split) -> DuplicatesAnswer:
-    found = duplicates(arrays, parts)
+    search = duplicates(arrays, parts)
     items = [
         TwinAnswer(**asdict(twin), same_label=bool(arrays.targets[twin.test] == arrays.targets[twin.train]))
-        for twin in found.twins[:LISTED]
+        for twin in search.twins[:LISTED]
     ]
-    return DuplicatesAnswer(compared=found.compared, found=len(found.twins), items=items)
+    return DuplicatesAnswer(compared=search.compared, found=len(search.twins), items=items)
 
 
 def _part(arrays: Arrays, indices: Indices) -> PartAnswer:

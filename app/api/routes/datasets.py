@@ -21,10 +21,10 @@ from app.api.dataset_deps import (
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
 from app.api.problems import binary, problems
 from app.api.schemas.datasets import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
+from app.constants import DatasetStatus
 from app.errors import Conflict, Invalid, NotFound
 from app.plots.previews import image_png, preview_png
 from app.storage import datasets
-from app.storage.queue import imports
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(Invalid))
 
@@ -33,9 +33,9 @@ router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(Inv
 def list_datasets(database: DatabaseDep, limit: Limit = 50, cursor: Cursor = None) -> DatasetPage:
     """Each without what is long: `GET /datasets/{id}` has its classes, columns, and which files were skipped."""
     with database.read() as db:
-        found = datasets.page(db, limit + 1, cursor)
-        more = found[limit - 1].id if len(found) > limit else None
-        return DatasetPage(items=[dataset_item(item) for item in found[:limit]], next=more)
+        rows = datasets.page(db, limit + 1, cursor)
+        more = rows[limit - 1].id if len(rows) > limit else None
+        return DatasetPage(items=[dataset_item(item) for item in rows[:limit]], next=more)
 
 
 @router.get("/{id}", summary="One dataset", responses=problems(NotFound))
@@ -52,7 +52,7 @@ def samples(
     limit: Limit = 50,
 ) -> SampleList:
     if label is not None and label not in arrays.classes:
-        raise Invalid(f"no class is called {label!r}; there are {', '.join(arrays.classes) or 'none: this is a table'}")
+        raise Invalid("no_such_class", "label", label=label, classes=arrays.classes)
     indices = indices_of(arrays, split, part)
     if label is not None:
         indices = indices[arrays.targets[indices] == arrays.classes.index(label)]
@@ -116,15 +116,15 @@ def cancel(id: str, database: DatabaseDep, files: FilesDep) -> DatasetAnswer:
     """A name means its version that is being imported. Its worker leaves within some seconds; cancelling once more
     changes nothing."""
     with database.write() as db:
-        found = datasets.importing(db, id) or datasets.get(db, id)
-        waited = found.worker is None
-        imports.cancel(db, found.id)
-        db.refresh(found)
-    if found.status != "cancelled":
-        raise Conflict(f"the dataset {found.name!r} is {found.status} already")
+        dataset = datasets.importing(db, id) or datasets.get(db, id)
+        waited = dataset.worker is None
+        datasets.cancel(db, dataset.id)
+        db.refresh(dataset)
+    if dataset.status != DatasetStatus.CANCELLED:
+        raise Conflict("import_has_ended", dataset=dataset.name, status=dataset.status)
     if waited:  # else its worker does
-        files.delete_folder(f"{datasets.FOLDER}/{found.id}")
-    return dataset_answer(found)
+        files.delete_folder(f"{datasets.FOLDER}/{dataset.id}")
+    return dataset_answer(dataset)
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

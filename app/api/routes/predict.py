@@ -12,8 +12,9 @@ from app.api.problems import problems
 from app.api.query import parameters, read_query
 from app.api.schemas.predict import Label, LabelPrediction, PredictAnswer, Preprocessing, Question, ValuePrediction
 from app.datasets.images.codec import Background, Resize
-from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
+from app.errors import Conflict, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.serialization import Trained
+from app.messages import Fix
 from app.serving.coalescing import SingleFlight
 from app.serving.executor import run_by_cost
 from app.serving.instances import Column
@@ -66,18 +67,18 @@ def weights_queries(database: Database) -> WeightsQueries:
             name = asked.model
             if asked.run is not None:
                 step = asked.step
-                found = runs.weights(db, asked.run) if step is None else runs.checkpoint_weights(db, asked.run, step)
+                weights = runs.weights(db, asked.run) if step is None else runs.checkpoint_weights(db, asked.run, step)
             elif name is not None:
-                found = models.weights(db, name)
+                weights = models.weights(db, name)
             elif default := models.default_weights(db):
-                name, found = models.DEFAULT, default
+                name, weights = models.DEFAULT, default
             elif newest := runs.newest_weights(db):
-                found = newest
+                weights = newest
             else:
-                raise NotFound("no run has succeeded yet; POST /runs queues one")
-        if found.weights is None:
-            raise Conflict(f"the run {runs.status_phrase(found.status)}; it can predict when it has succeeded")
-        return Serves(found.id, name, found.weights)
+                raise NotFound("nothing_to_predict_with")
+        if weights.weights is None:
+            raise Conflict("run_cannot_predict", status=weights.status, phrase=runs.status_phrase(weights.status))
+        return Serves(weights.id, name, weights.weights)
 
     return SingleFlight.in_threads(find)
 
@@ -95,9 +96,9 @@ async def predict(request: Request) -> Response:
     A request may have 64 MB of pictures with 100,000,000 pixels together, or 2 MB of JSON."""
     asked = read_query(Question, request)
     if asked.run is not None and asked.model is not None:
-        raise Invalid("run= and model= both say who answers; give one of them", [FieldError("model", "leave it out")])
+        raise Invalid("run_and_model", "model", Fix("model", None))
     if asked.step is not None and asked.run is None:
-        raise Invalid("step= is of a run; say which one with run=", [FieldError("run", "give the run of that step")])
+        raise Invalid("step_without_run", "run")
     weights_of: WeightsQueries = request.app.state.weights
     loaded: LoadedModels = request.app.state.models
     serves = await weights_of.get(Asked(asked.run, asked.step, asked.model))
@@ -106,8 +107,8 @@ async def predict(request: Request) -> Response:
     def columns() -> Sequence[Column]:
         database: Database = request.app.state.database
         with database.read() as db:
-            found = datasets.columns(db, serves.run)
-        return [Column(name, None if categories is None else tuple(categories)) for name, categories in found]
+            named = datasets.columns(db, serves.run)
+        return [Column(name, None if categories is None else tuple(categories)) for name, categories in named]
 
     resize = cast(Resize, trained.resize) if asked.fit else None
     conversion = Conversion(resize, asked.background or cast(Background, trained.background), asked.invert)
@@ -144,19 +145,19 @@ def answers(
     """Raw inputs (N, *input_shape) as labels with probabilities, or as values. Raises Conflict where they are NaN."""
     outputs = torch.cat([trained.outputs(inputs[i : i + AT_ONCE]) for i in range(0, len(inputs), AT_ONCE)])
     if not math.isfinite(outputs.sum(dtype=torch.float64)):
-        raise Conflict("the network answers with NaN or ∞: its training has diverged; train again with a smaller lr")
+        raise Conflict("outputs_not_finite")
     if trained.task == "regression":
         return [ValuePrediction(value=value) for value in outputs.tolist()]
     classes = len(trained.classes)
     count = classes if top == "all" else min(int(top), classes)
-    found: list[LabelPrediction] = []
+    predictions: list[LabelPrediction] = []
     probabilities, labels = trained.output_kind.probabilities(outputs), trained.output_kind.labels(outputs)
     # Stable, as argmax is: of equal ones the first is the label, and comes first.
     chances, order = (part[:, :count].tolist() for part in probabilities.sort(descending=True, stable=True))
     has_logits = trained.output_kind.kind != "probabilities"
     for row, label in enumerate(labels.tolist()):
         pairs = zip(order[row], chances[row], strict=True)
-        found.append(
+        predictions.append(
             LabelPrediction(
                 label=trained.classes[label],
                 probability=float(probabilities[row, label]),
@@ -164,4 +165,4 @@ def answers(
                 logits=outputs[row].tolist() if logits and has_logits else None,
             )
         )
-    return found
+    return predictions

@@ -1,4 +1,4 @@
-"""What there is to choose from: layers, losses, optimizers and schedules, as their entries describe themselves."""
+"""The registries: layers, losses, optimizers and schedules, described by their entries."""
 
 import inspect
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ def list_schedules() -> Schedules:
 
 
 def of_any(name: str, entry: Any) -> dict[str, Any]:
-    """What every kind of entry has."""
+    """Fields that every kind of entry has."""
     return {
         "name": name,
         "summary": summary_of(entry),
@@ -89,7 +89,7 @@ def of_any(name: str, entry: Any) -> dict[str, Any]:
 
 
 def of_lecture_form(entry: Any) -> dict[str, Any]:
-    """What an optimizer has beside: the lecture's form of it, where there is one."""
+    """The lecture's form of an optimizer, if it has one."""
     return {
         "lecture_formula": entry and entry.formula,
         "lecture_summary": entry and summary_of(entry),

@@ -33,8 +33,10 @@ import torch
     responses={200: {"content": {PYTHON: {"schema": {"type": "string"}, "example": EXAMPLE}}}},
 )
 def script(run: RunDep, database: DatabaseDep) -> Response:
-    """The same data, network and steps in the same order: the first hundred losses are the run's to 1e-5 (in fp32, on
-    the CPU), the figures at the end to 0.01."""
+    """A script with the data, network and steps of the run, in the same order.
+
+    In fp32 on a CPU, the first hundred losses equal the run's to 1e-5, and the final metrics to 0.01.
+    """
     refuse_fault(run)
     with database.read() as db:
         dataset = datasets.get(db, run.dataset)
@@ -44,6 +46,7 @@ def script(run: RunDep, database: DatabaseDep) -> Response:
         request=run.request,
         environment=run.environment,
         dataset_name=dataset.name,
+        data_address=f"/datasets/{run.dataset}/export.npz",
         shape=tuple(dataset.about["shape"]),
         missing=dataset.about.get("missing", 0),
         own_parts=tuple(dataset.about["own_split"]) if run.request["split"].get("own") else (),

@@ -24,8 +24,8 @@ from app.datasets.splits import SplitSpec, stored_split
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.analysis import backpropagation
 from app.insight.analysis import trace as traced
+from app.learning.layers.serialization import layers_from_json
 from app.learning.losses import loss_from_json
-from app.learning.serialization import layers_from_json
 from app.runs.resolution import folder_of, resolve
 from app.storage import datasets
 from app.storage.jsonable import number
@@ -43,17 +43,19 @@ def trace(
         bool, Query(description="write out each product of backpropagation; for linear layers and activations")
     ] = False,
 ) -> TraceAnswer:
-    """The same weights and examples that the first step of such a run has. What would take over half a second is
-    refused with the batch that would not."""
+    """A trace with the weights and examples of a run's first step.
+
+    A trace that would take over half a second is refused; the error names a batch size that is fast enough.
+    """
     with database.read() as db:
         dataset = datasets.get(db, body.dataset)
     request, warnings = resolve(body.as_run(), dataset, files)
     try:
         arrays = Arrays.load(files, folder := folder_of(dataset))
     except FileNotFoundError as error:
-        raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
+        raise NotFound("dataset_deleted", dataset=dataset.name) from error
     layers = layers_from_json(request["model"]["layers"])
-    found = traced.trace(
+    traced_batch = traced.trace(
         layers,
         arrays.shape,
         loss_from_json(request["loss"]),
@@ -62,47 +64,47 @@ def trace(
         request["seed"],
         hand=by_hand,
     )
-    target = found.example_target
+    target = traced_batch.example_target
     return TraceAnswer(
-        batch_size=found.batch_size,
-        inputs=_numbers(found.inputs),
-        layers=[_layer(layer) for layer in found.layers],
-        loss=number(found.loss),
-        blind_guess=number(found.blind_guess),
-        grad_fn=found.grad_fn,
+        batch_size=traced_batch.batch_size,
+        inputs=_numbers(traced_batch.inputs),
+        layers=[_layer(layer) for layer in traced_batch.layers],
+        loss=number(traced_batch.loss),
+        blind_guess=number(traced_batch.blind_guess),
+        grad_fn=traced_batch.grad_fn,
         example=ExampleAnswer(
-            index=found.index,
+            index=traced_batch.index,
             target=arrays.classes[int(target)] if arrays.classes else target,
-            output=[number(value) for value in found.example],
-            loss=number(found.example_loss),
+            output=[number(value) for value in traced_batch.example],
+            loss=number(traced_batch.example_loss),
         ),
-        by_hand=None if found.by_hand is None else _by_hand(found.by_hand),
+        by_hand=None if traced_batch.by_hand is None else _by_hand(traced_batch.by_hand),
         warnings=[Warned(**warning) for warning in warnings],
     )
 
 
-def _numbers(found: traced.Numbers) -> NumbersAnswer:
+def _numbers(summary: traced.Numbers) -> NumbersAnswer:
     return NumbersAnswer(
-        mean=number(found.mean),
-        std=number(found.std),
-        norm=number(found.norm),
-        zeros=found.zeros,
-        saturated=found.saturated,
+        mean=number(summary.mean),
+        std=number(summary.std),
+        norm=number(summary.norm),
+        zeros=summary.zeros,
+        saturated=summary.saturated,
     )
 
 
-def _numbers_of(found: traced.Numbers | None) -> NumbersAnswer | None:
-    return None if found is None else _numbers(found)
+def _numbers_of(summary: traced.Numbers | None) -> NumbersAnswer | None:
+    return None if summary is None else _numbers(summary)
 
 
-def _layer(found: traced.TracedLayer) -> TracedLayerAnswer:
+def _layer(layer: traced.TracedLayer) -> TracedLayerAnswer:
     return TracedLayerAnswer(
-        type=found.type,
-        pointer=None if found.implied else found.pointer,
-        output_shape=list(found.output_shape),
-        output=_numbers(found.output),
-        gradient=_numbers_of(found.gradient),
-        grad_fn=found.grad_fn,
+        type=layer.type,
+        pointer=None if layer.implied else layer.pointer,
+        output_shape=list(layer.output_shape),
+        output=_numbers(layer.output),
+        gradient=_numbers_of(layer.gradient),
+        grad_fn=layer.grad_fn,
         parameters=[
             ParameterAnswer(
                 name=parameter.name,
@@ -111,12 +113,12 @@ def _layer(found: traced.TracedLayer) -> TracedLayerAnswer:
                 gradient_before=_numbers_of(parameter.gradient_before),
                 gradient=_numbers_of(parameter.gradient),
             )
-            for parameter in found.parameters
+            for parameter in layer.parameters
         ],
     )
 
 
-def _by_hand(found: backpropagation.ByHand) -> ByHandAnswer:
+def _by_hand(written_out: backpropagation.ByHand) -> ByHandAnswer:
     return ByHandAnswer(
         products=[
             ProductAnswer(
@@ -126,12 +128,12 @@ def _by_hand(found: backpropagation.ByHand) -> ByHandAnswer:
                 factors=[_matrix(factor) for factor in product.factors],
                 result=_matrix(product.result),
             )
-            for product in found.products
+            for product in written_out.products
         ],
-        largest_difference=number(found.largest_difference),
+        largest_difference=number(written_out.largest_difference),
     )
 
 
-def _matrix(found: backpropagation.Matrix) -> MatrixAnswer:
-    values = None if found.values is None else [[number(value) for value in row] for row in found.values]
-    return MatrixAnswer(name=found.name, shape=list(found.shape), values=values)
+def _matrix(tensor: backpropagation.Matrix) -> MatrixAnswer:
+    values = None if tensor.values is None else [[number(value) for value in row] for row in tensor.values]
+    return MatrixAnswer(name=tensor.name, shape=list(tensor.shape), values=values)

@@ -36,7 +36,7 @@ def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
 @router.post("/optimizers/trajectory.{format}", summary="The same as a picture", response_class=Response,
              responses=binary("image/png", "image/svg+xml"))  # fmt: skip
 def picture(body: TrajectoryRequest, format: Format) -> Response:
-    """The ways on the surface's contour lines, and beside them its value after each step."""
+    """A picture of the paths on the surface's contour lines, and of the value after each step."""
     surface = surface_from_json(body.surface.model_dump(mode="json"))
     optimizers, walked = zip(*_walked(body, surface), strict=True)
     paths = dict(zip(_names(optimizers), walked, strict=True))
@@ -44,7 +44,7 @@ def picture(body: TrajectoryRequest, format: Format) -> Response:
 
 
 def _names(optimizers: Sequence[dict[str, Any]]) -> list[str]:
-    """What to call them; those that are the same in all are numbered."""
+    """Names for the legend; equal names are numbered."""
     labels = optimizer_labels(optimizers)
     twins = [labels[:place].count(label) for place, label in enumerate(labels)]
     return [f"{label} ({before + 1})" if before else label for label, before in zip(labels, twins, strict=True)]

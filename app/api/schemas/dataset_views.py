@@ -11,7 +11,7 @@ LISTED = 100
 
 
 class PictureAnswer(BaseModel):
-    """How a picture lies in memory: its numbers, row by row, for each channel."""
+    """A picture as numbers, row by row, for each channel."""
 
     index: int
     label: str = Field(examples=["A"])

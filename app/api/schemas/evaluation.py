@@ -46,7 +46,7 @@ class Calibration(BaseModel):
 
 
 class ClassificationEvaluation(BaseModel):
-    """Runs of before some of it was measured answer null there."""
+    """Evaluation of a classifier. Metrics that older versions did not measure are null in their runs."""
 
     part: str = Field(examples=["test"])
     examples: int

@@ -32,6 +32,6 @@ def model_answer(versions: list[ModelVersion]) -> ModelAnswer:
 
 
 class PointRequest(RequestModel):
-    """Which run the name shall point at."""
+    """The run that a name points to."""
 
     run: Text = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])

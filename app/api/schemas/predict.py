@@ -39,7 +39,7 @@ class ValuePrediction(BaseModel):
 
 
 class Preprocessing(BaseModel):
-    """What was done to what was sent, before the network saw it."""
+    """Preprocessing of the input before the network."""
 
     input_shape: list[int] = Field(examples=[[1, 28, 28]])
     shift: list[float] = Field(description="(x − shift) / scale; one number, or one a column", examples=[[0.0]])
@@ -60,11 +60,11 @@ class PredictAnswer(BaseModel):
     predictions: list[LabelPrediction] | list[ValuePrediction]
 
 
-Top: Any = pattern(r"(all|[1-9]\d{0,5})", "give a number of labels, from 1 to 999999, or all")
+Top: Any = pattern(r"(all|[1-9]\d{0,5})", "top_malformed")
 
 
 class Question(BaseModel):
-    """What the query says."""
+    """Query parameters of a prediction."""
 
     run: str | None = Field(None, max_length=100, description="a run's id")
     model: str | None = Field(

@@ -11,7 +11,7 @@ MOST = 8
 
 
 class RaceRequest(RequestModel):
-    """What is trained, and by whom."""
+    """A race: the run and its optimizers."""
 
     run: RunRequest = Field(description="as for POST /runs; each of the optimizers takes the place of its own")
     optimizers: list[OptimizerRequest] = Field(min_length=2, max_length=MOST)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class FieldAnswer(BaseModel):
-    """What a request may say of an entry."""
+    """A field of a registry entry."""
 
     name: str = Field(examples=["lr"])
     type: str = Field(description="as JSON has it", examples=["number", "integer or null", "[number, number]"])

@@ -12,7 +12,8 @@ from app.storage.jsonable import Number
 
 
 class TraceRequest(RequestModel):
-    """What a run with these fields would begin with; all else is as a run has it by default, or the preset says."""
+    """The start of a run: the fields that decide its first step. Other fields have the defaults of a run or of the
+    preset."""
 
     dataset: Text = Field(examples=["notmnist"])
     model: ModelRequest = Field(default_factory=ModelRequest)
@@ -42,7 +43,7 @@ class TraceRequest(RequestModel):
 
 
 class NumbersAnswer(BaseModel):
-    """How the numbers of a tensor are spread."""
+    """Distribution of the numbers of a tensor."""
 
     mean: Number = Field(examples=[0.07])
     std: Number = Field(examples=[0.12])
