@@ -15,7 +15,7 @@ from app.learning.architecture import build
 from app.learning.layers import Layer, Linear
 from app.learning.layers.activations import ReLU, Sigmoid, Tanh
 
-LETTERS = {"dataset": "notmnist", "stop": {"max_epochs": 10}}
+LETTERS = {"dataset": "notmnist", "normalise": "unit", "stop": {"max_epochs": 10}}
 WIDTH, CLASSES = 64, 10
 # The init that is made for each.
 INIT: dict[str, Literal["xavier", "he"]] = {"sigmoid": "xavier", "tanh": "xavier", "relu": "he"}
