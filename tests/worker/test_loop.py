@@ -70,7 +70,7 @@ class Loop:
     def begin(self, *runs: str) -> list[Child]:
         """Queue runs, and let the worker claim them."""
         self.queue(*runs)
-        self.worker.changes.look_again()
+        self.worker.changes.force_poll()
         self.turn()
         assert self.started() == [f"{run}/1" for run in runs]
         return [self.worker.children[f"{run}/1"] for run in runs]
