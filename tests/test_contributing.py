@@ -7,9 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
-RECIPES = {
-    title: body for title, body in re.findall(r"^### (.+?)\n(.*?)(?=^### |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-}
+RECIPES = {title: body for title, body in re.findall(r"^### (.+?)\n(.*?)(?=^### |\Z)", PAGE, re.MULTILINE | re.DOTALL)}
 FILE = re.compile(r"`((?:app|docs|migrations|tests|tools)/[\w/.-]+)`")
 NAMES = {  # what a recipe tells to extend, and where it is
     "An optimizer": ("app/learning/optimizers.py", "OPTIMIZERS"),
