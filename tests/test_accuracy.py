@@ -10,7 +10,6 @@ from app.settings import Settings
 from tests.support.runs import ended
 from tests.support.workers import Workers
 
-
 SEEDS = int(os.environ.get("ACCURACY_SEEDS", "5"))
 
 

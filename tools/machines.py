@@ -1,7 +1,7 @@
 """Tests of learning under the instruction sets and thread counts of other machines: `make test-machines`.
 
-PyTorch's own kernels, MKL's matrix products and oneDNN's convolutions each choose code by the processor, so their sums are
-rounded differently. A claim about learning must hold under each choice. The experiments (in their short forms) and the
+PyTorch's own kernels, MKL's matrix products and oneDNN's convolutions each choose code by the processor, so their sums
+are rounded differently. A claim about learning must hold under each choice. The experiments (in their short forms) and the
 accuracy of the defaults run with twenty seeds under every setting; takes about an hour on two cores.
 """
 
@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 SEEDS = os.environ.get("MACHINE_SEEDS", "20")
 TESTS = ("tests/insight/experiments/test_experiments.py", "tests/test_accuracy.py")
