@@ -18,11 +18,11 @@ demo: venv
 
 # The linters and every test but the long ones
 test: lint
-	$(BIN)/pytest -n 2 -m "not long"
+	$(BIN)/pytest -n 2 --durations=40 -m "not long"
 
 # The tests that take minutes
 test-long: venv
-	$(BIN)/pytest -n 2 -m long
+	$(BIN)/pytest -n 2 --durations=40 -m long
 
 # 200 runs, half on each database, each with one to five kills at random moments
 chaos: venv

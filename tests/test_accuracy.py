@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.settings import Settings
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.runs import ended
+from tests.support.workers import Workers
 
 
 @pytest.fixture

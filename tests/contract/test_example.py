@@ -27,7 +27,6 @@ ANSWER = {
     "worker", "device", "created_at", "started_at", "finished_at", "links",
 }  # fmt: skip
 LINKS = {"self", "curve", "events", "cancel", "predict", "weights"}
-PROGRESS = {"step", "epoch", "max_steps", "fraction", "steps_per_second", "eta_seconds"}
 
 
 def test_the_example_is_taken_whole_and_is_what_the_defaults_make_but_for_the_pixels(quick_client: TestClient) -> None:

@@ -27,7 +27,7 @@ from app.storage.curves import last_steps
 from app.storage.database import Database
 from app.storage.tables import Run, Table
 from worker import job_setup
-from worker.prefork.child import Spare
+from worker.prefork.child import PreforkedChild
 
 QUIET_SECONDS = 0.2
 
@@ -54,7 +54,7 @@ def serve(worker: socket.socket) -> None:
         watched: list[Any] = [worker, wake]
         ready, _, _ = select.select(watched, [], [], QUIET_SECONDS if spare_is_due else None)
         if not ready:
-            spare, spare_is_due = Spare(settings, worker), False
+            spare, spare_is_due = PreforkedChild(settings, worker), False
         if wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
@@ -71,7 +71,7 @@ def serve(worker: socket.socket) -> None:
                     spare.close()
                     os.waitpid(spare.pid, 0)
                 return
-            child = spare or Spare(settings, worker)
+            child = spare or PreforkedChild(settings, worker)
             spare, spare_is_due = None, True
             child.give(message, descriptors)
             for descriptor in descriptors:

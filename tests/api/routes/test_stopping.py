@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.routes.test_runs import SMALL, queue
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.runs import SMALL, ended, queue
+from tests.support.workers import Workers
 
 OVERFITS = SMALL | {"batch_size": 64, "optimizer": {"name": "adam", "lr": 0.05}}
 ROWS = {"instances": [[(7 * row + column) % 256 for column in range(784)] for row in range(4)]}
