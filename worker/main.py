@@ -128,10 +128,10 @@ class Worker:
         self.refused = False
         self._beat()
         self._record_deaths()
-        if not self.refused and time.monotonic() >= self.next_look:
+        if time.monotonic() >= self.next_look:
             self.next_look = time.monotonic() + LOOK_SECONDS
             self._look_around()
-        if not self.refused and self.changes.look_is_due():
+        if self.changes.look_is_due():
             self._fill_places()
         self._enforce()
         if self.refused:

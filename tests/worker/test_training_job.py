@@ -62,7 +62,7 @@ def test_a_run_begins_once_the_database_answers(tmp_path: Path, monkeypatch: pyt
     install_builtin(database, files)
     wanted = {"dataset": "digits", "stop": {"max_steps": 1}, "device": "cpu"}
     with database.write() as db:
-        request, _ = resolve(RunRequest.model_validate(wanted), datasets.hold(db, "digits"), files)
+        request, _ = resolve(RunRequest.model_validate(wanted), datasets.get_for_share(db, "digits"), files)
         run = runs.create(db, request=request, task="classification", environment={}, warnings=[]).id
         leases.claim(db, "worker", database_now(), 3600)
     job: dict[str, Any] = {"id": run, "attempt": 1, "threads": 1, "flush_seconds": 0, "checkpoint_seconds": 60}
