@@ -1,5 +1,6 @@
 """What each experiment says is right is seen with every seed."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from app.insight.experiments import EXPERIMENTS, observe
 from app.insight.experiments.experiment import Experiment, Seen, spreads, verdict
 from bench.lab import Lab, lab
 
+SEEDS = int(os.environ.get("EXPERIMENT_SEEDS", "3"))
 # What makes a quick form of those that take long.
 QUICK: dict[str, dict[str, Any]] = {
     "regression": {"stop": {"max_epochs": 1000}},
@@ -31,9 +33,9 @@ def tried(laboratory: Lab, experiment: Experiment, seeds: range, fields: Mapping
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.long] if name in LONG else []) for name in EXPERIMENTS]
 )
-def test_what_is_right_is_shown_by_three_seeds(laboratory: Lab, name: str) -> None:
+def test_every_seed_shows_what_is_right(laboratory: Lab, name: str) -> None:
     experiment = EXPERIMENTS[name]
-    seen = tried(laboratory, experiment, range(3), QUICK.get(name, {}))
+    seen = tried(laboratory, experiment, range(SEEDS), QUICK.get(name, {}))
     assert verdict(seen) == "shown", spreads(seen)
     said = experiment.says(spreads(seen))
     assert "{" not in said and "nan" not in said
