@@ -72,10 +72,10 @@ class ResolvedRequest(TypedDict, total=False):
     scaling: dict[str, str] | None
     augment: Fields | None
     model: ResolvedModel
-    loss: Annotated[Fields, Field(description="see GET /losses")]
+    loss: Annotated[Fields | str, Field(description="see GET /losses; older versions stored the name alone")]
     optimizer: Annotated[Fields, Field(description="see GET /optimizers")]
     schedule: Annotated[Fields, Field(description="see GET /schedules")]
-    batch_size: int | Literal["full"]
+    batch_size: int | Literal["full"] | None
     accumulate: int
     clip_norm: float | None
     stop: Fields
