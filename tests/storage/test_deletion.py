@@ -32,7 +32,7 @@ def long_run(database: Database, id: str, points: int = POINTS) -> None:
         insert_run(db, id)
         for first in range(1, points, A_CHUNK):
             steps = np.arange(first, first + A_CHUNK)
-            curves.append(db, id, "train.loss", steps.tolist(), RANDOM.random(A_CHUNK).tolist())
+            curves.append(db, id, {"train.loss": (steps.tolist(), RANDOM.random(A_CHUNK).tolist())})
             if first % (100 * A_CHUNK) == 1:
                 db.flush()
                 db.expunge_all()
