@@ -113,6 +113,6 @@ def test_no_transaction_waits_for_the_files_of_a_dataset(
             open_meanwhile.append(database.engine.pool.checkedout())
             return super().local(name)
 
-    service.files = Watched(settings.files)
+    client.app.state.files = Watched(settings.files)  # type: ignore[attr-defined]
     queue(client, SMALL)
     assert open_meanwhile and set(open_meanwhile) == {0}

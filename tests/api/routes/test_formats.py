@@ -222,7 +222,7 @@ def test_other_files_are_not_taken_for_those_of_a_public_dataset(
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({"data": {"target": "price"}, "files": {"file": ("a.csv", b"x,price\n1,2\n")}}, "goes into the address"),
+        ({"data": {"target": "price"}, "files": {"file": ("a.csv", b"x,price\n1,2\n")}}, "go into the address"),
         ({"files": [("file", ("a", b"a")), ("file", ("b", b"b"))]}, "file is sent twice"),
     ],
 )

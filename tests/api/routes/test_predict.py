@@ -25,7 +25,7 @@ PNG = {"Content-Type": "image/png"}
 
 @pytest.fixture
 def run(client: TestClient, worker: Forked) -> str:
-    found = queue(client, SMALL)
+    found = queue(client, SMALL | {"normalise": "unit"})
     assert ended(client, found)["status"] == "succeeded"
     return found
 
