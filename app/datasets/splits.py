@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from app.datasets.arrays import OWN_PARTS, Arrays, Store
 from app.datasets.errors import SplitImpossible
@@ -121,6 +120,8 @@ def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: S
     """So many of the indices, or this fraction of them, apart from the others."""
     if size == 0:
         return indices, indices[:0]
+    from sklearn.model_selection import train_test_split  # a second to load; most splits are stored
+
     try:
         rest, taken = train_test_split(
             indices,
@@ -134,6 +135,8 @@ def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: S
 
 
 def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> tuple[Indices, Indices]:
+    from sklearn.model_selection import KFold, StratifiedKFold
+
     assert wanted.folds is not None
     kind = StratifiedKFold if wanted.stratify else KFold
     folds = kind(wanted.folds, shuffle=True, random_state=wanted.seed % 2**32)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from sklearn import metrics as sk
 from torch import Tensor, nn
 
 from app.learning.data import Data, Part
@@ -111,6 +110,8 @@ def classification(
 
     Outputs (n, C) or (n, 1), targets (n,), the examples' indices in their dataset (n,).
     """
+    from sklearn import metrics as sk  # a second to load, and only a finished run needs it
+
     labels = list(range(len(classes)))
     guess, probabilities = output_kind.labels(predicted), output_kind.probabilities(predicted)
     scores = sk.precision_recall_fscore_support(targets, guess, labels=labels, zero_division=0.0)
@@ -147,7 +148,9 @@ def top_k_accuracy(probabilities: Tensor, targets: Tensor, k: int) -> float:
     """The share of examples (n,) whose class is among the `k` most probable of (n, C); NaN where these are NaN."""
     if not probabilities.isfinite().all():
         return float("nan")
-    return float(sk.top_k_accuracy_score(targets, probabilities, k=k, labels=range(probabilities.shape[1])))
+    from sklearn.metrics import top_k_accuracy_score
+
+    return float(top_k_accuracy_score(targets, probabilities, k=k, labels=range(probabilities.shape[1])))
 
 
 def roc_auc(second: Tensor, targets: Tensor) -> float:
@@ -155,7 +158,9 @@ def roc_auc(second: Tensor, targets: Tensor) -> float:
     NaN when the examples are of one class alone, or the probabilities are NaN."""
     if int(targets.min()) == int(targets.max()) or not second.isfinite().all():
         return float("nan")
-    return float(sk.roc_auc_score(targets, second))
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(targets, second))
 
 
 def calibration(confidence: Tensor, right: Tensor) -> dict[str, Any]:
