@@ -3,13 +3,15 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
-from app.api import middleware, problems
+from app.api import problems
 from app.api.deps import only_known_parameters
+from app.api.middleware import AddressMiddleware, ApiKeyMiddleware, BodyLimitMiddleware
 from app.api.routes import (
     architectures,
     curves,
@@ -78,17 +80,22 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        gc.collect()
         gc.freeze()  # full collections over torch's heap would pause predictions
+        gc.enable()  # `antigrad serve` loads without it
         yield
         database.close()
 
-    app = FastAPIOffline(redoc_url=None, title="Antigrad", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(
+        redoc_url=None, title="Antigrad", version=version("antigrad"), description=DESCRIPTION, lifespan=lifespan
+    )
     app.state.settings, app.state.database, app.state.files = settings, database, files
     app.state.models = LoadedModels(files)
     app.state.weights = predict.weights_queries(database)
     app.state.runs, app.state.news = runs.run_queries(database), events.news_queries(database)
-    app.add_middleware(middleware.Guard, api_key=settings.api_key.get_secret_value() if settings.api_key else None)
+    app.add_middleware(BodyLimitMiddleware)  # the last one added sees a request first
+    app.add_middleware(AddressMiddleware)
+    if settings.api_key is not None:
+        app.add_middleware(ApiKeyMiddleware, api_key=settings.api_key.get_secret_value())
     problems.register(app, locked=settings.api_key is not None)
     for routes in ROUTES:
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])

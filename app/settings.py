@@ -1,4 +1,4 @@
-"""What can be set, from the environment (`ANTIGRAD_*`) or a `.env` file; everything has a default."""
+"""Settings from the environment (`ANTIGRAD_*`) or a `.env` file. Each has a default."""
 
 from pathlib import Path
 from typing import Self
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     @field_validator("api_key")
     @classmethod
     def _can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
-        """`ANTIGRAD_API_KEY=` is no key: nobody shall take a service for locked that is not."""
+        """Treat an empty key as none. Refuse a key that no header can carry, so that a locked service can be opened."""
         value = key.get_secret_value() if key is not None else ""
         if not value.strip():
             return None
@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _names_a_database(cls, url: str) -> str:
-        """What is wrong is said without the URL: it may hold a password."""
+        """Refuse an unusable URL, without repeating it: it may hold a password."""
         if not url:
             return url
         from sqlalchemy.engine import make_url  # here: the commands of a service's users do without it
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
 
 
 class Address(BaseSettings):
-    """Where the user's commands find the service."""
+    """Address of the service, for the commands of its users."""
 
     model_config = SOURCES
 
@@ -112,7 +112,7 @@ class Address(BaseSettings):
 
 
 def is_sendable(key: str) -> bool:
-    """Whether a header can carry the key as it is: visible ASCII."""
+    """True if a header can carry the key: visible ASCII only."""
     return all("!" <= character <= "~" for character in key)
 
 

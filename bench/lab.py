@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, make_friedman1
 
-from app.api.routes.diagnosis import facts_of
 from app.datasets.arrays import Arrays
 from app.insight.diagnosis.facts import Facts
 from app.insight.experiments import observe
 from app.insight.experiments.experiment import Experiment, Seen
 from app.learning.presets import under
+from app.runs.facts import facts_of
 from app.runs.requests import RunRequest
 from app.runs.resolution import resolve
 from app.storage import datasets, runs

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from app.api.routes import diagrams
-from app.api.routes.architectures import InspectRequest
+from app.api.schemas.architectures import InspectRequest
 from app.datasets.builtin import BUILTIN
 from app.datasets.duplicates import duplicates
 from app.datasets.splits import SplitSpec, split

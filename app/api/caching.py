@@ -1,4 +1,4 @@
-"""What pollers read has an ETag: who sends it back in If-None-Match hears "unchanged", and no body."""
+"""ETags and 304 Not Modified for answers that clients poll."""
 
 import hashlib
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ def etag_of(content: bytes) -> str:
 
 
 def knows(if_none_match: str | None, etag: str) -> bool:
-    """Whether a client has seen it: the header may be a list, and a proxy may have made the ETag a weak one."""
+    """True if If-None-Match contains the ETag. Lists and weak forms are allowed."""
     return etag in (if_none_match or "")
 
 

@@ -1,15 +1,15 @@
-"""What the routes share: a dependency is a type.
+"""Dependencies that the routes share.
 
-No dependency holds a database session for its route. Between the threads of a dependency, of the route and of the end
-of both, such a session keeps its connection while nobody works on it: with more requests at once than connections, all
-threads wait for connections whose holders wait for a thread. So a session lives in one `with` block of one thread.
+Dependencies must not yield a database session. FastAPI may run a dependency, the handler and its teardown on three
+threads; a yielded session holds its connection in between, and with more requests than connections the pool deadlocks.
+Open a session in one `with` block instead.
 """
 
+from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
-from fastapi.dependencies.utils import get_flat_params
-from fastapi.params import Query as QueryParameter
+from fastapi import Depends, Header, Query, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from app.errors import FieldError, Invalid
@@ -21,20 +21,20 @@ from app.storage.tables import Run
 from app.suggestions import nearest
 
 
-# These wait for nothing: as plain functions they would each be sent to a thread.
+# Coroutines, since FastAPI would run plain functions in a thread each.
 async def database(request: Request) -> Database:
-    found: Database = request.app.state.database
-    return found
+    database: Database = request.app.state.database
+    return database
 
 
 async def files(request: Request) -> Files:
-    found: Files = request.app.state.files
-    return found
+    files: Files = request.app.state.files
+    return files
 
 
 async def settings(request: Request) -> Settings:
-    found: Settings = request.app.state.settings
-    return found
+    settings: Settings = request.app.state.settings
+    return settings
 
 
 DatabaseDep = Annotated[Database, Depends(database)]
@@ -49,31 +49,53 @@ def find_run(id: str, database: DatabaseDep) -> Run:
 
 RunDep = Annotated[Run, Depends(find_run, scope="function")]
 Limit = Annotated[int, Query(ge=1, le=200, description="how many items at most")]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
 
 
+def accepted(response: Response, address: str) -> None:
+    """Set 202 Accepted with Location and Retry-After (seconds)."""
+    response.status_code = 202
+    response.headers["Location"] = address
+    response.headers["Retry-After"] = "1"
+
+
+def repeated(response: Response, address: str) -> None:
+    """Set 200 with Location: the Idempotency-Key had created it before."""
+    response.status_code = 200
+    response.headers["Location"] = address
+
+
 async def only_known_parameters(request: Request) -> None:
-    """Raises Invalid for a query parameter that the route does not have: ignored, it would be missed by nobody."""
+    """Reject unknown query parameters, which FastAPI would silently ignore. Raises Invalid.
+
+    FastAPI's own way, a query model with `extra="forbid"`, would need a model for each route, also for those that have
+    no parameters; and a dependency with parameters of its own, such as a filter, could not be shared between them.
+    """
     if not request.scope["query_string"]:
         return
-    known = _query_parameters(request.scope["route"])
+    known = _known_parameters(request.scope["route"])
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
         there = f"there are {', '.join(known)}" if known else "there are none"
-        found = [FieldError(name, f"there is no such parameter; {there}{nearest(name, known)}") for name in unknown]
-        raise Invalid("; ".join(f"{error.pointer}: {error.detail}" for error in found[:5]), found)
+        errors = [FieldError(name, f"there is no such parameter; {there}{nearest(name, known)}") for name in unknown]
+        raise Invalid("; ".join(f"{error.pointer}: {error.detail}" for error in errors[:5]), errors)
 
 
-_names: dict[str, list[str]] = {}  # by route: looking through its dependencies takes longer than many a request
+_known: dict[str, list[str]] = {}  # by route: walking its dependencies takes longer than answering many a request
 
 
-def _query_parameters(route: APIRoute) -> list[str]:
-    """Those of its dependencies too."""
-    if route.unique_id not in _names:
-        found = get_flat_params(route.dependant)
-        own = [parameter["name"] for parameter in (route.openapi_extra or {}).get("parameters", ())]
-        _names[route.unique_id] = [
-            *own,
-            *(field.alias for field in found if isinstance(field.field_info, QueryParameter)),
-        ]
-    return _names[route.unique_id]
+def _known_parameters(route: APIRoute) -> list[str]:
+    """The names of a route's query parameters, including those of its dependencies."""
+    if route.unique_id not in _known:
+        documented = (route.openapi_extra or {}).get("parameters", ())
+        own = [parameter["name"] for parameter in documented]
+        _known[route.unique_id] = [*own, *_query_parameters(route.dependant)]
+    return _known[route.unique_id]
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[str]:
+    for parameter in dependant.query_params:
+        yield parameter.alias
+    for dependency in dependant.dependencies:
+        yield from _query_parameters(dependency)

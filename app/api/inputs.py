@@ -23,7 +23,7 @@ Invert = Literal["false", "true", "auto"]
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a client allows to be done to its pictures."""
+    """Conversions that a client allows for its pictures."""
 
     resize: Resize | None
     background: Background

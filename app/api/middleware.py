@@ -1,4 +1,4 @@
-"""Before a request reaches a route: its key and its size."""
+"""ASGI middleware: the API key, the address, the size of the body. Each refuses a request before any route sees it."""
 
 import hmac
 
@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import as_response
-from app.errors import AppError, Invalid, TooLarge, Unauthorized
+from app.errors import Invalid, TooLarge, Unauthorized
 
 JSON_BYTES = 2 * 1024**2
 PREDICT_BYTES = 64 * 1024**2
@@ -15,11 +15,47 @@ UPLOAD_BYTES = 1024**3
 LIMITS = {"/predict": PREDICT_BYTES, "/datasets": UPLOAD_BYTES}
 
 
-class Guard:
-    """Asks for the API key where there is one, and refuses a body over the limit without reading the rest."""
+class ApiKeyMiddleware:
+    """Require the API key, as a bearer token, on every path but /healthz."""
 
-    def __init__(self, app: ASGIApp, api_key: str | None) -> None:
-        self.app, self.api_key = app, api_key
+    def __init__(self, app: ASGIApp, api_key: str) -> None:
+        self.app, self.api_key = app, api_key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] == "/healthz" or self._is_sent(request := Request(scope)):
+            await self.app(scope, receive, send)
+            return
+        error = Unauthorized("send the header Authorization: Bearer <key>; it is ANTIGRAD_API_KEY of the service")
+        await as_response(request, error, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
+
+    def _is_sent(self, request: Request) -> bool:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(key.encode(), self.api_key)
+
+
+class AddressMiddleware:
+    """Refuse NUL characters in the path and the query, which Postgres accepts in no text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
+            error = Invalid("the address holds a NUL (%00), which no text may; leave it out")
+            await as_response(Request(scope), error)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
+class BodyLimitMiddleware:
+    """Limit the size of the body by path and content type, whether its length is declared or not.
+
+    FastAPI's own `max_body_size` replaces every answer to an oversized body, a missing key's too, with plain text; here
+    each refusal is a problem document.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -27,38 +63,24 @@ class Guard:
             return
         request = Request(scope)
         limit = limit_of(request)
-        try:
-            self._check_key(request)
-            if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-                raise Invalid("the address holds a NUL (%00), which no text may; leave it out")
-            if int(request.headers.get("Content-Length", "0")) > limit:
-                raise _too_large(limit)
-        except AppError as error:
-            headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorized) else None
-            await as_response(request, error, headers)(scope, receive, send)
+        if int(request.headers.get("Content-Length", "0")) > limit:
+            await as_response(request, _too_large(limit))(scope, receive, send)
             return
-        seen = 0
+        received = 0
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal received
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:  # a chunked body does not say its length before
-                raise HTTPException(413, _too_large(limit).detail)  # FastAPI lets only these through
+            received += len(message.get("body", b""))
+            if received > limit:  # a chunked body does not declare its length
+                raise HTTPException(413, _too_large(limit).detail)  # the only exceptions that FastAPI lets through
             return message
 
         await self.app(scope, counted, send)
 
-    def _check_key(self, request: Request) -> None:
-        if self.api_key is None or request.scope["path"] == "/healthz":
-            return
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(key.encode(), self.api_key.encode()):
-            raise Unauthorized("send the header Authorization: Bearer <key>; it is ANTIGRAD_API_KEY of the service")
-
 
 def limit_of(request: Request) -> int:
-    """How many bytes the body may have. Numbers as JSON are parsed in one go, for which all others wait."""
+    """The most bytes that the body may have. JSON is parsed in one go, while all other requests wait."""
     path, kind = request.scope["path"], request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     return JSON_BYTES if (path, kind) == ("/predict", "application/json") else LIMITS.get(path, JSON_BYTES)
 

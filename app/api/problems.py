@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -29,6 +29,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.learning.errors import InvalidChoice
+from app.runs.request_model import FieldsInvalid
 from app.suggestions import nearest
 
 log = logging.getLogger("antigrad.api")
@@ -76,8 +77,8 @@ def as_response(request: Request, error: AppError, headers: Mapping[str, str] | 
 
 
 def _printable(body: dict[str, Any]) -> str:
-    """As JSON in which all that is no printable character is escaped: lone surrogates, which no UTF-8 has, and what
-    would change the terminal or the direction of the text."""
+    """JSON with every unprintable character escaped: lone surrogates, which UTF-8 cannot encode, and characters that
+    would control a terminal or the direction of the text."""
     text = json.dumps(body, ensure_ascii=False)
     return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
@@ -99,6 +100,10 @@ def register(app: FastAPI, locked: bool) -> None:
     def split_impossible(request: Request, error: SplitImpossible) -> Response:
         return as_response(request, Invalid(str(error), [FieldError("/split", str(error))]))
 
+    @app.exception_handler(FieldsInvalid)
+    def fields(request: Request, error: FieldsInvalid) -> Response:
+        return _validation_response(request, error.errors, error.body)
+
     @app.exception_handler(RequestValidationError)
     def validation(request: Request, error: RequestValidationError) -> Response:
         if isinstance(error.body, bytes):  # FastAPI reads as JSON only what says that it is
@@ -107,10 +112,7 @@ def register(app: FastAPI, locked: bool) -> None:
                 f"the Content-Type is {kind[:100]}; this address reads JSON: add -H 'Content-Type: application/json'"
             )
             return as_response(request, UnsupportedMediaType(detail))
-        found = _each_once([_field_error(item, error.body) for item in error.errors()])
-        detail = "; ".join(f"{item.pointer or 'the body'}: {item.detail}" for item in found[:5])
-        broken_json = any(item["type"] == "json_invalid" for item in error.errors())
-        return as_response(request, (Malformed if broken_json else Invalid)(detail, found))
+        return _validation_response(request, error.errors(), error.body)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
@@ -143,6 +145,14 @@ def register(app: FastAPI, locked: bool) -> None:
         return as_response(request, away, {"Retry-After": "2"})
 
 
+def _validation_response(request: Request, errors: Sequence[Any], body: Any) -> Response:
+    """The problem for pydantic's validation errors."""
+    fields = _each_once([_field_error(item, body) for item in errors])
+    detail = "; ".join(f"{item.pointer or 'the body'}: {item.detail}" for item in fields[:5])
+    broken_json = any(item["type"] == "json_invalid" for item in errors)
+    return as_response(request, (Malformed if broken_json else Invalid)(detail, fields))
+
+
 def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
     """Add to the OpenAPI document the models of problems, which no route names as its answer, the problems that may
     come from any route, and where the service is `locked` its key."""
@@ -163,8 +173,8 @@ def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
 
 
 def methods_at(app: FastAPI, scope: Scope) -> list[str]:
-    """Those that the address has, of whatever route: Starlette names those of the first one only. What is mounted are
-    files, which match any."""
+    """Methods of an address, over all of its routes; Starlette names those of the first route only. Mounted files match
+    any address, and are left out."""
     routes = [route for route in app.routes if not isinstance(route, Mount)]
     return [
         method
@@ -174,9 +184,10 @@ def methods_at(app: FastAPI, scope: Scope) -> list[str]:
 
 
 def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
-    """A JSON pointer into what was sent: pydantic's path also names the branch of a union, which was not.
+    """A JSON pointer into the body that was sent. Pydantic's path also names the branch of a union, which is not part
+    of the body.
 
-    A branch may be called like a field beside it: the optimizer `momentum` has a field `momentum`.
+    A branch may have the name of a field: the optimizer `momentum` has a field `momentum`.
     """
     pointer, node = "", body
     for place, part in enumerate(where):

@@ -212,15 +212,14 @@ def under(preset: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, An
     Other layers are another network, and another optimizer, schedule or loss has other fields: those replace the
     preset's.
     """
-    found = dict(preset)
-    for name, value in request.items():
-        below = found.get(name)
-        if name in ENTRIES and isinstance(value, str):
-            value = {"name": value}  # for which the name is short
+    merged = dict(preset)
+    for name, sent in request.items():
+        below = merged.get(name)
+        value = {"name": sent} if name in ENTRIES and isinstance(sent, str) else sent  # a name alone is short for this
         if not isinstance(value, Mapping) or not isinstance(below, Mapping) or name == "model":
-            found[name] = value
+            merged[name] = value
         elif name in ENTRIES and any(value.get(tag, below[tag]) != below[tag] for tag in TAGS if tag in below):
-            found[name] = {"name": below.get("name")} | dict(value)
+            merged[name] = {"name": below.get("name")} | dict(value)
         else:
-            found[name] = under(below, value)
-    return found
+            merged[name] = under(below, value)
+    return merged

@@ -92,7 +92,7 @@ def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
 
 
 def _named_before_versions(database: sqlite3.Connection, files: Path) -> Iterator[str]:
-    """Of a schema that has not been upgraded yet, which is when one makes a backup."""
+    """The revision of a schema that may not be upgraded yet."""
     for id, status in database.execute("SELECT id, status FROM datasets"):
         parts = {"ready": file_names(has_parts=False), "importing": ("upload",)}.get(status, ())
         yield from (f"datasets/{id}/{part}" for part in parts)

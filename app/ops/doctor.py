@@ -120,22 +120,22 @@ def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Fin
         if settings.files_url:
             yield Finding("strays", "ok", "not looked for in an object store")
         else:
-            yield _strays(database, LocalFiles(settings.files), fix)
+            yield _orphans(database, LocalFiles(settings.files), fix)
     else:
         yield Finding("migrations", "fail", "the schema is not at the newest revision", "antigrad migrate")
 
 
-def _strays(database: Database, files: LocalFiles, fix: bool) -> Finding:
-    """What killed processes have left."""
-    found = orphans.orphans(database, files)
-    if not found:
+def _orphans(database: Database, files: LocalFiles, fix: bool) -> Finding:
+    """Orphaned files that killed processes left behind."""
+    folders = orphans.orphans(database, files)
+    if not folders:
         detail = "every folder of files belongs to a run or a dataset, or has changed within the hour"
         return Finding("strays", "ok", detail)
-    taken = sum(orphans.size(files, name) for name in found) / 1e6
-    named = some(found)
+    taken = sum(orphans.size(files, name) for name in folders) / 1e6
+    named = some(folders)
     if fix:
-        orphans.remove(database, files, found)
-        done = f"{len(found)} folders that belonged to nothing are deleted ({taken:.1f} MB): {named}"
+        orphans.remove(database, files, folders)
+        done = f"{len(folders)} folders that belonged to nothing are deleted ({taken:.1f} MB): {named}"
         return Finding("strays", "ok", done)
-    detail = f"{len(found)} folders belong to nothing ({taken:.1f} MB): {named}"
+    detail = f"{len(folders)} folders belong to nothing ({taken:.1f} MB): {named}"
     return Finding("strays", "warn", detail, "antigrad doctor --fix deletes them")

@@ -33,7 +33,7 @@ def orphans(database: Database, files: LocalFiles) -> list[str]:
 
 
 def remove(database: Database, files: LocalFiles, names: list[str]) -> None:
-    """Those that still belong to nothing. Raises OSError."""
+    """Delete the named folders that are still orphaned. Raises OSError."""
     for name in names:
         with database.write() as db:
             if not name.startswith(datasets.CONTENTS) or datasets.is_unused(db, name):

@@ -1,14 +1,14 @@
-"""What keeps the service from starting is said in one sentence, and what to do about it."""
+"""Start-up errors as one sentence with advice."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from alembic.util import CommandError
 from sqlalchemy.exc import DatabaseError
 
 from app.settings import Settings
 from app.storage.files import FilesRefused
+from app.storage.migrate import SchemaTooNew
 
 
 @contextmanager
@@ -22,19 +22,19 @@ def starting(settings: Settings) -> Iterator[None]:
         place = error.filename or settings.files_url or settings.home
         asked = "is ANTIGRAD_FILES_URL right?" if settings.files_url else f"is ANTIGRAD_HOME={settings.home} right?"
         sys.exit(f"{place} cannot be read or written: {error.strerror}; {asked} antigrad doctor says more")
-    except CommandError as error:
+    except SchemaTooNew as error:
         sys.exit(f"the database is of a newer Antigrad than this one ({error}): install that one")
     except DatabaseError as error:
         sys.exit(f"the database cannot be used: {reason(error)}; {advice(settings)}")
 
 
 def reason(error: Exception) -> str:
-    """What the database says: the first line, without the statement that it was asked."""
+    """The first line of the database's error, without the SQL statement."""
     return str(getattr(error, "orig", error)).splitlines()[0]
 
 
 def advice(settings: Settings) -> str:
-    """What to do about a database that cannot be used."""
+    """Advice for a database that cannot be used."""
     if settings.database_url:
         return "start the database, or mend ANTIGRAD_DATABASE_URL"
     return f"see to {settings.home / 'antigrad.db'}, or move it away and bring a backup back with antigrad restore"

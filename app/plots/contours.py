@@ -1,4 +1,4 @@
-"""The ways of optimizers as a picture: on the contour lines of their surface, beside its value step by step."""
+"""Paths of optimizers on a surface's contour lines, and their values step by step."""
 
 from typing import Any
 

@@ -30,7 +30,7 @@ Along = Literal["step", "epoch", "second"]
 
 
 class Axis(NamedTuple):
-    """What a curve goes along, and how many steps one of it has."""
+    """The x axis of a curve, and the number of steps that one unit of it has."""
 
     name: Along
     steps: float
@@ -93,8 +93,8 @@ def draw(series: dict[str, Series], title: str, format: Format, along: Axis = ST
 
 
 def draw_together(series: dict[str, tuple[Series, Axis]], title: str, format: Format) -> bytes:
-    """The same series of several runs, by what to call them, each along its own steps, epochs or seconds: what is noisy
-    as a thin line, its running mean over it; what is not finite as a gap in its colour."""
+    """One series of several runs, labelled, each along its own steps, epochs or seconds. A noisy curve is a thin line
+    under its running mean; non-finite values are a gap in its colour."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -138,8 +138,8 @@ def drawn(figure: "Figure", format: Format) -> bytes:
 
 
 def optimizer_labels(optimizers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What to call resolved optimizers in a picture: each by its name, its learning rate, and the fields in which it
-    differs from another one of its name."""
+    """Labels of resolved optimizers: the name, the learning rate, and the fields in which optimizers of one name
+    differ."""
     return [_optimizer_label(one, [other for other in optimizers if other["name"] == one["name"]])
             for one in optimizers]  # fmt: skip
 
@@ -169,21 +169,21 @@ def _called(owner: str) -> str:
 
 
 def _looks(owners: Collection[str]) -> dict[str, tuple[str, str]]:
-    """Colour and kind of line of each, in the order of the legend: the parts have the same in every picture; beside or
-    without them, each layer has its own, in the network's order."""
+    """Colour and line style of each owner, in the order of the legend. Parts look the same in every picture; each layer
+    has its own, in the network's order."""
     layers = sorted(set(owners).difference(PARTS), key=_depth)
     order = layers if len(layers) == len(owners) else [*PARTS, *layers]
     return {owner: (f"C{place % 10}", LINES[place // 10 % len(LINES)]) for place, owner in enumerate(order)}
 
 
 def _depth(layer: str) -> list[int]:
-    """Where `layer.1.0.2` stands in the network; what has no number is the input."""
+    """Position of `layer.1.0.2` in the network, as a sort key; the input, which has no number, comes first."""
     return [int(place) if place.isdecimal() else -1 for place in layer.split(".")[1:]]
 
 
 def _scale(axes: "Axes", lines: Iterable[Series]) -> None:
-    """Logarithmic where a linear axis would show one of the lines as flat: beside a loss that runs away, or beside a
-    gradient that has not vanished. What is negative has no logarithm; a 0 lies below the picture."""
+    """A logarithmic scale if a linear one would show one of the lines as flat, next to a diverging loss or a vanishing
+    gradient. Negative values have no logarithm; 0 is below the picture."""
     known = [values for line in lines if len(values := line.values[np.isfinite(line.values)])]
     medians = [np.median(values[values > 0]) for values in known if (values > 0).any()]
     if not medians or min(values.min() for values in known) < 0:
@@ -211,7 +211,7 @@ def _plot(axes: "Axes", points: Series, along: Axis, color: str, linestyle: str)
 
 
 def _gaps(x: NDArray[np.float64], finite: NDArray[np.bool_]) -> Iterator[tuple[float, float]]:
-    """Where each stretch that is not finite begins and ends; up to a hundred."""
+    """Start and end of each non-finite stretch, up to a hundred."""
     edges = np.diff(np.concatenate([[True], finite, [True]]).astype(np.int8))
     firsts, lasts = np.flatnonzero(edges == -1), np.flatnonzero(edges == 1) - 1
     yield from zip(x[firsts[:100]].tolist(), x[lasts[:100]].tolist(), strict=True)

@@ -104,7 +104,7 @@ def _counted(found: list[Body]) -> Iterator[Body]:
 
 @dataclass(frozen=True)
 class Size:
-    """Of a drawn body, in pixels: its front's width (channels or nothing) and height, and how deep it goes."""
+    """Size of a drawn body in pixels: width (channels) and height of its front, and its depth."""
 
     width: float
     height: float
@@ -112,7 +112,8 @@ class Size:
 
 
 def size_of(shape: Shape, largest: int) -> Size:
-    """Space to scale of its root, so that 7 pixels can be seen beside 224; channels and units by their logarithm."""
+    """Pixels for a size: proportional to its root for space, so that 7 pixels are visible next to 224, and to its
+    logarithm for channels and units."""
     if len(shape) == 3:
         channels, height, width = shape
         scale = TALLEST / largest**0.5

@@ -1,46 +1,79 @@
-"""Runs that are queued together: a tag ties them, and one picture has the curves of all."""
+"""Run groups: runs that are submitted together and found again by one id, such as a race or an experiment.
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+A reserved tag with the group's id marks the members; a second tag may say what each of them is.
+"""
 
-from fastapi import Query, Response
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid
-from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw_together
-from app.runs.patterns import pattern
-from app.storage import curves, idempotency, runs
+from app.runs.requests import RunRequest
+from app.runs.submission import NewRun, create_together
+from app.runs.views import RunView, views
+from app.storage import idempotency, runs
 from app.storage.database import Database, database_now
+from app.storage.files import Files
+from app.storage.ids import new_id
 from app.storage.tables import Run
 
-POINTS = 2000  # of each curve, as many as a picture shows
-OneSeries: Any = Annotated[
-    pattern(r"(train|validation)\.[a-z_]+", "give a part's metric, such as train.loss or validation.accuracy"),
-    Query(description="train.loss: of each step, with a running mean"),
-]
 
-OneAxis = Annotated[Along, Query(description="what the curves go along; seconds are those of each run's training")]
+@dataclass(frozen=True)
+class GroupKind:
+    """A kind of group: the tag that holds a group's id, the prefix of such ids, and the most members of a group."""
 
-
-def runs_of_group(db: Session, tag: str, id: str, most: int) -> list[Run]:
-    """The runs that this id ties, but the deleted ones; the oldest first."""
-    return runs.page(db, runs.matching(database_now(), tag=f"{tag}:{id}"), most, None)[::-1]
+    tag: str
+    id_prefix: str
+    limit: int
 
 
-def id_made_by(db: Session, key: str | None, digest: str, tag: str) -> str | None:
-    """The id that ties what an Idempotency-Key has made; None when it has made nothing yet. Raises Invalid."""
-    first = None if key is None else idempotency.run_made_by(db, key, digest)
+@dataclass(frozen=True)
+class SubmittedGroup:
+    """A submitted group; `is_new` is False if its Idempotency-Key had created it before."""
+
+    id: str
+    members: list[RunView]
+    is_new: bool
+
+
+def submit_group(
+    database: Database, files: Files, kind: GroupKind, new: Sequence[NewRun], key: str | None, digest: str
+) -> SubmittedGroup:
+    """Queue all runs of a group, or none, unless this Idempotency-Key has created the group already.
+
+    Raises what `submit` raises.
+    """
+
+    def find() -> SubmittedGroup | None:
+        if key is None:
+            return None
+        with database.read() as db:
+            id = _created_by(db, kind, key, digest)
+            return None if id is None else SubmittedGroup(id, views(db, members(db, kind, id)), is_new=False)
+
+    def create() -> SubmittedGroup:
+        id = new_id(kind.id_prefix)
+        tagged = [replace(run, request=_with_tags(run, {kind.tag: id})) for run in new]
+        return SubmittedGroup(id, create_together(database, files, tagged, key, digest), is_new=True)
+
+    return idempotency.once(find, create)
+
+
+def members(db: Session, kind: GroupKind, id: str) -> list[Run]:
+    """The runs of a group, oldest first, without deleted ones."""
+    return runs.page(db, runs.matching(database_now(), tag=f"{kind.tag}:{id}"), kind.limit, None)[::-1]
+
+
+def _with_tags(run: NewRun, tags: dict[str, str]) -> RunRequest:
+    return run.request.model_copy(update={"tags": run.request.tags | tags})
+
+
+def _created_by(db: Session, kind: GroupKind, key: str, digest: str) -> str | None:
+    """The id of the group that this key created, or None. Raises Invalid if it created something else."""
+    first = idempotency.run_made_by(db, key, digest)
     if first is None:
         return None
-    if tag not in first.tags:
+    if kind.tag not in first.tags:
         raise Invalid("this Idempotency-Key was used for a run; send a new key for a new request")
-    return str(first.tags[tag])
-
-
-def curves_of(database: Database, wanted: Mapping[str, Run], series: str, axis: Along, format: Format) -> Response:
-    """One series of each run in one picture; the runs by what to call them. Raises Conflict."""
-    drawn = {
-        name: (curves.thinned(database, run.id, series, POINTS), axis_of(run.progress, axis))
-        for name, run in wanted.items()
-    }
-    return Response(draw_together(drawn, series, format), media_type=MEDIA_TYPES[format])
+    return str(first.tags[kind.tag])

@@ -84,8 +84,8 @@ def _tag_of(field: str, default: str | None = None) -> Callable[[Any], str | Non
     """Reads the field that tells which model a value is of; a name of its own, which stands in the refusal."""
 
     def tag(value: Any) -> str | None:
-        found = value.get(field, default) if isinstance(value, dict) else getattr(value, field, default)
-        return found if isinstance(found, str) else None
+        value_of_field = value.get(field, default) if isinstance(value, dict) else getattr(value, field, default)
+        return value_of_field if isinstance(value_of_field, str) else None
 
     tag.__name__ = field
     return tag

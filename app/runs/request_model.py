@@ -1,9 +1,9 @@
-"""What all that is sent has in common."""
+"""The base of all request models: strict, and helpful about misspelt fields."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Self, TypeVar, get_args
 
-from fastapi.exceptions import RequestValidationError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -18,6 +19,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from app.suggestions import closest
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class FieldsInvalid(Exception):
+    """Fields of a request that failed validation: pydantic's errors, and the body that was sent."""
+
+    def __init__(self, errors: list[Any], body: Any) -> None:
+        super().__init__(errors)
+        self.errors, self.body = errors, body
 
 
 class RequestModel(BaseModel):
@@ -28,12 +37,12 @@ class RequestModel(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _says_its_fields(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Where pydantic says only that there is no such field, or that an object is wanted, say which there are."""
+        """Name the available fields where pydantic only reports an extra field or a missing object."""
         try:
             return handler(sent)
         except ValidationError as error:
-            found = [_explained(cls, item) for item in error.errors(include_url=False)]
-            raise ValidationError.from_exception_data(error.title, found) from None
+            explained = [_explained(cls, item) for item in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, explained) from None
 
 
 def _without_nul(text: str) -> str:
@@ -46,12 +55,11 @@ Text = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
 
 
 def validated(model: type[Model], given: Any, *where: str, body: Any = None) -> Model:
-    """The model of what was sent: in the "query", or at a place in the "body". Raises RequestValidationError."""
+    """The model of what was sent in the "query", or at a place in the "body". Raises FieldsInvalid."""
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        found = [item | {"loc": (*where, *item["loc"])} for item in error.errors()]
-        raise RequestValidationError(found, body=body) from error
+        raise FieldsInvalid([item | {"loc": (*where, *item["loc"])} for item in error.errors()], body) from error
 
 
 def _explained(model: type[BaseModel], item: Any) -> InitErrorDetails:
@@ -67,7 +75,7 @@ def _explained(model: type[BaseModel], item: Any) -> InitErrorDetails:
 
 
 def _no_such_field(model: type[BaseModel], given: str) -> str:
-    """What may have been meant, where it stands, or what there is."""
+    """Advice on a misspelt or misplaced field: the likely name, its place, or all names."""
     own = model.model_fields
     inner = [(field, model) for field, of in own.items() for model in _models(of.annotation)]
     within = {name: field for field, model in inner for name in model.model_fields}
@@ -81,8 +89,29 @@ def _no_such_field(model: type[BaseModel], given: str) -> str:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Those that a field may hold."""
+    """Models that a field may contain."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
+
+
+def pattern(pattern: str, words: str, **schema: Any) -> Any:
+    """A string type validated by a regular expression; `words` is the error message."""
+
+    def checked(given: str) -> str:
+        if not re.fullmatch(pattern, given):
+            raise ValueError(words)
+        return given
+
+    return Annotated[
+        str, AfterValidator(checked), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"} | schema)
+    ]
+
+
+Name: Any = pattern(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
+    "a name has up to 100 of the letters A to Z, digits, dots, dashes and underscores, no others, and begins with a "
+    "letter or a digit",
+    examples=["letters"],
+)

@@ -1,4 +1,4 @@
-"""What clients send about networks and runs."""
+"""Request models of networks and runs."""
 
 from typing import Annotated, Any, Literal
 
@@ -168,6 +168,6 @@ class RunRequest(RequestModel):
 
 
 class ResumeRequest(RequestModel):
-    """How much further to train; counted from the run's start, merged with the run's own."""
+    """Stop criteria for a continued run, counted from the run's start and merged with its own."""
 
     stop: dict[str, Any] = Field({})

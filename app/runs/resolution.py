@@ -1,4 +1,4 @@
-"""From what a client sent to what will be trained: defaults filled in, and all refused that can be known now."""
+"""Resolution of a request: fill in every default, and refuse everything that can be known before the training."""
 
 import importlib.metadata
 from dataclasses import asdict
@@ -37,9 +37,9 @@ from app.storage.tables import Dataset
 def resolve(
     request: RunRequest, dataset: Dataset, files: Files, *, keep_split: bool = False
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """The request as it will be trained, and the warnings on it, as JSON; its split is stored if it is to be kept.
+    """The resolved request and its warnings, as JSON. With `keep_split`, the split is stored.
 
-    Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound where the dataset is deleted meanwhile.
+    Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound if the dataset is deleted at the same time.
     """
     folder = folder_of(dataset)
     task, shape, classes = dataset.about["task"], tuple(dataset.about["shape"]), len(dataset.about["classes"])
@@ -88,19 +88,20 @@ def resolve(
     if request.accumulate > 1 and request.batch_size == "full":
         detail = "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
         raise Invalid(detail, [FieldError("/accumulate", detail)])
-    found = warnings(recipe_from_json(resolved, shape), train, resolved["normalise"])
-    return resolved, [asdict(warning) for warning in found]
+    remarks = warnings(recipe_from_json(resolved, shape), train, resolved["normalise"])
+    return resolved, [asdict(warning) for warning in remarks]
 
 
 def folder_of(dataset: Dataset) -> str:
-    """Where its arrays lie. Raises Conflict."""
+    """The folder of the dataset's arrays. Raises Conflict if it is not ready."""
     if dataset.folder is None:
         raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; it can be trained on when it is ready")
     return dataset.folder
 
 
 def resolved_split(request: SplitRequest, dataset: Dataset) -> SplitSpec:
-    """Every choice made: the dataset's own parts, where it has some and the request says nothing of a test part.
+    """The split with every default filled in. A dataset's own parts are used if it has some and the request names no
+    test part.
 
     Raises Invalid.
     """
@@ -122,7 +123,7 @@ def resolved_split(request: SplitRequest, dataset: Dataset) -> SplitSpec:
 
 @lru_cache(1000)  # a class of students sends the same split again and again; a dataset never changes
 def sizes(files: Files, folder: str, wanted: SplitSpec, *, keep: bool = False) -> tuple[int, int]:
-    """How many examples are in the training and in the validation part. Raises SplitImpossible."""
+    """Number of examples in the training part and in the validation part. Raises SplitImpossible."""
     parts = stored_split(files, folder, Arrays.load(files, folder), wanted, keep=keep)
     return len(parts.train), len(parts.validation)
 
@@ -146,8 +147,8 @@ def has_an_end(schedule: dict[str, Any], stop: dict[str, Any]) -> None:
 
 
 def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict[str, Any]:
-    """What a repetition needs beside the resolved request, and how many examples are in each part; the worker adds its
-    own part."""
+    """Environment of a run: versions, the dataset's identity, and the number of examples in each part. The worker adds
+    its own facts."""
     train, validation = sizes(files, folder_of(dataset), SplitSpec.of(request["split"]), keep=True)
     examples = {"train": train, "validation": validation, "test": dataset.about["examples"] - train - validation}
     return {
@@ -161,7 +162,8 @@ def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict
 
 
 def _preset_fits(name: str | None, shape: Shape, refusal: InvalidChoice) -> None:
-    """Raises InvalidChoice that says whom a preset fits, where its layers were refused: nobody has sent these."""
+    """Raise InvalidChoice with the input shape that the preset is made for, in place of the error about one of its
+    layers."""
     if name is None or PRESETS[name].input_shape == shape:
         return
     detail = f"{name} is made for {_inputs(PRESETS[name].input_shape)}, this dataset has {_inputs(shape)}"

@@ -1,4 +1,4 @@
-"""Many questions at once, few answers fetched."""
+"""Request coalescing: concurrent callers with one key share one query."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -18,8 +18,11 @@ MAX_PIXELS = 100_000_000  # of all pictures of a request
 
 
 def count_pixels(bodies: list[bytes]) -> int:
-    """How many pixels the pictures have together, by their headers: what is no picture has none, and `decode` says so.
-    Raises TooLarge over MAX_PIXELS."""
+    """Number of pixels of all pictures, from their headers. Files that are no pictures count as 0; `decode` refuses
+    them.
+
+    Raises TooLarge above MAX_PIXELS.
+    """
     count = 0
     for body in bodies:
         with suppress(NoPicture):
@@ -54,6 +57,6 @@ def decode(
 
 
 def inverted(picture: NDArray[np.uint8], trained_border: float) -> bool:
-    """Whether a (1, H, W) picture is the negative of those that were trained on, as far as its border tells."""
+    """True if a (1, H, W) picture looks like the negative of the training pictures, judged by its border."""
     own = float(border(torch.from_numpy(picture)[None]))
     return abs(255 - own - trained_border) < abs(own - trained_border)

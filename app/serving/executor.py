@@ -1,5 +1,5 @@
-"""Where predictions are worked out: what is small on the event loop, since a thread would cost more than the work, and
-what is large in one of a few threads, so that nobody waits for it who asks for something else."""
+"""Executor of predictions: cheap work runs inline on the event loop, where a thread would cost more than the work;
+expensive work runs in a few threads, so that it blocks no other request."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ THREADS = ThreadPoolExecutor(os.cpu_count(), "predict")  # more at once would on
 
 
 async def run_by_cost(work: Callable[[], Result], **size: int) -> Result:
-    """What the work comes to. `size` says how much it is, in the measures of `AT_ONCE`."""
+    """Run cheap work inline, expensive work in the thread pool. `size` is the cost in the units of `INLINE_LIMITS`."""
     if all(amount <= INLINE_LIMITS[measure] for measure, amount in size.items()):
         return work()
     return await asyncio.get_running_loop().run_in_executor(THREADS, work)

@@ -36,12 +36,12 @@ def instances(
     Raises Malformed, and Invalid with a pointer and the shape that is wanted.
     """
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from error
-    if not isinstance(found, dict) or set(found) != {"instances"} or not isinstance(found["instances"], list):
+    if not isinstance(document, dict) or set(document) != {"instances"} or not isinstance(document["instances"], list):
         raise Invalid('the body is {"instances": [[…], …]}')
-    rows: list[Any] = found["instances"]
+    rows: list[Any] = document["instances"]
     if not 1 <= len(rows) <= MOST:
         _refuse("/instances", f"there are {len(rows):,}", f"1 to {MOST:,} instances")
     named = tuple(columns()) if len(shape) == 1 and any(isinstance(row, dict) for row in rows) else ()
@@ -78,7 +78,7 @@ def _by_name(row: dict[str, Any], columns: tuple[Column, ...], pointer: str, may
 
 
 def _entries(value: Any, column: Column, pointer: str, may_miss: bool) -> list[float]:
-    """What a value becomes: itself, or a 1 among zeros."""
+    """Numbers for a value: itself, or the one-hot encoding of a category."""
     pointer = f"{pointer}/{column.name}"
     if column.categories is None:
         if value is None and may_miss:

@@ -130,10 +130,11 @@ def thin(pieces: Iterable[Series], total: int, points: int) -> Series:
     buckets = [join([])] * (len(edges) - 1)
     place = 0
     for piece in pieces:
-        while len(piece.steps) and place < total:
+        rest = piece
+        while len(rest.steps) and place < total:
             bucket = int(np.searchsorted(edges, place, side="right")) - 1
             count = int(edges[bucket + 1]) - place
-            head, piece = piece[:count], piece[count:]
+            head, rest = rest[:count], rest[count:]
             buckets[bucket] = _extremes(join([buckets[bucket], head]), both=points > 1)
             place += len(head.steps)
     kept = join(buckets)

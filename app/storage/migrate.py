@@ -1,38 +1,68 @@
 """The schema: brought to the newest revision, or found to be there."""
 
+from functools import cache
 from importlib.resources import files
+from pathlib import PurePath
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, inspect, text
 
 from app.storage.database import Database
+
+if TYPE_CHECKING:  # Alembic is imported only to migrate
+    from alembic.config import Config
 
 ADVISORY_LOCK = 7_261_947  # any number, the same in every process
 
 
-def config() -> Config:
+class SchemaTooNew(Exception):
+    """The database has a revision that this version of Antigrad lacks."""
+
+
+def config() -> "Config":
     """Alembic's configuration, without a file."""
+    from alembic.config import Config
+
     found = Config()
     found.set_main_option("script_location", str(files("migrations")))
     return found
 
 
 def upgrade(database: Database) -> None:
-    """Migrate to the newest revision; processes that start together wait for one another."""
+    """Migrate to the newest revision; processes that start together wait for one another. Raises SchemaTooNew."""
+    if is_current(database):
+        return
+    from alembic import command
+    from alembic.util import CommandError
+
     engine = database.engine.execution_options(writes=True)
     with engine.begin() as connection:  # SQLite: BEGIN IMMEDIATE is the lock
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         settings = config()
         settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        try:
+            command.upgrade(settings, "head")
+        except CommandError as error:
+            raise SchemaTooNew(str(error)) from error
 
 
 def is_current(database: Database) -> bool:
     """Whether the schema is at the newest revision."""
     with database.engine.connect() as connection:
-        at = MigrationContext.configure(connection).get_current_revision()
-    return at == ScriptDirectory.from_config(config()).get_current_head()
+        return _revision(connection) == newest_revision()
+
+
+def _revision(connection: Connection) -> str | None:
+    """The database's revision; None for an empty database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return revision
+
+
+@cache
+def newest_revision() -> str:
+    """The number with which the name of the last migration begins."""
+    names = (PurePath(file.name) for file in (files("migrations") / "versions").iterdir())
+    return max(name.stem.partition("_")[0] for name in names if name.suffix == ".py")

@@ -84,7 +84,7 @@ def test_every_model_has_examples_or_says_what_its_fields_are(document: dict[str
     for name in ("RunRequest", "RunAnswer", "DatasetAnswer", "PredictAnswer", "Problem", "CurveAnswer",
                  "FindingAnswer", "LayerDiagnostics",
                  "LayerAnswer", "LossAnswer", "OptimizerAnswer", "ScheduleAnswer", "FieldAnswer", "TrajectoryRequest",
-                 "SurfaceAnswer", "PathAnswer", "InspectRequest", "MemoryAnswer", "LinearStack",
+                 "SurfaceAnswer", "PathAnswer", "InspectRequest", "MemoryAnswer", "LinearStackAnswer",
                  "TraceRequest", "TraceAnswer", "TracedLayerAnswer", "ProductAnswer"):  # fmt: skip
         assert "example" in json.dumps(document["components"]["schemas"][name]), name
 

@@ -117,11 +117,11 @@ def test_a_finished_training_goes_on_as_if_it_had_been_asked_for_more() -> None:
 
 def test_every_example_is_seen_once_an_epoch_in_another_order() -> None:
     run = training(SGD())
-    first, second = [], []
-    for seen in (first, second):
-        for indices in run._rest_of_epoch():
-            seen += indices.tolist()
-        run.position = len(seen)
+    epochs: list[list[int]] = []
+    for _ in range(2):
+        epochs.append([index for indices in run._rest_of_epoch() for index in indices.tolist()])
+        run.position = len(epochs[-1])
+    first, second = epochs
     assert sorted(first) == sorted(second) == list(range(40))
     assert first != second
 

@@ -1,7 +1,7 @@
 """A run's curve: as numbers, as a table, as a picture."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -9,13 +9,12 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import binary, problems
-from app.api.schemas.results import CurveAnswer
+from app.api.schemas.curves import CurveAnswer, points_json
 from app.datasets.names import some
 from app.errors import Conflict, Invalid, NotFound
 from app.learning.evaluation import METRICS
 from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw
 from app.storage import curves
-from app.storage.jsonable import number
 from app.suggestions import nearest
 
 LISTED = 12  # series in a refusal
@@ -51,7 +50,7 @@ def find_series(
 
 
 def _all(run: str, choices: Sequence[str]) -> str:
-    """What a sentence says of the series that there are: those of the layers may be hundreds."""
+    """A list of the available series for an error message, cut off where there are too many."""
     if len(choices) <= LISTED:
         return f"there are {some(choices, LISTED)}"
     return f"there are {len(choices):,}: {some(choices, LISTED)}; GET /runs/{run}/diagnostics has those of the layers"
@@ -62,14 +61,6 @@ def _is_diagnostic(name: str) -> bool:
 
 
 SeriesDep = Annotated[list[str], Depends(find_series, scope="function")]
-
-
-def as_json(series: curves.Series) -> dict[str, list[Any]]:
-    """Steps and values, and where it was thinned how many points each stands for."""
-    answer: dict[str, list[Any]] = {"step": series.steps.tolist(), "value": [number(v) for v in series.values.tolist()]}
-    if series.stands_for is not None:
-        answer["stands_for"] = series.stands_for.tolist()
-    return answer
 
 
 @router.get("/curve", summary="The curve as numbers; every step's loss is kept", response_model=None,
@@ -92,7 +83,7 @@ def curve(
         "run": run.id,
         "points": sum(len(found.steps) for found in thinned.values()),
         "downsampled": any(found.stands_for is not None for found in thinned.values()),
-        "series": {name: as_json(found) for name, found in thinned.items()},
+        "series": {name: points_json(found) for name, found in thinned.items()},
     }
     # Millions of numbers are not checked against the model once more.
     return JSONResponse(answer, headers={"ETag": etag})

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import binary, problems
-from app.api.routes.architectures import InspectRequest
+from app.api.schemas.architectures import InspectRequest
 from app.errors import Invalid, Malformed, NotFound
 from app.insight.analysis.warnings import MOST_PARAMETERS
 from app.learning.architecture import rows, spread, with_output_layer
@@ -20,7 +20,8 @@ SVG = "image/svg+xml"
 @router.post("/architectures/diagram.svg", summary="A network as a picture", response_class=Response,
              responses=binary(SVG) | problems(Malformed))  # fmt: skip
 def of_description(body: InspectRequest) -> Response:
-    """As the lecture draws VGG: bodies that shrink in space and grow in channels, a colour a kind."""
+    """A drawing in the style of the lecture: bodies shrink in space and grow in channels, with a colour for each kind
+    of layer."""
     layers = layers_from_json(body.model.model_dump(mode="json")["layers"])
     return _drawn(with_output_layer(layers, body.outputs), tuple(body.input_shape), body.model.preset or "")
 
@@ -28,7 +29,7 @@ def of_description(body: InspectRequest) -> Response:
 @router.get("/runs/{id}/diagram.svg", summary="A run's network as a picture", response_class=Response,
             responses=binary(SVG) | problems(NotFound))  # fmt: skip
 def of_run(run: RunDep, database: DatabaseDep) -> Response:
-    """The same, of what the run trains."""
+    """A drawing of the network that the run trains."""
     with database.read() as db:
         shape = tuple(datasets.get(db, run.request["dataset"]).about["shape"])
     return _drawn(layers_from_json(run.request["model"]["layers"]), shape, run.name or run.id)

@@ -1,122 +1,38 @@
-"""The lecture's claims, tried: an experiment is runs like any others, and what is to be seen in them."""
+"""Experiments: the lecture's claims, each tried by runs that are compared."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from app.api.deps import DatabaseDep, FilesDep
+from app.api.deps import DatabaseDep, FilesDep, Key, accepted, repeated
+from app.api.group_curves import OneAxis, OneSeries, group_picture
 from app.api.problems import binary, problems
-from app.api.routes.diagnosis import facts_of
-from app.api.routes.runs import Key, create_together, digest_of
-from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
+from app.api.schemas.experiments import (
+    LINEAR_COLLAPSE,
+    ExperimentAnswer,
+    ExperimentEntry,
+    ExperimentList,
+    ExperimentRequest,
+    Observed,
+    SeedAnswer,
+    SpreadAnswer,
+    TrialAnswer,
+    TrialRun,
+)
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.experiments import EXPERIMENTS, observe
-from app.insight.experiments.experiment import Experiment, Seen, Trial, spreads, verdict
+from app.insight.experiments.experiment import Experiment, Seen, spreads, verdict
 from app.insight.experiments.faults import FAULTS
 from app.plots.curves import Format
-from app.runs.groups import OneAxis, OneSeries, curves_of, id_made_by, runs_of_group
-from app.runs.request_model import RequestModel
-from app.runs.requests import RunRequest
-from app.storage import idempotency
+from app.runs.experiments import SEED, TRIAL, perform, performance, runs_of_performance
+from app.runs.submission import fingerprint
 from app.storage.database import Database
-from app.storage.ids import new_id
-from app.storage.jsonable import Number, jsonable
-from app.storage.tables import ENDED, Run
+from app.storage.jsonable import jsonable
+from app.storage.tables import Run
 from app.suggestions import nearest
 
 router = APIRouter(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
-
-MOST_SEEDS = 5
-MOST_TRIALS = max(len(experiment.trials) for experiment in EXPERIMENTS.values())
-TRIAL, SEED = f"{RESERVED_TAGS}trial", f"{RESERVED_TAGS}seed"  # the tags of its runs, beside EXPERIMENT_TAG
-LINEAR_COLLAPSE = "linear_collapse"
-ID = "exp_01k9zj4c2m8s0q1v5w7x3y6t4a"
-
-
-class TrialAnswer(BaseModel):
-    """One of the runs that are compared."""
-
-    name: str = Field(examples=["with ReLU"])
-    request: dict[str, Any] = Field(description="as for POST /runs, but for the seed")
-    slip: str | None = Field(description="what it does wrong on purpose", examples=["forgotten_zero_grad"])
-    mistake: str | None = Field(description="the fault in a sentence")
-
-
-class ExperimentEntry(BaseModel):
-    """A claim of the lecture, and what tries it. One without trials is calculated, and answered at once."""
-
-    name: str = Field(examples=[LINEAR_COLLAPSE])
-    title: str = Field(examples=["Linear layers on linear layers"])
-    lines: str = Field(description="of the lecture's text", examples=["L63–97"])
-    claim: str = Field(description="what the lecture says")
-    right: str = Field(description="what is right about it")
-    trials: list[TrialAnswer]
-
-
-class ExperimentList(BaseModel):
-    items: list[ExperimentEntry]
-
-
-class ExperimentRequest(RequestModel):
-    """How often it is tried."""
-
-    seeds: list[Annotated[int, Field(ge=0, lt=2**62)]] = Field(
-        [0, 1, 2], min_length=1, max_length=MOST_SEEDS, description="each trial is run with each of them"
-    )
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"seeds": [0, 1, 2]}]})
-
-    @field_validator("seeds")
-    @classmethod
-    def differ(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed stands here twice: it would show the same again")
-        return seeds
-
-
-class TrialRun(BaseModel):
-    trial: str = Field(examples=["with ReLU"])
-    seed: int = Field(description="of the experiment", examples=[0])
-    run: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
-    status: str = Field(examples=["succeeded"])
-
-
-class SpreadAnswer(BaseModel):
-    """Of a number over the seeds."""
-
-    mean: Number = Field(examples=[0.893])
-    min: Number = Field(examples=[0.892])
-    max: Number = Field(examples=[0.894])
-
-
-class SeedAnswer(BaseModel):
-    seed: int = Field(examples=[0])
-    shown: bool = Field(description="whether this seed shows what is right")
-    numbers: dict[str, Number] = Field(examples=[{"relu": 0.893}])
-    details: dict[str, Any] = Field(description="more to look at: matrices, curves")
-
-
-class Observed(BaseModel):
-    sentence: str = Field(description="what was seen, in words: means over the seeds")
-    numbers: dict[str, SpreadAnswer]
-    seeds: list[SeedAnswer]
-
-
-class ExperimentAnswer(BaseModel):
-    """An experiment that is being tried, or has been."""
-
-    id: str | None = Field(description="null for one that is calculated: it is not kept", examples=[ID])
-    name: str = Field(examples=[LINEAR_COLLAPSE])
-    claim: str
-    right: str
-    status: str = Field(description="running; ended; or incomplete: a run was cancelled, deleted or has failed")
-    runs: list[TrialRun]
-    observed: Observed | None = Field(description="over the seeds all of whose runs have ended; null before the end")
-    verdict: str | None = Field(description="shown, not shown or differs by seed", examples=["shown"])
-    links: dict[str, str] = Field(examples=[{"self": f"/experiments/{LINEAR_COLLAPSE}/{ID}"}])
-
 
 Name = Annotated[str, Path(examples=[LINEAR_COLLAPSE])]
 
@@ -153,37 +69,18 @@ def start(
     if not experiment.trials:
         response.status_code = 200
         return _answer(experiment, None, [], {seed: observe(experiment, seed, {}) for seed in wanted.seeds}, "ended")
-    digest = f"{name} {digest_of(wanted)}"
-
-    def find() -> ExperimentAnswer | None:
-        with database.read() as db:
-            id = id_made_by(db, key, digest, EXPERIMENT_TAG)
-        if id is None:
-            return None
-        response.status_code = 200
-        response.headers["Location"] = f"/experiments/{name}/{id}"
-        return _found(experiment, id, database)
-
-    def create() -> ExperimentAnswer:
-        id = new_id("exp")
-        pairs = [(trial, seed) for seed in wanted.seeds for trial in experiment.trials]
-        bodies = [_request(id, name, trial, experiment.trials[trial], seed) for trial, seed in pairs]
-        faults = [experiment.trials[trial].fault for trial, _ in pairs]
-        made = create_together(database, files, bodies, key, digest, faults)
-        response.headers["Location"] = f"/experiments/{name}/{id}"
-        response.headers["Retry-After"] = "1"
-        queued = [
-            TrialRun(trial=trial, seed=seed, run=run.id, status=run.status)
-            for (trial, seed), run in zip(pairs, made, strict=True)
-        ]
-        return _answer(experiment, id, queued, {}, "running")
-
-    return idempotency.once(find, create)
+    group = perform(database, files, experiment, wanted.seeds, key, f"{name} {fingerprint(wanted)}")
+    address = f"/experiments/{name}/{group.id}"
+    if not group.is_new:
+        repeated(response, address)
+        return _performed(experiment, group.id, database)
+    accepted(response, address)
+    return _answer(experiment, group.id, _trial_runs(member.run for member in group.members), {}, "running")
 
 
 @router.get("/{name}/{id}", summary="What was observed, when its runs have ended")
 def get_performance(name: Name, id: str, database: DatabaseDep) -> ExperimentAnswer:
-    return _found(_experiment(name), id, database)
+    return _performed(_experiment(name), id, database)
 
 
 @router.get("/{name}/{id}/curve.{format}", summary="The curves of its trials in one picture", response_class=Response,
@@ -191,10 +88,10 @@ def get_performance(name: Name, id: str, database: DatabaseDep) -> ExperimentAns
 def experiment_curve(
     name: Name, id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:
-    """Of the first seed."""
-    found = _runs(_experiment(name), id, database)
-    first = {run.tags[TRIAL]: run for run in found if run.tags[SEED] == found[0].tags[SEED]}
-    return curves_of(database, first, series, axis, format)
+    """Curves of the trials with the first seed."""
+    runs = runs_of_performance(database, _experiment(name), id)
+    first = {run.tags[TRIAL]: run for run in runs if run.tags[SEED] == runs[0].tags[SEED]}
+    return group_picture(database, first, series, axis, format)
 
 
 def _experiment(name: str) -> Experiment:
@@ -222,34 +119,13 @@ def _entry(experiment: Experiment) -> ExperimentEntry:
     )
 
 
-def _request(id: str, name: str, label: str, trial: Trial, seed: int) -> RunRequest:
-    named = {"name": f"{name}: {label}, seed {seed}", "seed": seed + trial.seed_apart}
-    tags = {EXPERIMENT_TAG: id, TRIAL: label, SEED: str(seed)}
-    return RunRequest.model_validate(dict(trial.request) | named).model_copy(update={"tags": tags})
+def _performed(experiment: Experiment, id: str, database: Database) -> ExperimentAnswer:
+    now = performance(database, experiment, id)
+    return _answer(experiment, id, _trial_runs(now.runs), now.observations, now.status)
 
 
-def _runs(experiment: Experiment, id: str, database: Database) -> list[Run]:
-    with database.read() as db:
-        there = runs_of_group(db, EXPERIMENT_TAG, id, MOST_SEEDS * MOST_TRIALS)
-    found = [run for run in there if run.tags[TRIAL] in experiment.trials]
-    if not found:
-        raise NotFound(f"no {experiment.name} has the id {id!r}")
-    return found
-
-
-def _found(experiment: Experiment, id: str, database: Database) -> ExperimentAnswer:
-    found = _runs(experiment, id, database)
-    answered = [
-        TrialRun(trial=run.tags[TRIAL], seed=int(run.tags[SEED]), run=run.id, status=run.status) for run in found
-    ]
-    if any(run.status not in ENDED for run in found):
-        return _answer(experiment, id, answered, {}, "running")
-    seeds, seen = {run.tags[SEED] for run in found}, {}
-    for seed in sorted(seeds, key=int):
-        facts = {run.tags[TRIAL]: facts_of(run, database) for run in found if run.tags[SEED] == seed}
-        if facts.keys() == experiment.trials.keys() and all(one.ended for one in facts.values()):
-            seen[int(seed)] = observe(experiment, int(seed), facts)
-    return _answer(experiment, id, answered, seen, "ended" if len(seen) == len(seeds) else "incomplete")
+def _trial_runs(runs: Iterable[Run]) -> list[TrialRun]:
+    return [TrialRun(trial=run.tags[TRIAL], seed=int(run.tags[SEED]), run=run.id, status=run.status) for run in runs]
 
 
 def _answer(

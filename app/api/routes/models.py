@@ -1,23 +1,15 @@
 """Names for trained runs: promote one, roll back to another, and let clients ask the name."""
 
 from fastapi import APIRouter
-from pydantic import Field
 
 from app.api.deps import DatabaseDep
 from app.api.problems import problems
-from app.api.schemas.answers import ModelAnswer, ModelList, model_answer
+from app.api.schemas.models import ModelAnswer, ModelList, PointRequest, model_answer
 from app.errors import Conflict, Invalid, Malformed, NotFound
-from app.runs.patterns import Name
-from app.runs.request_model import RequestModel, Text
+from app.runs.request_model import Name
 from app.storage import models
 
 router = APIRouter(prefix="/models", tags=["models"], responses=problems(Invalid))
-
-
-class PointRequest(RequestModel):
-    """Which run the name shall point at."""
-
-    run: Text = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
 
 
 @router.put("/{name}", summary="Point a name at a run", responses=problems(NotFound, Conflict, Malformed))

@@ -8,7 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.deps import DatabaseDep, FilesDep, SettingsDep
 from app.api.problems import problems
-from app.api.schemas.answers import WorkerAnswer, WorkerList, rfc3339
+from app.api.schemas.operations import WorkerAnswer, WorkerList
+from app.api.schemas.times import rfc3339
 from app.errors import NotReady
 from app.storage import migrate
 from app.storage.database import database_now

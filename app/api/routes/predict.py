@@ -2,20 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
 
-from app.api.inputs import Conversion, Inputs, Invert, read_inputs
+from app.api.inputs import Conversion, Inputs, read_inputs
 from app.api.problems import problems
 from app.api.query import parameters, read_query
-from app.api.schemas.answers import Label, LabelPrediction, PredictAnswer, Preprocessing, ValuePrediction
+from app.api.schemas.predict import Label, LabelPrediction, PredictAnswer, Preprocessing, Question, ValuePrediction
 from app.datasets.images.codec import Background, Resize
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.serialization import Trained
-from app.runs.patterns import pattern
 from app.serving.coalescing import SingleFlight
 from app.serving.executor import run_by_cost
 from app.serving.instances import Column
@@ -68,43 +66,20 @@ def weights_queries(database: Database) -> WeightsQueries:
             name = asked.model
             if asked.run is not None:
                 step = asked.step
-                found = runs.weights(db, asked.run) if step is None else runs.checkpoint_weights(db, asked.run, step)
+                weights = runs.weights(db, asked.run) if step is None else runs.checkpoint_weights(db, asked.run, step)
             elif name is not None:
-                found = models.weights(db, name)
+                weights = models.weights(db, name)
             elif default := models.default_weights(db):
-                name, found = models.DEFAULT, default
+                name, weights = models.DEFAULT, default
             elif newest := runs.newest_weights(db):
-                found = newest
+                weights = newest
             else:
                 raise NotFound("no run has succeeded yet; POST /runs queues one")
-        if found.weights is None:
-            raise Conflict(f"the run {runs.status_phrase(found.status)}; it can predict when it has succeeded")
-        return Serves(found.id, name, found.weights)
+        if weights.weights is None:
+            raise Conflict(f"the run {runs.status_phrase(weights.status)}; it can predict when it has succeeded")
+        return Serves(weights.id, name, weights.weights)
 
     return SingleFlight.in_threads(find)
-
-
-Top: Any = pattern(r"(all|[1-9]\d{0,5})", "give a number of labels, from 1 to 999999, or all")
-
-
-class Question(BaseModel):
-    """What the query says."""
-
-    run: str | None = Field(None, max_length=100, description="a run's id")
-    model: str | None = Field(
-        None, max_length=100, description="a model's name; without run and model: default, or the newest"
-    )
-    step: int | None = Field(None, ge=1, le=10**9, description="of a checkpoint; the end if left out")
-    top: Top = Field("3", description="how many labels, or all")
-    logits: bool = Field(False, description="the network's logits too, unless it ends in a softmax or sigmoid")
-    fit: bool = Field(False, description="convert pictures of another size")
-    background: Background | None = Field(
-        None, description="under transparency and in margins; if left out, as in the training"
-    )
-    invert: Invert = Field(
-        "false", description="swap black and white; auto where the border is nearer to the training's then"
-    )
-    explain: Literal["preprocessing"] | None = Field(None, description="say what was done to the input")
 
 
 @router.post("/predict", summary="Classify pictures, or predict a row's value",
@@ -131,8 +106,8 @@ async def predict(request: Request) -> Response:
     def columns() -> Sequence[Column]:
         database: Database = request.app.state.database
         with database.read() as db:
-            found = datasets.columns(db, serves.run)
-        return [Column(name, None if categories is None else tuple(categories)) for name, categories in found]
+            named = datasets.columns(db, serves.run)
+        return [Column(name, None if categories is None else tuple(categories)) for name, categories in named]
 
     resize = cast(Resize, trained.resize) if asked.fit else None
     conversion = Conversion(resize, asked.background or cast(Background, trained.background), asked.invert)
@@ -174,14 +149,14 @@ def answers(
         return [ValuePrediction(value=value) for value in outputs.tolist()]
     classes = len(trained.classes)
     count = classes if top == "all" else min(int(top), classes)
-    found: list[LabelPrediction] = []
+    predictions: list[LabelPrediction] = []
     probabilities, labels = trained.output_kind.probabilities(outputs), trained.output_kind.labels(outputs)
     # Stable, as argmax is: of equal ones the first is the label, and comes first.
     chances, order = (part[:, :count].tolist() for part in probabilities.sort(descending=True, stable=True))
     has_logits = trained.output_kind.kind != "probabilities"
     for row, label in enumerate(labels.tolist()):
         pairs = zip(order[row], chances[row], strict=True)
-        found.append(
+        predictions.append(
             LabelPrediction(
                 label=trained.classes[label],
                 probability=float(probabilities[row, label]),
@@ -189,4 +164,4 @@ def answers(
                 logits=outputs[row].tolist() if logits and has_logits else None,
             )
         )
-    return found
+    return predictions

@@ -1,91 +1,49 @@
 """Optimizers side by side on a network and data of one's own: one start, the same batches, a run for each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from app.api.deps import DatabaseDep, FilesDep
+from app.api.deps import DatabaseDep, FilesDep, Key
+from app.api.group_curves import OneAxis, OneSeries, group_picture
 from app.api.problems import binary, problems
-from app.api.routes.runs import Key, create_together, described_all, digest_of
-from app.api.schemas.answers import RunAnswer
+from app.api.schemas.race import MOST, RaceAnswer, RaceRequest
+from app.api.schemas.runs import run_answer
 from app.constants import RESERVED_TAGS
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
 from app.learning.errors import InvalidChoice
 from app.plots.curves import Format, optimizer_labels
-from app.runs.groups import OneAxis, OneSeries, curves_of, id_made_by, runs_of_group
-from app.runs.registry_requests import OptimizerRequest
-from app.runs.request_model import RequestModel
+from app.runs.groups import GroupKind, members, submit_group
 from app.runs.requests import RunRequest
-from app.storage import idempotency
-from app.storage.ids import new_id
+from app.runs.submission import NewRun, fingerprint
+from app.runs.views import RunView, views
 from app.storage.tables import Run
 
 router = APIRouter(prefix="/optimizers/race", tags=["optimizers"], responses=problems(Invalid))
 
-MOST = 8
-RACE, LANE = f"{RESERVED_TAGS}race", f"{RESERVED_TAGS}lane"  # the tags of its runs
-
-
-class RaceRequest(RequestModel):
-    """What is trained, and by whom."""
-
-    run: RunRequest = Field(description="as for POST /runs; each of the optimizers takes the place of its own")
-    optimizers: list[OptimizerRequest] = Field(min_length=2, max_length=MOST)
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "run": {"dataset": "notmnist", "stop": {"max_epochs": 5}},
-                    "optimizers": [{"name": "sgd", "lr": 0.1}, {"name": "momentum", "lr": 0.05}, {"name": "adam"}],
-                }
-            ]
-        }
-    )
-
-
-class RaceAnswer(BaseModel):
-    """The runs in the order of the optimizers; each is a run like any other, tagged `antigrad.race:<id>`."""
-
-    id: str = Field(examples=["race_01k9zj4c2m8s0q1v5w7x3y6t4a"])
-    runs: list[RunAnswer]
-    links: dict[str, str] = Field(examples=[{"curve": "/optimizers/race/race_01k9zj4c2m8s0q1v5w7x3y6t4a/curve.png"}])
+RACE = GroupKind(f"{RESERVED_TAGS}race", "race", MOST)
+LANE = f"{RESERVED_TAGS}lane"  # the tag with the number of the optimizer, counted from 1
 
 
 @router.post("", summary="Train the same network with several optimizers", status_code=202,
              responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
 def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Response, key: Key = None) -> RaceAnswer:
     """The seed is the same for all, and so are the weights at the start and every batch. All are queued, or none."""
-    digest = digest_of(body)
-
-    def find() -> RaceAnswer | None:
-        with database.read() as db:
-            id = id_made_by(db, key, digest, RACE)
-            if id is None:
-                return None
-            response.status_code = 200
-            return _found(db, id)
-
-    def create() -> RaceAnswer:
-        id = new_id("race")
-        lanes = []
-        for lane, optimizer in enumerate(body.optimizers, start=1):
-            tags = body.run.tags | {RACE: id, LANE: str(lane)}
-            changes = {"optimizer": optimizer, "tags": tags, "name": body.run.name or optimizer.name}
-            lanes.append(body.run.model_copy(update=changes))
-        with _below_run():
-            return _answer(id, create_together(database, files, lanes, key, digest))
-
-    return idempotency.once(find, create)
+    lanes = [_lane(body.run, number, optimizer) for number, optimizer in enumerate(body.optimizers, start=1)]
+    with _below_run():
+        group = submit_group(database, files, RACE, lanes, key, fingerprint(body))
+    if not group.is_new:
+        response.status_code = 200
+    return _answer(group.id, group.members)
 
 
 @router.get("/{id}", summary="The runs of a race", responses=problems(NotFound))
 def get_race(id: str, database: DatabaseDep) -> RaceAnswer:
     with database.read() as db:
-        return _found(db, id)
+        return _answer(id, views(db, _runs(db, id)))
 
 
 @router.get("/{id}/curve.{format}", summary="Their curves in one picture", response_class=Response,
@@ -94,15 +52,15 @@ def race_curve(
     id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:
     with database.read() as db:
-        found = _runs(db, id)
-    labels = optimizer_labels([run.request["optimizer"] for run in found])
-    named = {f"{run.tags[LANE]}: {label}": run for run, label in zip(found, labels, strict=True)}
-    return curves_of(database, named, series, axis, format)
+        runs = _runs(db, id)
+    labels = optimizer_labels([run.request["optimizer"] for run in runs])
+    named = {f"{run.tags[LANE]}: {label}": run for run, label in zip(runs, labels, strict=True)}
+    return group_picture(database, named, series, axis, format)
 
 
 @contextmanager
 def _below_run() -> Iterator[None]:
-    """What is refused is a field of `run`, and not of the body."""
+    """Point errors to the field `run` of the body, which contains the request that was refused."""
     try:
         yield
     except Invalid as error:
@@ -112,17 +70,21 @@ def _below_run() -> Iterator[None]:
         raise InvalidChoice(f"/run{error.pointer}", error.detail) from error
 
 
+def _lane(run: RunRequest, number: int, optimizer: Any) -> NewRun:
+    tags = run.tags | {LANE: str(number)}
+    changes = {"optimizer": optimizer, "tags": tags, "name": run.name or optimizer.name}
+    return NewRun(run.model_copy(update=changes))
+
+
 def _runs(db: Session, id: str) -> list[Run]:
-    """Those that are not deleted, in the order of the optimizers. Raises NotFound."""
-    found = runs_of_group(db, RACE, id, MOST)
-    if not found:
+    """The race's runs in the order of the optimizers, without deleted ones. Raises NotFound."""
+    lanes = members(db, RACE, id)
+    if not lanes:
         raise NotFound(f"no race has the id {id!r}")
-    return sorted(found, key=lambda run: int(run.tags[LANE]))
+    return sorted(lanes, key=lambda run: int(run.tags[LANE]))
 
 
-def _found(db: Session, id: str) -> RaceAnswer:
-    return _answer(id, described_all(db, _runs(db, id)))
-
-
-def _answer(id: str, found: list[RunAnswer]) -> RaceAnswer:
-    return RaceAnswer(id=id, runs=found, links={"curve": f"/optimizers/race/{id}/curve.png"})
+def _answer(id: str, lanes: Sequence[RunView]) -> RaceAnswer:
+    ordered = sorted(lanes, key=lambda lane: int(lane.run.tags[LANE]))
+    links = {"curve": f"/optimizers/race/{id}/curve.png"}
+    return RaceAnswer(id=id, runs=[run_answer(lane) for lane in ordered], links=links)

@@ -4,10 +4,10 @@ from fastapi import APIRouter, Response
 
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
-from app.api.routes.runs import refuse_fault
 from app.errors import Conflict, Invalid, NotFound
 from app.insight.script import ScriptSpec
 from app.insight.script import script as script_of
+from app.runs.repetition import refuse_fault
 from app.storage import datasets
 
 router = APIRouter(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid, Conflict))
@@ -33,8 +33,10 @@ import torch
     responses={200: {"content": {PYTHON: {"schema": {"type": "string"}, "example": EXAMPLE}}}},
 )
 def script(run: RunDep, database: DatabaseDep) -> Response:
-    """The same data, network and steps in the same order: the first hundred losses are the run's to 1e-5 (in fp32, on
-    the CPU), the figures at the end to 0.01."""
+    """A script with the data, network and steps of the run, in the same order.
+
+    In fp32 on a CPU, the first hundred losses equal the run's to 1e-5, and the final metrics to 0.01.
+    """
     refuse_fault(run)
     with database.read() as db:
         dataset = datasets.get(db, run.dataset)

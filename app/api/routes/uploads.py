@@ -6,20 +6,20 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
-from app.api.deps import DatabaseDep, FilesDep
+from app.api.deps import DatabaseDep, FilesDep, Key
 from app.api.problems import no_such_part, problems
-from app.api.schemas.answers import DatasetAnswer, dataset_answer
+from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.import_options import reading
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
 from app.datasets.import_options import ImportOptions
 from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
-from app.runs.patterns import Name
+from app.runs.request_model import Name
 from app.storage import datasets, idempotency
 from app.storage.database import Database
 from app.storage.files import Files
@@ -38,7 +38,6 @@ BODY = {
 SENT_AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": DatasetAnswer, "description": "This Idempotency-Key has made it already"}
 }
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 
 
 @router.post("", summary="Upload a dataset", status_code=202, openapi_extra=BODY,
@@ -110,9 +109,9 @@ def refuse_other_files(published: Published, digests: dict[str, str]) -> None:
         parts = f"{published.name} comes in the parts {', '.join(wanted)}, and {', '.join(sent)} was sent"
         raise Invalid(f"{parts}; send just those, or {advice}", [FieldError("catalogue", parts)])
     for file in published.files:
-        found = digests[file.role]
-        if file.sha256 not in (None, found):
-            detail = f"{file.name} has the SHA-256 {found}, where the catalogue knows {file.sha256}"
+        digest = digests[file.role]
+        if file.sha256 not in (None, digest):
+            detail = f"{file.name} has the SHA-256 {digest}, where the catalogue knows {file.sha256}"
             raise Invalid(f"{detail}: it is damaged, or another file; {advice}", [FieldError(f"/{file.role}", detail)])
 
 

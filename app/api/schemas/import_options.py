@@ -1,4 +1,4 @@
-"""How an upload is to be read, as its sender says in the query."""
+"""Import options of an upload, from the query."""
 
 import re
 from typing import Annotated, NoReturn
@@ -56,7 +56,7 @@ def _shape(given: str | None) -> tuple[int, int, int] | None:
     if given is None:
         return None
     channels, height, width = (
-        map(int, found.groups()) if (found := re.fullmatch(r"([13]),(\d{1,3}),(\d{1,3})", given)) else (0, 0, 0)
+        map(int, match.groups()) if (match := re.fullmatch(r"([13]),(\d{1,3}),(\d{1,3})", given)) else (0, 0, 0)
     )
     if not (channels and 1 <= height <= MOST_SIDE and 1 <= width <= MOST_SIDE):
         _refuse("shape", f"a shape is channels (1 or 3), height and width (to {MOST_SIDE}), such as 1,28,28 or 3,32,32")
@@ -71,12 +71,12 @@ def _encoding(given: str | None) -> str | None:
 
 
 def _types(given: list[str]) -> dict[str, Kind]:
-    found = [_type(one) for one in given]
-    columns = [column for column, _ in found]
+    pairs = [_type(one) for one in given]
+    columns = [column for column, _ in pairs]
     for column in columns:
         if columns.count(column) > 1:
             _refuse("types", f"the column {column!r} is given two types; say one")
-    return dict(found)
+    return dict(pairs)
 
 
 def _type(given: str) -> tuple[str, Kind]:

@@ -58,8 +58,8 @@ def test_a_view_of_a_paused_run_has_its_points_first(client: TestClient, workers
     async def up_to_status() -> list[str]:
         found = []
         async for event in stream(news_queries(client.app.state.database), Position(run, 0, 0)):  # type: ignore[attr-defined]
-            found.append(event)
-            if event.startswith("event: status"):
+            found.append(f"event: {event.event}\nid: {event.id}\ndata: {event.raw_data}\n\n")
+            if event.event == "status":
                 break
         return found
 

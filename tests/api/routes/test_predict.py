@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from PIL import Image, ImageOps
 
 from app.api.routes.predict import answers
-from app.api.schemas.answers import LabelPrediction
+from app.api.schemas.predict import LabelPrediction
 from app.learning.layers import Linear
 from app.learning.outputs import OutputKind
 from app.learning.preprocessing import Affine

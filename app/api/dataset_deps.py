@@ -1,0 +1,89 @@
+"""Dependencies of the routes below /datasets/{id}: the row, its arrays, a split, one picture."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import Depends, Query
+
+from app.api.deps import DatabaseDep, FilesDep
+from app.api.problems import problems
+from app.datasets.arrays import Arrays
+from app.datasets.splits import Indices, Split, SplitSpec, stored_split
+from app.errors import Conflict, Invalid, NotFound
+from app.runs.requests import SplitRequest
+from app.runs.resolution import folder_of, resolved_split
+from app.storage import datasets, runs
+from app.storage.tables import Dataset
+
+OF_EXAMPLES = problems(NotFound, Conflict)  # Conflict while it is not ready
+Part = Literal["train", "validation", "test"]
+
+
+def find_dataset(id: str, database: DatabaseDep) -> Dataset:
+    with database.read() as db:
+        return datasets.get(db, id)
+
+
+DatasetDep = Annotated[Dataset, Depends(find_dataset, scope="function")]
+
+
+def find_arrays(dataset: DatasetDep, files: FilesDep) -> Arrays:
+    if dataset.folder is None:
+        why = f": {dataset.error}" if dataset.error else "; its examples can be read when it is ready"
+        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}{why}")
+    try:
+        return Arrays.load(files, dataset.folder)
+    except FileNotFoundError as error:
+        raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
+
+
+ArraysDep = Annotated[Arrays, Depends(find_arrays, scope="function")]
+
+
+def find_split(
+    dataset: DatasetDep,
+    arrays: ArraysDep,
+    files: FilesDep,
+    database: DatabaseDep,
+    run: Annotated[str | None, Query(max_length=100, description="take this run's split, else the default one")] = None,
+) -> Callable[[], Split]:
+    """Asked for by who needs it: a dataset that cannot be split can be looked at all the same."""
+    if run is None:
+        wanted = resolved_split(SplitRequest(), dataset)
+    else:
+        with database.read() as db:
+            source = runs.get(db, run)
+        if source.dataset != dataset.id:
+            raise Invalid(f"the run {run} learns from {source.dataset!r}, not from {dataset.id!r}")
+        wanted = SplitSpec.of(source.request["split"])
+    return lambda: stored_split(files, folder_of(dataset), arrays, wanted, keep=False)
+
+
+SplitDep = Annotated[Callable[[], Split], Depends(find_split, scope="function")]
+Which = Annotated[Literal["all", Part], Query(description="of a run's split with run=, else the default's")]
+
+
+def indices_of(arrays: Arrays, split: Callable[[], Split], part: str) -> Indices:
+    """The examples of a part, or all."""
+    if part == "all":
+        return np.arange(len(arrays.targets))
+    indices: Indices = getattr(split(), part)
+    return indices
+
+
+def find_picture(arrays: ArraysDep, index: int) -> np.ndarray:
+    pictures = pictures_of(arrays)
+    if not 0 <= index < len(pictures):
+        raise NotFound(f"there are {len(pictures)} pictures; index goes from 0 to {len(pictures) - 1}")
+    picture: np.ndarray = pictures[index]
+    return picture
+
+
+PictureDep = Annotated[np.ndarray, Depends(find_picture, scope="function")]
+
+
+def pictures_of(arrays: Arrays) -> np.ndarray:
+    if len(arrays.shape) != 3:
+        raise NotFound("this dataset is a table; it has no pictures")
+    return arrays.inputs

@@ -1,0 +1,28 @@
+"""One picture with the curves of several runs, for the routes of run groups."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+
+from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw_together
+from app.runs.request_model import pattern
+from app.storage import curves
+from app.storage.database import Database
+from app.storage.tables import Run
+
+POINTS = 2000  # of each curve, as many as a picture shows
+OneSeries: Any = Annotated[
+    pattern(r"(train|validation)\.[a-z_]+", "give a part's metric, such as train.loss or validation.accuracy"),
+    Query(description="train.loss: of each step, with a running mean"),
+]
+OneAxis = Annotated[Along, Query(description="what the curves go along; seconds are those of each run's training")]
+
+
+def group_picture(database: Database, runs: Mapping[str, Run], series: str, axis: Along, format: Format) -> Response:
+    """One series of each run, labelled by the mapping's keys. Raises Conflict if there is nothing to draw yet."""
+    lines = {
+        label: (curves.thinned(database, run.id, series, POINTS), axis_of(run.progress, axis))
+        for label, run in runs.items()
+    }
+    return Response(draw_together(lines, series, format), media_type=MEDIA_TYPES[format])

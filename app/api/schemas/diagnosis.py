@@ -1,0 +1,65 @@
+"""Response models of diagnostics and diagnoses."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from app.api.schemas.curves import Points
+from app.storage.jsonable import Number
+
+
+class LayerDiagnostics(BaseModel):
+    """One layer over time: of a layer that learns the L2 norms of its gradient and of its parameters, the size of an
+    update as a share of theirs, and the share of units that are twins of the first; of a ReLU the share of dead units
+    (0 for every example of the probe), of a sigmoid or tanh the share of saturated outputs; of each its outputs' mean
+    and spread. The input has the root mean square of its largest and smallest column."""
+
+    layer: str = Field(
+        description="its number in the network; within a block with the repetition, 3.0.1; or `input`", examples=["0"]
+    )
+    pointer: str = Field(description="JSON pointer to it in the run's request", examples=["/model/layers/0"])
+    type: str = Field(examples=["linear"])
+    measures: dict[str, Points] = Field(
+        description="gradient_norm, weight_norm, update_ratio, twin_units, dead_units, saturated_units, "
+        "activation_mean, activation_spread, largest_column, smallest_column: those that the layer has",
+        examples=[{"gradient_norm": {"step": [1, 2, 4], "value": [0.91, 0.74, 0.52]}}],
+    )
+
+
+class DiagnosticsAnswer(BaseModel):
+    """The layers in the network's order. `GET /runs/{id}/curve?series=layer.0.gradient_norm` has a series alone."""
+
+    run: str
+    layers: list[LayerDiagnostics]
+
+
+class FindingAnswer(BaseModel):
+    """One cause, with the numbers that show it and one change to try. What follows from it is no finding of its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": "learning_rate_too_high",
+                    "severity": "error",
+                    "finding": "with the learning rate 1 the loss rose from 2.32 to 2.07e+04 at step 6; one step "
+                    "changed the weights of layer 2 (linear) by 100% of them",
+                    "evidence": {"learning_rate": 1.0, "first_loss": 2.32, "highest_loss": 20700.0, "step": 6,
+                                 "layer": "2", "update_ratio": 1.0},
+                    "try": 'set "optimizer": {"lr": 0.1}',
+                }
+            ]
+        },
+    )  # fmt: skip
+
+    code: str = Field(examples=["learning_rate_too_high"])
+    severity: Literal["error", "warning", "hint"] = Field(
+        description="error: it learns little or nothing; warning: it learns, and would do better; hint: worth a look"
+    )
+    finding: str
+    evidence: dict[str, Number | str | list[Number] | None]
+    change: str = Field(alias="try", description="one change to try")
+
+
+class DiagnosisAnswer(RootModel[list[FindingAnswer]]):
+    """Worst first; empty for a sound run, and where nothing is sure."""

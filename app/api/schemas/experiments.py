@@ -1,0 +1,95 @@
+"""Request and response models of experiments."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from app.runs.experiments import MOST_SEEDS
+from app.runs.request_model import RequestModel
+from app.storage.jsonable import Number
+
+LINEAR_COLLAPSE = "linear_collapse"
+ID = "exp_01k9zj4c2m8s0q1v5w7x3y6t4a"
+
+
+class TrialAnswer(BaseModel):
+    """One of the runs that are compared."""
+
+    name: str = Field(examples=["with ReLU"])
+    request: dict[str, Any] = Field(description="as for POST /runs, but for the seed")
+    slip: str | None = Field(description="what it does wrong on purpose", examples=["forgotten_zero_grad"])
+    mistake: str | None = Field(description="the fault in a sentence")
+
+
+class ExperimentEntry(BaseModel):
+    """A claim of the lecture, and what tries it. One without trials is calculated, and answered at once."""
+
+    name: str = Field(examples=[LINEAR_COLLAPSE])
+    title: str = Field(examples=["Linear layers on linear layers"])
+    lines: str = Field(description="of the lecture's text", examples=["L63–97"])
+    claim: str = Field(description="what the lecture says")
+    right: str = Field(description="what is right about it")
+    trials: list[TrialAnswer]
+
+
+class ExperimentList(BaseModel):
+    items: list[ExperimentEntry]
+
+
+class ExperimentRequest(RequestModel):
+    """Seeds of an experiment."""
+
+    seeds: list[Annotated[int, Field(ge=0, lt=2**62)]] = Field(
+        [0, 1, 2], min_length=1, max_length=MOST_SEEDS, description="each trial is run with each of them"
+    )
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seeds": [0, 1, 2]}]})
+
+    @field_validator("seeds")
+    @classmethod
+    def differ(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed stands here twice: it would show the same again")
+        return seeds
+
+
+class TrialRun(BaseModel):
+    trial: str = Field(examples=["with ReLU"])
+    seed: int = Field(description="of the experiment", examples=[0])
+    run: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
+    status: str = Field(examples=["succeeded"])
+
+
+class SpreadAnswer(BaseModel):
+    """Mean and range of a number over the seeds."""
+
+    mean: Number = Field(examples=[0.893])
+    min: Number = Field(examples=[0.892])
+    max: Number = Field(examples=[0.894])
+
+
+class SeedAnswer(BaseModel):
+    seed: int = Field(examples=[0])
+    shown: bool = Field(description="whether this seed shows what is right")
+    numbers: dict[str, Number] = Field(examples=[{"relu": 0.893}])
+    details: dict[str, Any] = Field(description="more to look at: matrices, curves")
+
+
+class Observed(BaseModel):
+    sentence: str = Field(description="what was seen, in words: means over the seeds")
+    numbers: dict[str, SpreadAnswer]
+    seeds: list[SeedAnswer]
+
+
+class ExperimentAnswer(BaseModel):
+    """An experiment that is being tried, or has been."""
+
+    id: str | None = Field(description="null for one that is calculated: it is not kept", examples=[ID])
+    name: str = Field(examples=[LINEAR_COLLAPSE])
+    claim: str
+    right: str
+    status: str = Field(description="running; ended; or incomplete: a run was cancelled, deleted or has failed")
+    runs: list[TrialRun]
+    observed: Observed | None = Field(description="over the seeds all of whose runs have ended; null before the end")
+    verdict: str | None = Field(description="shown, not shown or differs by seed", examples=["shown"])
+    links: dict[str, str] = Field(examples=[{"self": f"/experiments/{LINEAR_COLLAPSE}/{ID}"}])

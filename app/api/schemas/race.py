@@ -1,0 +1,36 @@
+"""Request and response models of race."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.schemas.runs import RunAnswer
+from app.runs.registry_requests import OptimizerRequest
+from app.runs.request_model import RequestModel
+from app.runs.requests import RunRequest
+
+MOST = 8
+
+
+class RaceRequest(RequestModel):
+    """A race: the run and its optimizers."""
+
+    run: RunRequest = Field(description="as for POST /runs; each of the optimizers takes the place of its own")
+    optimizers: list[OptimizerRequest] = Field(min_length=2, max_length=MOST)
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "run": {"dataset": "notmnist", "stop": {"max_epochs": 5}},
+                    "optimizers": [{"name": "sgd", "lr": 0.1}, {"name": "momentum", "lr": 0.05}, {"name": "adam"}],
+                }
+            ]
+        }
+    )
+
+
+class RaceAnswer(BaseModel):
+    """The runs in the order of the optimizers; each is a run like any other, tagged `antigrad.race:<id>`."""
+
+    id: str = Field(examples=["race_01k9zj4c2m8s0q1v5w7x3y6t4a"])
+    runs: list[RunAnswer]
+    links: dict[str, str] = Field(examples=[{"curve": "/optimizers/race/race_01k9zj4c2m8s0q1v5w7x3y6t4a/curve.png"}])

@@ -1,0 +1,92 @@
+"""Request and response models of trajectory."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.learning.errors import InvalidChoice
+from app.runs.registry_requests import OptimizerRequest, SurfaceRequest
+from app.runs.request_model import RequestModel
+
+MOST_STEPS = 10_000
+
+
+MOST_WORK = 20_000  # steps of all optimizers together: a second or two
+
+
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
+
+
+class SpikeRequest(RequestModel):
+    """An outlier: in one step the gradient of the surface is so many times what it is."""
+
+    step: int = Field(ge=1, le=MOST_STEPS, description="1 is the first")
+    factor: float = Field(ge=-1e9, le=1e9)
+
+
+class TrajectoryRequest(RequestModel):
+    """The surface, the starting point and the optimizers."""
+
+    surface: SurfaceRequest = Field(
+        {"name": "rosenbrock"}, validate_default=True, description="a name, or an object with the surface's fields"
+    )
+    start: tuple[Coordinate, Coordinate] | None = Field(
+        None, strict=False, description="the surface's own unless given", examples=[[-1.2, 1.0]]
+    )
+    steps: int = Field(50, ge=1, le=MOST_STEPS)
+    noise: float = Field(
+        0.0, ge=0, le=1e9, description="standard deviation of what is added to each gradient; the same for all"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="of the noise")
+    spike: SpikeRequest | None = None
+    optimizers: list[OptimizerRequest] = Field(min_length=1, max_length=8)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        most = MOST_WORK // len(self.optimizers)
+        if self.steps > most:
+            raise InvalidChoice("/steps", f"{len(self.optimizers)} optimizers may take {most:,} steps each, not more")
+        if self.spike is not None and self.spike.step > self.steps:
+            raise InvalidChoice("/spike/step", f"there are only {self.steps} steps; name one of them")
+        return self
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "surface": "rosenbrock",
+                    "start": [-1.2, 1.0],
+                    "steps": 50,
+                    "optimizers": [{"name": "momentum", "lr": 0.0001, "momentum": 0.9, "formulas": "lecture"}],
+                }
+            ]
+        }
+    )
+
+
+class SurfaceAnswer(BaseModel):
+    """The surface; its value at the minimum is 0."""
+
+    name: str = Field(examples=["quadratic"])
+    formula: str = Field(examples=["f(x, y) = ½ (x² + κ y²)"])
+    gradient_formula: str = Field(examples=["∇f = (x, κ y)"])
+    minimum: tuple[float, float] = Field(examples=[(0.0, 0.0)])
+    fields: dict[str, Any] = Field(examples=[{"condition": 10.0}])
+
+
+class PathAnswer(BaseModel):
+    """The way of one optimizer, in float64."""
+
+    optimizer: dict[str, Any] = Field(
+        description="every default filled in", examples=[{"name": "sgd", "formulas": "torch", "lr": 0.1}]
+    )
+    points: list[tuple[float, float]] = Field(description="the start and one a step", examples=[[(-1.2, 1.0)]])
+    values: list[float] = Field(description="of the surface at each point", examples=[[24.2]])
+    diverged: bool = Field(description="a step led to a value that is not finite; the path ends before it")
+
+
+class TrajectoryAnswer(BaseModel):
+    """A path for each optimizer, in the order of the request."""
+
+    surface: SurfaceAnswer
+    paths: list[PathAnswer]

@@ -1,0 +1,71 @@
+"""Performances of experiments: a group of runs with a trial for each seed, and the observations made in them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
+from app.errors import NotFound
+from app.insight.experiments import EXPERIMENTS, observe
+from app.insight.experiments.experiment import Experiment, Seen, Trial
+from app.runs.facts import facts_of
+from app.runs.groups import GroupKind, SubmittedGroup, members, submit_group
+from app.runs.requests import RunRequest
+from app.runs.submission import NewRun
+from app.storage.database import Database
+from app.storage.files import Files
+from app.storage.tables import ENDED, Run
+
+MOST_SEEDS = 5
+MOST_TRIALS = max(len(experiment.trials) for experiment in EXPERIMENTS.values())
+GROUP = GroupKind(EXPERIMENT_TAG, "exp", MOST_SEEDS * MOST_TRIALS)
+TRIAL, SEED = f"{RESERVED_TAGS}trial", f"{RESERVED_TAGS}seed"  # tags of each member
+
+
+@dataclass(frozen=True)
+class Performance:
+    """The runs of one performance, and the observations by seed of all seeds whose runs have ended.
+
+    `status` is running, ended, or incomplete if a run was cancelled, deleted or has failed.
+    """
+
+    runs: Sequence[Run]
+    observations: Mapping[int, Seen]
+    status: str
+
+
+def perform(
+    database: Database, files: Files, experiment: Experiment, seeds: Sequence[int], key: str | None, digest: str
+) -> SubmittedGroup:
+    """Queue every trial with every seed, all or none. Raises what `submit` raises."""
+    new = [_new_run(experiment.name, name, trial, seed) for seed in seeds for name, trial in experiment.trials.items()]
+    return submit_group(database, files, GROUP, new, key, digest)
+
+
+def performance(database: Database, experiment: Experiment, id: str) -> Performance:
+    """The performance with this id as it is now. Raises NotFound."""
+    runs = runs_of_performance(database, experiment, id)
+    if any(run.status not in ENDED for run in runs):
+        return Performance(runs, {}, "running")
+    seeds = sorted({int(run.tags[SEED]) for run in runs})
+    observations = {}
+    for seed in seeds:
+        facts = {run.tags[TRIAL]: facts_of(run, database) for run in runs if run.tags[SEED] == str(seed)}
+        if facts.keys() == experiment.trials.keys() and all(one.ended for one in facts.values()):
+            observations[seed] = observe(experiment, seed, facts)
+    return Performance(runs, observations, "ended" if len(observations) == len(seeds) else "incomplete")
+
+
+def runs_of_performance(database: Database, experiment: Experiment, id: str) -> list[Run]:
+    """The runs of a performance, oldest first, without deleted ones. Raises NotFound."""
+    with database.read() as db:
+        group = members(db, GROUP, id)
+    runs = [run for run in group if run.tags[TRIAL] in experiment.trials]
+    if not runs:
+        raise NotFound(f"no {experiment.name} has the id {id!r}")
+    return runs
+
+
+def _new_run(experiment: str, name: str, trial: Trial, seed: int) -> NewRun:
+    request = dict(trial.request) | {"name": f"{experiment}: {name}, seed {seed}", "seed": seed + trial.seed_apart}
+    tags = {TRIAL: name, SEED: str(seed)}  # reserved, so a validated request can't contain them
+    return NewRun(RunRequest.model_validate(request).model_copy(update={"tags": tags}), trial.fault)

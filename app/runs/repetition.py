@@ -1,0 +1,108 @@
+"""Repetition of a run with changes, and continuation of one that is paused or has ended."""
+
+import json
+from typing import Any
+
+from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
+from app.errors import Conflict, FieldError, Invalid
+from app.learning.architecture import without_output_layer
+from app.learning.presets import under
+from app.learning.serialization import layers_from_json, layers_to_json
+from app.runs.registry_requests import StopRequest
+from app.runs.request_model import Model, validated
+from app.runs.requests import RunRequest
+from app.runs.resolution import can_stop, has_an_end
+from app.runs.submission import Submission, fingerprint_of_text, submit
+from app.runs.views import RunView, view
+from app.storage import runs
+from app.storage.database import Database
+from app.storage.files import Files
+from app.storage.queue.leases import WISHES
+from app.storage.tables import Run
+
+
+def repeat(database: Database, files: Files, id: str, changes: dict[str, Any], key: str | None) -> Submission:
+    """Queue a new run of the same request with changes, field by field.
+
+    Raises NotFound, Conflict for a run with an injected fault, and what `submit` raises.
+    """
+    with database.read() as db:
+        run = runs.get(db, id)
+    refuse_fault(run)
+    request = _merged(RunRequest, _repeatable(run.request, changes), changes)
+    # The fingerprint covers what was sent: the run's own request may change meanwhile, when it is resumed.
+    digest = fingerprint_of_text(f"{id} {json.dumps(changes, sort_keys=True)}")
+    return submit(database, files, request, key, digest)
+
+
+def continue_run(database: Database, id: str, changes: dict[str, Any]) -> RunView:
+    """Queue a paused or ended run again, with changes to its stop criteria; it starts from its last checkpoint.
+
+    Raises NotFound, Conflict if the run cannot go on, and Invalid if a criterion would end it at once.
+    """
+    with database.write() as db:
+        run = runs.get(db, id)
+        if run.wanted is not None:
+            raise Conflict(f"the run is about to be {WISHES[run.wanted]}; resume it when it is")
+        if run.status in ("queued", "running"):
+            raise Conflict(f"the run is {run.status}; it goes on by itself")
+        if changes and EXPERIMENT_TAG in run.tags:
+            raise Conflict(
+                f"an experiment is observed in this run as it is; POST /runs/{id}/again makes one of your own"
+            )
+        if run.stop_reason == "diverged":
+            raise Conflict(f"the run has diverged, and would again; POST /runs/{id}/again with a smaller learning rate")
+        stop = _merged(StopRequest, run.request["stop"], changes, "stop").model_dump(mode="json")
+        examples = run.environment.get("examples", {"validation": run.request["split"]["validation"]})
+        can_stop(stop, examples["validation"])
+        has_an_end(run.request.get("schedule", {"name": "constant"}), stop)
+        if run.checkpoint:
+            _refuse_reached(run, stop)
+        runs.resume(db, id, run.request | {"stop": stop})
+        db.expire_all()
+        return view(db, runs.get(db, id))
+
+
+def refuse_fault(run: Run) -> None:
+    """Raise Conflict for a run with an injected fault; its request doesn't contain the fault."""
+    if run.fault is not None:
+        name = run.tags.get(EXPERIMENT_TAG, "")
+        raise Conflict(
+            f"this run goes wrong on purpose ({run.fault}), as part of the experiment {name}: only that can repeat it; "
+            "POST its request to /runs for a run that does as it should"
+        )
+
+
+def _repeatable(request: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A stored request without what only its own run had, and without what must follow from the changes."""
+    tags = {key: value for key, value in request["tags"].items() if not key.startswith(RESERVED_TAGS)}
+    old = request | {"tags": tags}
+    if changes.keys() & {"loss", "dataset"} and "model" not in changes:  # the output layer follows from them
+        layers = without_output_layer(layers_from_json(old["model"]["layers"]))
+        old |= {"model": {"layers": layers_to_json(layers)}}
+    split = changes["split"] if isinstance(changes.get("split"), dict) else {}
+    kept = dict(old["split"])
+    if "dataset" in changes or "test" in split:  # the own parts belong to another dataset
+        kept["own"] = None
+    if any((kept | split).get(name) for name in ("folds", "own")):  # these define the test part
+        kept.pop("test", None)
+    return old | {"split": kept}
+
+
+def _refuse_reached(run: Run, stop: dict[str, Any]) -> None:
+    """Raise Invalid if a criterion has been reached already, so that training would end at once."""
+    for field, done in (("max_steps", "step"), ("max_epochs", "epoch"), ("max_seconds", "seconds")):
+        already = run.progress.get(done, 0)
+        if stop[field] is not None and stop[field] <= already:
+            detail = f"the run has done {already} already, counted from its start; give more than that"
+            raise Invalid(detail, [FieldError(f"/stop/{field}", detail)])
+    reason = run.stop_reason
+    if reason in stop and stop[reason] is not None and stop[reason] == run.request["stop"].get(reason):
+        detail = f"the run has ended by {reason}, which holds still; change it, or turn it off with null"
+        raise Invalid(detail, [FieldError(f"/stop/{reason}", detail)])
+
+
+def _merged(model: type[Model], old: dict[str, Any], changes: Any, *place: str) -> Model:
+    """The old request with changes, validated like a request that was sent so; `place` is where it is in the body."""
+    merged = under(old, changes)
+    return validated(model, merged, "body", *place, body={place[0]: merged} if place else merged)

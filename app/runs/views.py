@@ -1,0 +1,55 @@
+"""Runs as their readers see them: the row, and its place in the queue."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.storage import runs
+from app.storage.database import database_now
+from app.storage.tables import Run
+
+
+@dataclass(frozen=True)
+class QueuePlace:
+    """The position in the queue (1 is next) and the estimated start, in seconds since 1970 (None if unknown)."""
+
+    position: int
+    estimated_start: float | None
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run; `queue` is None unless it waits for a worker."""
+
+    run: Run
+    queue: QueuePlace | None
+
+    @property
+    def status(self) -> str:
+        """The status that readers see: a run whose worker fell silent is queued again."""
+        return "queued" if self.queue else self.run.status
+
+
+def view(db: Session, run: Run) -> RunView:
+    """The view of one run."""
+    return views(db, [run])[0]
+
+
+def views(db: Session, rows: Sequence[Run]) -> list[RunView]:
+    """The views of several runs, which share one estimate of the queue's throughput."""
+    now = db.execute(select(database_now())).scalar_one()
+    pace = runs.pace(db, now) if any(_waits(run, now) for run in rows) else None
+
+    def place(run: Run) -> QueuePlace:
+        position = runs.queue_position(db, run, now)
+        return QueuePlace(position, pace.start(position) if pace else None)
+
+    return [RunView(run, place(run) if _waits(run, now) else None) for run in rows]
+
+
+def _waits(run: Run, now: float) -> bool:
+    """True if the run is queued, or running under a lease that has expired."""
+    expired = run.status == "running" and run.lease_expires_at is not None and run.lease_expires_at < now
+    return run.status == "queued" or expired
