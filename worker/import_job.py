@@ -1,16 +1,13 @@
 """What runs in the child process that makes a dataset of an upload."""
 
-import logging
 import os
 import resource
-import shutil
 import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.datasets.errors import ImportFailed
@@ -23,13 +20,13 @@ from app.storage.files import Files
 from app.storage.queue import imports
 from app.storage.queue.leases import LeaseLost
 from app.storage.tables import Dataset
+from worker.import_cleanup import downloads_of
 from worker.patience import use_patiently, write_patiently
 from worker.protocol import Orders
 
 if TYPE_CHECKING:
     from app.datasets.catalogue.published import Published, Remote
 
-log = logging.getLogger("antigrad.worker")
 MEMORY_BYTES = 1024**3  # beside what the process has from the warm server; what is larger lies on disk
 TELL_SECONDS = 0.5
 
@@ -59,11 +56,6 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
             write_patiently(database, lambda db: imports.fail(db, *this, reason))
     except LeaseLost:
         return
-
-
-def downloads_of(home: Path, published: str) -> Path:
-    """Where the files of one of the catalogue come to, on this machine; a later import goes on from what is there."""
-    return home / "downloads" / published
 
 
 def bound_memory() -> None:
@@ -182,21 +174,3 @@ def _sentence(error: Exception) -> str:
             return f"it takes over {MEMORY_BYTES // 1024**2:,} MB of memory to read; send less of it, or another format"
         case _:
             return printable(f"the import broke down: {type(error).__name__}: {error}")
-
-
-def tidy(database: Database, files: Files, home: Path, dataset: str) -> None:
-    """Remove what an import leaves behind: the upload when it is over, a download when it is no longer needed.
-
-    What cannot be removed now goes with the dataset.
-    """
-    try:
-        with database.read() as db:
-            found = db.get(Dataset, dataset)
-            status = None if found is None else found.status
-            published = None if found is None else found.source.get("catalogue")
-        if status != "importing":
-            files.delete_folder(f"{datasets.FOLDER}/{dataset}")
-        if status == "ready" and published:
-            shutil.rmtree(downloads_of(home, published), ignore_errors=True)
-    except (OperationalError, OSError) as error:
-        log.warning("%s: what its import has left is not removed: %s", dataset, error)

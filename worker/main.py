@@ -24,7 +24,7 @@ from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
 from app.storage.queue import imports, leases, workers
 from app.storage.queue.leases import LeaseLost
-from worker import import_job
+from worker import import_cleanup
 from worker.change_detector import Changes
 from worker.child_process import QUEUES, Child, Kind
 from worker.host_locks import WorkerLock, dead_workers
@@ -183,7 +183,7 @@ class Worker:
         if child.kind == "import":
             # Beside the loop: a store that is away shall not keep the leases from being renewed.
             arguments = self.database, self.files, self.settings.home, child.id
-            threading.Thread(target=import_job.tidy, args=arguments, name=f"tidy {child.id}").start()
+            threading.Thread(target=import_cleanup.tidy, args=arguments, name=f"tidy {child.id}").start()
 
     def _patiently(self, child: Child, error: dict[str, Any]) -> None:
         """Record a death; while the database is away, wait for it as long as the lease is ours."""

@@ -7,8 +7,9 @@ from typing import Any, NoReturn
 import httpx
 import typer
 
+from app.api_key import is_sendable
+from app.cli.address import address
 from app.constants import EXPERIMENT_TAG
-from app.settings import Address, is_sendable
 
 FAILED, REFUSED, UNREACHABLE, CANCELLED, UNAUTHORIZED, INTERRUPTED = 1, 2, 3, 4, 5, 130
 STATUSES = (
@@ -32,20 +33,21 @@ SPOKEN = {  # what the service says to those who write addresses and JSON, and w
 def service() -> httpx.Client:
     """The service at ANTIGRAD_URL, with ANTIGRAD_API_KEY if there is one; both may stand in .env, as the service's."""
     try:
-        address = Address()
+        service_address = address()
     except (OSError, UnicodeDecodeError) as error:
         leave(REFUSED, f"the file .env cannot be read: {error}")
-    key = address.api_key.get_secret_value().strip() if address.api_key else None
+    key = service_address.api_key.strip() if service_address.api_key else None
     if key and not is_sendable(key):
         leave(UNAUTHORIZED, "ANTIGRAD_API_KEY cannot be a key: one holds letters, digits and signs of ASCII, no spaces")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    if not address.url.lower().startswith(("http://", "https://")):
-        right = f"http://{address.url.rpartition('://')[2]}"
-        leave(REFUSED, f"ANTIGRAD_URL={address.url} begins with neither http:// nor https://; write {right}")
+    if not service_address.url.lower().startswith(("http://", "https://")):
+        right = f"http://{service_address.url.rpartition('://')[2]}"
+        leave(REFUSED, f"ANTIGRAD_URL={service_address.url} begins with neither http:// nor https://; write {right}")
+    secure = service_address.url.lower().startswith("https://")  # the authorities' certificates take a while to load
     try:
-        return httpx.Client(base_url=address.url, headers=headers, timeout=60)
+        return httpx.Client(base_url=service_address.url, headers=headers, timeout=60, verify=secure)
     except httpx.InvalidURL as error:
-        leave(REFUSED, f"ANTIGRAD_URL={address.url} is no address ({error}); give one like http://127.0.0.1:8000")
+        leave(REFUSED, f"ANTIGRAD_URL={service_address.url} is no address ({error}); give one like http://127.0.0.1:8000")
 
 
 def leave(status: int, *lines: str) -> NoReturn:

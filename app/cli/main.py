@@ -6,9 +6,8 @@ import signal
 import socket
 import sys
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +15,9 @@ from app.cli.datasets import datasets
 from app.cli.http import INTERRUPTED, STATUSES, leave
 from app.cli.runs import AsJson, commands
 from app.cli.supervisor import WorkerSupervisor
-from app.settings import Settings, SettingsRefused, load
+
+if TYPE_CHECKING:  # a command of the service's users starts without what only the service needs
+    from app.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 main = typer.Typer(no_args_is_help=True)
@@ -26,6 +27,8 @@ main.add_typer(datasets, name="datasets")
 
 def _say_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"antigrad {version('antigrad')}")
         raise typer.Exit
 
@@ -47,30 +50,32 @@ def serve(
     no_auth: Annotated[bool, typer.Option(help="listen beyond this machine without an API key, on purpose")] = False,
 ) -> None:
     """Start the API, and workers beside it."""
-    # Libraries that are being loaded make tracebacks of a Ctrl-C. Nothing is to be handed back yet: any moment will do.
+    # Libraries that are being loaded make tracebacks of a Ctrl-C. The workers notice the end of this process.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     settings = _settings()
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
         leave(2, f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or say --no-auth")
-    from app.cli.server import listen  # here, like all that loads torch: `antigrad runs` shall answer at once
-    from app.main import create_app
-    from app.ops.startup import starting
-
     _require_free(host, port)
-    with starting(settings):
-        app = create_app(settings)
-    # uvicorn raises the signal that ended it once more, after it has shut down: it shall not end us before the workers.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    beside = WorkerSupervisor(workers)
+    _upgrade(settings)
+    supervisor = WorkerSupervisor(workers)  # once the database is known to work; they load torch while this process does
     try:
+        from app.cli.server import listen
+        from app.main import create_app
+        from app.ops.startup import starting
+
+        with starting(settings):
+            app = create_app(settings)
+        # uvicorn raises the signal that ended it once more, after its shutdown: the workers have to end first.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         listen(app, host, port)
     finally:
-        beside.stop()
+        supervisor.stop()
 
 
-def _settings() -> Settings:
+def _settings() -> "Settings":
     """The settings, refused before anything has started where they cannot work."""
+    from app.settings import SettingsRefused, load
     from app.storage.files import FilesRefused, open_files
 
     try:
@@ -79,6 +84,19 @@ def _settings() -> Settings:
     except (SettingsRefused, FilesRefused) as error:
         leave(2, str(error))
     return settings
+
+
+def _upgrade(settings: "Settings") -> None:
+    """Create the home and the schema, or bring the schema to the newest revision."""
+    from app.ops.startup import starting
+    from app.storage import migrate as schema
+    from app.storage.database import Database
+
+    with starting(settings):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        database = Database(settings.database)
+        schema.upgrade(database)
+        database.close()
 
 
 def _require_free(host: str, port: int) -> None:
@@ -102,14 +120,7 @@ def worker(concurrency: Annotated[int, typer.Option(min=1, max=64, help="runs at
 @main.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision."""
-    from app.ops.startup import starting
-    from app.storage import migrate as schema
-    from app.storage.database import Database
-
-    settings = _settings()
-    with starting(settings):
-        settings.home.mkdir(parents=True, exist_ok=True)
-        schema.upgrade(Database(settings.database))
+    _upgrade(_settings())
     typer.echo("the schema is at the newest revision")
 
 

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.cli.address import address
 from app.cli.http import CANCELLED, FAILED, INTERRUPTED, content, leave, refused, service, spoken, unreachable
-from app.settings import Address
 
 ENDS = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}
 RECONNECTIONS = 20
@@ -98,8 +98,8 @@ def follow(run: str, as_json: bool) -> NoReturn:
 
 def paused(run: str) -> str:
     """What to do about a paused run: of the user's commands none resumes one."""
-    address = f"{Address().url.rstrip('/')}/runs/{run}/resume"
-    return f"the run is paused; it goes on with: curl -X POST {address}   (antigrad cancel {run} ends it)"
+    resume = f"{address().url.rstrip('/')}/runs/{run}/resume"
+    return f"the run is paused; it goes on with: curl -X POST {resume}   (antigrad cancel {run} ends it)"
 
 
 def warn(run: dict[str, Any]) -> None:
