@@ -1,7 +1,43 @@
 """Constants that several layers share."""
 
+from enum import StrEnum
+
 BUSY_TIMEOUT_SECONDS = 10  # how long a writer waits for SQLite; a lease is at least three times as long
 RESERVED_TAGS = "antigrad."  # the prefix of tags that only the service sets
 EXPERIMENT_TAG = f"{RESERVED_TAGS}experiment"  # a run with this tag is a trial of the experiment with this id
 RUN_PREFIX = "run_"  # of a run's id
 SETTINGS_PREFIX = "ANTIGRAD_"  # of the environment variables that are settings
+
+
+class RunStatus(StrEnum):
+    """The status of a run as readers see it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
+DELETED = "deleted"  # the stored status of a run that no reader sees any more, while its rows and files are removed
+
+
+class RequestedAction(StrEnum):
+    """A user's request to a run that a worker holds; its child follows it between two steps."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+
+
+STATUS_AFTER = {RequestedAction.CANCEL: RunStatus.CANCELLED, RequestedAction.PAUSE: RunStatus.PAUSED}
+
+
+class DatasetStatus(StrEnum):
+    """The status of a version of a dataset."""
+
+    IMPORTING = "importing"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"

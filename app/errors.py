@@ -1,40 +1,29 @@
-"""Every error that a client can meet.
+"""The errors that a client can meet.
 
-Each class carries its HTTP answer (`status`, `title`); its docstring is its meaning in the OpenAPI document and in
-docs/errors.md. `app.main` turns an instance into an RFC 9457 problem in one place.
+Each class carries its HTTP answer (`status`, `title`); its docstring is its meaning in the OpenAPI document. The
+message is a code of `app.messages`. `app.api.problems` turns an instance into an RFC 9457 problem.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+
+from app.messages import FieldError, Refusal
 
 
-@dataclass(frozen=True)
-class FieldError:
-    """One wrong field: a JSON pointer to it, and what would be right."""
-
-    pointer: str
-    detail: str
-
-
-class AppError(Exception):
-    """Something that the client can be told."""
+class AppError(Refusal):
+    """A refusal with its HTTP answer."""
 
     status = 500
     title = "Internal error"
 
-    def __init__(self, detail: str, errors: list[FieldError] | None = None) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.errors = errors or []
-
 
 class NotFound(AppError):
-    """Nothing stands at this address: a run, dataset, model or file that does not exist."""
+    """This address does not exist: no such run, dataset, model or file."""
 
     status, title = 404, "Not found"
 
 
 class Invalid(AppError):
-    """The request is well-formed but asks for something that cannot be; `errors` names each field."""
+    """The request is well-formed but cannot be carried out; `errors` names each wrong field."""
 
     status, title = 422, "Invalid request"
 
@@ -46,13 +35,13 @@ class Malformed(AppError):
 
 
 class MethodNotAllowed(AppError):
-    """The address is there, but not for this method; `Allow` lists those that it has."""
+    """The address exists, but not for this method; `Allow` lists its methods."""
 
     status, title = 405, "Method not allowed"
 
 
 class Conflict(AppError):
-    """The state of the thing forbids this now."""
+    """The present state of the resource forbids this."""
 
     status, title = 409, "Conflict"
 
@@ -64,7 +53,7 @@ class TooLarge(AppError):
 
 
 class UnsupportedMediaType(AppError):
-    """The Content-Type is not one that this address reads."""
+    """This address does not read this Content-Type."""
 
     status, title = 415, "Unsupported media type"
 
@@ -76,12 +65,46 @@ class Unauthorized(AppError):
 
 
 class NotReady(AppError):
-    """The service cannot answer this now; try again."""
+    """The service cannot answer now; try again."""
 
     status, title = 503, "Not ready"
 
 
 class Internal(AppError):
-    """The service has a fault; its log says which. Sending the same again will hardly help."""
+    """The service has a fault, described in its log. The same request will probably fail again."""
 
     status, title = 500, "Internal error"
+
+
+class InvalidFields(Invalid):
+    """The request has wrong fields. A single one gives the problem its code, several are `invalid_fields`."""
+
+    def __init__(self, fields: Sequence[FieldError]) -> None:
+        if len(fields) == 1:
+            (only,) = fields
+            super().__init__(only.message.code, only.pointer, only.fix, **only.message.params)
+        else:
+            super().__init__("invalid_fields", pointers=[field.pointer for field in fields])
+        self.fields = list(fields)
+
+    @property
+    def errors(self) -> list[FieldError]:
+        return self.fields
+
+    @property
+    def detail(self) -> str:
+        return "; ".join(f"{field.pointer or 'the body'}: {field.detail}" for field in self.fields[:5])
+
+
+class MalformedFields(InvalidFields):
+    """The body is not JSON."""
+
+    status, title = Malformed.status, Malformed.title
+
+
+def below(pointer: str, refusal: Refusal) -> Invalid:
+    """The refusal of a request whose part at `pointer` was refused."""
+    if isinstance(refusal, InvalidFields):
+        return InvalidFields([field.below(pointer) for field in refusal.fields])
+    moved = refusal.below(pointer)
+    return Invalid.because(moved, moved.pointer)

@@ -19,7 +19,7 @@ from app.runs.requests import RunRequest
 from app.runs.resolution import resolve
 from app.storage import datasets, runs
 from app.storage.database import Database, database_now
-from app.storage.queue import leases
+from app.storage.queue.claims import run_claims
 from app.storage.tables import Dataset
 from bench.store import Store, store
 from worker.training_job import Attempt
@@ -110,7 +110,7 @@ class Lab:
             task = dataset.about["task"]
             run = runs.create(db, request=resolved, task=task, environment={}, warnings=warnings, fault=fault).id
         with database.write() as db:
-            leases.claim(db, "lab", database_now(), 3600)
+            run_claims.claim(db, "lab", database_now(), 3600)
         job = {"id": run, "attempt": 1, "threads": 1, "flush_seconds": 0.5, "checkpoint_seconds": 3600}
         own = Database(database.url)
         Attempt(job, own, files).train(SimpleNamespace(wanted=None))  # type: ignore[arg-type]

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from sqlalchemy import func, insert, select, update
 
+from app.constants import RunStatus
 from app.storage import migrate
 from app.storage.database import Database, database_now
 from app.storage.ids import new_id
-from app.storage.queue import leases, workers
+from app.storage.queue import workers
+from app.storage.queue.claims import run_claims
 from app.storage.tables import Run, Worker
 from bench.report import figure
 from bench.service import home
@@ -30,11 +32,11 @@ def claims(database: Database, until: float) -> int:
     taken = 0
     while time.time() < until:
         with database.read() as db:
-            assert leases.any_free(db, database_now())
+            assert run_claims.any_claimable(db, database_now())
         with database.write() as db:
-            run = leases.claim(db, "bench", database_now(), 30)
+            run = run_claims.claim(db, "bench", database_now(), 30)
             if run is not None:  # on Postgres, all that this one saw may have been locked by others
-                leases.end(db, run.id, run.attempt, "succeeded", database_now())
+                run_claims.end(db, run.id, run.attempt, RunStatus.SUCCEEDED)
                 taken += 1
     return taken
 

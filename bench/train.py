@@ -1,10 +1,11 @@
 """MLP 784-256-10, Adam, batch 128, on notmnist: the real trainer against a plain `DataLoader` and `optim.Adam` loop.
 
-Wanted: at least 2 × the samples/s, with all that the trainer records, both measuring the training and validation part
-after each epoch; and recording costs at most 2 % against the same trainer without storage, samples of its layers as
-much again: shares of the child's own time, since runs side by side differ by more. Beside them stand the steps alone,
-without metrics in either, and the recording trainer against a plain loop that measures nothing; and before them how
-near the steps come to the limit that their matrix products set (`products`).
+Wanted: at least 2 × the samples/s with all that the trainer records, while both measure the training and validation
+part after each epoch. Recording costs at most 2 % and sampling of the layers at most another 2 %, as shares of the
+child's own time, since separate runs differ by more than that.
+
+Also printed: the steps as a share of the limit set by their matrix products (`products`), the gain of each strategy of
+the fast path (`strategies`), the steps without metrics, and the recording trainer against a plain loop without metrics.
 """
 
 import os
@@ -24,8 +25,8 @@ from app.learning.training import Step, Training
 from app.storage import runs
 from app.storage.database import Database, database_now
 from app.storage.files import Files
-from app.storage.queue import leases
-from bench import products
+from app.storage.queue.claims import run_claims
+from bench import products, strategies
 from bench.report import figure
 from bench.store import Store, store
 from worker import job_setup
@@ -40,7 +41,7 @@ THREADS = os.cpu_count() or 1
 
 
 class Clocked(Training):
-    """The real training, which knows when it began and how long it learnt while its listener was not at work."""
+    """The real training, with the time it began and the seconds spent in its own steps."""
 
     last: "Clocked"
     with_metrics = True
@@ -58,9 +59,9 @@ class Clocked(Training):
         return super().measure(*parts) if self.with_metrics else {}
 
 
-def bare(request: dict[str, Any], found: Store, with_metrics: bool = True) -> float:
+def bare(request: dict[str, Any], data_store: Store, with_metrics: bool = True) -> float:
     """Seconds of the trainer without storage."""
-    training = found.training(request, CPU)
+    training = data_store.training(request, CPU)
     training.with_metrics = with_metrics  # type: ignore[attr-defined]
     for _ in training.steps():
         pass
@@ -69,7 +70,7 @@ def bare(request: dict[str, Any], found: Store, with_metrics: bool = True) -> fl
 
 @dataclass
 class Child:
-    """Seconds of the trainer as a child runs it, and the shares of them that went to recording and to sampling."""
+    """Seconds of the trainer in a child process, and the shares of recording and of sampling."""
 
     seconds: float
     recording: float
@@ -77,11 +78,11 @@ class Child:
 
 
 def recorded(request: dict[str, Any], database: Database, files: Files) -> Child:
-    """Points, samples, progress and a checkpoint, in a real database."""
+    """Run the trainer with points, samples, progress and a checkpoint in a real database."""
     with database.write() as db:
         run = runs.create(db, request=request, task="classification", environment={}, warnings=[]).id
     with database.write() as db:
-        leases.claim(db, "bench", database_now(), 3600)
+        run_claims.claim(db, "bench", database_now(), 3600)
     job = {"id": run, "attempt": 1, "threads": THREADS, "flush_seconds": 0.5, "checkpoint_seconds": 5}
     own = Database(database.url)
     rehearse(job, own)  # as each child does
@@ -95,7 +96,7 @@ def recorded(request: dict[str, Any], database: Database, files: Files) -> Child
         sampled += time.perf_counter() - begun
 
     def finish(checkpoints: Checkpoints, recorder: Recorder) -> None:
-        """The last checkpoint, and some of the work beside which it is written: that is the result's, no recording."""
+        """Write the last checkpoint during an evaluation, which belongs to the result and not to recording."""
         nonlocal measuring
         attempt._save(checkpoints, recorder)
         begun = time.perf_counter()
@@ -111,7 +112,7 @@ def recorded(request: dict[str, Any], database: Database, files: Files) -> Child
 
 
 def plain(data: Any, with_metrics: bool) -> float:
-    """Seconds of the loop that one writes by hand."""
+    """Seconds of a plain PyTorch loop."""
     parts = {name: TensorDataset(*data.batch(data.parts[name], CPU)) for name in ("train", "validation")}
     model = torch.nn.Sequential(
         torch.nn.Flatten(), torch.nn.Linear(784, 256), torch.nn.ReLU(), torch.nn.Linear(256, 10)
@@ -135,17 +136,18 @@ def plain(data: Any, with_metrics: bool) -> float:
 def main() -> None:
     torch.set_flush_denormal(True)  # as the worker's children do
     torch.set_num_threads(THREADS)
-    with store() as found:
-        products.shares(found)
-    with store() as found, patch.object(job_setup, "training_of", lambda _: Clocked):
-        database, files = found.database, found.files
-        request = found.resolved({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
-        data = found.training(request, CPU).data
+    with store() as data_store:
+        products.shares(data_store)
+        strategies.gains(data_store)
+    with store() as data_store, patch.object(job_setup, "training_of", lambda _: Clocked):
+        database, files = data_store.database, data_store.files
+        request = data_store.resolved({"dataset": "notmnist", "stop": {"max_epochs": EPOCHS}, "device": "cpu"})
+        data = data_store.training(request, CPU).data
         rivals: dict[str, Callable[[], float]] = {
             "plain, steps alone": lambda: plain(data, with_metrics=False),
-            "trainer, steps alone": lambda: bare(request, found, with_metrics=False),
+            "trainer, steps alone": lambda: bare(request, data_store, with_metrics=False),
             "plain": lambda: plain(data, with_metrics=True),
-            "trainer": lambda: bare(request, found),
+            "trainer": lambda: bare(request, data_store),
         }
         took: dict[str, list[float]] = {name: [] for name in [*rivals, "trainer, recording"]}
         children = []

@@ -1,4 +1,4 @@
-"""Whether there can be anything new in the database: asked so cheaply that an idle worker may ask all the time."""
+"""Change detection: a query so cheap that an idle worker can poll all the time."""
 
 import sqlite3
 import time
@@ -17,13 +17,12 @@ class Changes:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.connection: "sqlite3.Connection | psycopg.Connection | None" = None
+        self.connection: sqlite3.Connection | psycopg.Connection | None = None
         self.seen: object = None
         self.due = 0.0
 
     def look_is_due(self) -> bool:
-        """Whether to look for work: somebody has committed since the last time, `look_again` was said, or it is long
-        ago."""
+        """True if another connection has committed, `force_poll` was called, or the last poll was long ago."""
         now = time.monotonic()
         state = self._state()
         if state is not None and state == self.seen and now < self.due:
@@ -32,7 +31,7 @@ class Changes:
         return True
 
     def look_again(self) -> None:
-        """What was found and left lying may be taken now."""
+        """Force the next poll, for example after a slot became free."""
         self.due = 0.0
 
     def _state(self) -> object:

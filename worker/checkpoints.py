@@ -1,5 +1,5 @@
-"""The checkpoints of an attempt: saved beside, while the training goes on, then named in the row, and thinned out as
-they become many."""
+"""Checkpoints of an attempt: written while the training continues, then named in the row, and thinned out as they
+become many."""
 
 import errno
 import traceback
@@ -32,7 +32,7 @@ class Saving:
 
 
 class Checkpoints:
-    """Those of one training; at most one is on its way."""
+    """Checkpoints of one training; at most one is being written."""
 
     def __init__(self, run: str, attempt: int, files: Files, training: Training, prepared: Prepared) -> None:
         self.run, self.attempt, self.files = run, attempt, files
@@ -50,7 +50,7 @@ class Checkpoints:
 
     @property
     def is_written(self) -> bool:
-        """Whether one has come to its end and waits to be named."""
+        """True if a checkpoint has been written and is not committed yet."""
         return self.saving is not None and self.saving.written.done()
 
     def written(self) -> str | None:
@@ -92,5 +92,5 @@ class Checkpoints:
         return [checkpoint.file for checkpoint in pruned]
 
     def named(self) -> None:
-        """What was saved is named, or could not be saved: the next one may come."""
+        """Clear the pending checkpoint (committed, or failed to write)."""
         self.saving = None

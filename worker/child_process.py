@@ -1,17 +1,13 @@
-"""What a worker knows of its children, and the queues from which they come."""
+"""Child processes of a worker, and the queues their work comes from."""
 
 import contextlib
 import os
 import signal
 import time
 from dataclasses import dataclass
-from typing import IO, Literal, Protocol
+from typing import IO, Any, Literal
 
-from sqlalchemy.orm import Session
-
-from app.storage.queue import imports, leases
-from app.storage.queue.leases import Now
-from app.storage.tables import Dataset, Run
+from app.storage.queue.claims import Claims, import_claims, run_claims
 from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
 
 Kind = Literal["train", "import"]
@@ -20,24 +16,16 @@ GRACE_SECONDS: dict[Kind, dict[bytes, float]] = {
     "train": {CANCEL: 0.8, PAUSE: 10.0, HAND_BACK: 10.0},
     "import": {HAND_BACK: 0.0},
 }
-
-
-class Queue(Protocol):
-    """What is the same for runs and imports."""
-
-    def any_free(self, db: Session, now: Now, /) -> bool: ...
-    def claim(self, db: Session, worker: str, now: Now, lease_seconds: float, /) -> Run | Dataset | None: ...
-    def renew(self, db: Session, id: str, attempt: int, now: Now, lease_seconds: float, /) -> None: ...
-    def give_back(self, db: Session, id: str, attempt: int, now: Now, /) -> None: ...
-    def release_worker(self, db: Session, worker: str, now: Now, /) -> int: ...
-
-
-QUEUES: dict[Kind, Queue] = {"train": leases, "import": imports}
+QUEUES: dict[Kind, Claims[Any]] = {"train": run_claims, "import": import_claims}
 
 
 @dataclass
 class Child:
-    """A run or an import in a child process. `deadline` is when one that was given an order has to be gone."""
+    """A run or an import in a child process.
+
+    `renewed` is when its lease was last renewed, and `lost` whether another worker may have it by now. `deadline` is
+    when one that was given an order has to be gone.
+    """
 
     kind: Kind
     id: str
@@ -45,6 +33,7 @@ class Child:
     orders: int
     log: IO[bytes]
     renewed: float
+    lost: bool = False
     pid: int | None = None
     order: bytes | None = None
     deadline: float | None = None

@@ -1,4 +1,4 @@
-"""Who is alive on this machine: each worker holds a lock on a file, which the kernel lets go the moment it dies."""
+"""Host locks: each worker locks a file, and the kernel releases the lock the moment the worker dies."""
 
 import contextlib
 import fcntl
@@ -28,7 +28,7 @@ class WorkerLock:
 
 
 def dead_workers(own: WorkerLock) -> list[str]:
-    """The workers of this folder whose lock is free; their files are gone after this, so each is told once."""
+    """Names of dead workers, whose locks are free. Their files are removed, so each is reported once."""
     dead = []
     for file in own.folder.glob("[!.]*"):
         if file.name == own.worker:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
+from app.constants import DatasetStatus
 from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import Files
@@ -15,7 +16,7 @@ log = logging.getLogger("antigrad.worker")
 
 
 def downloads_of(home: Path, published: str) -> Path:
-    """Where the files of one of the catalogue come to, on this machine; a later import goes on from what is there."""
+    """Folder of the downloads of a catalogue entry; a later import resumes from it."""
     return home / "downloads" / published
 
 
@@ -29,9 +30,9 @@ def tidy(database: Database, files: Files, home: Path, dataset: str) -> None:
             found = db.get(Dataset, dataset)
             status = None if found is None else found.status
             published = None if found is None else found.source.get("catalogue")
-        if status != "importing":
+        if status != DatasetStatus.IMPORTING:
             files.delete_folder(f"{datasets.FOLDER}/{dataset}")
-        if status == "ready" and published:
+        if status == DatasetStatus.READY and published:
             shutil.rmtree(downloads_of(home, published), ignore_errors=True)
     except (OperationalError, OSError) as error:
         log.warning("%s: what its import has left is not removed: %s", dataset, error)

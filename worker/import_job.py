@@ -1,4 +1,4 @@
-"""What runs in the child process that makes a dataset of an upload."""
+"""The import job of a child process: makes a dataset from an upload."""
 
 import os
 import resource
@@ -12,17 +12,17 @@ from sqlalchemy.orm import Session
 
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import Imported, ImportOptions, half
-from app.datasets.names import printable
+from app.datasets.names import printable, printable_json
 from app.learning.available_memory import data_bytes
+from app.messages import Message
 from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import Files
-from app.storage.queue import imports
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue.claims import LeaseLost, import_claims
 from app.storage.tables import Dataset
 from worker.import_cleanup import downloads_of
-from worker.patience import use_patiently, write_patiently
 from worker.protocol import Orders
+from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 if TYPE_CHECKING:
     from app.datasets.catalogue.published import Published, Remote
@@ -40,8 +40,7 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
     Orders(orders_descriptor, job["lease_seconds"])
     this = job["id"], job["attempt"]
     try:
-        with database.read() as db:
-            found = db.get(Dataset, job["id"])
+        found = read_with_retry(database, lambda db: db.get(Dataset, job["id"]))
         if found is None:
             return
         bound_memory()
@@ -52,8 +51,8 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
             raise
         except Exception as error:
             traceback.print_exc()
-            reason = _sentence(error)
-            write_patiently(database, lambda db: imports.fail(db, *this, reason))
+            reason = _reason(error)
+            write_with_retry(database, lambda db: import_claims.fail(db, *this, reason))
     except LeaseLost:
         return
 
@@ -69,7 +68,7 @@ def bound_memory() -> None:
 
 
 class Progress:
-    """How far an import has come, written about twice a second: who has lost the lease hears of it here."""
+    """Progress of an import, written about twice a second. Raises LeaseLost if the lease is lost."""
 
     def __init__(self, database: Database, dataset: str, attempt: int) -> None:
         self.database, self.dataset, self.attempt = database, dataset, attempt
@@ -80,12 +79,14 @@ class Progress:
         if time.monotonic() - self.told < TELL_SECONDS:
             return
         progress = {"fraction": round(fraction, 4), "examples": examples}
-        write_patiently(self.database, lambda db: imports.write(db, self.dataset, self.attempt, progress=progress))
+        write_with_retry(
+            self.database, lambda db: import_claims.write(db, self.dataset, self.attempt, progress=progress)
+        )
         self.told = time.monotonic()
 
 
 def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Imported:
-    """What was sent, or what the catalogue says where to find."""
+    """Read the upload, or download and read a catalogue entry. Raises ImportFailed, LeaseLost and OSError."""
     from app.datasets.catalogue.published import CATALOGUE  # here: a worker that only trains has no need of it
     from app.datasets.formats.content import read
 
@@ -96,7 +97,7 @@ def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Impor
         imported = published.read(parts, published.reading, scratch, half(progress.tell, 1))
         return replace(imported, about={**imported.about, "files": about})
     names = {role: datasets.upload(found.id, role) for role in source.get("roles", [datasets.FILE])}
-    parts = use_patiently(lambda: {role: files.local(name) for role, name in names.items()})
+    parts = use_files_with_retry(lambda: {role: files.local(name) for role, name in names.items()})
     if published is not None:
         imported = published.read(parts, published.reading, scratch, progress.tell)
         sent = [_known(file, source["sha256"][file.role]) for file in published.files]
@@ -105,7 +106,7 @@ def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Impor
 
 
 def _known(file: "Remote", sha256: str) -> dict[str, Any]:
-    """What is said of a file that was sent: other bytes than those that are known have not been accepted."""
+    """Checksum of a downloaded file, and whether it was known before. Contradicting bytes are refused earlier."""
     return {"file": file.name, "sha256": sha256, "verified": file.sha256 is not None}
 
 
@@ -125,20 +126,21 @@ def _downloaded(
             half(progress.tell, 0)((number + come) / len(published.files), 0)
 
         path = folder / remote.name
-        found = download(remote, path, advice=published.by_hand, progress=tell)
+        found = download(remote, path, by_hand=published.by_hand, progress=tell)
         parts[remote.role] = path
         about.append({"file": remote.name, "sha256": found.sha256, "verified": found.verified})
     return parts, about
 
 
 def _keep(imported: Imported, database: Database, files: Files, id: str, attempt: int) -> None:
-    """Store the arrays where their content belongs, once, and name the place in the row.
+    """Store the arrays by their content, once, and name the folder in the row.
 
-    Others may store or delete the same content at this moment: it is named only where, with nobody else at it, all of
-    it is there. What nobody has named in the end is removed. Raises LeaseLost and OSError.
+    Other imports may store or delete the same content at the same time, so it is named under a lock and only if it is
+    complete. Folders that end up unnamed are removed. Raises LeaseLost and OSError.
     """
     arrays = imported.arrays
-    about = arrays.about() | dict(imported.about)
+    warnings = [warning.to_json() for warning in imported.warnings]
+    about = arrays.about() | dict(imported.about) | ({"warnings": warnings} if warnings else {})
     folder = f"{datasets.CONTENTS}/{about['checksum']}"
     kept = False
 
@@ -147,7 +149,7 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
         datasets.advisory_lock(db, folder)
         kept = arrays.are_in(files, folder)
         if kept:
-            imports.ready(db, id, attempt, folder, about, imported.skipped)
+            import_claims.succeed(db, id, attempt, folder, about, imported.skipped)
 
     def remove_unused(db: Session) -> None:
         if datasets.is_unused(db, folder):
@@ -155,22 +157,22 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
 
     try:
         while not kept:
-            if not use_patiently(lambda: arrays.are_in(files, folder)):
-                use_patiently(lambda: arrays.save(files, folder))
-            write_patiently(database, name)
+            if not use_files_with_retry(lambda: arrays.are_in(files, folder)):
+                use_files_with_retry(lambda: arrays.save(files, folder))
+            write_with_retry(database, name)
     except (LeaseLost, OSError):
-        write_patiently(database, remove_unused)
+        write_with_retry(database, remove_unused)
         raise
 
 
-def _sentence(error: Exception) -> str:
+def _reason(error: Exception) -> Message:
+    """The message of a failed import. Parameters may quote the upload, so they are made printable."""
     match error:
         case ImportFailed():
-            return printable(str(error))  # it may quote what was sent
+            return Message(error.message.code, printable_json(error.message.params))
         case OSError():
-            advice = "see to the disk or the object store, then send it again"
-            return f"its files cannot be written or read: {error.strerror}; {advice}"
+            return Message.of("import_files_away", reason=error.strerror)
         case MemoryError():
-            return f"it takes over {MEMORY_BYTES // 1024**2:,} MB of memory to read; send less of it, or another format"
+            return Message.of("import_out_of_memory", limit=MEMORY_BYTES // 1024**2)
         case _:
-            return printable(f"the import broke down: {type(error).__name__}: {error}")
+            return Message.of("import_broke_down", kind=type(error).__name__, reason=printable(str(error)))

@@ -18,7 +18,7 @@ from app.learning.data import Data
 from app.learning.layers import Layer
 from app.learning.outputs import OutputKind
 from app.learning.preprocessing import fit_border
-from app.learning.recipe import recipe_from_json
+from app.learning.recipe import Recipe
 from app.learning.serialization import Trained
 from app.learning.training import Training
 from app.storage.files import Files
@@ -26,7 +26,7 @@ from app.storage.files import Files
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the weights file will say beside the weights."""
+    """Parts of a training that the weights file describes in addition to the weights."""
 
     layers: list[Layer]
     arrays: Arrays
@@ -69,13 +69,13 @@ def device(wanted: str) -> torch.device:
 
 
 def versions(device: torch.device) -> dict[str, Any]:
-    """What the numbers depend on beside the request."""
+    """Versions and hardware that the results depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {"torch": torch.__version__, "python": platform.python_version(), "hardware": name}
 
 
 def warnings(precision: str, device: torch.device) -> list[dict[str, str]]:
-    """What only this worker can say of a run before it trains."""
+    """Warnings that depend on the worker's hardware."""
     if device.type != "cpu":
         return []
     return [asdict(warning) for warning in emulated_bfloat16(precision, torch.cpu.get_capabilities())]
@@ -96,6 +96,6 @@ def prepare(
     """
     arrays = Arrays.load(files, folder)
     parts = stored_split(files, folder, arrays, SplitSpec.of(request["split"]))
-    data, recipe = prepared(arrays, parts, request), recipe_from_json(request, arrays.shape)
+    data, recipe = prepared(arrays, parts, request), Recipe.from_json(request, arrays.shape)
     training = training_of(fault)(recipe, data, device)
     return training, Prepared(recipe.layers, arrays, data, training.output_kind, reading)

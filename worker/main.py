@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import logging
+import math
 import os
 import select
 import signal
@@ -13,28 +14,35 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
+from app.constants import RequestedAction
+from app.messages import Message
 from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
 from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
-from app.storage.queue import imports, leases, workers
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue import workers
+from app.storage.queue.claims import LeaseLost, run_claims
 from worker import import_cleanup
 from worker.change_detector import Changes
 from worker.child_process import QUEUES, Child, Kind
 from worker.host_locks import WorkerLock, dead_workers
 from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
+from worker.retry import DATABASE_PAUSE
 
 log = logging.getLogger("antigrad.worker")
 
 # OpenMP's threads spin while they wait for one another; on a machine that does anything else beside a training, that
 # was measured to cost nine tenths of the speed.
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
+LOOK_SECONDS = 0.2  # between two looks for cancelled and paused runs, and for dead workers
 
 
 class WarmServerDied(RuntimeError):
@@ -54,8 +62,21 @@ def start_warm_server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
     return ours, process
 
 
+@dataclass(frozen=True)
+class Death:
+    """The end of a child process, until the database has it. `how` completes "the process …"."""
+
+    child: Child
+    how: str
+    error: dict[str, Any]
+
+
 class Worker:
-    """One worker process. Everything happens in one loop, so nothing can die beside it unseen."""
+    """A worker process with a single loop, so that no part of it can die unnoticed.
+
+    No step of the loop waits for the database. A step that the database refuses is due again in the next turn, and the
+    leases of all other children are renewed meanwhile.
+    """
 
     def __init__(self, settings: Settings, concurrency: int) -> None:
         self.settings, self.concurrency = settings, concurrency
@@ -66,8 +87,11 @@ class Worker:
         self.lock = WorkerLock(settings.home / "workers")
         self.id = self.lock.worker
         self.children: dict[str, Child] = {}
+        self.deaths: list[Death] = []
+        self.dead_workers: set[str] = set()
         self.places: dict[Kind, int] = {"train": concurrency, "import": 1}  # neither waits for the other
-        self.stopping = False
+        self.stopping = self.registered = self.refused = False
+        self.last_beat = self.next_look = -math.inf
         self.warm, self.warm_process = start_warm_server()
         self.warm.send(json.dumps(self._same_for_all_jobs()).encode())
 
@@ -89,42 +113,50 @@ class Worker:
 
     def serve(self, until_closed: int | None = None) -> None:
         """Work until told to stop, or until the file descriptor `until_closed` reaches its end."""
-        with self.database.write() as db:
-            workers.register(db, self.id, self.concurrency, database_now())
         log.info("worker %s takes %d runs at once", self.id, self.concurrency)
-        next_beat = next_look = 0.0
-        while not self.stopping or self.children:
-            descriptors: list[Any] = [self.warm] if until_closed is None or self.stopping else [self.warm, until_closed]
-            ready, _, _ = select.select(descriptors, [], [], self.settings.poll_seconds)
-            if self.warm in ready:
-                self._hear_from_children()
-            if until_closed in ready and not os.read(until_closed or 0, 4096):
-                self.stop()
-            now = time.monotonic()
-            try:
-                if now >= next_beat:
-                    next_beat = now + self.settings.heartbeat_seconds
-                    self._beat()
-                if now >= next_look:
-                    next_look = now + 0.2
-                    self._look_around()
-                if self.changes.look_is_due():
-                    self._fill_places()
-            except OperationalError as error:
-                if not is_away(error):
-                    raise
-                self.changes.look_again()
-                log.warning("the database does not answer: %s", error.orig)
-                time.sleep(0.2)
-            self._enforce()
-        with contextlib.suppress(OperationalError), self.database.write() as db:
+        while not self.stopping or self.children or self.deaths:
+            self._turn(until_closed)
+        with self._refusals_postponed(), self.database.write() as db:
             workers.forget(db, self.id)
+
+    def _turn(self, until_closed: int | None = None) -> None:
+        """One turn of the loop."""
+        descriptors: list[Any] = [self.warm] if until_closed is None or self.stopping else [self.warm, until_closed]
+        ready, _, _ = select.select(descriptors, [], [], self.settings.poll_seconds)
+        if self.warm in ready:
+            self._hear_from_children()
+        if until_closed in ready and not os.read(until_closed or 0, 4096):
+            self.stop()
+        self.refused = False
+        self._beat()
+        self._record_deaths()
+        if not self.refused and time.monotonic() >= self.next_look:
+            self.next_look = time.monotonic() + LOOK_SECONDS
+            self._look_around()
+        if not self.refused and self.changes.look_is_due():
+            self._fill_places()
+        self._enforce()
+        if self.refused:
+            time.sleep(DATABASE_PAUSE)
+
+    @contextlib.contextmanager
+    def _refusals_postponed(self) -> Iterator[None]:
+        """Leave a step that the database refuses for a later turn. Raises what is no transient error."""
+        try:
+            yield
+        except DBAPIError as error:
+            if not is_away(error):
+                raise
+            log.warning("the database does not answer: %s", error.orig)
+            self.refused = True
+            self.changes.look_again()
 
     def _fill_places(self) -> None:
         """Take what is free, as far as there is room."""
-        for kind, at_once in self.places.items():
-            while not self.stopping and self._at_work(kind) < at_once and self._claim(kind):
-                pass
+        with self._refusals_postponed():
+            for kind, at_once in self.places.items():
+                while not self.stopping and self._at_work(kind) < at_once and self._claim(kind):
+                    pass
 
     def _at_work(self, kind: Kind) -> int:
         return sum(child.kind == kind for child in self.children.values())
@@ -133,7 +165,7 @@ class Worker:
         """Take one run or import and start its child; answers whether there was one."""
         asked = time.monotonic()
         with self.database.read() as db:
-            if not QUEUES[kind].any_free(db, database_now()):
+            if not QUEUES[kind].any_claimable(db, database_now()):
                 return False
         with self.database.write() as db:
             found = QUEUES[kind].claim(db, self.id, database_now(), self.settings.lease_seconds)
@@ -161,87 +193,99 @@ class Worker:
             self._ended(self.children.pop(news["key"]), news["exit"])
 
     def _ended(self, child: Child, code: int) -> None:
-        """A child is gone: if it has not ended its run itself, say why, and let the run be tried again."""
+        """Close a child that is gone, and keep the reason until it is recorded."""
         self.changes.look_again()  # there is room for another one
         lines = child.last_lines()
         child.close()
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-        if code == -signal.SIGKILL:
-            how += " (out of memory is a usual reason)"
-        message = {
-            "train": f"the training process {how}",
-            "import": f"the process that reads it {how}; save the file anew, or in another format, and send it again",
-        }[child.kind]
-        error = {"type": "ChildDied", "message": message, "trace": lines}
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
+        died = {"train": "training_process_died", "import": "import_process_died"}[child.kind]
+        reason = Message.of(died, how=how, maybe_memory=code == -signal.SIGKILL)
+        error = {"type": "ChildDied", "message": reason.text(), "trace": lines} | reason.to_json()
         if child.order is not None:
             how = "did not leave in time when it was told to, and was ended"
-        try:
-            self._patiently(child, error)
-            log.warning("%s: attempt %d: the process %s", child.id, child.attempt, how)
-        except LeaseLost:
-            log.info("%s: attempt %d is over", child.id, child.attempt)  # the child has recorded how
-        if child.kind == "import":
-            # Beside the loop: a store that is away shall not keep the leases from being renewed.
-            arguments = self.database, self.files, self.settings.home, child.id
-            threading.Thread(target=import_cleanup.tidy, args=arguments, name=f"tidy {child.id}").start()
+        self.deaths.append(Death(child, how, error))
 
-    def _patiently(self, child: Child, error: dict[str, Any]) -> None:
-        """Record a death; while the database is away, wait for it as long as the lease is ours."""
-        while True:
-            try:
-                with self.database.write() as db:
-                    if self.stopping or child.order is not None:  # it was killed since it did not obey in time
-                        QUEUES[child.kind].give_back(db, child.id, child.attempt, database_now())
-                    elif child.kind == "import":
-                        imports.child_died(db, child.id, child.attempt, error["message"])
-                    else:
-                        leases.child_died(db, child.id, child.attempt, database_now(), error)
-                return
-            except OperationalError as error:
-                if not is_away(error):
-                    raise
-                if time.monotonic() - child.renewed > self.settings.lease_seconds:
-                    raise LeaseLost(child.id) from None
-                time.sleep(0.2)
+    def _record_deaths(self) -> None:
+        """Record each death, and let its run be tried again. A child that ended its run itself has left no lease."""
+        for death in list(self.deaths):
+            child = death.child
+            with self._refusals_postponed():
+                try:
+                    if self._lease_has_run_out(child):
+                        raise LeaseLost(child.id)
+                    with self.database.write() as db:
+                        self._record(db, death)
+                    log.warning("%s: attempt %d: the process %s", child.id, child.attempt, death.how)
+                except LeaseLost:
+                    log.info("%s: attempt %d is over", child.id, child.attempt)
+                self.deaths.remove(death)
+                if child.kind == "import":
+                    # In a thread: a store that is away must not keep the leases from being renewed.
+                    arguments = self.database, self.files, self.settings.home, child.id
+                    threading.Thread(target=import_cleanup.tidy, args=arguments, name=f"tidy {child.id}").start()
+
+    def _record(self, db: Session, death: Death) -> None:
+        """Raises LeaseLost."""
+        child = death.child
+        if self.stopping or child.order is not None:  # it was killed since it did not obey in time
+            QUEUES[child.kind].give_back(db, child.id, child.attempt)
+        else:
+            QUEUES[child.kind].child_died(db, child.id, child.attempt, death.error)
+
+    def _lease_has_run_out(self, child: Child) -> bool:
+        return time.monotonic() - child.renewed > self.settings.lease_seconds
 
     def _beat(self) -> None:
-        """Renew every lease; a child whose lease is lost is ended, one whose lease is kept hears that we live."""
-        for child in list(self.children.values()):
+        """Renew each lease that is due, and ping its child. A child is marked whose lease is lost."""
+        for child in self.children.values():
             asked = time.monotonic()
-            try:
-                with self.database.write() as db:
-                    QUEUES[child.kind].renew(db, child.id, child.attempt, database_now(), self.settings.lease_seconds)
-            except LeaseLost:
-                child.kill()
+            if child.lost or asked - child.renewed < self.settings.heartbeat_seconds:
                 continue
-            child.renewed = asked
-            child.tell(PING)
-        with self.database.write() as db:
-            workers.beat(db, self.id, database_now())
+            with self._refusals_postponed():
+                try:
+                    with self.database.write() as db:
+                        arguments = child.id, child.attempt, database_now(), self.settings.lease_seconds
+                        QUEUES[child.kind].renew(db, *arguments)
+                    child.renewed = asked
+                    child.tell(PING)
+                except LeaseLost:
+                    child.lost = True
+        asked = time.monotonic()
+        if asked - self.last_beat >= self.settings.heartbeat_seconds:
+            with self._refusals_postponed():
+                with self.database.write() as db:
+                    if self.registered:
+                        workers.beat(db, self.id, database_now())
+                    else:
+                        workers.register(db, self.id, self.concurrency, database_now())
+                self.last_beat, self.registered = asked, True
 
     def _look_around(self) -> None:
         """Pass on what users want of our runs, and put back what workers of this machine held that have died."""
         for child in (child for child in self.children.values() if child.kind == "train"):
-            with contextlib.suppress(LeaseLost), self.database.read() as db:
-                match leases.wanted(db, child.id, child.attempt):
-                    case "cancel" if child.order != CANCEL:  # also while it pauses or is handed back
+            with self._refusals_postponed(), contextlib.suppress(LeaseLost), self.database.read() as db:
+                match run_claims.requested_action(db, child.id, child.attempt):
+                    case RequestedAction.CANCEL if child.order != CANCEL:  # also while it pauses or is handed back
                         child.tell(CANCEL)
-                    case "pause" if child.order is None:
+                    case RequestedAction.PAUSE if child.order is None:
                         child.tell(PAUSE)
-        for worker in dead_workers(self.lock):
-            with self.database.write() as db:
-                released = sum(queue.release_worker(db, worker, database_now()) for queue in QUEUES.values())
-                workers.forget(db, worker)
-            log.warning("worker %s has died; %d runs and imports are free again", worker, released)
+        self.dead_workers.update(dead_workers(self.lock))  # their locks are gone now, so no later look tells of them
+        for worker in sorted(self.dead_workers):
+            with self._refusals_postponed():
+                with self.database.write() as db:
+                    released = sum(queue.release_worker(db, worker) for queue in QUEUES.values())
+                    workers.forget(db, worker)
+                self.dead_workers.remove(worker)
+                log.warning("worker %s has died; %d runs and imports are free again", worker, released)
 
     def _enforce(self) -> None:
-        """Kill what did not obey in time, and what trains on a lease that may have run out."""
+        """Kill what did not obey in time, and what trains on a lease that is lost or may have run out."""
         now = time.monotonic()
         for child in self.children.values():
             if self.stopping and child.order is None:
                 child.tell(HAND_BACK)
             late = child.deadline is not None and now > child.deadline
-            if late or now - child.renewed > self.settings.lease_seconds:
+            if late or child.lost or self._lease_has_run_out(child):
                 child.kill()
 
     def close(self) -> None:
@@ -253,6 +297,14 @@ class Worker:
         self.changes.close()
         self.database.close()
         self.lock.release()
+
+
+def _signal_name(number: int) -> str:
+    """Most real-time signals have no name of their own."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def main() -> None:

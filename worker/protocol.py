@@ -1,4 +1,4 @@
-"""What the worker tells its child, one byte at a time: an order, or just that it is alive."""
+"""Commands to a child, one byte each: an order, or a sign of life."""
 
 import os
 import select

@@ -10,7 +10,7 @@ from app.insight.analysis.diagnostics import Sampler
 from app.learning.training import Step, Training
 from app.storage import curves
 from app.storage.jsonable import jsonable
-from app.storage.queue import leases
+from app.storage.queue.claims import run_claims
 
 
 class Recorder:
@@ -59,14 +59,14 @@ class Recorder:
         changes: dict[str, Any] = {"progress": self._progress()} | (self.circumstances if self.first else {})
         if self.metrics:
             changes["metrics"] = jsonable(self.metrics)
-        leases.write(db, run, attempt, **changes | values)
+        run_claims.write(db, run, attempt, **changes | values)
         found: dict[str, Any] = {series: tuple(zip(*points, strict=True)) for series, points in self.others.items()}
         if self.steps:
             found["train.loss"] = self.steps, self.losses
-        curves.append_all(db, run, found)
+        curves.append(db, run, found)
 
     def flushed(self) -> None:
-        """What was flushed is committed."""
+        """Clear the buffers after the transaction is committed."""
         self.first = False
         self._clear()
 

@@ -1,35 +1,37 @@
-"""What runs in the child process: the learning core on one side, the storage on the other."""
+"""The training job of a child process: connects the learning core to the storage."""
 
 import contextlib
 import math
 import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from sqlalchemy.orm import Session
 
+from app.constants import RunStatus
 from app.datasets.import_options import ImportOptions
 from app.learning import serialization
 from app.learning.evaluation import evaluate
+from app.messages import Message
 from app.storage import datasets, runs
 from app.storage.curves import last_steps
-from app.storage.database import Database, database_now
+from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.jsonable import jsonable
-from app.storage.queue import leases
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue.claims import LeaseLost, run_claims
+from app.storage.tables import Dataset, Run
 from worker import job_setup
 from worker.checkpoints import Checkpoints
-from worker.patience import use_patiently, write_patiently
 from worker.protocol import Orders
 from worker.recorder import Recorder
+from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 
 def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
-    """Train one attempt of a run to its end, or until it is told to leave."""
+    """Train one attempt of a run until it ends or is interrupted."""
     orders = Orders(orders_descriptor, job["lease_seconds"])
     attempt = Attempt(job, database, files)
     try:
@@ -50,35 +52,32 @@ class Attempt:
 
     def write(self, change: Callable[[Session], None]) -> None:
         """Make a change in one transaction."""
-        write_patiently(self.database, change)
+        write_with_retry(self.database, change)
 
     def train(self, orders: Orders) -> None:
-        with self.database.read() as db:
-            run = runs.get(db, self.run)
-            request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
-            warnings = run.warnings or []
-            dataset = datasets.get(db, run.dataset)
-            folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
-            assert folder is not None  # only what is ready is trained on
-            recorded, sampled = last_steps(db, self.run), last_steps(db, self.run, diagnostics=True)
-            self.served_before = run.weights is not None
+        run, dataset, recorded, sampled = read_with_retry(self.database, self._rows)
+        request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
+        warnings = run.warnings or []
+        folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
+        assert folder is not None  # only what is ready is trained on
+        self.served_before = run.weights is not None
         threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
         # Numbers below 10⁻³⁸ count as 0: what decays towards it, like a dead unit's moments, would slow each step down.
         torch.set_flush_denormal(True)
         torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
         device = job_setup.device(request["device"])
-        training, prepared = use_patiently(
+        training, prepared = use_files_with_retry(
             lambda: job_setup.prepare(request, folder, self.files, device, fault, reading)
         )
         if checkpoint is not None:
-            saved = use_patiently(lambda: self.files.read(checkpoint))
+            saved = use_files_with_retry(lambda: self.files.read(checkpoint))
             training.restore(serialization.checkpoint_from_safetensors(saved))
         environment = (
             environment
             | job_setup.versions(device)
             | {
                 "threads": threads,
-                "gradients": "autograd" if training.chain is None else "by hand",
+                "gradients": training.stepper.gradients,
             }
         )
         found = job_setup.warnings(request["precision"], device)
@@ -98,7 +97,7 @@ class Attempt:
                 flushed = now
             if orders.wanted is not None:
                 self._save(checkpoints, recorder)
-                self._name(checkpoints, recorder, **leases.left(database_now()))
+                self._name(checkpoints, recorder, **run_claims.LEFT)
                 return
             if checkpoints.is_written:
                 self._name(checkpoints, recorder)
@@ -108,6 +107,12 @@ class Attempt:
             recorder.sample()  # behind all that somebody waits for
         recorder.sample(last=True)
         self._finish(checkpoints, recorder)
+
+    def _rows(self, db: Session) -> tuple[Run, Dataset, dict[str, int], dict[str, int]]:
+        """The run, its dataset, and the last recorded step of each series: losses and metrics, then diagnostics."""
+        run = runs.get(db, self.run)
+        dataset = datasets.get(db, run.dataset)
+        return run, dataset, last_steps(db, self.run), last_steps(db, self.run, diagnostics=True)
 
     def _save(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
         """Begin to save the training's state."""
@@ -150,15 +155,11 @@ class Attempt:
         result: dict[str, Any] = {
             "metrics": jsonable(training.measure("train", "validation", "test", model=served)),
             "stop_reason": training.stop_reason,
-            "status": "succeeded",
-            "finished_at": database_now(),
-            "lease_expires_at": None,
-            "wanted": None,
         }
         if not (diverged and self.served_before):
             weights = runs.weights_file(self.run, self.attempt, step)
             trained = serialization.to_safetensors(prepared.trained(served, step))
-            use_patiently(lambda: self.files.write(weights, trained))
+            use_files_with_retry(lambda: self.files.write(weights, trained))
             arguments = served, training.data
             result["weights"] = weights
             result["evaluation"] = {
@@ -167,32 +168,33 @@ class Attempt:
                 if len(indices)
             }
         if diverged:
-            message = f"{_divergence(recorder)}; try a smaller learning rate"
-            result |= {"status": "failed", "error": {"type": "Diverged", "message": message, "trace": []}}
-        self._name(checkpoints, recorder, **result)
+            result["error"] = _error("Diverged", _divergence(recorder))
+        status = RunStatus.FAILED if diverged else RunStatus.SUCCEEDED
+        self._name(checkpoints, recorder, **run_claims.ended(status, **result))
 
     def fail(self, error: Exception) -> None:
         """End the run with the reason: the same request would raise again."""
-        trace = traceback.format_exception(error)[-12:]
-        message = str(error)
-        if isinstance(error, OSError):
-            message += ". The run's files cannot be written or read: see to the disk or the object store, then "
-            message += "POST /runs/{id}/resume"
-        reason = {"type": type(error).__name__, "message": message, "trace": "".join(trace).splitlines()[-20:]}
+        trace = "".join(traceback.format_exception(error)[-12:]).splitlines()[-20:]
+        code = "run_files_away" if isinstance(error, OSError) else "training_broke_down"
+        reason = _error(type(error).__name__, Message.of(code, reason=str(error), run=self.run), trace)
         try:
-            self.write(lambda db: leases.end(db, self.run, self.attempt, "failed", database_now(), error=reason))
+            self.write(lambda db: run_claims.end(db, self.run, self.attempt, RunStatus.FAILED, error=reason))
         except LeaseLost:
             os._exit(0)
 
 
-def _divergence(recorder: Recorder) -> str:
-    """What the loss did, in numbers."""
+def _error(type: str, reason: Message, trace: Sequence[str] = ()) -> dict[str, Any]:
+    """The reason why a run failed, as its row keeps it."""
+    return {"type": type, "message": reason.text(), "trace": list(trace)} | reason.to_json()
+
+
+def _divergence(recorder: Recorder) -> Message:
+    """The course of a loss that diverged, in numbers."""
     training, loss = recorder.training, recorder.last_loss
-    found, limits = f"the loss was {loss:.6g} at step {training.step}", training.recipe.stop.divergence
+    last, limits = {"loss": f"{loss:.6g}", "step": training.step}, training.recipe.stop.divergence
     if not math.isfinite(loss) or limits is None:
-        return found
+        return Message.of("loss_not_finite", **last)
     after = recorder.metrics["train"]["loss"]
     if not math.isfinite(after):
-        return f"{found}, and after it {after} over the training part"
-    over = f"{limits.factor:g} × the larger of the first step's and of the best constant prediction's"
-    return f"{found}, and for {limits.window} steps running over {over}"
+        return Message.of("loss_not_finite_after", **last, after=after)
+    return Message.of("loss_diverged", **last, factor=limits.factor, window=limits.window)

@@ -14,6 +14,7 @@ from app.errors import Conflict, Invalid, NotFound
 from app.runs.requests import SplitRequest
 from app.runs.resolution import folder_of, resolved_split
 from app.storage import datasets, runs
+from app.storage.datasets import failure
 from app.storage.tables import Dataset
 
 OF_EXAMPLES = problems(NotFound, Conflict)  # Conflict while it is not ready
@@ -30,12 +31,12 @@ DatasetDep = Annotated[Dataset, Depends(find_dataset, scope="function")]
 
 def find_arrays(dataset: DatasetDep, files: FilesDep) -> Arrays:
     if dataset.folder is None:
-        why = f": {dataset.error}" if dataset.error else "; its examples can be read when it is ready"
-        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}{why}")
+        reason = failure(dataset) or dataset.error
+        raise Conflict("dataset_unreadable", dataset=dataset.name, status=dataset.status, reason=reason)
     try:
         return Arrays.load(files, dataset.folder)
     except FileNotFoundError as error:
-        raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
+        raise NotFound("dataset_deleted", dataset=dataset.name) from error
 
 
 ArraysDep = Annotated[Arrays, Depends(find_arrays, scope="function")]
@@ -55,7 +56,7 @@ def find_split(
         with database.read() as db:
             source = runs.get(db, run)
         if source.dataset != dataset.id:
-            raise Invalid(f"the run {run} learns from {source.dataset!r}, not from {dataset.id!r}")
+            raise Invalid("run_of_other_dataset", "run", run=run, learns_from=source.dataset, dataset=dataset.id)
         wanted = SplitSpec.of(source.request["split"])
     return lambda: stored_split(files, folder_of(dataset), arrays, wanted, keep=False)
 
@@ -75,7 +76,7 @@ def indices_of(arrays: Arrays, split: Callable[[], Split], part: str) -> Indices
 def find_picture(arrays: ArraysDep, index: int) -> np.ndarray:
     pictures = pictures_of(arrays)
     if not 0 <= index < len(pictures):
-        raise NotFound(f"there are {len(pictures)} pictures; index goes from 0 to {len(pictures) - 1}")
+        raise NotFound("no_such_picture", pictures=len(pictures), last=len(pictures) - 1)
     picture: np.ndarray = pictures[index]
     return picture
 
@@ -85,5 +86,5 @@ PictureDep = Annotated[np.ndarray, Depends(find_picture, scope="function")]
 
 def pictures_of(arrays: Arrays) -> np.ndarray:
     if len(arrays.shape) != 3:
-        raise NotFound("this dataset is a table; it has no pictures")
+        raise NotFound("table_without_pictures")
     return arrays.inputs

@@ -12,13 +12,14 @@ from fastapi import Depends, Header, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from app.errors import FieldError, Invalid
+from app.errors import InvalidFields
+from app.messages import FieldError, Message
 from app.settings import Settings
 from app.storage import runs
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import Run
-from app.suggestions import nearest
+from app.suggestions import closest
 
 
 # Coroutines, since FastAPI would run plain functions in a thread each.
@@ -77,9 +78,12 @@ async def only_known_parameters(request: Request) -> None:
     known = _known_parameters(request.scope["route"])
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
-        there = f"there are {', '.join(known)}" if known else "there are none"
-        errors = [FieldError(name, f"there is no such parameter; {there}{nearest(name, known)}") for name in unknown]
-        raise Invalid("; ".join(f"{error.pointer}: {error.detail}" for error in errors[:5]), errors)
+        raise InvalidFields(
+            [
+                FieldError(name, Message.of("no_such_parameter", parameters=known, near=closest(name, known)))
+                for name in unknown
+            ]
+        )
 
 
 _known: dict[str, list[str]] = {}  # by route: walking its dependencies takes longer than answering many a request

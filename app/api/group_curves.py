@@ -13,7 +13,7 @@ from app.storage.tables import Run
 
 POINTS = 2000  # of each curve, as many as a picture shows
 OneSeries: Any = Annotated[
-    pattern(r"(train|validation)\.[a-z_]+", "give a part's metric, such as train.loss or validation.accuracy"),
+    pattern(r"(train|validation)\.[a-z_]+", "series_malformed"),
     Query(description="train.loss: of each step, with a running mean"),
 ]
 OneAxis = Annotated[Along, Query(description="what the curves go along; seconds are those of each run's training")]

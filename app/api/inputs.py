@@ -12,8 +12,9 @@ from starlette.datastructures import UploadFile
 from app.api.problems import no_such_part
 from app.datasets.errors import TooManyPixels
 from app.datasets.images.codec import MAX_PIXELS, Resize
-from app.errors import FieldError, Invalid, UnsupportedMediaType
+from app.errors import Invalid, InvalidFields, UnsupportedMediaType
 from app.learning.serialization import Trained
+from app.messages import FieldError
 from app.serving.decoding import Background, count_pixels, decode, inverted
 from app.serving.executor import INLINE_LIMITS, run_by_cost
 from app.serving.instances import Column, instances
@@ -57,9 +58,7 @@ async def read_inputs(
         )
         return Inputs(numbers, [False] * len(numbers))
     if len(trained.input_shape) != 3:
-        raise UnsupportedMediaType(
-            "this run predicts from rows: send JSON {\"instances\": [[…]]} with -H 'Content-Type: application/json'"
-        )
+        raise UnsupportedMediaType("rows_expected")
     bodies = await _bodies(request, kind)
     size = sum(map(len, bodies))
     if len(bodies) == 1 and size <= INLINE_LIMITS["bytes"]:  # as most are: it is opened only once
@@ -80,10 +79,7 @@ async def _bodies(request: Request, kind: str) -> list[bytes]:
             return [await item.read() for item in files]
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [await request.body()]
-    raise UnsupportedMediaType(
-        f"the Content-Type is {kind or 'missing'}; for a picture as the raw body add -H 'Content-Type: image/png', "
-        "for numbers -H 'Content-Type: application/json'"
-    )
+    raise UnsupportedMediaType("content_type_unknown", type=kind or "missing")
 
 
 def _pictures(bodies: list[bytes], trained: Trained, conversion: Conversion, most: int = MAX_PIXELS) -> Inputs:
@@ -96,9 +92,9 @@ def _pictures(bodies: list[bytes], trained: Trained, conversion: Conversion, mos
         except Invalid as error:
             if len(bodies) == 1:
                 raise
-            wrong.append(FieldError(f"/image/{place}", error.detail))
+            wrong.append(FieldError(f"/image/{place}", error.message, error.fix))
     if wrong:
-        raise Invalid("; ".join(f"{item.pointer}: {item.detail}" for item in wrong[:5]), wrong)
+        raise InvalidFields(wrong)
     return invert(np.stack(found), conversion.invert, trained.border)
 
 
@@ -111,9 +107,7 @@ def invert(pictures: NDArray[np.uint8], wanted: Invert, border: float | None) ->
             swapped = [True] * len(pictures)
         case "auto":
             if border is None:
-                raise Invalid(
-                    "these weights do not say how bright the training pictures were; give invert=true or false"
-                )
+                raise Invalid("border_unknown", "invert")
             swapped = [inverted(picture, border) for picture in pictures]
     pictures[swapped] = 255 - pictures[swapped]
     return Inputs(pictures, swapped)

@@ -2,11 +2,10 @@
 
 import hmac
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import as_response
+from app.api.problems import RefusedWhileReading, as_response
 from app.errors import Invalid, TooLarge, Unauthorized
 
 JSON_BYTES = 2 * 1024**2
@@ -25,7 +24,7 @@ class ApiKeyMiddleware:
         if scope["type"] != "http" or scope["path"] == "/healthz" or self._is_sent(request := Request(scope)):
             await self.app(scope, receive, send)
             return
-        error = Unauthorized("send the header Authorization: Bearer <key>; it is ANTIGRAD_API_KEY of the service")
+        error = Unauthorized("api_key_wrong")
         await as_response(request, error, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
 
     def _is_sent(self, request: Request) -> bool:
@@ -41,7 +40,7 @@ class AddressMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
-            error = Invalid("the address holds a NUL (%00), which no text may; leave it out")
+            error = Invalid("address_with_nul")
             await as_response(Request(scope), error)(scope, receive, send)
             return
         await self.app(scope, receive, send)
@@ -73,7 +72,7 @@ class BodyLimitMiddleware:
             message = await receive()
             received += len(message.get("body", b""))
             if received > limit:  # a chunked body does not declare its length
-                raise HTTPException(413, _too_large(limit).detail)  # the only exceptions that FastAPI lets through
+                raise RefusedWhileReading(_too_large(limit))
             return message
 
         await self.app(scope, counted, send)
@@ -86,4 +85,4 @@ def limit_of(request: Request) -> int:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body is over {limit:,} bytes")
+    return TooLarge("body_too_large", limit=limit)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -14,10 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
+from app.api.schemas.messages import FixAnswer
+from app.api.validation import invalid_fields
 from app.datasets.errors import SplitImpossible
 from app.errors import (
     AppError,
-    FieldError,
     Internal,
     Invalid,
     Malformed,
@@ -27,28 +28,49 @@ from app.errors import (
     TooLarge,
     Unauthorized,
     UnsupportedMediaType,
+    below,
 )
 from app.learning.errors import InvalidChoice
+from app.messages import Fix
 from app.runs.request_model import FieldsInvalid
-from app.suggestions import nearest
 
 log = logging.getLogger("antigrad.api")
 
 
+SHOWN = 20  # of the wrong fields
+
+
 class FieldProblem(BaseModel):
+    """A wrong field of a request."""
+
     pointer: str = Field(description="JSON pointer to the wrong field", examples=["/optimizer/lr"])
-    detail: str = Field(description="what would be right", examples=["input should be greater than 0"])
+    detail: str = Field(description="what would be right", examples=["Input should be greater than 0"])
+    code: str = Field(description="stable; a heading in docs/errors.md", examples=["greater_than"])
+    params: dict[str, Any] = Field(description="the facts in `detail`", examples=[{"gt": 0}])
+    fix: FixAnswer | None = Field(None, description="a change that would be accepted, where one is sure")
 
 
 class Problem(BaseModel):
     """An error, as RFC 9457 says (application/problem+json)."""
 
-    type: str = Field(examples=["/problems/Invalid"])
+    type: str = Field(description="/problems/ and the code", examples=["/problems/greater_than"])
     title: str = Field(examples=["Invalid request"])
     status: int = Field(examples=[422])
-    detail: str = Field(examples=["/optimizer/lr: input should be greater than 0"])
+    detail: str = Field(examples=["/optimizer/lr: Input should be greater than 0"])
     instance: str = Field(examples=["/runs"])
-    errors: list[FieldProblem] = []
+    code: str = Field(description="stable; a heading in docs/errors.md", examples=["greater_than"])
+    params: dict[str, Any] = Field(description="the facts in `detail`", examples=[{"gt": 0}])
+    fix: FixAnswer | None = Field(None, description="a change that would be accepted, where one is sure")
+    errors: list[FieldProblem] = Field([], description=f"the wrong fields, the first {SHOWN}")
+    more: int = Field(0, description="how many more fields are wrong")
+
+
+class RefusedWhileReading(HTTPException):
+    """A refusal while FastAPI reads the body, which lets only this kind of exception through."""
+
+    def __init__(self, refusal: AppError) -> None:
+        super().__init__(refusal.status, refusal.detail)
+        self.refusal = refusal
 
 
 def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
@@ -64,16 +86,27 @@ def binary(*media_types: str) -> dict[int | str, dict[str, Any]]:
 
 
 def as_response(request: Request, error: AppError, headers: Mapping[str, str] | None = None) -> Response:
-    """The problem that an error is."""
+    """The problem document of an error."""
+    fields = error.errors
     body = {
-        "type": f"/problems/{type(error).__name__}",
+        "type": f"/problems/{error.message.code}",
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
         "instance": request.url.path,
-        "errors": [{"pointer": field.pointer, "detail": field.detail} for field in error.errors],
+        **error.message.to_json(),
+        "fix": _fix(error.fix),
+        "errors": [
+            {"pointer": field.pointer, "detail": field.detail, **field.message.to_json(), "fix": _fix(field.fix)}
+            for field in fields[:SHOWN]
+        ],
+        "more": max(0, len(fields) - SHOWN),
     }
     return Response(_printable(body), error.status, headers, media_type="application/problem+json")
+
+
+def _fix(fix: Fix | None) -> dict[str, Any] | None:
+    return None if fix is None else fix.to_json()
 
 
 def _printable(body: dict[str, Any]) -> str:
@@ -94,63 +127,52 @@ def register(app: FastAPI, locked: bool) -> None:
 
     @app.exception_handler(InvalidChoice)
     def invalid_choice(request: Request, error: InvalidChoice) -> Response:
-        return as_response(request, Invalid(error.detail, [FieldError(error.pointer, error.detail)]))
+        return as_response(request, below("", error))
 
     @app.exception_handler(SplitImpossible)
     def split_impossible(request: Request, error: SplitImpossible) -> Response:
-        return as_response(request, Invalid(str(error), [FieldError("/split", str(error))]))
+        return as_response(request, below("/split", error))
 
     @app.exception_handler(FieldsInvalid)
     def fields(request: Request, error: FieldsInvalid) -> Response:
-        return _validation_response(request, error.errors, error.body)
+        return as_response(request, invalid_fields(error.errors, error.body))
 
     @app.exception_handler(RequestValidationError)
     def validation(request: Request, error: RequestValidationError) -> Response:
         if isinstance(error.body, bytes):  # FastAPI reads as JSON only what says that it is
             kind = request.headers.get("Content-Type") or "missing"
-            detail = (
-                f"the Content-Type is {kind[:100]}; this address reads JSON: add -H 'Content-Type: application/json'"
-            )
-            return as_response(request, UnsupportedMediaType(detail))
-        return _validation_response(request, error.errors(), error.body)
+            return as_response(request, UnsupportedMediaType("not_json", type=kind[:100]))
+        return as_response(request, invalid_fields(error.errors(), error.body))
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
-        known: AppError = NotFound("there is nothing here; /docs lists what there is")
-        if error.status_code == 413:
-            known = TooLarge(str(error.detail))
+        known: AppError = NotFound("not_found")
+        if isinstance(error, RefusedWhileReading):
+            known = error.refusal
         elif error.status_code == 405:
-            allowed = ", ".join(methods_at(app, request.scope))
-            known = MethodNotAllowed(f"{request.method} is not for this address; it takes {allowed}")
-            return as_response(request, known, {"Allow": allowed})
+            allowed = methods_at(app, request.scope)
+            known = MethodNotAllowed("method_not_allowed", method=request.method, methods=allowed)
+            return as_response(request, known, {"Allow": ", ".join(allowed)})
         elif error.status_code != 404:
-            known = Malformed(str(error.detail))
+            known = Malformed("bad_request", reason=str(error.detail))
         return as_response(request, known, error.headers)
 
     @app.exception_handler(Exception)
     def broke_down(request: Request, error: Exception) -> Response:
         log.error("%s %s broke down", request.method, request.url.path, exc_info=error)
-        return as_response(request, Internal("the service has a fault; its log says which"))
+        return as_response(request, Internal("internal_error"))
 
     @app.exception_handler(OSError)
     def files_away(request: Request, error: OSError) -> Response:
         log.error("the files cannot be read or written: %s", error)
-        away = NotReady(f"the files cannot be read or written now: {error.strerror or error}; try again in a moment")
+        away = NotReady("files_away", reason=error.strerror or str(error))
         return as_response(request, away, {"Retry-After": "2"})
 
     @app.exception_handler(OperationalError)
     def database_away(request: Request, error: OperationalError) -> Response:
         log.error("the database does not answer: %s", error.orig)
-        away = NotReady("the database does not answer; nothing was changed, try again in a moment")
+        away = NotReady("database_away")
         return as_response(request, away, {"Retry-After": "2"})
-
-
-def _validation_response(request: Request, errors: Sequence[Any], body: Any) -> Response:
-    """The problem for pydantic's validation errors."""
-    fields = _each_once([_field_error(item, body) for item in errors])
-    detail = "; ".join(f"{item.pointer or 'the body'}: {item.detail}" for item in fields[:5])
-    broken_json = any(item["type"] == "json_invalid" for item in errors)
-    return as_response(request, (Malformed if broken_json else Invalid)(detail, fields))
 
 
 def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
@@ -183,71 +205,8 @@ def methods_at(app: FastAPI, scope: Scope) -> list[str]:
     ] or ["GET", "HEAD"]
 
 
-def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
-    """A JSON pointer into the body that was sent. Pydantic's path also names the branch of a union, which is not part
-    of the body.
-
-    A branch may have the name of a field: the optimizer `momentum` has a field `momentum`.
-    """
-    pointer, node = "", body
-    for place, part in enumerate(where):
-        inside = (isinstance(node, dict) and part in node) or (
-            isinstance(node, list) and isinstance(part, int) and part < len(node)
-        )
-        if 0 < place < len(where) - 1 and isinstance(node, dict) and part in (node.get("name"), node.get("type")):
-            inside = False  # the branch: it says of itself that it is so called
-        if inside:
-            node = node[part]
-        if inside or (missing and place == len(where) - 1):
-            pointer += f"/{part}"
-    return pointer
-
-
-def _field_error(item: dict[str, Any], body: Any) -> FieldError:
-    """Pydantic's error as a pointer and a sentence that says what would be right."""
-    source, *where = item["loc"]
-    pointer = _pointer(tuple(where), body, item["type"] == "missing") if source == "body" else f"{where[0]}"
-    detail = str(item["msg"])
-    context = item.get("ctx", {})
-    match item["type"]:
-        case "union_tag_invalid":
-            detail = f"{context['tag']!r} is none of {context['expected_tags']}"
-            expected = [name.strip("' ") for name in context["expected_tags"].split(",")]
-            detail += nearest(str(context["tag"]), expected)
-        case "union_tag_not_found":
-            field = context["discriminator"].strip("'()")
-            detail = f"an object is wanted whose field {field!r} says which one it is: {{{json.dumps(field)}: …}}"
-        case "value_error":
-            detail = str(context["error"])
-            pointer += context["error"].pointer if isinstance(context["error"], InvalidChoice) else ""
-        case "literal_error":
-            expected = [name.strip("' ") for name in context["expected"].replace(" or ", ",").split(",")]
-            detail += nearest(str(item["input"])[:100], expected)
-        case "model_attributes_type":  # of the layers, which pydantic itself tells apart
-            detail = 'an object is wanted whose field "type" says which one it is, such as {"type": "relu"}'
-        case "float_type" | "int_type" if isinstance(item["input"], str):
-            detail = "a number is wanted, and this is text: write it without quotes"
-        case "too_short":
-            detail = f"give at least {context['min_length']}"
-        case "json_invalid":
-            detail = f"the body is not JSON: {context.get('error', 'it cannot be parsed')}"
-    return FieldError(pointer, detail)
-
-
-def _each_once(found: list[FieldError]) -> list[FieldError]:
-    """One sentence a field, where each kind of thing that it may be has its own."""
-    details: dict[str, list[str]] = {}
-    for item in found:
-        details.setdefault(item.pointer, []).append(item.detail)
-    return [FieldError(pointer, ", or: ".join(all_of_it)) for pointer, all_of_it in details.items()]
-
-
 def no_such_part(form: FormData, wanted: str, file: str) -> Invalid:
     """The refusal of a multipart body whose part `wanted` is missing or holds no file."""
     if wanted in form:
-        said = f"the part {wanted} holds text, not a file; put an @ before the file's name"
-    else:
-        there = ", ".join(repr(name) for name in form) or "none"
-        said = f"no part is called {wanted}, there is {there}; send one"
-    detail = f"{said}: curl -F {wanted}=@{file}"
-    return Invalid(detail, [FieldError(f"/{wanted}", detail)])
+        return Invalid("part_is_text", f"/{wanted}", part=wanted, example=file)
+    return Invalid("part_missing", f"/{wanted}", part=wanted, sent=list(form), example=file)

@@ -17,8 +17,8 @@ class Address:
 
 
 def address() -> Address:
-    """Read ANTIGRAD_URL and ANTIGRAD_API_KEY by the rules of `Settings`: the environment comes before .env, and an empty
-    variable counts as unset. Pydantic would take longer to import than the rest of a command.
+    """Read ANTIGRAD_URL and ANTIGRAD_API_KEY by the rules of `Settings`: the environment comes before .env, and an
+    empty variable counts as unset. Pydantic's settings would take longer to import than the rest of a command.
 
     Raises OSError and UnicodeDecodeError if .env cannot be read.
     """

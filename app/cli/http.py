@@ -1,8 +1,7 @@
-"""The service, asked by the user's commands: an answer, or the command's end with a sentence and an exit status."""
+"""HTTP client of the user's commands: an answer, or the command's end with a sentence and an exit status."""
 
-import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import httpx
 import typer
@@ -10,125 +9,126 @@ import typer
 from app.api_key import is_sendable
 from app.cli.address import address
 from app.constants import EXPERIMENT_TAG
+from app.messages.rendering import render
+from app.messages.vocabulary import CLI
 
 FAILED, REFUSED, UNREACHABLE, CANCELLED, UNAUTHORIZED, INTERRUPTED = 1, 2, 3, 4, 5, 130
 STATUSES = (
-    "Exit status: 0 done, 1 the run failed, 2 the command or the request is wrong, 3 the service cannot be reached or "
-    "cannot answer, 4 the run was cancelled, 5 the API key is missing or wrong, 130 Ctrl-C (the run goes on)."
+    "Exit status: 0 done, 1 the run failed, 2 the command or the request is wrong, 3 the service is unreachable or "
+    "unavailable, 4 the run was cancelled, 5 the API key is missing or wrong, 130 Ctrl-C (the run continues)."
 )
-SPOKEN = {  # what the service says to those who write addresses and JSON, and what is written here instead
-    r"\?fit=true": "--fit",
-    r"give invert=true or false": "leave --invert out",
-    r"leave catalogue= out": "take another name",
-    r"(?<![\w?&])types=(?=\w)": "--type ",
-    r"(?<![\w?&])types=": "--type",
-    r"(?<![\w?&])(target|encoding|task|shape|resize|background|classes)=(?=\w)": r"--\1 ",
-    r"(?<![\w?&])(target|encoding|task|shape|resize|background|classes)=": r"--\1",
-    r'set "(\w+)": \{"(\w+)": "?([\w.+-]+)"?\}': r"--set \1.\2=\3",
-    r'set "(\w+)": "(\w+)"(?! in )': r"--set \1=\2",
-    r"GET /runs lists": "antigrad runs lists",
-}
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 
-def service() -> httpx.Client:
-    """The service at ANTIGRAD_URL, with ANTIGRAD_API_KEY if there is one; both may stand in .env, as the service's."""
-    try:
-        service_address = address()
-    except (OSError, UnicodeDecodeError) as error:
-        leave(REFUSED, f"the file .env cannot be read: {error}")
-    key = service_address.api_key.strip() if service_address.api_key else None
-    if key and not is_sendable(key):
-        leave(UNAUTHORIZED, "ANTIGRAD_API_KEY cannot be a key: one holds letters, digits and signs of ASCII, no spaces")
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    if not service_address.url.lower().startswith(("http://", "https://")):
-        right = f"http://{service_address.url.rpartition('://')[2]}"
-        leave(REFUSED, f"ANTIGRAD_URL={service_address.url} begins with neither http:// nor https://; write {right}")
-    secure = service_address.url.lower().startswith("https://")  # the authorities' certificates take a while to load
-    try:
-        return httpx.Client(base_url=service_address.url, headers=headers, timeout=60, verify=secure)
-    except httpx.InvalidURL as error:
-        leave(REFUSED, f"ANTIGRAD_URL={service_address.url} is no address ({error}); give one like http://127.0.0.1:8000")
-
-
-def leave(status: int, *lines: str) -> NoReturn:
+def exit_with(status: int, *lines: str) -> NoReturn:
+    """End the command with an exit status and lines on stderr."""
     for line in lines:
         typer.echo(line, err=True)
     raise typer.Exit(status)
 
 
-def unreachable(error: httpx.RequestError) -> NoReturn:
-    leave(
+def service() -> httpx.Client:
+    """A client of ANTIGRAD_URL, with ANTIGRAD_API_KEY if it is set; both may stand in .env, as for the service."""
+    try:
+        target = address()
+    except (OSError, UnicodeDecodeError) as error:
+        exit_with(REFUSED, f"the file .env cannot be read: {error}")
+    key = target.api_key.strip() if target.api_key else None
+    if key and not is_sendable(key):
+        exit_with(
+            UNAUTHORIZED, "ANTIGRAD_API_KEY cannot be sent: a key has ASCII letters, digits and signs, without spaces"
+        )
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    if not target.url.lower().startswith(("http://", "https://")):
+        right = f"http://{target.url.rpartition('://')[2]}"
+        exit_with(REFUSED, f"ANTIGRAD_URL={target.url} begins with neither http:// nor https://; write {right}")
+    secure = target.url.lower().startswith("https://")  # loading the certificates takes longer than most requests
+    try:
+        return httpx.Client(base_url=target.url, headers=headers, timeout=60, verify=secure)
+    except httpx.InvalidURL as error:
+        exit_with(REFUSED, f"ANTIGRAD_URL={target.url} is no address ({error}); write one like http://127.0.0.1:8000")
+
+
+def send(method: str, path: str, labels: Mapping[str, str] = {}, **request: Any) -> httpx.Response:
+    """Send a request. A refusal or a missing answer ends the command; `labels` replace pointers in its reason."""
+    try:
+        with service() as client:
+            answer = client.request(method, path, **request)
+    except httpx.RequestError as error:
+        exit_unreachable(error)
+    if answer.is_error:
+        exit_refused(answer, labels)
+    return answer
+
+
+def ask(method: str, path: str, labels: Mapping[str, str] = {}, **request: Any) -> Any:
+    """Send a request and parse the JSON of its answer; ends the command as `send` does."""
+    return json_of(send(method, path, labels, **request))
+
+
+def json_of(answer: httpx.Response) -> Any:
+    """The JSON of an answer. Ends the command if something else answered, such as a proxy."""
+    try:
+        return answer.json()
+    except ValueError:
+        exit_not_antigrad(answer, "JSON")
+
+
+def exit_unreachable(error: httpx.RequestError) -> NoReturn:
+    """End the command because no service answers."""
+    exit_with(
         UNREACHABLE,
         f"the service does not answer: {error}",
         "start it with: antigrad serve   (another address: ANTIGRAD_URL=http://host:port)",
     )
 
 
-def answered(method: str, path: str, named: Mapping[str, str] = {}, **request: Any) -> httpx.Response:
-    """An answer; a refusal or no answer at all ends the command with its reason, which calls a pointer as `named`."""
-    try:
-        with service() as client:
-            answer = client.request(method, path, **request)
-    except httpx.RequestError as error:
-        unreachable(error)
-    if answer.is_error:
-        refused(answer, named)
-    return answer
-
-
-def ask(method: str, path: str, named: Mapping[str, str] = {}, **request: Any) -> Any:
-    """The JSON of an answer, or the end of the command as `answered` has it."""
-    return content(answered(method, path, named, **request))
-
-
-def content(answer: httpx.Response) -> Any:
-    """The JSON of an answer of ours; what else may answer, such as a proxy, is told."""
-    try:
-        return answer.json()
-    except ValueError:
-        not_ours(answer, "JSON")
-
-
-def not_ours(answer: httpx.Response, wanted: str) -> NoReturn:
-    """Say that somebody else has answered."""
+def exit_not_antigrad(answer: httpx.Response, expected: str) -> NoReturn:
+    """End the command because something other than Antigrad answered."""
     kind = answer.headers.get("Content-Type", "something else")
-    leave(
+    exit_with(
         UNREACHABLE,
-        f"{answer.url} is answered with {answer.status_code} and {kind} instead of {wanted}: that is not Antigrad, or "
-        "a proxy before it; is ANTIGRAD_URL right?",
+        f"{answer.url} is answered with {answer.status_code} and {kind} instead of {expected}: that is not Antigrad, "
+        "or a proxy in front of it; is ANTIGRAD_URL right?",
     )
 
 
-def refused(answer: httpx.Response, named: Mapping[str, str] = {}) -> NoReturn:
-    """Say why the service refuses, calling a pointer as `named`."""
-    problem = content(answer)
+def exit_refused(answer: httpx.Response, labels: Mapping[str, str] = {}) -> NoReturn:
+    """End the command with the problem that the service answered; `labels` replace pointers."""
+    problem = json_of(answer)
     if not isinstance(problem, dict) or not {"title", "detail"} <= problem.keys():
-        leave(UNREACHABLE, f"{answer.url} is answered with {answer.status_code}, and not by Antigrad: {problem}")
+        exit_with(UNREACHABLE, f"{answer.url} is answered with {answer.status_code}, and not by Antigrad: {problem}")
     status = UNREACHABLE if answer.is_server_error else UNAUTHORIZED if answer.status_code == 401 else REFUSED
-    fields = [f"  {field['pointer']}: {field['detail']}" for field in problem.get("errors", [])]
-    lines = [f"{problem['title']}: {problem['detail']}", *(fields if len(fields) > 1 else [])]
-    leave(status, *(_called(spoken(line), named) for line in lines))
+    fields = [_field(field, labels) for field in problem.get("errors", [])]
+    if len(fields) == 1:
+        exit_with(status, f"{problem['title']}: {fields[0]}")
+    lines = [f"{problem['title']}: {sentence(problem, problem['detail'])}", *(f"  {field}" for field in fields)]
+    if problem.get("more"):
+        lines.append(f"  and {problem['more']} more")
+    exit_with(status, *lines)
 
 
-def _called(line: str, named: Mapping[str, str]) -> str:
-    """With the names in place of the pointers; /image/1 is not the beginning of /image/12."""
-    return re.sub(r"/\w+/\d+(?=: )", lambda pointer: named.get(pointer[0], pointer[0]), line)
+def _field(field: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """A wrong field: its label or else its pointer, and the sentence."""
+    pointer, text = field["pointer"], sentence(field, field["detail"])
+    return f"{labels.get(pointer, pointer)}: {text}" if pointer else text
 
 
-def spoken(text: str) -> str:
-    """What the service says, with the options of these commands where it names its own parameters."""
-    for theirs, ours in SPOKEN.items():
-        text = re.sub(theirs, ours, text)
-    return text
+def sentence(message: Mapping[str, Any] | None, otherwise: str) -> str:
+    """A message in the words of the command line; `otherwise` where the service has no code for it, or a newer one."""
+    try:
+        return render(message["code"], message["params"], CLI) if message else otherwise
+    except (LookupError, TypeError, ValueError):
+        return otherwise
 
 
-def found(run: str) -> str:
-    """The id that is meant."""
-    return newest() if run == "last" else run
+def resolve_run(run: str) -> str:
+    """The id of a run, given as an id or as `last`."""
+    return latest_run() if run == "last" else run
 
 
-def newest() -> str:
-    """The id of the newest run that is no experiment's, as /predict goes by: of those, some go wrong on purpose."""
+def latest_run() -> str:
+    """The id of the newest run outside experiments, whose trials may go wrong on purpose."""
     cursor: dict[str, str] = {}
     while True:
         page = ask("GET", "/runs", params={"limit": 50} | cursor)
@@ -136,5 +136,5 @@ def newest() -> str:
             if EXPERIMENT_TAG not in run["request"]["tags"]:
                 return str(run["id"])
         if page["next"] is None:
-            leave(REFUSED, "there is no run yet; antigrad train DATASET makes one")
+            exit_with(REFUSED, "there is no run yet; antigrad train DATASET makes one")
         cursor = {"cursor": page["next"]}

@@ -1,4 +1,4 @@
-"""A run, shown on the terminal until it has ended."""
+"""Progress of a run on the terminal, from its event stream."""
 
 import json
 import signal
@@ -12,9 +12,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.cli.address import address
-from app.cli.http import CANCELLED, FAILED, INTERRUPTED, content, leave, refused, service, spoken, unreachable
+from app.cli.http import (
+    CANCELLED,
+    FAILED,
+    INTERRUPTED,
+    exit_refused,
+    exit_unreachable,
+    exit_with,
+    json_of,
+    sentence,
+    service,
+)
 
-ENDS = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}
+EXIT_STATUSES = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}
 RECONNECTIONS = 20
 
 to_people = Console(stderr=True)
@@ -22,7 +32,7 @@ COLUMNS = BarColumn(bar_width=10), TextColumn("{task.fields[news]}"), TimeRemain
 
 
 def events(run: str) -> Iterator[tuple[str, Any]]:
-    """Kind and data of each event until the run is done; a broken stream goes on where it was."""
+    """Kind and data of each event until the run is done. A broken stream is resumed where it broke."""
     last, broken = "0.0", 0
     while True:
         try:
@@ -32,7 +42,7 @@ def events(run: str) -> Iterator[tuple[str, Any]]:
             ):
                 if answer.is_error or not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
                     answer.read()
-                    refused(answer)
+                    exit_refused(answer)
                 event: dict[str, str] = {}
                 for line in answer.iter_lines():
                     if line:
@@ -48,15 +58,15 @@ def events(run: str) -> Iterator[tuple[str, Any]]:
         except httpx.RequestError as error:
             broken += 1
             if broken > RECONNECTIONS:
-                unreachable(error)
+                exit_unreachable(error)
         time.sleep(0.5)
 
 
 def follow(run: str, as_json: bool) -> NoReturn:
-    """Show a run until it has ended; the exit status says how.
+    """Show a run until it ends, and exit with the status that stands for its end.
 
-    A paused one is waited for, too: it goes on as soon as somebody resumes it, and no exit status says that a run is
-    half done. But that is said, or the bar would seem to hang.
+    A paused run is waited for: it may be resumed at any time, and no exit status stands for half a run. A line says so,
+    since the bar would seem to hang.
     """
     done: dict[str, Any] = {}
     status, pressed = "", False
@@ -73,7 +83,7 @@ def follow(run: str, as_json: bool) -> NoReturn:
         with Progress(*COLUMNS, console=to_people, disable=as_json) as progress:
             bar = progress.add_task("", total=1.0, news="")
             for kind, data in events(run):
-                if pressed:  # while Python was tidying up, where what is raised is only printed
+                if pressed:  # during garbage collection, where Python prints what is raised and goes on
                     raise KeyboardInterrupt
                 if kind == "status":
                     if data["status"] == "paused" != status:
@@ -86,57 +96,58 @@ def follow(run: str, as_json: bool) -> NoReturn:
                     done = data
     except KeyboardInterrupt:
         if status == "paused":
-            leave(INTERRUPTED, paused(run))
-        leave(INTERRUPTED, f"the run goes on; antigrad watch {run} shows it again, antigrad cancel {run} ends it")
+            exit_with(INTERRUPTED, paused(run))
+        exit_with(INTERRUPTED, f"the run goes on; antigrad watch {run} shows it again, antigrad cancel {run} ends it")
     if as_json:
         typer.echo(json.dumps(done))
     else:
-        _tell(done)
-        _explain(done)
-    raise typer.Exit(ENDS[done["status"]])
+        _print_result(done)
+        _print_diagnosis(done)
+    raise typer.Exit(EXIT_STATUSES[done["status"]])
 
 
 def paused(run: str) -> str:
-    """What to do about a paused run: of the user's commands none resumes one."""
+    """Advice for a paused run. No command resumes one, so it names the HTTP request."""
     resume = f"{address().url.rstrip('/')}/runs/{run}/resume"
     return f"the run is paused; it goes on with: curl -X POST {resume}   (antigrad cancel {run} ends it)"
 
 
-def warn(run: dict[str, Any]) -> None:
-    """Say what is known of a run before its training."""
+def print_warnings(run: dict[str, Any]) -> None:
+    """Print the warnings about a run that is about to train."""
     for warning in run["warnings"]:
-        text = f"{warning['pointer']}: {warning['detail']}; {warning['fix']}"
-        typer.echo(f"warning: {spoken(text)}", err=True)
+        typer.echo(f"warning: {warning['pointer']}: {warning['detail']}; {warning['fix']}", err=True)
 
 
-def _tell(done: dict[str, Any]) -> None:
-    """Say how a run has ended, and how well it does."""
-    typer.echo(f"{done['id']} {done['status']} ({done['stop_reason'] or done['error']['message']})")
+def _print_result(done: dict[str, Any]) -> None:
+    """Print how a run ended, and its metrics."""
+    reason = sentence(done["error"], done["error"]["message"]) if done["error"] else ""
+    typer.echo(f"{done['id']} {done['status']} ({done['stop_reason'] or reason})")
     for part, metrics in done["metrics"].items():
         if metrics:
             typer.echo(f"  {part:<11}" + "  ".join(f"{name} {shown(value)}" for name, value in metrics.items()))
     if done["status"] == "failed":
-        typer.echo(done["error"]["message"], err=True)
+        typer.echo(reason, err=True)
 
 
-def _explain(done: dict[str, Any]) -> None:
-    """Say the worst that the diagnosis finds in a run that has diverged, or has learnt little or nothing.
+def _print_diagnosis(done: dict[str, Any]) -> None:
+    """Print the worst finding about a run that diverged or learnt little.
 
-    It comes on top: where it cannot be had, the run has ended as it has, and so does the command.
+    The diagnosis is optional: if the service does not answer, the exit status is the run's all the same.
     """
     try:
         with service() as client:
             answer = client.get(f"/runs/{done['id']}/diagnosis")
     except httpx.RequestError:
         return
-    worst = content(answer)[:1] if answer.is_success else []
+    worst = json_of(answer)[:1] if answer.is_success else []
     for finding in worst:
         if finding["severity"] == "error" or done["stop_reason"] == "diverged":
-            typer.echo(f"{finding['finding']}; to try: {spoken(finding['try'])}", err=True)
+            change = sentence(finding.get("change"), finding["try"])
+            typer.echo(f"{finding['finding']}; to try: {change}", err=True)
 
 
 def news(progress: dict[str, Any]) -> str:
-    """What stands beside the bar, short enough for 80 columns: how far it is, and how well it does."""
+    """The text next to the bar, short enough for 80 columns: step, loss and a validation metric."""
     text = str(progress["step"]) + (f"/{progress['max_steps']}" if progress["max_steps"] else "")
     train, validation = (progress["metrics"].get(part) or {} for part in ("train", "validation"))
     if "loss" in train:
@@ -148,5 +159,5 @@ def news(progress: dict[str, Any]) -> str:
 
 
 def shown(value: float | str) -> str:
-    """NaN and ∞ come as words."""
+    """A number as text; JSON has NaN and ∞ as words already."""
     return value if isinstance(value, str) else f"{value:.4g}"

@@ -1,4 +1,4 @@
-"""`antigrad serve` while it listens: it says where, once it does."""
+"""The HTTP server of `antigrad serve`, which prints its address once it listens."""
 
 from contextlib import suppress
 from socket import socket
@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, which says nothing below the level `info`, and there of each request."""
+    """uvicorn's server. Its own log would print an address only together with every request."""
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
@@ -18,7 +18,7 @@ class Server(uvicorn.Server):
 
 
 def listen(app: FastAPI, host: str, port: int) -> None:
-    """Answer requests until a signal ends it."""
+    """Answer requests until a signal ends the process."""
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
-    with suppress(KeyboardInterrupt):  # raised once more when all has been answered: the usual end
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
         Server(config).run()

@@ -1,4 +1,4 @@
-"""The workers that `antigrad serve` keeps beside the API: a dead one is started again."""
+"""Process supervisor of `antigrad serve`: restarts workers that die."""
 
 import logging
 import os
@@ -9,12 +9,12 @@ import time
 
 log = logging.getLogger("antigrad.serve")
 
-LONGEST_PAUSE = 30.0  # seconds before a worker that dies again and again is started once more
-HEALTHY_SECONDS = 60.0  # one that lived so long begins again with the shortest pause
+LONGEST_PAUSE = 30.0  # seconds before the restart of a worker that keeps dying
+HEALTHY_SECONDS = 60.0  # a worker that lived this long is restarted after the shortest pause
 
 
 class WorkerSupervisor:
-    """`count` worker processes; they end when their stdin closes, and so with this process too."""
+    """`count` worker processes. They end when their stdin closes, so they end with this process too."""
 
     def __init__(self, count: int) -> None:
         self.stopping = threading.Event()
@@ -29,12 +29,12 @@ class WorkerSupervisor:
         while not self.stopping.is_set():
             began = time.monotonic()
             command = [sys.executable, "-m", "worker", "--until-stdin-closes"]
-            # In a session of its own: a Ctrl-C is for the service, which ends it when all has been answered.
+            # In its own session: a Ctrl-C reaches the service, which ends the worker after the last answer.
             process = subprocess.Popen(command, stdin=subprocess.PIPE, env=self.environment, start_new_session=True)
             while process.poll() is None and not self.stopping.wait(0.2):
                 pass
             assert process.stdin is not None
-            process.stdin.close()  # the worker hands its runs back and ends
+            process.stdin.close()  # the worker releases its runs and ends
             code = process.wait()
             if self.stopping.is_set():
                 return
@@ -43,7 +43,7 @@ class WorkerSupervisor:
             self.stopping.wait(pause)
 
     def stop(self) -> None:
-        """Let them hand their runs back, and wait for that."""
+        """Wait until the workers have released their runs and ended."""
         self.stopping.set()
         for thread in self.threads:
             thread.join()

@@ -14,12 +14,12 @@ OWN_PARTS = ("train", "validation", "test")  # as `Arrays.parts` numbers them
 
 
 def file_names(has_parts: bool) -> tuple[str, ...]:
-    """What a dataset's folder holds."""
+    """Names of the files in the folder of a dataset."""
     return ("inputs.npy", "targets.npy", *(("parts.npy",) if has_parts else ()), "meta.json")
 
 
 class Store(Protocol):
-    """Where the files of datasets lie."""
+    """A store of dataset files."""
 
     def create(self, name: str, /) -> AbstractContextManager[IO[bytes]]: ...
     def local(self, name: str, /) -> Path: ...
@@ -47,7 +47,7 @@ class Arrays:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one input."""
+        """Shape of one input."""
         return self.inputs.shape[1:]
 
     def counts(self, indices: NDArray[np.int64] | slice = slice(None)) -> list[int]:
@@ -56,7 +56,7 @@ class Arrays:
         return np.bincount(targets.astype(np.int64), minlength=len(self.classes)).tolist() if self.classes else []
 
     def class_counts(self, indices: NDArray[np.int64] | slice = slice(None)) -> list[dict[str, Any]]:
-        """The same with each class's index and label."""
+        """Counts of the classes, with the index and label of each."""
         counted = enumerate(zip(self.classes, self.counts(indices), strict=True))
         return [{"index": index, "label": label, "count": count} for index, (label, count) in counted]
 
@@ -66,7 +66,7 @@ class Arrays:
         return [] if self.parts is None else [OWN_PARTS[index] for index in np.unique(self.parts)]
 
     def missing(self) -> int:
-        """How many numbers of the inputs are."""
+        """Number of missing values in the inputs."""
         if self.inputs.dtype == np.uint8:
             return 0
         return sum(int(np.isnan(some).sum()) for some in np.array_split(self.inputs, 1 + len(self.inputs) // 4096))
@@ -80,7 +80,7 @@ class Arrays:
         return digest.hexdigest()
 
     def about(self) -> dict[str, Any]:
-        """What there is to know of a dataset without opening it."""
+        """Description of a dataset, so that readers need not open it."""
         return {
             "task": self.task,
             "examples": len(self.targets),
@@ -103,7 +103,7 @@ class Arrays:
             file.write(json.dumps(meta).encode())
 
     def are_in(self, store: Store, folder: str) -> bool:
-        """Whether all files of its folder are there."""
+        """True if all files of the folder exist."""
         return all(store.exists(f"{folder}/{name}") for name in file_names(self.parts is not None))
 
     def export(self, file: IO[bytes]) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from app.datasets.arrays import Arrays

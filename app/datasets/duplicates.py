@@ -31,7 +31,7 @@ class Twin:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Those that were found among the `compared` test examples, the nearest first."""
+    """Duplicates among the `compared` test examples, nearest first."""
 
     compared: int
     twins: list[Twin]
@@ -95,7 +95,8 @@ def _equal(rows: NDArray[Any], parts: Split) -> Duplicates:
 
 
 def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """Of each row 64 bits: its numbers' bits, multiplied and folded differently in each column, and summed."""
+    """A 64-bit hash of each row: the bits of its numbers, multiplied and rotated differently in each column, and
+    summed."""
     factors = np.random.default_rng(0).integers(2**64, size=(2, rows.shape[1]), dtype=np.uint64) | np.uint64(1)
     bits = np.ascontiguousarray(rows).view(np.uint32) * factors[0]
     bits ^= bits >> np.uint64(32)

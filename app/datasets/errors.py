@@ -1,29 +1,27 @@
-"""What the datasets refuse."""
+"""Errors of datasets, uploads and pictures."""
+
+from app.messages import Refusal
 
 
-class ImportFailed(ValueError):
-    """The upload cannot become a dataset; the message says why and what would be right."""
+class ImportFailed(Refusal, ValueError):
+    """The upload cannot become a dataset."""
 
 
-class SplitImpossible(ValueError):
-    """The data cannot be split as asked; the message says what would be right."""
+class SplitImpossible(Refusal, ValueError):
+    """The data cannot be split as asked; `pointer` leads to the wrong field of the split."""
 
 
-class NoPicture(ValueError):
-    """The bytes cannot be read as a picture; the message says why."""
+class NoPicture(Refusal, ValueError):
+    """The bytes cannot be read as a picture."""
 
 
 class WrongSize(NoPicture):
-    """The picture is of another size than the one that is wanted."""
-
-    def __init__(self, width: int, height: int) -> None:
-        super().__init__(f"the picture is {width}×{height}")
-        self.width, self.height = width, height
+    """The picture has another size than the network takes: `width` and `height` are its own."""
 
 
 class TooManyPixels(NoPicture):
-    """The picture is larger than what shall be decoded now."""
+    """The picture has more pixels than may be decoded now."""
 
 
 class DownloadFailed(ImportFailed):
-    """A published file cannot be had; the message says what failed and how to bring the file in by hand."""
+    """A published file cannot be downloaded."""

@@ -1,4 +1,4 @@
-"""How an upload is to be read, and what comes of it: what all formats share."""
+"""Import options, and the result of an import: the interface that all formats share."""
 
 import codecs
 import io
@@ -9,13 +9,13 @@ from typing import IO, Any, Literal
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.images.codec import Background, Resize
+from app.messages import Message
 
 LISTED = 1000  # of the skipped files, so that the list can be sent with every answer
 MANY = 10  # files that could not be read: the lecture expects fewer
 CLASSES = 1000
 MOST_EXAMPLES = 10**7  # that are numbers; their targets are held in memory
 
-USUAL = "utf-8, utf-16-le, cp1250 (Polish), cp1251 (Russian), cp1252 (German), gb18030 (Chinese), cp932 (Japanese)"
 # What Python has beside the encodings that files are in; those of mail and of host names fill the memory, too.
 NO_ENCODINGS = {"charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 
@@ -38,7 +38,7 @@ def text_encoding(name: str) -> str:
     except (LookupError, ValueError):
         found = None
     if found is None or found in NO_ENCODINGS:
-        raise ImportFailed(f"{name[:100]!r} is no character encoding that is read; usual ones are {USUAL}")
+        raise ImportFailed("unknown_encoding", encoding=name[:100])
     return found
 
 
@@ -78,15 +78,17 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class Imported:
-    """The examples; `{"file", "reason"}` for each file that is not among them; what else there is to say, as JSON."""
+    """The examples; `{"file", "reason"}` for each file that is not among them; facts about the dataset, as JSON; and
+    warnings."""
 
     arrays: Arrays
     skipped: list[dict[str, str]] = field(default_factory=list)
     about: Mapping[str, Any] = field(default_factory=dict)
+    warnings: list[Message] = field(default_factory=list)
 
 
 class Skipped:
-    """What was left out and why: the first ones by name, the rest by number. `what` is what it counts."""
+    """Summary of the skipped items: the first by name, the rest by number. `what` names the items."""
 
     def __init__(self, what: str = "file") -> None:
         self.what = what
@@ -104,18 +106,15 @@ class Skipped:
         more = self.count - len(found)
         return [*found, {"file": "…", "reason": f"{more:,} more {self._were(more)} skipped"}] if more else found
 
-    def warnings(self) -> list[str]:
-        """What is to be said of so many."""
-        if self.count < MANY:
-            return []
-        return [f"{self.count:,} files could not be read, where fewer than {MANY} are usual; `skipped` says why"]
+    def warnings(self) -> list[Message]:
+        """A warning about more than the usual number."""
+        return [Message.of("files_skipped", count=self.count, usual=MANY)] if self.count >= MANY else []
 
-    def for_example(self) -> str:
-        """The end of a sentence that says why there is nothing."""
+    def example(self) -> dict[str, Any]:
+        """The count and the first one, as parameters of a message."""
         if not self.first:
-            return ""
-        first = self.first[0]
-        return f". {self.count:,} {self._were(self.count)} skipped; {first['file']}: {first['reason']}"
+            return {"skipped": 0}
+        return {"skipped": self.count, "skipped_what": self._were(self.count), **self.first[0]}
 
     def _were(self, count: int) -> str:
         return f"{self.what} was" if count == 1 else f"{self.what}s were"

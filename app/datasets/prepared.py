@@ -12,7 +12,7 @@ from app.learning.preprocessing import fit_columns, fit_pictures
 
 
 def prepared(arrays: Arrays, parts: Split, request: dict[str, Any]) -> Data:
-    """Of a resolved request, whose split the parts are."""
+    """Training data for a resolved request, whose split is `parts`."""
     classification = arrays.task == "classification"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # and nobody writes to it

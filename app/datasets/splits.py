@@ -1,7 +1,7 @@
-"""Which example belongs to which part: the lecture's split, 80/20 and the 80 again, by scikit-learn.
+"""Splits: the assignment of examples to parts, by scikit-learn, as in the lecture (80/20, then 80/20 of the rest).
 
-A split is drawn once and stored with the dataset: the same seed is the same split on every machine and with every
-later version of scikit-learn, whose generators promise nothing.
+A split is drawn once and stored with the dataset, because scikit-learn does not promise the same draw in later
+versions. So a seed means the same split on every machine and in every version.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class SplitSpec:
         return cls(**request)
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in a resolved request: what counts for nothing is left out."""
+        """The specification as a resolved request has it, without fields that have no effect."""
         found = asdict(self)
         if self.own or self.folds:
             del found["test"]
@@ -57,7 +57,7 @@ class SplitSpec:
 
     @property
     def name(self) -> str:
-        """Of its file: two that differ in anything that counts have two."""
+        """Name of the file; it differs if any effective field differs."""
         test = "own" if self.own else f"fold{self.fold}of{self.folds}" if self.folds else repr(self.test)
         return f"{self.validation!r}-{test}-{self.seed}-{'stratified' if self.stratify else 'plain'}"
 
@@ -70,7 +70,7 @@ def split(arrays: Arrays, wanted: SplitSpec) -> Split:
     everything = np.arange(len(arrays.targets))
     if wanted.own:
         if arrays.parts is None:
-            raise SplitImpossible("the dataset has no parts of its own; leave own out")
+            raise SplitImpossible("no_own_parts", "/own")
         train, validation, test = (np.flatnonzero(arrays.parts == index) for index in range(len(OWN_PARTS)))
         if len(validation):
             return Split(train, validation, test)
@@ -90,10 +90,8 @@ def _of_rest(wanted: SplitSpec, rest: int, whole: int) -> float:
         return wanted.validation
     share = wanted.validation / (rest / whole if wanted.folds or wanted.test >= 1 else 1 - wanted.test)
     if share >= 1:
-        raise SplitImpossible(
-            f"the test part leaves {rest:,} of {whole:,} examples, and {wanted.validation:g} of all shall be for "
-            "validation: nothing is left to train on; take smaller parts"
-        )
+        parts = {"rest": rest, "examples": whole, "validation": wanted.validation}
+        raise SplitImpossible("nothing_left_to_train_on", **parts)
     return share
 
 
@@ -117,7 +115,7 @@ def stored_split(store: Store, folder: str, arrays: Arrays, wanted: SplitSpec, *
 
 
 def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: SplitSpec) -> tuple[Indices, Indices]:
-    """So many of the indices, or this fraction of them, apart from the others."""
+    """Separate a number or fraction of the indices from the others."""
     if size == 0:
         return indices, indices[:0]
     from sklearn.model_selection import train_test_split  # a second to load; most splits are stored
@@ -142,8 +140,7 @@ def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> 
     folds = kind(wanted.folds, shuffle=True, random_state=wanted.seed % 2**32)
     counts = np.bincount(targets.astype(np.int64)) if wanted.stratify else np.array([len(targets)])
     if counts[counts > 0].min() < wanted.folds:
-        few = 'a class has fewer, take fewer folds, or "stratify": false' if wanted.stratify else "take fewer folds"
-        raise SplitImpossible(f"{wanted.folds} folds need as many examples, one for each; {few}")
+        raise SplitImpossible("too_few_for_folds", folds=wanted.folds, stratify=wanted.stratify)
     try:
         rest, test = list(folds.split(indices, targets))[wanted.fold]
     except ValueError as error:
@@ -152,6 +149,5 @@ def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> 
 
 
 def _impossible(indices: Indices, error: ValueError) -> SplitImpossible:
-    advice = 'take other fractions or counts, or "stratify": false if a class is too small'
     why = str(error).partition(" Classes with")[0].rstrip(".")  # scikit-learn would name hundreds
-    return SplitImpossible(f"{len(indices)} examples cannot be split so: {why}; {advice}")
+    return SplitImpossible("split_impossible", examples=len(indices), reason=why)

@@ -1,4 +1,4 @@
-"""What a dataset looks like on the whole: pictures by their means, tables by column."""
+"""Statistics of a dataset: images by their means, tables by column."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ CORRELATED = 100  # columns of which the correlations with one another are given
 
 @dataclass(frozen=True)
 class Mean:
-    """Of some pictures: mean and spread of each pixel, (C, H, W), 0 to 255; black where there are none."""
+    """Mean and standard deviation of each pixel, (C, H, W), 0 to 255; black if there are no images."""
 
     count: int
     mean: NDArray[np.float64]
@@ -28,7 +28,7 @@ class Mean:
 
 
 def mean_of(arrays: Arrays, indices: Indices) -> Mean:
-    """Of the pictures at `indices`."""
+    """Pixel statistics of the images at `indices`."""
     sums, squares = np.zeros(arrays.shape), np.zeros(arrays.shape)
     at_once = max(1, NUMBERS_AT_ONCE // max(1, prod(arrays.shape)))
     for some in np.array_split(indices, 1 + len(indices) // at_once):
@@ -41,7 +41,7 @@ def mean_of(arrays: Arrays, indices: Indices) -> Mean:
 
 
 def class_means(arrays: Arrays, indices: Indices) -> Iterator[tuple[str, Mean]]:
-    """Of each class's pictures among those at `indices`."""
+    """Pixel statistics of each class, over the images at `indices`."""
     targets = arrays.targets[indices]
     for place, label in enumerate(arrays.classes):
         yield label, mean_of(arrays, indices[targets == place])
@@ -49,7 +49,7 @@ def class_means(arrays: Arrays, indices: Indices) -> Iterator[tuple[str, Mean]]:
 
 @dataclass(frozen=True)
 class Brightness:
-    """Of all pixels, 0 to 255, and the mean of each class."""
+    """Mean and standard deviation of all pixels, 0 to 255, and the mean of each class."""
 
     mean: float
     std: float
@@ -57,7 +57,7 @@ class Brightness:
 
 
 def brightness(arrays: Arrays, indices: Indices) -> Brightness:
-    """Of the pictures at `indices`: that of all follows from that of the classes, so that each is read once."""
+    """Brightness of the images at `indices`. The total follows from the classes, so that each image is read once."""
     total, squares, of_classes = 0.0, 0.0, {}
     for label, found in class_means(arrays, indices):
         of_classes[label] = float(found.mean.mean())
@@ -68,12 +68,12 @@ def brightness(arrays: Arrays, indices: Indices) -> Brightness:
 
 
 def drawn(indices: Indices, most: int) -> Indices:
-    """So many of them; where there are no more, all."""
+    """At most `most` of the indices, sampled with a fixed seed."""
     return indices if len(indices) <= most else np.sort(np.random.default_rng(0).choice(indices, most, replace=False))
 
 
 def column_statistics(arrays: Arrays, indices: Indices) -> dict[str, Any]:
-    """Of the table's rows at `indices`: each column with its histogram, the target too, and how they go together."""
+    """Statistics of the rows at `indices`: each column and the target with a histogram, and their correlations."""
     most = max(1, MOST_NUMBERS // max(1, prod(arrays.shape)))
     indices = drawn(indices, most)
     rows = np.asfortranarray(arrays.inputs[indices], np.float32)  # each column in one piece

@@ -10,6 +10,7 @@ from torch.nn import Parameter
 from app.learning.errors import InvalidChoice
 from app.learning.layers import Layer, Linear, Shape
 from app.learning.layers.structure import Placed, chain, placed
+from app.messages import Fix
 
 MAX_PARAMETERS = 10**8
 MAX_LAYERS = 1000  # blocks counted as often as they repeat
@@ -49,13 +50,13 @@ def walk(layers: list[Layer], pointer: str = "/model/layers") -> Iterator[tuple[
     """
     for count, (place, layer) in enumerate(_walk(layers, pointer), start=1):
         if count > MAX_LAYERS:
-            raise InvalidChoice(place, f"with this layer the network has over {MAX_LAYERS:,} layers; take fewer")
+            raise InvalidChoice("too_many_layers", place, limit=MAX_LAYERS)
         yield place, layer
 
 
 def _walk(layers: Any, pointer: str) -> Iterator[tuple[str, Layer]]:
     if pointer.count("/layers") > MAX_DEPTH:
-        raise InvalidChoice(pointer, f"layers lie within layers more than {MAX_DEPTH} deep; take fewer")
+        raise InvalidChoice("layers_too_deep", pointer, limit=MAX_DEPTH)
     for index, layer in enumerate(layers):
         yield f"{pointer}/{index}", layer
         for _ in range(getattr(layer, "repeat", 1)):
@@ -72,15 +73,13 @@ def rows(layers: list[Layer], input_shape: Shape, limit: int = MAX_PARAMETERS) -
     try:
         found = placed(tuple(layers), input_shape)
     except InvalidChoice as error:
-        raise InvalidChoice(f"/model/layers{error.pointer}", error.detail) from error
+        raise error.below("/model/layers") from error
     total = 0
     for place in found:
         total += place.layer.parameters(place.shape)
         if total > limit:
-            raise InvalidChoice(
-                f"/model/layers{place.pointer}",
-                f"with this layer the network has {total:,} parameters; at most {limit:,} can be had here",
-            )
+            pointer = f"/model/layers{place.pointer}"
+            raise InvalidChoice("too_many_parameters", pointer, parameters=total, limit=limit)
     return found
 
 
@@ -88,10 +87,10 @@ def refuse_untrainable(layers: list[Layer], input_shape: Shape, batch_size: int)
     """Raises InvalidChoice when nothing would be learnt, or when batch norm would meet one number alone."""
     found = list(spread(rows(layers, input_shape)))
     if not any(place.layer.has_parameters and getattr(place.layer, "trainable", True) for _, place in found):
-        raise InvalidChoice("/model/layers", 'no layer is trainable; leave out "trainable": false somewhere')
+        raise InvalidChoice("nothing_trainable", "/model/layers")
     for pointer, place in found:
         if place.layer.type == "batch_norm" and batch_size == 1 and prod(place.shape[1:]) == 1:
-            raise InvalidChoice(pointer, "batch_norm needs batches of 2 examples and more: one number has no spread")
+            raise InvalidChoice("batch_norm_alone", pointer, Fix("/batch_size", 2))
 
 
 def spread(

@@ -80,7 +80,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         fields = asdict(self)
         if not any(fields.values()):
-            raise InvalidChoice("", f"changes nothing; give {', '.join(fields)} or some of them, or leave augment out")
+            raise InvalidChoice("augment_changes_nothing", fields=list(fields))
 
     def apply(self, x: Tensor, prepare: Affine, draws: torch.Generator) -> Tensor:
         """Prepared pictures (N, C, H, W) as the network sees them in training. What is done comes to the same before
@@ -106,8 +106,3 @@ class Augmentation:
             yield erased, {"share": self.erase}
         if self.noise:
             yield noisy, {"spread": spread}
-
-
-def augmentation_from_json(stored: dict[str, Any] | None) -> Augmentation | None:
-    """That of a request; None where it asks for none."""
-    return None if stored is None else Augmentation(**stored)

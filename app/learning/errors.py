@@ -1,10 +1,14 @@
-"""What the learning core refuses, in words of its own; the API translates them to problems."""
+"""Refusals of the learning core."""
+
+from typing import Any
+
+from app.messages import Fix, Refusal
 
 
-class InvalidChoice(ValueError):
-    """A wrong value; `pointer` is its JSON pointer within the request, the message says what would be right."""
+class InvalidChoice(Refusal, ValueError):
+    """A wrong value. `pointer` leads to it from the entry, the layers or the recipe that was being checked."""
 
-    def __init__(self, pointer: str, detail: str) -> None:
-        super().__init__(detail)
-        self.pointer = pointer
-        self.detail = detail
+    pointer: str
+
+    def __init__(self, code: str, pointer: str = "", fix: Fix | None = None, /, **params: Any) -> None:
+        super().__init__(code, pointer, fix, **params)

@@ -1,4 +1,4 @@
-"""How well a network does: a few numbers for each part while it learns, the whole picture at the end."""
+"""Evaluation: a few metrics per part during training, and the full report at its end."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ Metrics = dict[str, float]
 MAPE_CLAMP = 1e-8
 TOP_K = (3, 5)
 CALIBRATION_BINS = 15
-METRICS: dict[str, tuple[str, ...]] = {  # of each part, by task
+METRICS: dict[str, tuple[str, ...]] = {  # per part, by task
     "classification": ("loss", "accuracy"),
     "regression": ("loss", "mse", "mae", "r2", "mape"),
 }
@@ -24,39 +24,40 @@ METRICS: dict[str, tuple[str, ...]] = {  # of each part, by task
 def outputs(model: nn.Module, data: Data, part: Part, device: torch.device) -> tuple[Tensor, Tensor]:
     """The network's outputs (n, outputs) and the prepared targets (n,) over a part, in eval mode.
 
-    Some at a time, into one piece of memory: many small ones between the large would keep those from being used again.
+    Chunks of examples are written into one preallocated tensor: small allocations between large ones would fragment the
+    memory.
     """
     model.eval()
     indices = data.parts[part]
-    found: Tensor | None = None
+    all_outputs: Tensor | None = None
     start = 0
-    for some in torch.split(indices, at_once(data.inputs)):
-        output: Tensor = model(data.batch(some, device)[0])
-        if found is None:
-            found = output.new_empty((len(indices), *output.shape[1:]))
-        found[start : start + len(some)] = output
-        start += len(some)
-    assert found is not None
-    return found, data.targets_at(indices).to(device)
+    for chunk in torch.split(indices, at_once(data.inputs)):
+        output: Tensor = model(data.batch(chunk, device)[0])
+        if all_outputs is None:
+            all_outputs = output.new_empty((len(indices), *output.shape[1:]))
+        all_outputs[start : start + len(chunk)] = output
+        start += len(chunk)
+    assert all_outputs is not None
+    return all_outputs, data.targets_at(indices).to(device)
 
 
 def measure(
     model: nn.Module, data: Data, part: Part, loss: Loss, output_kind: OutputKind, device: torch.device
 ) -> Metrics:
-    """The part's loss, with accuracy (classification) or mse, mae, r2 and mape in the target's own units."""
+    """Loss of a part, with accuracy (classification) or mse, mae, r2 and mape in the target's own units."""
     predicted, targets = outputs(model, data, part, device)
-    found = {"loss": float(loss.function(predicted, targets))}
+    metrics = {"loss": float(loss.function(predicted, targets))}
     if loss.task == "classification":
-        found["accuracy"] = float((output_kind.labels(predicted) == targets).double().mean())
+        metrics["accuracy"] = float((output_kind.labels(predicted) == targets).double().mean())
     else:
-        found |= regression(data.prepare_targets.invert(predicted.squeeze(1)), data.prepare_targets.invert(targets))
-    return found
+        metrics |= regression(data.prepare_targets.invert(predicted.squeeze(1)), data.prepare_targets.invert(targets))
+    return metrics
 
 
 def regression(predicted: Tensor, targets: Tensor) -> Metrics:
     """MSE, MAE, R² and MAPE (a fraction; |target| in the denominator, at least `MAPE_CLAMP`); both (n,).
 
-    A prediction that is not finite makes them all NaN: scikit-learn would refuse it.
+    All are NaN if a prediction is not finite; scikit-learn would raise an error.
     """
     y, guess = targets.double().cpu(), predicted.double().cpu()
     if not guess.isfinite().all():
@@ -71,8 +72,10 @@ def regression(predicted: Tensor, targets: Tensor) -> Metrics:
 
 
 def r2(predicted: Tensor, targets: Tensor) -> float:
-    """1 − Σ(y − ŷ)²/Σ(y − ȳ)²; both (n,). scikit-learn's `r2_score`, which it is held to, takes a millisecond to check
-    its arguments: four fifths of an epoch of a small table."""
+    """R² = 1 − Σ(y − ŷ)²/Σ(y − ȳ)²; both (n,). Equal to scikit-learn's `r2_score` by a test.
+
+    That one takes a millisecond to check its arguments: four fifths of an epoch of a small table.
+    """
     if len(targets) < 2:
         return float("nan")
     missed, spread = (float((targets - guess).square().sum()) for guess in (predicted, targets.mean()))
@@ -82,7 +85,7 @@ def r2(predicted: Tensor, targets: Tensor) -> float:
 def evaluate(
     model: nn.Module, data: Data, part: Part, output_kind: OutputKind, classes: list[str], device: torch.device
 ) -> dict[str, Any]:
-    """The evaluation of a part as plain JSON: that of its task, with the part's name and its number of examples."""
+    """The task's full evaluation of a part as plain JSON, with the part's name and its number of examples."""
     predicted, targets = (tensor.cpu() for tensor in outputs(model, data, part, device))
     about = {"part": part, "examples": len(targets)}
     if output_kind.kind == "values":
@@ -92,9 +95,9 @@ def evaluate(
 
 
 def mape_of_the_lecture(predicted: Tensor, targets: Tensor) -> dict[str, Any]:
-    """MAPE as the lecture writes it, with |prediction| in the denominator, and the clamps of both; all (n,).
+    """MAPE as in the lecture, with |prediction| in the denominator, and the clamps of both forms; both (n,).
 
-    It flatters predictions that are too large: those of 10·y are wrong by 9.0, and it says 0.9.
+    It favours predictions that are too large: for predictions of 10·y it is 0.9, while the usual MAPE is 9.0.
     """
     y, guess = targets.double().cpu(), predicted.double().cpu()
     found = float(((guess - y).abs() / guess.abs().clamp(min=MAPE_CLAMP)).mean())
@@ -104,11 +107,11 @@ def mape_of_the_lecture(predicted: Tensor, targets: Tensor) -> dict[str, Any]:
 def classification(
     predicted: Tensor, targets: Tensor, indices: Tensor, output_kind: OutputKind, classes: list[str]
 ) -> dict[str, Any]:
-    """Accuracy (of the label, and of the 3 and 5 most probable ones), precision, recall, F1 and support a class and
-    their macro averages, the confusion matrix (row: the true class, column: the predicted one), calibration, ROC-AUC
-    for two classes, and up to ten of the most confident mistakes.
+    """Full evaluation of a classifier: outputs (n, C) or (n, 1), targets (n,), indices in the dataset (n,).
 
-    Outputs (n, C) or (n, 1), targets (n,), the examples' indices in their dataset (n,).
+    Accuracy and top-k accuracy (k = 3, 5); precision, recall, F1 and support per class with macro averages; the
+    confusion matrix (row: true class, column: predicted class); calibration; ROC-AUC for two classes; up to ten of the
+    most confident mistakes.
     """
     from sklearn import metrics as sk  # a second to load, and only a finished run needs it
 
@@ -145,7 +148,7 @@ def classification(
 
 
 def top_k_accuracy(probabilities: Tensor, targets: Tensor, k: int) -> float:
-    """The share of examples (n,) whose class is among the `k` most probable of (n, C); NaN where these are NaN."""
+    """Share of examples (n,) whose class is among the `k` most probable of (n, C); NaN if a probability is NaN."""
     if not probabilities.isfinite().all():
         return float("nan")
     from sklearn.metrics import top_k_accuracy_score
@@ -154,8 +157,11 @@ def top_k_accuracy(probabilities: Tensor, targets: Tensor, k: int) -> float:
 
 
 def roc_auc(second: Tensor, targets: Tensor) -> float:
-    """The chance that an example of the second class has a higher probability of it, (n,), than one of the first;
-    NaN when the examples are of one class alone, or the probabilities are NaN."""
+    """ROC-AUC of the second class's probabilities (n,).
+
+    The chance that an example of the second class scores higher than one of the first. NaN if the examples are all of
+    one class, or a probability is NaN.
+    """
     if int(targets.min()) == int(targets.max()) or not second.isfinite().all():
         return float("nan")
     from sklearn.metrics import roc_auc_score
@@ -164,10 +170,10 @@ def roc_auc(second: Tensor, targets: Tensor) -> float:
 
 
 def calibration(confidence: Tensor, right: Tensor) -> dict[str, Any]:
-    """The expected calibration error (Guo et al. 2017, https://arxiv.org/abs/1706.04599): how far the probability of
-    the predicted label (n,) is from the share of labels that are right (n,), averaged over bins of equal width.
+    """Expected calibration error over bins of equal width: Guo et al. 2017, https://arxiv.org/abs/1706.04599.
 
-    A bin holds what is over `from` and up to `to`; one without examples has no confidence and no accuracy.
+    It compares the probability of the predicted label (n,) with the share of correct labels (n,). A bin covers
+    probabilities above `from` up to `to`; an empty bin has no confidence and no accuracy.
     """
     if not confidence.isfinite().all():
         return {"ece": float("nan"), "bins": []}

@@ -1,7 +1,7 @@
-"""The losses, an entry each: its fields, formula, gradient by hand, and what the best constant prediction scores.
+"""Registry of the losses: fields, formula, hand-written gradient, and the loss of the best constant prediction.
 
 An entry is a frozen dataclass. A new loss is one class here, named in `LOSSES`; the API's schema follows from it.
-A sum is over the examples of a batch; `mean` divides it by their number, `sum` (the lecture's L) does not.
+Losses add up over the examples of a batch; `mean` divides by their number, `sum` (the lecture's L) does not.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,11 +17,11 @@ from app.learning.source import Code, call, literal
 Task = Literal["classification", "regression"]
 Reduction = Literal["mean", "sum"]
 REDUCTION_DOC = "over the examples of a batch; with sum the step grows with the batch"
-BISECTIONS = 60  # a double has 53 bits
+BISECTIONS = 60  # enough for a double, which has 53 bits
 
 
 class Loss(Protocol):
-    """What every entry offers."""
+    """Interface of an entry."""
 
     name: ClassVar[str]
     task: ClassVar[Task]
@@ -35,7 +35,7 @@ class Loss(Protocol):
     def reduction(self) -> Reduction: ...
 
     def outputs(self, classes: int) -> int:
-        """How many numbers a network for it has to give; `classes` is 0 for regression."""
+        """Number of outputs that the network must have; `classes` is 0 for regression."""
         ...
 
     def function(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -43,37 +43,38 @@ class Loss(Protocol):
         ...
 
     def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """∂L/∂outputs, by hand; shaped like the outputs."""
+        """∂L/∂outputs, hand-written; shaped like the outputs."""
         ...
 
     def with_gradient(self, outputs: Tensor, targets: Tensor, out: Tensor) -> Tensor:
-        """The loss; its gradient goes to `out`."""
+        """The loss; its gradient is written to `out`."""
         ...
 
     def divisor(self, targets: Tensor) -> float:
-        """What the sum over these examples, (N,), is divided by."""
+        """Divisor of the sum over these examples, targets (N,)."""
         ...
 
     def baseline_loss(self, targets: Tensor, batch: int, outputs: int) -> float:
-        """The loss of `batch` such examples under the best of all predictions, `outputs` numbers, that are the same for
-        each."""
+        """Loss of `batch` such examples if all get the same prediction of `outputs` numbers, the best one there is."""
         ...
 
     def source(self) -> str:
-        """`function` as code, of `output` ((N, C), or (N,) where there is one) and `y`."""
+        """`function` as code over `output` ((N, C), or (N,) for a single output) and `y`."""
         ...
 
     def constant_source(self) -> tuple[str, ...]:
-        """The best constant prediction as code, of the training targets `y_train`: statements, and last an expression
-        of the shape of one output."""
+        """Code for the best constant prediction, from the training targets `y_train`.
+
+        Statements, then an expression with the shape of one output.
+        """
         ...
 
 
 def column(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The outputs (N, 1) as (N,), like the targets.
+    """Outputs (N, 1) as (N,), the shape of the targets.
 
-    The dimension is taken away by name: (N, 1) − (N,) would broadcast to (N, N) and train to the mean in silence.
-    Raises ValueError when the shapes are others.
+    Without this, (N, 1) − (N,) would broadcast to (N, N), and the network would silently learn the mean.
+    Raises ValueError for other shapes.
     """
     if outputs.shape != (*targets.shape, 1):
         given, wanted = tuple(outputs.shape), (*targets.shape, 1)
@@ -82,7 +83,7 @@ def column(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _reduced(reduction: Reduction) -> dict[str, Any]:
-    """The argument that PyTorch's loss takes, where it is not the default."""
+    """PyTorch's `reduction` argument, unless it is the default."""
     return {} if reduction == "mean" else {"reduction": reduction}
 
 
@@ -155,7 +156,7 @@ class CrossEntropy:
         return float(torch.tensor(self.class_weights, device=targets.device)[targets].sum())
 
     def baseline_loss(self, targets: Tensor, batch: int, outputs: int) -> float:
-        """The entropy of the wanted shares of the classes; without options that of the classes' shares, in nats."""
+        """Entropy of the target distribution in nats; without options, of the class frequencies."""
         counts = torch.bincount(targets, minlength=outputs).double()
         weights = torch.ones_like(counts) if self.class_weights is None else counts.new_tensor(self.class_weights)
         smoothed = self.label_smoothing / len(counts) * counts.sum()
@@ -192,7 +193,7 @@ class CrossEntropy:
 
 
 class _Column:
-    """A loss of one output an example: `each` (N,) and `slope` (N,) of (ŷ, y) are reduced here, once for all."""
+    """Base of the losses with one output per example: reduces `each` (N,) and `slope` (N,) of (ŷ, y)."""
 
     reduction: Reduction
 
@@ -224,11 +225,11 @@ class _Column:
         raise NotImplementedError
 
     def slope(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Its derivative by the output."""
+        """The derivative of `each` with respect to the output."""
         raise NotImplementedError
 
     def best_constant(self, targets: Tensor) -> Tensor:
-        """The one output, a scalar, whose loss is the least over all targets (N,)."""
+        """The constant output, a scalar, with the smallest loss over all targets (N,)."""
         raise NotImplementedError
 
 
@@ -260,7 +261,7 @@ class BinaryCrossEntropy(_Column):
         return outputs.sigmoid() - targets
 
     def best_constant(self, targets: Tensor) -> Tensor:
-        return targets.mean().logit(eps=1e-15)  # one class alone: ±35, whose loss is 0
+        return targets.mean().logit(eps=1e-15)  # ±35 for a single class: a loss of 0
 
     def source(self) -> str:
         arguments = Code("output"), Code("y.float()")
@@ -353,7 +354,7 @@ class Huber(_Column):
         return (outputs - targets).clamp_(-self.delta, self.delta)
 
     def best_constant(self, targets: Tensor) -> Tensor:
-        """Where the slopes sum to 0: they grow with the constant, so halving what encloses it finds it."""
+        """The constant whose slopes sum to 0, by bisection: the sum grows with the constant."""
         low, high = targets.min(), targets.max()
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
@@ -383,7 +384,7 @@ DEFAULT_LOSS: dict[Task, str] = {"classification": "cross_entropy", "regression"
 
 
 def loss_from_json(stored: str | dict[str, Any]) -> Loss:
-    """From a request as it is stored; requests of before hold the name alone."""
+    """The loss of a stored request; older requests hold only its name."""
     fields = {} if isinstance(stored, str) else dict(stored)
     name = stored if isinstance(stored, str) else fields.pop("name")
     if fields.get("class_weights") is not None:
@@ -392,5 +393,5 @@ def loss_from_json(stored: str | dict[str, Any]) -> Loss:
 
 
 def loss_to_json(loss: Loss) -> dict[str, Any]:
-    """As it is stored: its name and its fields."""
+    """Name and fields of a loss, as requests store it."""
     return {"name": loss.name} | asdict(loss)  # type: ignore[call-overload, no-any-return]

@@ -1,14 +1,15 @@
-"""The optimizers, an entry each: hyperparameters named and bounded as in `torch.optim`, formula, and how it is made.
+"""Registry of the optimizers: hyperparameters named and bounded as in `torch.optim`, a formula, the PyTorch optimizer.
 
-An optimizer may come in two forms: PyTorch's, and under `"formulas": "lecture"` the lecture's own, with the lecture's
-defaults (`lecture_optimizers.py` has their code). In the formulas θ are the parameters and g is the gradient; squares,
-roots and divisions go element by element. `weight_decay` λ adds λθ to g, but in AdamW.
+An optimizer may have two forms: PyTorch's and, under `"formulas": "lecture"`, the lecture's with the lecture's defaults
+(implemented in `lecture_optimizers.py`). In the formulas θ are the parameters and g is the gradient; squares, roots and
+divisions are elementwise. `weight_decay` λ adds λθ to g, except in AdamW.
 
-PyTorch's fused kernels do a whole step over all parameters in one call, on the CPU and on CUDA. RMSprop has none; all
-parameters in a list (`foreach`) take 1 to 10 % less time than one after another on a CPU, and much less on a GPU.
+PyTorch's fused kernels update all parameters in one call, on the CPU and on CUDA. RMSprop has none; its `foreach`
+implementation takes 1 to 10 % less time than one parameter after another on a CPU, and much less on a GPU.
 """
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -19,17 +20,15 @@ from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
 from app.learning.lecture_optimizers import Parameters
 from app.learning.source import Code, Source, call
+from app.messages import Fix
 
 
 class Optimizer(Protocol):
-    """What every entry offers."""
+    """An entry in one of its forms."""
 
     name: ClassVar[str]
     formulas: ClassVar[Literal["torch", "lecture"]]
     formula: ClassVar[str]
-    advantages: ClassVar[tuple[str, ...]]
-    drawbacks: ClassVar[tuple[str, ...]]
-    usual_lr: ClassVar[tuple[float, float]]
 
     @property
     def lr(self) -> float:
@@ -37,25 +36,30 @@ class Optimizer(Protocol):
         ...
 
     def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        """The optimizer over these parameters, or groups of them; a group may have an `lr` of its own."""
+        """The optimizer over these parameters or groups of them; a group may have its own `lr`."""
         ...
 
     def source(self, parameters: str) -> Source:
-        """The same as code over `parameters`, an expression."""
+        """Code that builds the optimizer over `parameters`, an expression."""
         ...
 
 
-class _Torch:
-    """PyTorch's form of an optimizer, whose arguments the fields are; `lecture_formula` is None where the lecture has
-    none.
+class TorchOptimizer(Optimizer, Protocol):
+    """An entry in PyTorch's form, which describes both forms.
 
-    `usual_lr` are the lowest and the highest learning rate that are no surprise, wide on purpose: a warning that is
-    wrong teaches nothing. From PyTorch's defaults, and the lecture's 0.1 for plain gradient descent.
+    `usual_lr` are the lowest and the highest learning rate without a warning. The range is wide, since a wrong warning
+    teaches nothing; it follows from PyTorch's defaults and the lecture's 0.1 for plain gradient descent.
     """
 
-    formulas: ClassVar[Literal["torch", "lecture"]] = "torch"
-    lecture_formula: ClassVar[str | None] = None
+    advantages: ClassVar[tuple[str, ...]]
+    drawbacks: ClassVar[tuple[str, ...]]
     usual_lr: ClassVar[tuple[float, float]]
+
+
+class _Torch:
+    """PyTorch's form: the fields are the arguments of `kind`."""
+
+    formulas: ClassVar[Literal["torch", "lecture"]] = "torch"
     kind: ClassVar[type[torch.optim.Optimizer]]
     kernel: ClassVar[dict[str, bool]] = {"fused": True}
 
@@ -63,20 +67,21 @@ class _Torch:
         return self.kind(parameters, **asdict(self), **self.kernel)  # type: ignore[call-overload, arg-type]
 
     def source(self, parameters: str) -> Source:
-        """What is as in PyTorch's defaults is left out, but for the learning rate. The kernel is said too: batch norm
-        lets the last bits of a step grow to the third digit of the loss within ten steps."""
+        """The call without arguments that equal PyTorch's defaults, except for the learning rate.
+
+        The kernel is always named: with batch norm a difference in the last bits of one step reaches the third digit
+        of the loss within ten steps.
+        """
         usual = inspect.signature(self.kind).parameters
         fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
-        said = {name: value for name, value in fields.items() if name == "lr" or value != usual[name].default}
-        return Source((call(f"torch.optim.{self.kind.__name__}", Code(parameters), **said, **self.kernel),))
+        named = {name: value for name, value in fields.items() if name == "lr" or value != usual[name].default}
+        return Source((call(f"torch.optim.{self.kind.__name__}", Code(parameters), **named, **self.kernel),))
 
 
 class _Lecture:
-    """The lecture's form of the optimizer of the same name, which says for both what is usual."""
+    """The lecture's form of the entry of the same name."""
 
     formulas: ClassVar[Literal["torch", "lecture"]] = "lecture"
-    advantages: ClassVar[tuple[str, ...]] = ()
-    drawbacks: ClassVar[tuple[str, ...]] = ()
     kind: ClassVar[type[torch.optim.Optimizer]]
 
     def build(self, parameters: Parameters) -> torch.optim.Optimizer:
@@ -122,7 +127,6 @@ class LectureSGD(_Lecture):
     name: ClassVar[str] = "sgd"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.GradientDescent
     formula: ClassVar[str] = "θ ← θ − ηg"
-    usual_lr: ClassVar[tuple[float, float]] = (1e-4, 2.0)
 
     lr: float = _lr(0.1)
 
@@ -134,8 +138,7 @@ class SGD(_Torch):
     name: ClassVar[str] = "sgd"
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.SGD
     formula: ClassVar[str] = "θ ← θ − ηg"
-    lecture_formula: ClassVar[str | None] = LectureSGD.formula
-    usual_lr: ClassVar[tuple[float, float]] = LectureSGD.usual_lr
+    usual_lr: ClassVar[tuple[float, float]] = (1e-4, 2.0)
     advantages: ClassVar[tuple[str, ...]] = (
         "needs memory for one batch at a time, and keeps nothing between steps",
         "cheap, frequent steps: it comes near a minimum long before gradient descent on all the data",
@@ -158,7 +161,6 @@ class LectureMomentum(_Lecture):
     name: ClassVar[str] = "momentum"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.Inertia
     formula: ClassVar[str] = "v ← μv − (1−δ)ηg;  θ ← θ + v"
-    usual_lr: ClassVar[tuple[float, float]] = (1e-5, 1.0)
 
     lr: float = _lr(0.01)
     momentum: float = _momentum()
@@ -176,8 +178,7 @@ class Momentum(_Torch):
     name: ClassVar[str] = "momentum"
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.SGD
     formula: ClassVar[str] = "v ← μv + (1−δ)g;  θ ← θ − ηv"
-    lecture_formula: ClassVar[str | None] = LectureMomentum.formula
-    usual_lr: ClassVar[tuple[float, float]] = LectureMomentum.usual_lr
+    usual_lr: ClassVar[tuple[float, float]] = (1e-5, 1.0)
     advantages: ClassVar[tuple[str, ...]] = (
         "gathers speed where gradients agree: along a ravine, across a plateau",
         "gradients that alternate cancel out: less zigzag, less noise of the batches",
@@ -196,7 +197,7 @@ class Momentum(_Torch):
 
     def __post_init__(self) -> None:
         if self.nesterov and (self.dampening != 0 or self.momentum == 0):
-            raise InvalidChoice("/nesterov", "nesterov needs a momentum above 0 and a dampening of 0")
+            raise InvalidChoice("nesterov_needs_momentum", "/nesterov", Fix("/nesterov", False))
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,6 @@ class LectureAdaGrad(_Lecture):
     name: ClassVar[str] = "adagrad"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.SumOfSquares
     formula: ClassVar[str] = "G ← G + g²;  θ ← θ − η/√(G + ε)·g"
-    usual_lr: ClassVar[tuple[float, float]] = (1e-5, 1.0)
 
     lr: float = _lr(0.01)
     eps: float = _eps(1e-8)
@@ -219,8 +219,7 @@ class AdaGrad(_Torch):
     name: ClassVar[str] = "adagrad"
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adagrad
     formula: ClassVar[str] = "G ← G + g²;  θ ← θ − η·g/(√G + ε)"
-    lecture_formula: ClassVar[str | None] = LectureAdaGrad.formula
-    usual_lr: ClassVar[tuple[float, float]] = LectureAdaGrad.usual_lr
+    usual_lr: ClassVar[tuple[float, float]] = (1e-5, 1.0)
     advantages: ClassVar[tuple[str, ...]] = (
         "each parameter has a step size of its own: gradients of very different size do no harm",
         "parameters whose gradient is rarely other than zero still take large steps",
@@ -242,7 +241,6 @@ class LectureRMSProp(_Lecture):
     name: ClassVar[str] = "rmsprop"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.MeanOfSquares
     formula: ClassVar[str] = "G ← μG + (1−μ)g²;  θ ← θ − η/√(G + ε)·g"
-    usual_lr: ClassVar[tuple[float, float]] = (1e-6, 0.05)
 
     lr: float = _lr(0.01)
     alpha: float = _alpha(0.9)
@@ -257,8 +255,7 @@ class RMSProp(_Torch):
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.RMSprop
     kernel: ClassVar[dict[str, bool]] = {"foreach": True}
     formula: ClassVar[str] = "G ← μG + (1−μ)g²;  θ ← θ − η·g/(√G + ε)"
-    lecture_formula: ClassVar[str | None] = LectureRMSProp.formula
-    usual_lr: ClassVar[tuple[float, float]] = LectureRMSProp.usual_lr
+    usual_lr: ClassVar[tuple[float, float]] = (1e-6, 0.05)
     advantages: ClassVar[tuple[str, ...]] = (
         "each parameter has a step size of its own",
         "forgets: an outlier gradient fades, and the steps do not shrink for ever",
@@ -285,7 +282,6 @@ class LectureAdam(_Lecture):
     name: ClassVar[str] = "adam"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.UncorrectedAdam
     formula: ClassVar[str] = "v ← β₁v + (1−β₁)g;  G ← β₂G + (1−β₂)g²;  θ ← θ − η/√(G + ε)·v"
-    usual_lr: ClassVar[tuple[float, float]] = (1e-6, 0.05)
 
     lr: float = _lr(0.001)
     betas: tuple[float, float] = _betas((0.9, 0.9))
@@ -301,8 +297,7 @@ class Adam(_Torch):
     formula: ClassVar[str] = (
         "m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  θ ← θ − η·m̂/(√v̂ + ε);  m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)"
     )
-    lecture_formula: ClassVar[str | None] = LectureAdam.formula
-    usual_lr: ClassVar[tuple[float, float]] = LectureAdam.usual_lr
+    usual_lr: ClassVar[tuple[float, float]] = (1e-6, 0.05)
     advantages: ClassVar[tuple[str, ...]] = (
         "learns well with its defaults on most networks",
         "has momentum and a step size for each parameter, and corrects that its means begin at zero",
@@ -343,15 +338,17 @@ class AdamW(_Torch):
     weight_decay: float = _weight_decay(0.01)
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {entry.name: entry for entry in (SGD, Momentum, AdaGrad, RMSProp, Adam, AdamW)}
+OPTIMIZERS: dict[str, type[TorchOptimizer]] = {
+    entry.name: entry for entry in (SGD, Momentum, AdaGrad, RMSProp, Adam, AdamW)
+}
 LECTURE_FORMS: dict[str, type[Optimizer]] = {
     entry.name: entry for entry in (LectureSGD, LectureMomentum, LectureAdaGrad, LectureRMSProp, LectureAdam)
 }
 
 
 def optimizer_from_json(stored: dict[str, Any]) -> Optimizer:
-    """The optimizer of a request: its name, its formulas (PyTorch's where it does not say), its hyperparameters."""
-    forms = LECTURE_FORMS if stored.get("formulas") == "lecture" else OPTIMIZERS
+    """The optimizer of a request: name, formulas (PyTorch's by default) and hyperparameters."""
+    forms: Mapping[str, type[Optimizer]] = LECTURE_FORMS if stored.get("formulas") == "lecture" else OPTIMIZERS
     hyperparameters = {
         name: tuple(value) if isinstance(value, list) else value  # JSON has no tuples
         for name, value in stored.items()

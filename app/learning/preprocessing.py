@@ -1,5 +1,7 @@
-"""What is done to inputs before the network and to predictions after it: fitted on the training part, kept with the
-weights, and applied by this one piece of code in training and in serving."""
+"""Preprocessing of inputs and targets: fitted on the training part, stored with the weights.
+
+Training and serving apply it by the same code.
+"""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -18,9 +20,9 @@ CONSTANT = 1e-9  # a spread below so much of the mean is rounding: float32 canno
 
 @dataclass(frozen=True)
 class Affine:
-    """x ↦ (x − shift) / scale; one number for pictures, one a column for tables.
+    """x ↦ (x − shift) / scale; one number for pictures, one per column for tables.
 
-    `fill`, where anything is missing, is what NaN counts as in each column.
+    `fill` replaces NaN in each column; it is empty if no value is missing.
     """
 
     shift: tuple[float, ...] = (0.0,)
@@ -28,7 +30,7 @@ class Affine:
     fill: tuple[float, ...] = ()
 
     def apply(self, x: Tensor, out: Tensor | None = None) -> Tensor:
-        """x as float32, shifted and scaled; (N, …) in and out. `out` is where to."""
+        """x as float32, shifted and scaled; (N, …) in and out. The result is written to `out` if given."""
         if self.fill:
             x = torch.where(x.isnan(), x.new_tensor(self.fill), x)
         if self.shift == (0.0,):  # uint8 / float is float32, in one pass
@@ -41,7 +43,7 @@ class Affine:
         return found.div_(found.new_tensor(self.scale))
 
     def invert(self, z: Tensor) -> Tensor:
-        """The way back: z ↦ z · scale + shift."""
+        """Inverse of `apply`: z ↦ z · scale + shift."""
         return z * z.new_tensor(self.scale) + z.new_tensor(self.shift)
 
     def to_json(self) -> dict[str, Any]:
@@ -53,12 +55,12 @@ class Affine:
 
 
 def at_once(values: Tensor) -> int:
-    """How many of the examples (N, …) are worked on together: they may be more than the memory holds."""
+    """Number of examples (N, …) per chunk: the data may be larger than the memory."""
     return max(1, min(EXAMPLES_AT_ONCE, NUMBERS_AT_ONCE // max(1, prod(values.shape[1:]))))
 
 
 def slices(values: Tensor, indices: Tensor) -> Iterator[Tensor]:
-    """The examples at `indices`, some at a time."""
+    """The examples at `indices`, in chunks."""
     for some in torch.split(indices, at_once(values)):
         yield values.index_select(0, some)
 

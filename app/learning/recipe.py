@@ -1,30 +1,59 @@
-"""From a run's request, as it was resolved, to its recipe."""
+"""Recipe: everything except the data that decides how a network learns."""
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from app.learning.augmentation import augmentation_from_json
-from app.learning.layers import Shape
-from app.learning.losses import loss_from_json
-from app.learning.optimizers import optimizer_from_json
-from app.learning.schedules import schedule_from_json
-from app.learning.serialization import layers_from_json
+from app.learning.augmentation import Augmentation
+from app.learning.layers import Layer, Shape
+from app.learning.layers.serialization import layers_from_json
+from app.learning.losses import Loss, loss_from_json
+from app.learning.optimizers import Optimizer, optimizer_from_json
+from app.learning.schedules import Constant, Schedule, schedule_from_json
 from app.learning.stopping import Stop
-from app.learning.training import Recipe
+
+Precision = Literal["fp32", "bf16"]
 
 
-def recipe_from_json(request: dict[str, Any], input_shape: Shape) -> Recipe:
-    """Runs of before do not say everything: what they leave out was not to be had."""
-    return Recipe(
-        layers=layers_from_json(request["model"]["layers"]),
-        input_shape=input_shape,
-        loss=loss_from_json(request["loss"]),
-        optimizer=optimizer_from_json(request["optimizer"]),
-        batch_size=None if request["batch_size"] == "full" else request["batch_size"],
-        stop=Stop.from_json(request["stop"]),
-        seed=request["seed"],
-        precision=request.get("precision", "fp32"),
-        schedule=schedule_from_json(request.get("schedule", {"name": "constant"})),
-        clip_norm=request.get("clip_norm"),
-        accumulate=request.get("accumulate", 1),
-        augment=augmentation_from_json(request.get("augment")),
-    )
+@dataclass(frozen=True)
+class Recipe:
+    """Network, loss, optimizer and schedule of a training, with all that decides how they work together."""
+
+    layers: list[Layer]
+    input_shape: Shape
+    loss: Loss
+    optimizer: Optimizer
+    batch_size: int | None  # None: all the training data in each step
+    stop: Stop
+    seed: int
+    schedule: Schedule = field(default_factory=Constant)
+    clip_norm: float | None = None  # maximum L2 norm of the gradient over all parameters
+    accumulate: int = 1  # batches whose gradients make one step
+    precision: Precision = "fp32"
+    augment: Augmentation | None = None  # pictures only
+
+    @property
+    def examples_per_step(self) -> int | None:
+        """None: all the training data."""
+        return None if self.batch_size is None else self.batch_size * self.accumulate
+
+    @classmethod
+    def from_json(cls, request: dict[str, Any], input_shape: Shape) -> "Recipe":
+        """The recipe of a resolved request.
+
+        Requests stored by older versions lack newer fields; those get the defaults of that time.
+        """
+        augment = request.get("augment")
+        return cls(
+            layers=layers_from_json(request["model"]["layers"]),
+            input_shape=input_shape,
+            loss=loss_from_json(request["loss"]),
+            optimizer=optimizer_from_json(request["optimizer"]),
+            batch_size=None if request["batch_size"] == "full" else request["batch_size"],
+            stop=Stop.from_json(request["stop"]),
+            seed=request["seed"],
+            precision=request.get("precision", "fp32"),
+            schedule=schedule_from_json(request.get("schedule", {"name": "constant"})),
+            clip_norm=request.get("clip_norm"),
+            accumulate=request.get("accumulate", 1),
+            augment=None if augment is None else Augmentation(**augment),
+        )

@@ -1,11 +1,10 @@
-"""The learning rate's schedules, an entry each: by what factor lr is multiplied in each step.
+"""Registry of the learning-rate schedules: the factor on lr in each step.
 
-A schedule is a pure function of the step and of how many steps the run has, so a run that goes on needs nothing
-remembered. One that goes on to a later end than it had follows, from there, the schedule of the whole longer run: with
-`cosine` and `one_cycle` the learning rate jumps up, and then falls to the new end.
+A schedule is a pure function of the step and of the run's number of steps, so it has no state to checkpoint. A run that
+is extended follows the schedule of the longer run from there on: with `cosine` and `one_cycle` the learning rate jumps
+up and then falls towards the new end.
 
-With `warmup` the first steps rise in equal parts to where the schedule begins, and the schedule itself has the steps
-that are left.
+`warmup` steps rise linearly to the schedule's first value; the schedule itself covers the remaining steps.
 """
 
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ from app.learning.source import literal
 
 
 class Schedule(Protocol):
-    """What every entry offers."""
+    """Interface of an entry."""
 
     name: ClassVar[str]
     formula: ClassVar[str]
     advantages: ClassVar[tuple[str, ...]]
     drawbacks: ClassVar[tuple[str, ...]]
-    needs_total: ClassVar[bool]  # whether the run's number of steps has to be known
+    needs_total: ClassVar[bool]  # whether the number of steps of the run must be known
 
     shortest: ClassVar[int]
 
@@ -31,11 +30,11 @@ class Schedule(Protocol):
     def warmup(self) -> int: ...
 
     def factor(self, step: int, total: float) -> float:
-        """What lr is multiplied by in `step` (0 is the first) of `total` (∞ where it is not known)."""
+        """Factor on lr in `step` (0 is the first) of `total` (∞ if unknown)."""
         ...
 
     def source(self, t: str, T: str) -> tuple[str, ...]:
-        """The formula as code in the variables `t` and `T`, behind the warm-up: statements, and last an expression."""
+        """The formula after the warm-up as code in the variables `t` and `T`: statements, then an expression."""
         ...
 
 
@@ -45,7 +44,7 @@ def _warmup() -> Any:
 
 class _WithWarmup:
     needs_total: ClassVar[bool] = False
-    shortest: ClassVar[int] = 1  # that it is behind a warm-up, however little the run leaves
+    shortest: ClassVar[int] = 1  # steps of the schedule after a warm-up, even if the run leaves fewer
     warmup: int
 
     def factor(self, step: int, total: float) -> float:
@@ -57,7 +56,7 @@ class _WithWarmup:
         return self.shape(step - self.warmup, rest)
 
     def shape(self, t: int, T: float) -> float:
-        """The factor in step t (0 is the first) of the T steps behind the warm-up; T is at least 1."""
+        """Factor in step t (0 is the first) of the T ≥ 1 steps after the warm-up."""
         raise NotImplementedError
 
 
@@ -144,7 +143,7 @@ class OneCycle(_WithWarmup):
 
     name: ClassVar[str] = "one_cycle"
     needs_total: ClassVar[bool] = True
-    shortest: ClassVar[int] = 4  # with fewer steps it begins behind its peak: there is nothing to rise to
+    shortest: ClassVar[int] = 4  # with fewer steps it would begin after its peak
     formula: ClassVar[str] = "ηₜ: η/25 → η in 0.3 T, then η → η/250000, each along half a cosine"
     advantages: ClassVar[tuple[str, ...]] = (
         "bears a larger learning rate than a constant one, and so often needs fewer steps",
@@ -177,7 +176,7 @@ class OneCycle(_WithWarmup):
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:
-    """From `start` (share 0) to `end` (share 1) along half a cosine."""
+    """Interpolate from `start` (share 0) to `end` (share 1) along half a cosine."""
     return end + (start - end) * (1 + cos(pi * share)) / 2
 
 
@@ -185,5 +184,5 @@ SCHEDULES: dict[str, type[Schedule]] = {entry.name: entry for entry in (Constant
 
 
 def schedule_from_json(stored: dict[str, Any]) -> Schedule:
-    """The schedule of a request: its name and its fields."""
+    """The schedule of a stored request, from its name and fields."""
     return SCHEDULES[stored["name"]](**{name: value for name, value in stored.items() if name != "name"})

@@ -1,4 +1,4 @@
-"""Entries as the PyTorch code that somebody would write by hand: what `GET /runs/{id}/script` is put together from."""
+"""PyTorch source code of entries, as written by hand: the parts of a run's script."""
 
 import json
 import re

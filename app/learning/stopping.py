@@ -1,7 +1,7 @@
-"""When a run ends: an entry a criterion. Each looks at one step and says whether it is the last.
+"""Stop criteria: each sees every step of one training and decides whether it is the last.
 
-An entry is a frozen dataclass of a criterion's fields, which is what a request holds, and the criterion itself, which
-watches one training. Of several that hold at the same step the first in the order of `Stop.criteria` names the end.
+A request holds a criterion's fields, a frozen dataclass; the criterion itself watches one training. If several are
+reached at the same step, the first in the order of `Stop.criteria` is the run's stop reason.
 """
 
 import math
@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from app.learning.data import Part
 from app.learning.fields import bounded
 
-MUST_END = ("max_epochs", "max_steps", "max_seconds")  # every run reaches these; one of them has to be given
+MUST_END = ("max_epochs", "max_steps", "max_seconds")  # every run reaches these; at least one is required
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a criterion is shown after a step: steps, epochs and seconds of training completed, the step's training
-    loss, and at an epoch's end the loss of each part that has examples."""
+    """One step as the criteria see it: totals of steps, epochs and seconds of training, and the step's training loss.
+
+    `part_losses` holds the loss of each part that has examples, at the end of an epoch only.
+    """
 
     step: int
     epoch: int
@@ -32,8 +34,10 @@ class Seen:
 
 
 class Criterion(Protocol):
-    """A stop criterion. `state` (plain JSON), `tensors` and `restore` carry what it remembers across a checkpoint;
-    the network has its parameters back before `restore` is called."""
+    """A stop criterion. `state` (plain JSON), `tensors` and `restore` carry its memory across a checkpoint.
+
+    The network's parameters are restored before `restore` is called.
+    """
 
     reason: ClassVar[str]
 
@@ -59,7 +63,7 @@ class _Memoryless:
 
 @dataclass
 class MaxSteps(_Memoryless):
-    """After so many steps."""
+    """Stop after a number of steps."""
 
     reason: ClassVar[str] = "max_steps"
     limit: int
@@ -70,7 +74,7 @@ class MaxSteps(_Memoryless):
 
 @dataclass
 class MaxEpochs(_Memoryless):
-    """After so many passes over the training data."""
+    """Stop after a number of passes over the training data."""
 
     reason: ClassVar[str] = "max_epochs"
     limit: int
@@ -81,7 +85,7 @@ class MaxEpochs(_Memoryless):
 
 @dataclass
 class MaxSeconds(_Memoryless):
-    """After so many seconds of training, all attempts together; the step that is under way is finished."""
+    """Stop after a number of seconds of training, all attempts together; the current step is finished."""
 
     reason: ClassVar[str] = "max_seconds"
     limit: float
@@ -92,7 +96,7 @@ class MaxSeconds(_Memoryless):
 
 @dataclass(frozen=True)
 class ParameterChangeLimit:
-    """How small a step's change is too small to go on."""
+    """Smallest change of the parameters in one step with which the training continues."""
 
     number: ClassVar[str] = "threshold"
 
@@ -126,7 +130,7 @@ class MinParameterChange(_Memoryless):
 
 @dataclass(frozen=True)
 class LossTarget:
-    """A loss that is low enough."""
+    """A loss at which the training stops."""
 
     number: ClassVar[str] = "value"
 
@@ -138,7 +142,7 @@ class LossTarget:
 
 
 class TargetLoss(_Memoryless):
-    """The lecture's third criterion: the loss is at most what was asked for."""
+    """The lecture's third criterion: the loss is at most the target."""
 
     reason: ClassVar[str] = "target_loss"
 
@@ -162,7 +166,7 @@ class TargetLoss(_Memoryless):
 
 @dataclass(frozen=True)
 class PatienceLimit:
-    """How long to wait for a better loss."""
+    """Number of epochs without improvement after which the training stops."""
 
     number: ClassVar[str] = "epochs"
 
@@ -171,14 +175,14 @@ class PatienceLimit:
 
 
 class Patience:
-    """No better loss of a part for so many epochs. It keeps the parameters of the best epoch: those are served."""
+    """Early stopping: no better loss of a part for a number of epochs. The best parameters are kept and served."""
 
     reason: ClassVar[str] = "patience"
 
     def __init__(self, limit: PatienceLimit, model: nn.Module) -> None:
         self.limit, self.model = limit, model
         self.best_loss, self.best_step, self.epochs_since = math.inf, 0, 0
-        self.best: dict[str, Tensor] = {}  # a copy of the state_dict; none before the first epoch's end
+        self.best: dict[str, Tensor] = {}  # a copy of the state_dict; empty before the end of the first epoch
 
     def reached(self, seen: Seen) -> bool:
         if not seen.part_losses:
@@ -203,28 +207,30 @@ class Patience:
         return self.best
 
     def restore(self, state: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-        if state.get("part") == self.limit.part:  # the best loss of another part is no measure for this one's
+        if state.get("part") == self.limit.part:  # losses of different parts are not comparable
             self.best_loss, self.best_step = state["best_loss"], state["best_step"]
             self.epochs_since, self.best = state["epochs_since"], tensors
 
 
 @dataclass(frozen=True)
 class DivergenceLimits:
-    """When a loss counts as diverged."""
+    """Bounds beyond which a loss counts as diverged."""
 
     factor: float = bounded(10.0, doc="how many times the reference loss is too much", gt=1, le=1e9)
     window: int = bounded(50, doc="for how many steps running", ge=1, le=10**6)
 
 
 class Divergence(_Memoryless):
-    """The lecture's fourth criterion: NaN or ∞ at once; or `window` steps running a loss over `factor` × the larger
-    of the first step's loss and that of the best constant prediction."""
+    """The lecture's fourth criterion: a NaN or ∞, or a loss above the bound for `window` consecutive steps.
+
+    The bound is `factor` × the larger of the first step's loss and the baseline loss.
+    """
 
     reason: ClassVar[str] = "diverged"
 
-    def __init__(self, limits: DivergenceLimits, constant_loss: float) -> None:
+    def __init__(self, limits: DivergenceLimits, baseline_loss: float) -> None:
         self.limits = limits
-        self.constant_loss = constant_loss
+        self.baseline_loss = baseline_loss
         self.first_loss: float | None = None
         self.steps_above = 0
 
@@ -233,7 +239,7 @@ class Divergence(_Memoryless):
             return True
         if self.first_loss is None:
             self.first_loss = seen.loss
-        above = seen.loss > self.limits.factor * max(self.first_loss, self.constant_loss)
+        above = seen.loss > self.limits.factor * max(self.first_loss, self.baseline_loss)
         self.steps_above = self.steps_above + 1 if above else 0
         return self.steps_above >= self.limits.window
 
@@ -245,7 +251,7 @@ class Divergence(_Memoryless):
             self.first_loss, self.steps_above = state["first_loss"], int(state["steps_above"])
 
 
-# The criteria that are more than a number.
+# The criteria with fields of their own.
 LIMITS: dict[str, type[Any]] = {
     "min_parameter_change": ParameterChangeLimit,
     "target_loss": LossTarget,
@@ -279,7 +285,7 @@ class Stop:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Stop":
-        """From a request as it is stored; a field that it lacks has its default."""
+        """The criteria of a stored request; a missing field has its default."""
         found = dict(stored)
         for name, limits in LIMITS.items():
             if found.get(name) is not None:
@@ -287,19 +293,18 @@ class Stop:
         return cls(**found)
 
     def total_steps(self, steps_per_epoch: int) -> float:
-        """After how many steps `max_steps` or `max_epochs` ends the run at the latest; ∞ without either."""
+        """The number of steps after which `max_steps` or `max_epochs` ends the run; ∞ without either."""
         by_epochs = None if self.max_epochs is None else self.max_epochs * steps_per_epoch
         return min((limit for limit in (self.max_steps, by_epochs) if limit is not None), default=math.inf)
 
-    def criteria(self, model: nn.Module, constant_loss: float) -> list[Criterion]:
-        """Those that are on, in the order in which they name the end.
+    def criteria(self, model: nn.Module, baseline_loss: float) -> list[Criterion]:
+        """The active criteria, in the order in which they become the stop reason.
 
-        Divergence first: a run that reaches its last step with a NaN has failed. Then what was learnt, then what has
-        run out.
+        Divergence comes first: a run that reaches its last step with a NaN has failed. Goals follow, then limits.
         """
         found: list[Criterion] = []
         if self.divergence is not None:
-            found.append(Divergence(self.divergence, constant_loss))
+            found.append(Divergence(self.divergence, baseline_loss))
         if self.target_loss is not None:
             found.append(TargetLoss(self.target_loss))
         if self.min_parameter_change is not None:

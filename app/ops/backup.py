@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from app.constants import DatasetStatus
 from app.datasets.arrays import file_names
 from app.settings import Settings
 from app.storage import datasets, migrate
@@ -94,7 +95,7 @@ def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
 def _named_before_versions(database: sqlite3.Connection, files: Path) -> Iterator[str]:
     """The revision of a schema that may not be upgraded yet."""
     for id, status in database.execute("SELECT id, status FROM datasets"):
-        parts = {"ready": file_names(has_parts=False), "importing": ("upload",)}.get(status, ())
+        parts = {DatasetStatus.READY: file_names(has_parts=False), DatasetStatus.IMPORTING: ("upload",)}.get(status, ())
         yield from (f"datasets/{id}/{part}" for part in parts)
         yield from (str(path.relative_to(files)) for path in sorted((files / f"datasets/{id}/splits").glob("*.npy")))
 

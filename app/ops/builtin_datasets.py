@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.constants import DatasetStatus
 from app.datasets.builtin import BUILTIN
 from app.storage import datasets
 from app.storage.database import Database, database_now
@@ -21,6 +22,6 @@ def install_builtin(database: Database, files: Files) -> None:
         arrays.save(files, datasets.built_in(name))
         with database.write() as db:
             insert = sqlite.insert if database.is_sqlite else postgresql.insert
-            row = {"id": name, "name": name, "status": "ready", "folder": datasets.built_in(name), "attempt": 0,
-                   "about": arrays.about(), "source": {}, "progress": {}, "skipped": []}  # fmt: skip
+            row = {"id": name, "name": name, "status": DatasetStatus.READY, "folder": datasets.built_in(name),
+                   "about": arrays.about(), "source": {}, "progress": {}, "skipped": [], "attempt": 0}  # fmt: skip
             db.execute(insert(Dataset).values(created_at=database_now(), **row).on_conflict_do_nothing())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from app.constants import DatasetStatus
 from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import LocalFiles
@@ -25,7 +26,7 @@ def orphans(database: Database, files: LocalFiles) -> list[str]:
     }  # before the rows are read: what is made in between is named by then
     with database.read() as db:
         named = {f"{RUNS}/{id}" for id in db.scalars(select(Run.id))}
-        importing = select(Dataset.id).where(Dataset.status == "importing")
+        importing = select(Dataset.id).where(Dataset.status == DatasetStatus.IMPORTING)
         named |= {f"{datasets.FOLDER}/{id}" for id in db.scalars(importing)}
         named |= {folder for folder in db.scalars(select(Dataset.folder)) if folder is not None}
     stale = time.time() - STALE_SECONDS

@@ -46,7 +46,7 @@ def axis_of(progress: Mapping[str, Any], along: Along) -> Axis:
     seconds = progress.get("seconds")
     steps = progress.get("steps_per_epoch") if along == "epoch" else seconds and progress["step"] / seconds
     if not steps:
-        raise Conflict(f"how many steps one {along} has is known once the run has begun; take axis=step")
+        raise Conflict("axis_not_known", axis=along)
     return Axis(along, steps)
 
 

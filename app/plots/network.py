@@ -128,11 +128,7 @@ def diagram(places: Sequence[Placed], input_shape: Shape, title: str = "") -> st
     """
     drawn = [Body("other", ["input"], input_shape), *bodies(places)]
     if len(drawn) > MOST_BODIES:
-        raise InvalidChoice(
-            "/model/layers",
-            f"the picture would have {len(drawn):,} bodies, and has at most {MOST_BODIES}; neighbours of one kind and "
-            "shape are one",
-        )
+        raise InvalidChoice("diagram_too_large", "/model/layers", bodies=len(drawn), limit=MOST_BODIES)
     largest = max((max(body.shape[1:]) for body in drawn if len(body.shape) == 3), default=1)
     sizes = [size_of(body.shape, largest) for body in drawn]
     tallest = max(size.height + SHALLOW * size.depth for size in sizes)

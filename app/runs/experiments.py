@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
+from app.constants import ENDED, EXPERIMENT_TAG, RESERVED_TAGS
 from app.errors import NotFound
 from app.insight.experiments import EXPERIMENTS, observe
 from app.insight.experiments.experiment import Experiment, Seen, Trial
@@ -13,7 +13,7 @@ from app.runs.requests import RunRequest
 from app.runs.submission import NewRun
 from app.storage.database import Database
 from app.storage.files import Files
-from app.storage.tables import ENDED, Run
+from app.storage.tables import Run
 
 MOST_SEEDS = 5
 MOST_TRIALS = max(len(experiment.trials) for experiment in EXPERIMENTS.values())
@@ -61,7 +61,7 @@ def runs_of_performance(database: Database, experiment: Experiment, id: str) -> 
         group = members(db, GROUP, id)
     runs = [run for run in group if run.tags[TRIAL] in experiment.trials]
     if not runs:
-        raise NotFound(f"no {experiment.name} has the id {id!r}")
+        raise NotFound("no_such_performance", experiment=experiment.name, id=id)
     return runs
 
 

@@ -28,6 +28,7 @@ def facts_of(run: Run, database: Database) -> Facts:
         for name, measures in layers.items()
     ]
     return Facts(
+        run=run.id,
         request=run.request,
         status=run.status,
         stop_reason=run.stop_reason,

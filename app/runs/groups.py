@@ -75,5 +75,5 @@ def _created_by(db: Session, kind: GroupKind, key: str, digest: str) -> str | No
     if first is None:
         return None
     if kind.tag not in first.tags:
-        raise Invalid("this Idempotency-Key was used for a run; send a new key for a new request")
+        raise Invalid("idempotency_key_of_other_kind", kind="run")
     return str(first.tags[kind.tag])

@@ -3,11 +3,12 @@
 import json
 from typing import Any
 
-from app.constants import EXPERIMENT_TAG, RESERVED_TAGS
-from app.errors import Conflict, FieldError, Invalid
+from app.constants import EXPERIMENT_TAG, RESERVED_TAGS, STATUS_AFTER, RequestedAction, RunStatus
+from app.errors import Conflict, Invalid
 from app.learning.architecture import without_output_layer
+from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.presets import under
-from app.learning.serialization import layers_from_json, layers_to_json
+from app.messages import Fix
 from app.runs.registry_requests import StopRequest
 from app.runs.request_model import Model, validated
 from app.runs.requests import RunRequest
@@ -17,7 +18,6 @@ from app.runs.views import RunView, view
 from app.storage import runs
 from app.storage.database import Database
 from app.storage.files import Files
-from app.storage.queue.leases import WISHES
 from app.storage.tables import Run
 
 
@@ -42,16 +42,14 @@ def continue_run(database: Database, id: str, changes: dict[str, Any]) -> RunVie
     """
     with database.write() as db:
         run = runs.get(db, id)
-        if run.wanted is not None:
-            raise Conflict(f"the run is about to be {WISHES[run.wanted]}; resume it when it is")
-        if run.status in ("queued", "running"):
-            raise Conflict(f"the run is {run.status}; it goes on by itself")
+        if run.requested_action is not None:
+            raise Conflict("run_about_to_end", action=STATUS_AFTER[RequestedAction(run.requested_action)])
+        if run.status in (RunStatus.QUEUED, RunStatus.RUNNING):
+            raise Conflict("run_goes_on", status=run.status)
         if changes and EXPERIMENT_TAG in run.tags:
-            raise Conflict(
-                f"an experiment is observed in this run as it is; POST /runs/{id}/again makes one of your own"
-            )
+            raise Conflict("run_of_experiment", run=id)
         if run.stop_reason == "diverged":
-            raise Conflict(f"the run has diverged, and would again; POST /runs/{id}/again with a smaller learning rate")
+            raise Conflict("run_has_diverged", run=id)
         stop = _merged(StopRequest, run.request["stop"], changes, "stop").model_dump(mode="json")
         examples = run.environment.get("examples", {"validation": run.request["split"]["validation"]})
         can_stop(stop, examples["validation"])
@@ -67,10 +65,7 @@ def refuse_fault(run: Run) -> None:
     """Raise Conflict for a run with an injected fault; its request doesn't contain the fault."""
     if run.fault is not None:
         name = run.tags.get(EXPERIMENT_TAG, "")
-        raise Conflict(
-            f"this run goes wrong on purpose ({run.fault}), as part of the experiment {name}: only that can repeat it; "
-            "POST its request to /runs for a run that does as it should"
-        )
+        raise Conflict("run_goes_wrong_on_purpose", fault=run.fault, experiment=name)
 
 
 def _repeatable(request: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -94,12 +89,11 @@ def _refuse_reached(run: Run, stop: dict[str, Any]) -> None:
     for field, done in (("max_steps", "step"), ("max_epochs", "epoch"), ("max_seconds", "seconds")):
         already = run.progress.get(done, 0)
         if stop[field] is not None and stop[field] <= already:
-            detail = f"the run has done {already} already, counted from its start; give more than that"
-            raise Invalid(detail, [FieldError(f"/stop/{field}", detail)])
+            raise Invalid("criterion_reached", f"/stop/{field}", criterion=field, done=already)
     reason = run.stop_reason
     if reason in stop and stop[reason] is not None and stop[reason] == run.request["stop"].get(reason):
-        detail = f"the run has ended by {reason}, which holds still; change it, or turn it off with null"
-        raise Invalid(detail, [FieldError(f"/stop/{reason}", detail)])
+        pointer = f"/stop/{reason}"
+        raise Invalid("criterion_still_holds", pointer, Fix(pointer, None), criterion=reason)
 
 
 def _merged(model: type[Model], old: dict[str, Any], changes: Any, *place: str) -> Model:

@@ -16,6 +16,8 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from app.learning.errors import InvalidChoice
+from app.messages import Message
 from app.suggestions import closest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -47,7 +49,7 @@ class RequestModel(BaseModel):
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
-        raise ValueError("holds the character NUL, which no text may; leave it out")
+        raise InvalidChoice("text_with_nul")
     return text
 
 
@@ -66,26 +68,27 @@ def _explained(model: type[BaseModel], item: Any) -> InitErrorDetails:
     """An error of the model's own, or of what is within it, which has been explained there."""
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden" and len(item["loc"]) == 1:
-        kind, context = "no_such_field", {"said": _no_such_field(model, item["loc"][0])}
+        message = _no_such_field(model, item["loc"][0])
     elif kind in ("model_type", "model_attributes_type") and not item["loc"]:
-        said = f"an object is wanted; its fields are {', '.join(model.model_fields)}"
-        kind, context = "no_object", {"said": said}
-    known = PydanticCustomError(kind, "{said}", context) if kind in ("no_such_field", "no_object") else kind
-    return InitErrorDetails(type=known, loc=item["loc"], input=item["input"], ctx=context)
+        message = Message.of("no_object", fields=list(model.model_fields))
+    elif "message" in context:
+        message = context["message"]
+    else:
+        return InitErrorDetails(type=kind, loc=item["loc"], input=item["input"], ctx=context)
+    explained = PydanticCustomError(message.code, "refused", {"message": message})
+    return InitErrorDetails(type=explained, loc=item["loc"], input=item["input"])
 
 
-def _no_such_field(model: type[BaseModel], given: str) -> str:
+def _no_such_field(model: type[BaseModel], given: str) -> Message:
     """Advice on a misspelt or misplaced field: the likely name, its place, or all names."""
     own = model.model_fields
     inner = [(field, model) for field, of in own.items() for model in _models(of.annotation)]
     within = {name: field for field, model in inner for name in model.model_fields}
     if given in within:
-        return f"there is no such field here: {given!r} stands under {within[given]!r}"
-    if near := closest(given, own):
-        return f"there is no such field; did you mean {near!r}?"
-    if near := closest(given, within):
-        return f"there is no such field; did you mean {near!r}, which stands under {within[near]!r}?"
-    return f"there is no such field; there are {', '.join(own)}"
+        return Message.of("misplaced_field", field=given, under=within[given])
+    near = closest(given, own) or closest(given, within)
+    under = None if near is None or near in own else within[near]
+    return Message.of("no_such_field", near=near, under=under, fields=list(own))
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -96,12 +99,12 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(part)
 
 
-def pattern(pattern: str, words: str, **schema: Any) -> Any:
-    """A string type validated by a regular expression; `words` is the error message."""
+def pattern(pattern: str, code: str, **schema: Any) -> Any:
+    """A string type validated by a regular expression; `code` is the error's."""
 
     def checked(given: str) -> str:
         if not re.fullmatch(pattern, given):
-            raise ValueError(words)
+            raise InvalidChoice(code)
         return given
 
     return Annotated[
@@ -111,7 +114,6 @@ def pattern(pattern: str, words: str, **schema: Any) -> Any:
 
 Name: Any = pattern(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
-    "a name has up to 100 of the letters A to Z, digits, dots, dashes and underscores, no others, and begins with a "
-    "letter or a digit",
+    "name_malformed",
     examples=["letters"],
 )

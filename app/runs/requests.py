@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from app.constants import RESERVED_TAGS
+from app.learning.errors import InvalidChoice
 from app.learning.presets import PRESETS, under
+from app.messages import Fix
 from app.runs.registry_requests import (
     AugmentationRequest,
     LayerRequest,
@@ -33,14 +35,14 @@ class ModelRequest(RequestModel):
         """A preset's layers; an unknown one is left for the field's own check."""
         if isinstance(sent, dict) and isinstance(name := sent.get("preset"), str) and name in PRESETS:
             if "layers" in sent:
-                raise ValueError("give layers or a preset, not both")
+                raise InvalidChoice("layers_and_preset")
             return sent | {"layers": PRESETS[name].layers}
         return sent
 
 
 def _fraction_or_count(size: float) -> float:
     if size >= 1 and size != int(size):
-        raise ValueError("a fraction is less than 1, and a number of examples is whole")
+        raise InvalidChoice("not_a_fraction_or_count")
     return size
 
 
@@ -69,16 +71,16 @@ class SplitRequest(RequestModel):
     @model_validator(mode="after")
     def _fit_together(self) -> "SplitRequest":
         if self.folds is None and self.fold:
-            raise ValueError("fold needs folds: how many there are")
+            raise InvalidChoice("fold_without_folds")
         if self.folds is not None and self.fold >= self.folds:
-            raise ValueError(f"fold counts from 0 to {self.folds - 1}")
+            raise InvalidChoice("fold_out_of_range", "/fold", Fix("/fold", self.folds - 1), limit=self.folds - 1)
         if self.folds is not None and self.own:
-            raise ValueError("give folds or own, not both")
+            raise InvalidChoice("folds_and_own")
         if self.says_test and (self.folds is not None or self.own):
-            raise ValueError(f"the test part is given by {'folds' if self.folds else 'own'}; leave test out")
+            raise InvalidChoice("test_part_given_twice", given_by="folds" if self.folds else "own")
         tested = 1 / self.folds if self.folds else 0 if self.own else self.test
         if self.validation < 1 and tested < 1 and self.validation + tested >= 1:
-            raise ValueError("validation + test must be below 1, so that something is left to train on")
+            raise InvalidChoice("parts_too_large")
         return self
 
 
@@ -133,9 +135,7 @@ class RunRequest(RequestModel):
     def _nobody_elses(cls, tags: dict[str, str]) -> dict[str, str]:
         for key in tags:
             if key.startswith(RESERVED_TAGS):
-                raise ValueError(
-                    f"tags that begin with {RESERVED_TAGS!r} are the service's own; call {key[:50]!r} another name"
-                )
+                raise InvalidChoice("reserved_tag", prefix=RESERVED_TAGS, tag=key[:50])
         return tags
 
     @model_validator(mode="before")

@@ -10,11 +10,12 @@ import torch
 from app.datasets.arrays import Arrays
 from app.datasets.errors import SplitImpossible
 from app.datasets.splits import SplitSpec, stored_split
-from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound
 from app.insight.analysis.warnings import warnings
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.errors import InvalidChoice
 from app.learning.layers import Shape
+from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.losses import (
     DEFAULT_LOSS,
     BinaryCrossEntropy,
@@ -25,10 +26,10 @@ from app.learning.losses import (
     loss_to_json,
 )
 from app.learning.presets import PRESETS
-from app.learning.recipe import recipe_from_json
+from app.learning.recipe import Recipe
 from app.learning.schedules import SCHEDULES
-from app.learning.serialization import layers_from_json, layers_to_json
 from app.learning.stopping import MUST_END
+from app.messages import Fix
 from app.runs.requests import RunRequest, SplitRequest
 from app.storage.files import Files
 from app.storage.tables import Dataset
@@ -62,8 +63,7 @@ def resolve(
     ):
         if resolved[field] is not None and not fits:
             if resolved[field] != of_preset.get(field):  # what only the preset says is left out by itself
-                detail = f"{field} is for {what}; leave it out for this dataset"
-                raise Invalid(detail, [FieldError(f"/{field}", detail)])
+                raise Invalid("field_for_other_inputs", f"/{field}", Fix(f"/{field}", None), field=field, inputs=what)
             resolved[field] = None
     if pictures:
         resolved["normalise"] = resolved["normalise"] or "unit"
@@ -75,9 +75,9 @@ def resolve(
     try:
         train, validation = sizes(files, folder, wanted, keep=keep_split)
     except FileNotFoundError as error:
-        raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
+        raise NotFound("dataset_deleted", dataset=dataset.name) from error
     if not train:
-        raise SplitImpossible("no example is left to train on; take smaller parts")
+        raise SplitImpossible("no_training_examples")
     try:
         refuse_untrainable(layers, shape, train if request.batch_size == "full" else min(request.batch_size, train))
     except InvalidChoice as error:
@@ -86,16 +86,15 @@ def resolve(
     can_stop(resolved["stop"], validation)
     has_an_end(resolved["schedule"], resolved["stop"])
     if request.accumulate > 1 and request.batch_size == "full":
-        detail = "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
-        raise Invalid(detail, [FieldError("/accumulate", detail)])
-    remarks = warnings(recipe_from_json(resolved, shape), train, resolved["normalise"])
+        raise Invalid("full_batch_accumulates", "/accumulate", Fix("/accumulate", 1))
+    remarks = warnings(Recipe.from_json(resolved, shape), train, resolved["normalise"])
     return resolved, [asdict(warning) for warning in remarks]
 
 
 def folder_of(dataset: Dataset) -> str:
     """The folder of the dataset's arrays. Raises Conflict if it is not ready."""
     if dataset.folder is None:
-        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status}; it can be trained on when it is ready")
+        raise Conflict("dataset_not_ready", dataset=dataset.name, status=dataset.status)
     return dataset.folder
 
 
@@ -108,8 +107,7 @@ def resolved_split(request: SplitRequest, dataset: Dataset) -> SplitSpec:
     has_parts = bool(dataset.about.get("own_split"))
     own = has_parts and request.folds is None and not request.says_test if request.own is None else request.own
     if own and not has_parts:
-        detail = f"the dataset {dataset.name!r} has no parts of its own; leave own out, and give fractions"
-        raise Invalid(detail, [FieldError("/split/own", detail)])
+        raise Invalid("dataset_without_parts", "/split/own", Fix("/split/own", False), dataset=dataset.name)
     return SplitSpec(
         validation=request.validation,
         test=request.test,
@@ -131,19 +129,17 @@ def sizes(files: Files, folder: str, wanted: SplitSpec, *, keep: bool = False) -
 def can_stop(stop: dict[str, Any], validation: float) -> None:
     """Raises Invalid when no criterion is left that ends every run, or one watches a validation part of no examples."""
     if all(stop[name] is None for name in MUST_END):
-        detail = "nothing is left that must end the run; give max_epochs or max_steps or max_seconds"
-        raise Invalid(detail, [FieldError("/stop", detail)])
+        raise Invalid("no_end", "/stop")
     for name in ("target_loss", "patience"):
         if validation == 0 and stop[name] is not None and stop[name]["part"] == "validation":
-            detail = f'{name} watches the validation part, and there is none; give split.validation or "part": "train"'
-            raise Invalid(detail, [FieldError(f"/stop/{name}", detail)])
+            fix = Fix(f"/stop/{name}/part", "train")
+            raise Invalid("validation_part_empty", f"/stop/{name}", fix, criterion=name)
 
 
 def has_an_end(schedule: dict[str, Any], stop: dict[str, Any]) -> None:
     """Raises Invalid when the schedule needs to know how many steps the run has, and nothing says."""
     if SCHEDULES[schedule["name"]].needs_total and stop["max_epochs"] is None and stop["max_steps"] is None:
-        detail = f"{schedule['name']} needs to know how long the run is; give stop.max_epochs or stop.max_steps"
-        raise Invalid(detail, [FieldError("/schedule", detail)])
+        raise Invalid("schedule_needs_end", "/schedule", schedule=schedule["name"])
 
 
 def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict[str, Any]:
@@ -166,10 +162,12 @@ def _preset_fits(name: str | None, shape: Shape, refusal: InvalidChoice) -> None
     layers."""
     if name is None or PRESETS[name].input_shape == shape:
         return
-    detail = f"{name} is made for {_inputs(PRESETS[name].input_shape)}, this dataset has {_inputs(shape)}"
-    if fitting := [other for other, preset in PRESETS.items() if preset.input_shape == shape]:
-        detail += f", for which there are {', '.join(fitting)}"
-    raise InvalidChoice("/model/preset", detail) from refusal
+    fitting = [other for other, preset in PRESETS.items() if preset.input_shape == shape]
+    inputs = {"made_for": _inputs(PRESETS[name].input_shape), "inputs": _inputs(shape)}
+    fix = Fix("/model/preset", fitting[0]) if fitting else None
+    raise InvalidChoice(
+        "preset_for_other_inputs", "/model/preset", fix, preset=name, **inputs, fitting=fitting
+    ) from refusal
 
 
 def _inputs(shape: Shape) -> str:
@@ -178,12 +176,12 @@ def _inputs(shape: Shape) -> str:
 
 def _loss_serves(loss: Loss, task: Task, classes: int) -> None:
     if loss.task != task:
-        detail = f"{loss.name} is for {loss.task}, this dataset is for {task}; use {DEFAULT_LOSS[task]}"
-        raise Invalid(detail, [FieldError("/loss", detail)])
+        default = DEFAULT_LOSS[task]
+        tasks = {"made_for": loss.task, "task": task}
+        raise Invalid("loss_for_other_task", "/loss", Fix("/loss", default), loss=loss.name, **tasks, default=default)
     if isinstance(loss, BinaryCrossEntropy) and classes != 2:
-        detail = f"{loss.name} is for two classes, this dataset has {classes}; use cross_entropy"
-        raise Invalid(detail, [FieldError("/loss", detail)])
+        fix = Fix("/loss", "cross_entropy")
+        raise Invalid("loss_for_two_classes", "/loss", fix, loss=loss.name, classes=classes)
     weights = loss.class_weights if isinstance(loss, CrossEntropy) else None
     if weights is not None and len(weights) != classes:
-        detail = f"there are {len(weights)} weights for {classes} classes; give one a class"
-        raise Invalid(detail, [FieldError("/loss/class_weights", detail)])
+        raise Invalid("class_weights_differ", "/loss/class_weights", weights=len(weights), classes=classes)

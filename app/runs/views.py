@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.storage import runs
+from app.constants import RunStatus
 from app.storage.database import database_now
+from app.storage.queue.claims import run_claims
+from app.storage.queue.pace import pace
 from app.storage.tables import Run
 
 
@@ -27,9 +29,9 @@ class RunView:
     queue: QueuePlace | None
 
     @property
-    def status(self) -> str:
+    def status(self) -> RunStatus:
         """The status that readers see: a run whose worker fell silent is queued again."""
-        return "queued" if self.queue else self.run.status
+        return RunStatus.QUEUED if self.queue else RunStatus(self.run.status)
 
 
 def view(db: Session, run: Run) -> RunView:
@@ -40,16 +42,16 @@ def view(db: Session, run: Run) -> RunView:
 def views(db: Session, rows: Sequence[Run]) -> list[RunView]:
     """The views of several runs, which share one estimate of the queue's throughput."""
     now = db.execute(select(database_now())).scalar_one()
-    pace = runs.pace(db, now) if any(_waits(run, now) for run in rows) else None
+    estimate = pace(db, now) if any(_waits(run, now) for run in rows) else None
 
     def place(run: Run) -> QueuePlace:
-        position = runs.queue_position(db, run, now)
-        return QueuePlace(position, pace.start(position) if pace else None)
+        position = run_claims.position(db, run, now)
+        return QueuePlace(position, estimate.start(position) if estimate else None)
 
     return [RunView(run, place(run) if _waits(run, now) else None) for run in rows]
 
 
 def _waits(run: Run, now: float) -> bool:
     """True if the run is queued, or running under a lease that has expired."""
-    expired = run.status == "running" and run.lease_expires_at is not None and run.lease_expires_at < now
-    return run.status == "queued" or expired
+    expired = run.status == RunStatus.RUNNING and run.lease_expires_at is not None and run.lease_expires_at < now
+    return run.status == RunStatus.QUEUED or expired

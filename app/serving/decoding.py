@@ -11,6 +11,7 @@ from app.datasets.images import codec
 from app.datasets.images.codec import Background, Resize
 from app.errors import Invalid, TooLarge
 from app.learning.preprocessing import border
+from app.messages import Fix
 
 __all__ = ["Background", "count_pixels", "decode", "inverted"]
 
@@ -28,7 +29,7 @@ def count_pixels(bodies: list[bytes]) -> int:
         with suppress(NoPicture):
             count += codec.count_pixels(body)
     if count > MAX_PIXELS:
-        raise TooLarge(f"the pictures have {count:,} pixels together; send at most {MAX_PIXELS:,} in a request")
+        raise TooLarge("pictures_too_large", pixels=count, limit=MAX_PIXELS)
     return count
 
 
@@ -47,12 +48,10 @@ def decode(
     except TooManyPixels:
         raise
     except WrongSize as error:
-        raise Invalid(
-            f"the picture is {error.width}×{error.height}, the run was trained on {width}×{height}; "
-            "send that size, or add ?fit=true to have it converted"
-        ) from error
+        wanted = {"wanted_width": width, "wanted_height": height}
+        raise Invalid("picture_size_differs", None, Fix("fit", True), **error.message.params, **wanted) from error
     except NoPicture as error:
-        raise Invalid(str(error)) from error
+        raise Invalid.because(error) from error
     return np.frombuffer(bytearray(decoded), np.uint8).reshape(shape)  # a bytearray can be written to
 
 

@@ -5,14 +5,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.datasets.formats.columns import as_text
-from app.errors import FieldError, Invalid, Malformed
-from app.suggestions import nearest
+from app.errors import Invalid, InvalidFields, Malformed
+from app.messages import FieldError, Message
+from app.suggestions import closest
 
 MOST = 10_000
 KINDS = {bool: "a boolean", str: "a string", type(None): "null", list: "a list", dict: "an object"}
@@ -38,12 +39,12 @@ def instances(
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"the body is not JSON: {error}") from error
+        raise Malformed("instances_not_json", reason=str(error)) from error
     if not isinstance(document, dict) or set(document) != {"instances"} or not isinstance(document["instances"], list):
-        raise Invalid('the body is {"instances": [[…], …]}')
+        raise Invalid("instances_missing")
     rows: list[Any] = document["instances"]
     if not 1 <= len(rows) <= MOST:
-        _refuse("/instances", f"there are {len(rows):,}", f"1 to {MOST:,} instances")
+        raise _refusal("instance_count", "/instances", count=len(rows), limit=MOST)
     named = tuple(columns()) if len(shape) == 1 and any(isinstance(row, dict) for row in rows) else ()
     values = np.empty((len(rows), *shape), np.float32)
     for index, row in enumerate(rows):
@@ -61,7 +62,7 @@ def instances(
             values[index] = np.inf
         sound = ~np.isinf(values[index]) if may_miss else np.isfinite(values[index])
         if not sound.all():
-            _refuse(pointer, "holds NaN, ∞ or a number beyond float32", "finite numbers")
+            raise _refusal("instance_not_finite", pointer)
     return values
 
 
@@ -69,11 +70,11 @@ def _by_name(row: dict[str, Any], columns: tuple[Column, ...], pointer: str, may
     names = [column.name for column in columns]
     for name in row:
         if name not in names:
-            near = nearest(name[:100], names)
-            _refuse(f"{pointer}/{name[:100]}", "no column is called so", f"{_all(names)}{near}")
+            near = closest(name[:100], names)
+            raise _refusal("no_such_instance_column", f"{pointer}/{name[:100]}", columns=names, near=near)
     missing = [name for name in names if name not in row]
     if missing:
-        _refuse(pointer, f"lacks {', '.join(missing)}", _all(names))
+        raise _refusal("instance_columns_missing", pointer, missing=missing, columns=names)
     return [value for column in columns for value in _entries(row[column.name], column, pointer, may_miss)]
 
 
@@ -84,47 +85,50 @@ def _entries(value: Any, column: Column, pointer: str, may_miss: bool) -> list[f
         if value is None and may_miss:
             return [math.nan]
         if type(value) not in (int, float):
-            _refuse(pointer, f"is {KINDS[type(value)]}", "a number")
+            raise _refusal("instance_value_not_number", pointer, kind=KINDS[type(value)])
         return [value]
     if type(value) in (int, float):
         value = as_text(value)
     if value is not None and value not in column.categories:
-        said = repr(value)[:100] if isinstance(value, str) else KINDS[type(value)]
-        _refuse(pointer, f"is {said}", f"one of {', '.join(column.categories)}, or null")
+        quoted = repr(value)[:100] if isinstance(value, str) else KINDS[type(value)]
+        raise _refusal("instance_value_not_category", pointer, value=quoted, categories=column.categories)
     return [float(value == category) for category in column.categories]
 
 
 def _in_order(row: Any, shape: tuple[int, ...], pointer: str) -> list[float]:
     size = prod(shape)
     plane = shape[1:] if shape[0] == 1 else shape  # a gray picture may leave its one channel out
-    wanted = f"{size} numbers in a list" + (f", flat or nested as {list(plane)}" if len(shape) > 1 else "")
+    wanted = {"size": size, "nested": list(plane) if len(shape) > 1 else None}
     depth, first = 0, row
     while isinstance(first, list):
         depth, first = depth + 1, first[0] if first else None
     forms = {len(form): form for form in (shape, plane, (size,)) if form}
     if depth not in forms:
-        _refuse(pointer, f"is {KINDS.get(type(row), 'a number')}" if depth == 0 else f"is nested {depth} deep", wanted)
+        if depth == 0:
+            raise _not_list(row, pointer, wanted)
+        raise _refusal("instance_depth", pointer, depth=depth, **wanted)
     return _flat(row, forms[depth], pointer, wanted)
 
 
-def _flat(row: Any, form: tuple[int, ...], pointer: str, wanted: str) -> list[float]:
+def _flat(row: Any, form: tuple[int, ...], pointer: str, wanted: dict[str, Any]) -> list[float]:
     if not isinstance(row, list):
-        _refuse(pointer, f"is {KINDS.get(type(row), 'a number')}", wanted)
+        raise _not_list(row, pointer, wanted)
     if len(row) != form[0]:
-        _refuse(pointer, f"has {len(row)} {'numbers' if len(form) == 1 else 'rows'}, not {form[0]}", wanted)
+        lengths = {"count": len(row), "what": "numbers" if len(form) == 1 else "rows", "wanted": form[0]}
+        raise _refusal("instance_length", pointer, **lengths, **wanted)
     if len(form) > 1:
         places = enumerate(row)
         return [number for place, part in places for number in _flat(part, form[1:], f"{pointer}/{place}", wanted)]
     if not {int, float}.issuperset(map(type, row)):
         place = next(place for place, value in enumerate(row) if type(value) not in (int, float))
-        _refuse(f"{pointer}/{place}", f"is {KINDS[type(row[place])]}, not a number", wanted)
+        kind = KINDS[type(row[place])]
+        raise _refusal("instance_item_not_number", f"{pointer}/{place}", kind=kind, **wanted)
     return row
 
 
-def _all(names: Sequence[str]) -> str:
-    return f"a value for each of {', '.join(names)}"
+def _not_list(row: Any, pointer: str, wanted: dict[str, Any]) -> InvalidFields:
+    return _refusal("instance_not_list", pointer, kind=KINDS.get(type(row), "a number"), **wanted)
 
 
-def _refuse(pointer: str, said: str, wanted: str) -> NoReturn:
-    detail = f"{said}; give {wanted}"
-    raise Invalid(f"{pointer}: {detail}", [FieldError(pointer, detail)])
+def _refusal(code: str, pointer: str, **params: Any) -> InvalidFields:
+    return InvalidFields([FieldError(pointer, Message.of(code, **params))])

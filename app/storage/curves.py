@@ -1,27 +1,27 @@
-"""Every step's loss: points packed into chunks, read back piece by piece or thinned without losing an extreme."""
+"""Curves: the points of every step, packed into chunks, and read in pages or thinned without losing an extreme."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, insert, not_, select, tuple_
+from sqlalchemy import and_, func, insert, not_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.storage.database import Database
 from app.storage.tables import CurveChunk
 
-PAGE = 64  # chunks that are read at once: a worker writes about two a second
-# Series of the diagnostics, `layer.0.gradient_norm`: many of few points, beside the curve and not part of it.
+PAGE = 64  # chunks per page: a worker writes about two a second
+# The prefix of series of diagnostics, such as `layer.0.gradient_norm`: many, of few points, not part of the curve.
 DIAGNOSTICS = "layer."
 OF_DIAGNOSTICS = CurveChunk.series.startswith(DIAGNOSTICS)
 
 
 @dataclass(frozen=True)
 class Series:
-    """Points in the order of their steps: steps (n,) int64 and values (n,) float64; NaN and ∞ are values too.
+    """Points in the order of their steps: steps (n,) int64 and values (n,) float64, which may be NaN or ∞.
 
-    `stands_for` says how many points each one stands for, where the series was thinned.
+    `stands_for` is the number of points that each one represents in a thinned series.
     """
 
     steps: NDArray[np.int64]
@@ -32,13 +32,8 @@ class Series:
         return Series(self.steps[chosen], self.values[chosen])
 
 
-def append(db: Session, run: str, series: str, steps: Sequence[int], values: Sequence[float]) -> None:
-    """Add points behind the last; the caller holds the run's fence in the same transaction."""
-    append_all(db, run, {series: (steps, values)})
-
-
-def append_all(db: Session, run: str, points: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
-    """As `append`: steps and values of several series in one statement."""
+def append(db: Session, run: str, points: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
+    """Append steps and values to each series, in one statement; the transaction must hold the run's fence."""
     chunks = [
         {
             "run": run,
@@ -51,78 +46,83 @@ def append_all(db: Session, run: str, points: Mapping[str, tuple[Sequence[int], 
         for series, (steps, values) in points.items()
     ]
     if chunks:
-        db.connection().execute(insert(CurveChunk), chunks)  # without the ORM, which has nothing to add
+        db.connection().execute(insert(CurveChunk), chunks)  # the ORM would add time and nothing else
 
 
 def last_steps(db: Session, run: str, diagnostics: bool = False) -> dict[str, int]:
     """The last recorded step of each series of the curve, or of the diagnostics, by name."""
-    mine = (CurveChunk.run == run, OF_DIAGNOSTICS if diagnostics else not_(OF_DIAGNOSTICS))
-    query = select(CurveChunk.series, func.max(CurveChunk.last_step)).where(*mine)
+    of_run = (CurveChunk.run == run, OF_DIAGNOSTICS if diagnostics else not_(OF_DIAGNOSTICS))
+    query = select(CurveChunk.series, func.max(CurveChunk.last_step)).where(*of_run)
     query = query.group_by(CurveChunk.series).order_by(CurveChunk.series)
     return {series: step for series, step in db.execute(query)}
 
 
 def diagnostics(db: Session, run: str) -> dict[str, Series]:
-    """The diagnostics by name; a run has some dozens of samples."""
+    """Series of the diagnostics by name: some dozens of samples each."""
     query = select(CurveChunk.series, CurveChunk.steps, CurveChunk.values).where(CurveChunk.run == run, OF_DIAGNOSTICS)
     pieces: dict[str, list[Series]] = {}
     for name, steps, values in db.execute(query.order_by(CurveChunk.series, CurveChunk.first_step)):
-        pieces.setdefault(name, []).append(Series(np.frombuffer(steps, "<i8"), np.frombuffer(values, "<f8")))
-    return {name: join(found) for name, found in pieces.items()}
+        pieces.setdefault(name, []).append(_unpacked(steps, values))
+    return {name: join(chunks) for name, chunks in pieces.items()}
 
 
 def page(db: Session, run: str, series: str, from_step: int = 1) -> Series:
-    """The next points of a series from a step on: those of a few chunks, however long the series is."""
+    """The first points of a series from a step on: a few chunks, however long the series is."""
     query = (
         select(CurveChunk.steps, CurveChunk.values)
         .where(CurveChunk.run == run, CurveChunk.series == series, CurveChunk.last_step >= from_step)
         .order_by(CurveChunk.first_step)
         .limit(PAGE)
     )
-    found = join(Series(np.frombuffer(s, "<i8"), np.frombuffer(v, "<f8")) for s, v in db.execute(query))
-    return found[found.steps >= from_step]
+    points = join(_unpacked(steps, values) for steps, values in db.execute(query))
+    return points[points.steps >= from_step]
+
+
+def _unpacked(steps: bytes, values: bytes) -> Series:
+    return Series(np.frombuffer(steps, "<i8"), np.frombuffer(values, "<f8"))
 
 
 def pages(database: Database, run: str, series: str, from_step: int = 1) -> Iterator[Series]:
-    """The whole series, page by page. Each is a transaction of its own: a slow reader keeps nobody from writing."""
+    """The whole series in pages. Each page is its own transaction, so that a slow reader blocks no writer."""
     while True:
         with database.read() as db:
-            found = page(db, run, series, from_step)
-        if not len(found.steps):
+            points = page(db, run, series, from_step)
+        if not len(points.steps):
             return
-        yield found
-        from_step = int(found.steps[-1]) + 1
+        yield points
+        from_step = int(points.steps[-1]) + 1
 
 
 def join(pieces: Iterable[Series]) -> Series:
-    """Pieces of one series as one."""
-    found = list(pieces)
-    steps = np.concatenate([np.empty(0, np.int64), *(piece.steps for piece in found)])
-    return Series(steps, np.concatenate([np.empty(0, np.float64), *(piece.values for piece in found)]))
+    """Concatenate pieces of a series."""
+    parts = list(pieces)
+    steps = np.concatenate([np.empty(0, np.int64), *(part.steps for part in parts)])
+    return Series(steps, np.concatenate([np.empty(0, np.float64), *(part.values for part in parts)]))
 
 
 def length(db: Session, run: str, series: str, from_step: int = 1) -> int:
-    """How many points a series has from a step on."""
-    mine = (CurveChunk.run == run, CurveChunk.series == series)
+    """Number of points of a series from a step on."""
+    of_series = (CurveChunk.run == run, CurveChunk.series == series)
     after = select(func.coalesce(func.sum(func.length(CurveChunk.steps)), 0)).where(
-        *mine, CurveChunk.first_step >= from_step
+        *of_series, CurveChunk.first_step >= from_step
     )
-    split = select(CurveChunk.steps).where(*mine, CurveChunk.first_step < from_step, CurveChunk.last_step >= from_step)
+    is_split = and_(CurveChunk.first_step < from_step, CurveChunk.last_step >= from_step)
+    split = select(CurveChunk.steps).where(*of_series, is_split)
     within = [np.frombuffer(steps, "<i8") for steps in db.scalars(split)]
     return int(db.execute(after).scalar_one()) // 8 + sum(int((steps >= from_step).sum()) for steps in within)
 
 
 def thinned(database: Database, run: str, series: str, points: int, from_step: int = 1) -> Series:
-    """A series as at most `points` points, in memory for those points and not for the series."""
+    """A series as at most `points` points; memory grows with the points and not with the series."""
     with database.read() as db:
         total = length(db, run, series, from_step)
     return thin(pages(database, run, series, from_step), total, points)
 
 
 def thin(pieces: Iterable[Series], total: int, points: int) -> Series:
-    """The first `total` points of a series as at most `points` (from 2): each bucket keeps its minimum and its maximum.
+    """The first `total` points of a series as at most `points`: each bucket keeps its minimum and maximum.
 
-    Any NaN is a maximum. A series that is short enough comes back as it is.
+    NaN counts as a maximum. A series that is short enough stays as it is.
     """
     if total <= points:
         return join(pieces)[:total]
@@ -150,9 +150,9 @@ def _extremes(series: Series, both: bool) -> Series:
 
 
 def delete_page(db: Session, run: str) -> int:
-    """Delete a few chunks of a run; answers how many there were."""
+    """Delete a page of a run's chunks; returns the number deleted."""
     key = tuple_(CurveChunk.series, CurveChunk.first_step)
     first = select(CurveChunk.series, CurveChunk.first_step).where(CurveChunk.run == run).limit(PAGE)
-    found = [tuple(row) for row in db.execute(first)]
-    db.query(CurveChunk).where(CurveChunk.run == run, key.in_(found)).delete(synchronize_session=False)
-    return len(found)
+    keys = [tuple(row) for row in db.execute(first)]
+    db.query(CurveChunk).where(CurveChunk.run == run, key.in_(keys)).delete(synchronize_session=False)
+    return len(keys)

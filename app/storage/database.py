@@ -1,4 +1,4 @@
-"""Connections: SQLite or Postgres, opened so that a reader and a writer each say which they are.
+"""Connections to SQLite or Postgres, with separate transactions for reading and for writing.
 
 SQLite runs with a rollback journal (`DELETE`), not WAL: SQLite before 3.51.3 can corrupt a WAL when two connections
 checkpoint at once (https://sqlite.org/wal.html, "the WAL-reset bug"), distributions ship older ones, and a rollback
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import CursorResult, Engine, Update, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
@@ -20,12 +20,12 @@ from sqlalchemy.types import Float
 
 from app.constants import BUSY_TIMEOUT_SECONDS
 
-# Up to 40 connections, as many as the API has threads for its routes: none of them waits for one. Five are kept open.
+# Up to 40 connections, one for each thread that runs the API's routes, so that none waits for one. Five stay open.
 POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 35}
 
 
 class database_now(FunctionElement[float]):
-    """The database's clock, in seconds since 1970: leases are never measured by a machine's."""
+    """The database's clock in seconds since 1970. Leases are never measured by a machine's own clock."""
 
     type = Float()
     inherit_cache = True
@@ -42,7 +42,7 @@ def _postgres_now(*_: Any, **__: Any) -> str:
 
 
 class Database:
-    """One engine, and the two ways to use it. Never carry one across a fork."""
+    """An engine with its two kinds of transaction. Not to be used after a fork."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -62,7 +62,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A transaction that writes: commits at the end, rolls back on any error.
 
-        On SQLite it is `BEGIN IMMEDIATE`: a reader that turned writer half-way would fail at once instead of waiting.
+        On SQLite it is `BEGIN IMMEDIATE`: a transaction that began as a reader would fail at its first write, unwaited.
         """
         engine = self.engine.execution_options(writes=True)
         with Session(engine, expire_on_commit=False) as session, session.begin():
@@ -82,10 +82,25 @@ PASSING = (
 )
 
 
-def is_away(error: OperationalError) -> bool:
-    """Whether the database cannot answer now, so that trying again makes sense."""
+def is_away(error: Exception) -> bool:
+    """Whether the database cannot answer now, so that trying again makes sense.
+
+    A lost connection counts whatever its error: Postgres ends a transaction that was idle for too long with an
+    internal error.
+    """
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
     code = getattr(error.orig, "sqlite_errorcode", None)
     return code is None or code & 0xFF in PASSING
+
+
+def changed_rows(db: Session, statement: Update) -> int:
+    """Execute an update; returns the number of rows that matched."""
+    result = db.execute(statement.execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
 def _sqlite(url: str) -> Engine:
@@ -95,7 +110,7 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: Any) -> None:
         if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
-            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # later it would take a VACUUM of everything
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # a file that has tables would need a VACUUM
         connection.execute("PRAGMA journal_mode=DELETE")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -109,7 +124,7 @@ def _sqlite(url: str) -> Engine:
 
 
 def _postgres(url: str) -> Engine:
-    # A process that was frozen in mid-transaction is cut off in the end, so that its run can be taken over.
+    # The timeouts end the transaction of a frozen process, so that another worker can claim its run.
     options = "-c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000"
     return create_engine(
         url,

@@ -1,7 +1,7 @@
-"""Deleting a run: it is gone for readers at once; its rows and files follow in pieces, so that nobody waits for them.
+"""Deletion of runs: a run disappears for readers at once; its files and rows are then removed in pieces.
 
-A run may have millions of points. Between two pieces others have as long as the piece took; what a crash leaves behind
-is deleted at the next start, or when the run is deleted once more.
+A run may have millions of points. After each piece the database is free for as long as the piece took. A deletion that
+a crash interrupts is finished at the next start, or when the run is deleted once more.
 """
 
 import time
@@ -9,20 +9,21 @@ import time
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from app.constants import DELETED
 from app.errors import Conflict
 from app.storage import curves, models, runs
-from app.storage.database import Database, database_now
+from app.storage.database import Database, changed_rows, database_now
 from app.storage.files import Files
-from app.storage.queue import leases
-from app.storage.tables import DELETED, IdempotencyKey, Run
+from app.storage.queue.claims import run_claims
+from app.storage.tables import IdempotencyKey, Run
 
-VACUUM_PAGES = 500  # given back to the disk at once: 2 MB
+VACUUM_PAGES = 500  # returned to the disk in one step: 2 MB
 
 
 def delete_run(database: Database, files: Files, id: str) -> None:
-    """Delete the run with its curve and files, or go on with that where it was interrupted.
+    """Delete the run with its curve and files, or finish an interrupted deletion.
 
-    Raises NotFound, Conflict while it runs or a model is it, and OSError when its files cannot be deleted now.
+    Raises NotFound, Conflict while it runs or a model points at it, and OSError when its files cannot be deleted now.
     """
     with database.write() as db:
         if db.scalar(select(Run.status).where(Run.id == id)) != DELETED:
@@ -32,15 +33,15 @@ def delete_run(database: Database, files: Files, id: str) -> None:
 
 def _begin(db: Session, id: str) -> None:
     run = runs.get(db, id)
-    gone = update(Run).where(Run.id == id, Run.status == run.status, ~leases.held(database_now()))
-    if runs.rows(db, gone.values(status=DELETED)) != 1:
-        raise Conflict(f"the run is running; POST /runs/{id}/cancel first")
-    models.refuse_used(db, id)  # behind the update, which whoever points a name at the run has to wait for
+    idle = update(Run).where(Run.id == id, Run.status == run.status, ~run_claims.leased(database_now()))
+    if changed_rows(db, idle.values(status=DELETED)) != 1:
+        raise Conflict("run_is_running", run=id)
+    models.refuse_used(db, id)  # after the update: a request that points a name at the run waits for its lock
     db.execute(delete(IdempotencyKey).where(IdempotencyKey.run == id))
 
 
 def finish_deletions(database: Database, files: Files) -> None:
-    """Delete what is left of runs whose deletion was interrupted. Raises OSError."""
+    """Finish deletions that were interrupted. Raises OSError."""
     with database.read() as db:
         begun = list(db.scalars(select(Run.id).where(Run.status == DELETED)))
     for id in begun:
@@ -62,7 +63,7 @@ def _finish(database: Database, files: Files, id: str) -> None:
 
 
 def _give_back(database: Database) -> None:
-    """Hand SQLite's free pages back to the disk. Postgres does it by itself (autovacuum)."""
+    """Return SQLite's free pages to the disk; Postgres has autovacuum."""
     connection = database.engine.raw_connection()
     sqlite = connection.driver_connection
     assert sqlite is not None
@@ -73,7 +74,7 @@ def _give_back(database: Database) -> None:
             sqlite.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")  # `execute` would stop after one page
             free = sqlite.execute("PRAGMA freelist_count").fetchone()[0]
             if free == before:
-                return  # the file was made before this was switched on: its free pages are used again
+                return  # a file that was created without auto_vacuum keeps its free pages, for later rows
             time.sleep(time.monotonic() - began)
     finally:
         connection.close()

@@ -1,8 +1,8 @@
-"""Ids: short, sortable by their time of creation, URL-safe."""
+"""Ids: short, URL-safe, sortable by their time of creation."""
 
 from ulid import ULID
 
 
 def new_id(prefix: str) -> str:
-    """`run` → `run_01k…`, a ULID in lower case behind the prefix."""
+    """`run` → `run_01k…`: the prefix and a ULID in lower case."""
     return f"{prefix}_{str(ULID()).lower()}"

@@ -1,4 +1,4 @@
-"""Numbers as JSON can have them."""
+"""Conversion of values for JSON, which has no NaN and no infinity."""
 
 import math
 from typing import Any, Literal
@@ -7,14 +7,14 @@ Number = float | Literal["NaN", "Infinity", "-Infinity"]
 
 
 def number(value: float) -> Number:
-    """NaN and ±∞ as strings: JSON has no numbers for them, and Postgres refuses them."""
+    """The value, with NaN and ±∞ as strings: JSON has no numbers for them, and Postgres refuses them."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def jsonable(value: Any) -> Any:
-    """The value, with every float in its dicts and lists as a `number`."""
+    """The value, with `number` applied to every float in its dicts and lists."""
     match value:
         case float():
             return number(value)

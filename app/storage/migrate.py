@@ -1,4 +1,4 @@
-"""The schema: brought to the newest revision, or found to be there."""
+"""Schema migrations: upgrade to the newest revision, and check for it."""
 
 from functools import cache
 from importlib.resources import files
@@ -12,7 +12,7 @@ from app.storage.database import Database
 if TYPE_CHECKING:  # Alembic is imported only to migrate
     from alembic.config import Config
 
-ADVISORY_LOCK = 7_261_947  # any number, the same in every process
+ADVISORY_LOCK = 7_261_947  # arbitrary, but the same in every process
 
 
 class SchemaTooNew(Exception):
@@ -23,13 +23,13 @@ def config() -> "Config":
     """Alembic's configuration, without a file."""
     from alembic.config import Config
 
-    found = Config()
-    found.set_main_option("script_location", str(files("migrations")))
-    return found
+    configuration = Config()
+    configuration.set_main_option("script_location", str(files("migrations")))
+    return configuration
 
 
 def upgrade(database: Database) -> None:
-    """Migrate to the newest revision; processes that start together wait for one another. Raises SchemaTooNew."""
+    """Migrate to the newest revision. Concurrent calls wait for one another. Raises SchemaTooNew."""
     if is_current(database):
         return
     from alembic import command
@@ -39,16 +39,16 @@ def upgrade(database: Database) -> None:
     with engine.begin() as connection:  # SQLite: BEGIN IMMEDIATE is the lock
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-        settings = config()
-        settings.attributes["connection"] = connection
+        configuration = config()
+        configuration.attributes["connection"] = connection
         try:
-            command.upgrade(settings, "head")
+            command.upgrade(configuration, "head")
         except CommandError as error:
             raise SchemaTooNew(str(error)) from error
 
 
 def is_current(database: Database) -> bool:
-    """Whether the schema is at the newest revision."""
+    """True if the schema is at the newest revision."""
     with database.engine.connect() as connection:
         return _revision(connection) == newest_revision()
 
@@ -63,6 +63,6 @@ def _revision(connection: Connection) -> str | None:
 
 @cache
 def newest_revision() -> str:
-    """The number with which the name of the last migration begins."""
+    """The number at the beginning of the last migration's file name."""
     names = (PurePath(file.name) for file in (files("migrations") / "versions").iterdir())
     return max(name.stem.partition("_")[0] for name in names if name.suffix == ".py")

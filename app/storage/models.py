@@ -1,28 +1,31 @@
-"""Names for trained runs: `letters` points at one today and at a better one tomorrow, and can be pointed back.
+"""Models: names that point at trained runs, and can be pointed at another run and back.
 
-A name is its versions; the newest one counts, the older ones are its history.
+A name is a list of versions. The newest one counts; the older ones are its history.
 """
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
+from app.constants import DELETED
 from app.errors import Conflict, NotFound
 from app.storage.database import database_now
 from app.storage.runs import Weights, status_phrase
-from app.storage.tables import DELETED, ModelVersion, Run
+from app.storage.tables import ModelVersion, Run
 
-DEFAULT = "default"  # the name that /predict uses when nothing else is asked for
+DEFAULT = "default"  # the name that /predict uses by default
 
 
 def point(db: Session, model: str, run_id: str) -> None:
-    """Point the name at a run; the same run again changes nothing. Raises NotFound, and Conflict without weights
-    or where another request points it at this moment."""
+    """Point the name at a run; the same run again changes nothing.
+
+    Raises NotFound, and Conflict for a run without weights or if a concurrent request points the name.
+    """
     run = db.scalars(select(Run).where(Run.id == run_id).with_for_update(read=True)).one_or_none()
     if run is None or run.status == DELETED:
-        raise NotFound(f"no run has the id {run_id!r}; GET /runs lists them")
+        raise NotFound("no_such_run", run=run_id)
     if run.weights is None:
-        raise Conflict(f"the run {status_phrase(run.status)}; a model can point at it when it has succeeded")
+        raise Conflict("model_needs_weights", status=run.status, phrase=status_phrase(run.status))
     versions = _versions(db, model)
     if versions and versions[0].run == run_id:
         return
@@ -32,42 +35,41 @@ def point(db: Session, model: str, run_id: str) -> None:
     try:
         db.flush()
     except IntegrityError as error:
-        raise Conflict(f"another request has pointed {model!r} at a run at this moment; send yours again") from error
+        raise Conflict("model_race", model=model) from error
 
 
 def history(db: Session, model: str) -> list[ModelVersion]:
-    """What the name points at, and before that pointed at, newest first. Raises NotFound, naming what there is."""
+    """Versions of the name, newest first. Raises NotFound, listing the names that exist."""
     versions = _versions(db, model)
     if not versions:
-        there = ", ".join(version.model for version in current(db)) or "none yet; PUT /models/{name} makes one"
-        raise NotFound(f"no model is called {model!r}; there are {there}")
+        raise NotFound("no_such_model", model=model, models=[version.model for version in current(db)])
     return versions
 
 
 def current(db: Session) -> list[ModelVersion]:
-    """The newest version of each name, in the order of the names."""
+    """The newest version of each name, sorted by name."""
     newer = aliased(ModelVersion)
     newest = select(func.max(newer.version)).where(newer.model == ModelVersion.model).scalar_subquery()
     return list(db.scalars(select(ModelVersion).where(ModelVersion.version == newest).order_by(ModelVersion.model)))
 
 
 def weights(db: Session, model: str) -> Weights:
-    """Those of the run that the name points at. Raises NotFound."""
+    """The weights of the run that the name points at. Raises NotFound."""
     run = db.get(Run, history(db, model)[0].run)
     assert run is not None, "a run that a name points at is not deleted"
     return Weights(run.id, run.status, run.weights)
 
 
 def default_weights(db: Session) -> Weights | None:
-    """Those of the model called `default`; None when there is no such name."""
+    """The weights of the model called `default`; None if there is no such name."""
     return weights(db, DEFAULT) if _versions(db, DEFAULT) else None
 
 
 def refuse_used(db: Session, run: str) -> None:
-    """Raises Conflict when a name points at the run."""
+    """Raise Conflict if a name points at the run."""
     names = [version.model for version in current(db) if version.run == run]
     if names:
-        raise Conflict(f"the model {', '.join(names)} points at this run; point it at another run, or delete it first")
+        raise Conflict("run_serves_model", models=names)
 
 
 def forget(db: Session, model: str) -> None:

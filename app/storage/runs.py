@@ -1,21 +1,23 @@
-"""Runs as their users see them: created, found, listed, and asked to stop, go on or disappear."""
+"""Runs as their users see them: created, found, listed, cancelled, paused and resumed."""
 
-import heapq
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.constants import EXPERIMENT_TAG
+from app.constants import DELETED, ENDED, EXPERIMENT_TAG, RequestedAction, RunStatus
 from app.errors import Conflict, Invalid, NotFound
-from app.storage.database import database_now
+from app.storage.database import changed_rows, database_now
 from app.storage.ids import new_id
-from app.storage.queue.leases import NOBODYS, Now, held, waiting
-from app.storage.tables import DELETED, ENDED, OPEN, CheckpointRow, Run
+from app.storage.queue.claims import Now, run_claims
+from app.storage.tables import CheckpointRow, Run
 
-ENDS = {"succeeded": "has succeeded", "failed": "has failed", "cancelled": "has been cancelled"}
+ENDS: dict[str, str] = {
+    RunStatus.SUCCEEDED: "has succeeded",
+    RunStatus.FAILED: "has failed",
+    RunStatus.CANCELLED: "has been cancelled",
+}
 
 
 def create(
@@ -27,11 +29,11 @@ def create(
     warnings: list[dict[str, str]],
     fault: str | None = None,
 ) -> Run:
-    """Queue a run for the request as resolved. From the commit on it is not lost."""
+    """Queue a run for a resolved request. Once committed, it is not lost."""
     run = Run(
         id=new_id("run"),
         name=request["name"],
-        status="queued",
+        status=RunStatus.QUEUED,
         task=task,
         dataset=request["dataset"],
         request=request,
@@ -52,7 +54,7 @@ def create(
 
 
 def get(db: Session, id: str) -> Run:
-    """Raises NotFound."""
+    """The run with this id. Raises NotFound, also for a deleted run."""
     run = db.get(Run, id)
     if run is None or run.status == DELETED:
         raise _unknown(id)
@@ -60,99 +62,74 @@ def get(db: Session, id: str) -> Run:
 
 
 def status_phrase(status: str) -> str:
-    """How a sentence about a run goes on."""
+    """Verb phrase for messages about a run: "is queued", "has failed"."""
     return ENDS.get(status, f"is {status}")
 
 
 def _unknown(id: str) -> NotFound:
-    return NotFound(f"no run has the id {id!r}; GET /runs lists them")
+    return NotFound("no_such_run", run=id)
 
 
 def matching(
-    now: Now, status: str | None = None, datasets: Collection[str] = (), tag: str | None = None
+    now: Now, status: RunStatus | None = None, datasets: Collection[str] = (), tag: str | None = None
 ) -> ColumnElement[bool]:
-    """The filter of a list, `status` as readers see it; `datasets` are ids, `tag` is `key:value`. Raises Invalid."""
+    """Condition of a list of runs: a status as readers see it, ids of datasets, a tag as `key:value`. Raises Invalid.
+
+    A running run whose lease has expired counts as queued.
+    """
     conditions: list[ColumnElement[bool]] = [Run.status != DELETED]
     if status is not None:
-        if status not in (*OPEN, *ENDED):
-            raise Invalid(f"no status is called {status!r}; there are {', '.join((*OPEN, *ENDED))}")
-        conditions.append({"queued": waiting(now), "running": held(now)}.get(status, Run.status == status))
+        by_lease = {RunStatus.QUEUED: run_claims.claimable(now), RunStatus.RUNNING: run_claims.leased(now)}
+        conditions.append(by_lease.get(status, Run.status == status))
     if datasets:
         conditions.append(Run.dataset.in_(datasets))
     if tag is not None:
         key, colon, value = tag.partition(":")
         if not colon:
-            raise Invalid("a tag is written key:value")
+            raise Invalid("tag_malformed", "tag")
         conditions.append(Run.tags[key].as_string() == value)
     return and_(*conditions)
 
 
 def page(db: Session, where: ColumnElement[bool], limit: int, before: str | None) -> list[Run]:
-    """Up to `limit` runs older than the id `before`, newest first."""
+    """Up to `limit` runs older than the run `before`, newest first."""
     query = select(Run).where(where).order_by(Run.id.desc()).limit(limit)
     return list(db.scalars(query if before is None else query.where(Run.id < before)))
 
 
-def queue_position(db: Session, run: Run, now: Now) -> int:
-    """1 for the run that is taken next."""
-    ahead = or_(Run.priority > run.priority, and_(Run.priority == run.priority, Run.id < run.id))
-    return 1 + db.execute(select(func.count()).where(waiting(now), ahead)).scalar_one()
-
-
-class Pace(NamedTuple):
-    """How the queue moves: each run takes so many seconds, and those that train now end at these times."""
-
-    each: float
-    ends: list[float]
-
-    def start(self, position: int) -> float:
-        """When the run at this place in the queue begins."""
-        ends = sorted(self.ends)  # which is a heap, too
-        for _ in range(position - 1):
-            heapq.heapreplace(ends, ends[0] + self.each)
-        return ends[0]
-
-
-def pace(db: Session, now: float) -> Pace | None:
-    """If each run takes as long as the last twenty trained on average, those that run now as long as they say
-    themselves, and as many run at once as run now; None before the first run has ended."""
-    last = select(Run.progress["seconds"].as_float().label("trained")).where(Run.status == "succeeded")
-    twenty = last.order_by(Run.finished_at.desc()).limit(20).subquery()
-    each: float | None = db.execute(select(func.avg(twenty.c.trained))).scalar_one()
-    if each is None:
-        return None
-    left, trained = Run.progress["eta_seconds"].as_float(), Run.progress["seconds"].as_float()
-    running = db.execute(select(left, trained).where(held(now))).all()
-    left_over = [max(0.0, each - (seconds or 0.0)) if eta is None else eta for eta, seconds in running]
-    return Pace(each, [now + seconds for seconds in left_over] or [now])
-
-
 def cancel(db: Session, where: ColumnElement[bool], now: Now) -> int:
-    """Cancel: what waits at once, what runs between two steps; what has ended stays. Answers how many were open."""
-    at_once = update(Run).where(where, or_(waiting(now), Run.status == "paused"))
-    soon = update(Run).where(where, held(now))
-    ended = {"status": "cancelled", "stop_reason": "cancelled", "finished_at": now}
-    return rows(db, at_once.values(**ended, **NOBODYS)) + rows(db, soon.values(wanted="cancel"))
+    """Cancel queued and paused runs at once, and ask the workers of running ones to; returns how many were open."""
+    idle = update(Run).where(where, or_(run_claims.claimable(now), Run.status == RunStatus.PAUSED))
+    running = update(Run).where(where, run_claims.leased(now))
+    cancelled = {"status": RunStatus.CANCELLED, "stop_reason": "cancelled", "finished_at": now}
+    at_once = changed_rows(db, idle.values(**cancelled, **run_claims.RELEASED))
+    return at_once + changed_rows(db, running.values(requested_action=RequestedAction.CANCEL))
 
 
 def pause(db: Session, id: str, now: Now) -> None:
-    """Pause: checkpoints and gives the worker back. Raises Conflict for a run that has ended."""
+    """Pause a queued run at once, and ask the worker of a running one to checkpoint it and give it back.
+
+    Raises Conflict for a run that has ended.
+    """
     run = get(db, id)
     if run.status in ENDED:
-        raise Conflict(f"the run {status_phrase(run.status)}; only a queued or running one can be paused")
-    rows(db, update(Run).where(Run.id == id, waiting(now)).values(status="paused", **NOBODYS))
-    rows(db, update(Run).where(Run.id == id, held(now), Run.wanted.is_(None)).values(wanted="pause"))
+        raise Conflict("run_has_ended", status=run.status, phrase=status_phrase(run.status))
+    queued = update(Run).where(Run.id == id, run_claims.claimable(now))
+    running = update(Run).where(Run.id == id, run_claims.leased(now), Run.requested_action.is_(None))
+    changed_rows(db, queued.values(status=RunStatus.PAUSED, **run_claims.RELEASED))
+    changed_rows(db, running.values(requested_action=RequestedAction.PAUSE))
 
 
 def resume(db: Session, id: str, request: dict[str, Any]) -> None:
-    """Queue a paused or ended run again, with `request`; it goes on from its checkpoint, if there is one.
+    """Queue a paused or ended run again, with `request`. It continues from its checkpoint if it has one.
 
-    Raises Conflict where another request has just done it.
+    Raises Conflict if another request has resumed or deleted it meanwhile.
     """
-    values = {"status": "queued", "wanted": None, "stop_reason": None, "error": None, "finished_at": None, "deaths": 0}
-    resumed = update(Run).where(Run.id == id, Run.status.in_(("paused", *ENDED)))
-    if rows(db, resumed.values(request=request, **values)) != 1:
-        raise Conflict("another request has resumed or deleted the run at this moment; GET it to see how it is now")
+    resumable = update(Run).where(Run.id == id, Run.status.in_((RunStatus.PAUSED, *ENDED)))
+    values = {"status": RunStatus.QUEUED, "requested_action": None, "deaths": 0}
+    undone = {"stop_reason": None, "error": None, "finished_at": None}
+    if changed_rows(db, resumable.values(request=request, **values, **undone)) != 1:
+        raise Conflict("resume_race", run=id)
 
 
 def checkpoints(db: Session, id: str) -> list[CheckpointRow]:
@@ -161,7 +138,7 @@ def checkpoints(db: Session, id: str) -> list[CheckpointRow]:
 
 
 class Weights(NamedTuple):
-    """What /predict has to know of a run: `weights` is the file to serve, None while there is none."""
+    """A run to predict with: `weights` is the file to serve, None while there is none."""
 
     id: str
     status: str
@@ -169,44 +146,38 @@ class Weights(NamedTuple):
 
 
 def weights(db: Session, id: str) -> Weights:
-    """Raises NotFound."""
-    found = db.execute(select(Run.id, Run.status, Run.weights).where(Run.id == id)).one_or_none()
-    if found is None or found.status == DELETED:
+    """The weights of a run. Raises NotFound."""
+    run = db.execute(select(Run.id, Run.status, Run.weights).where(Run.id == id)).one_or_none()
+    if run is None or run.status == DELETED:
         raise _unknown(id)
-    return Weights(*found)
+    return Weights(*run)
 
 
 def weights_file(run: str, attempt: int, step: int) -> str:
-    """What the file is called that is served: its name says of which step it is."""
+    """Name of the file with the weights after `step`."""
     return f"runs/{run}/{attempt}/weights-{step}.safetensors"
 
 
-def step_of(weights: str) -> int:
-    """The way back."""
-    return int(weights.rpartition("-")[2].removesuffix(".safetensors"))
+def step_of(weights_file: str) -> int:
+    """Step number encoded in the name of a weights file."""
+    return int(weights_file.rpartition("-")[2].removesuffix(".safetensors"))
 
 
 def checkpoint_weights(db: Session, id: str, step: int) -> Weights:
-    """Those of a checkpoint. Raises NotFound, naming the steps there are."""
+    """The weights of a checkpoint. Raises NotFound, naming the steps that have one."""
     run = get(db, id)
     files = {checkpoint.step: checkpoint.file for checkpoint in checkpoints(db, id)}
     if step not in files:
-        there = ", ".join(str(step) for step in files) or "none yet"
-        raise NotFound(f"the run {id} has no checkpoint of step {step}; there are {there}")
+        raise NotFound("no_such_checkpoint", run=id, step=step, steps=list(files))
     return Weights(id, run.status, files[step])
 
 
 def newest_weights(db: Session) -> Weights | None:
-    """What /predict uses when nothing else is asked for: those of the run that succeeded last; never an experiment's,
-    which may be wrong on purpose."""
-    no_trial = Run.tags[EXPERIMENT_TAG].as_string().is_(None)
-    query = select(Run.id, Run.status, Run.weights).where(Run.status == "succeeded", no_trial)
-    found = db.execute(query.order_by(Run.finished_at.desc()).limit(1)).one_or_none()
-    return None if found is None else Weights(*found)
+    """The weights of the run that succeeded last, which /predict uses by default; None if there is none.
 
-
-def rows(db: Session, statement: Any) -> int:
-    """Execute a change; answers how many rows it met."""
-    result = db.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(result, CursorResult)
-    return result.rowcount
+    Trials of experiments do not count: some are wrong on purpose.
+    """
+    is_no_trial = Run.tags[EXPERIMENT_TAG].as_string().is_(None)
+    query = select(Run.id, Run.status, Run.weights).where(Run.status == RunStatus.SUCCEEDED, is_no_trial)
+    run = db.execute(query.order_by(Run.finished_at.desc()).limit(1)).one_or_none()
+    return None if run is None else Weights(*run)

@@ -5,10 +5,6 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, Float, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-OPEN = ("queued", "running", "paused")
-ENDED = ("succeeded", "failed", "cancelled")
-DELETED = "deleted"  # gone for every reader; what is left of it is being removed
-
 
 class Table(DeclarativeBase):
     metadata = MetaData(
@@ -27,50 +23,55 @@ class Table(DeclarativeBase):
     }
 
 
-class Dataset(Table):
-    """A version of a dataset. Once it is `ready` its arrays lie in `folder`, which its content has its name from, so
-    that datasets of the same content share it; the upload lies under `datasets/<id>` until then.
+class Claimable(Table):
+    """A table whose rows are jobs: `app.storage.queue.claims` is their queue."""
 
-    `source` is how it came: the roles of the upload's files, and how they are to be read. While it is `importing` the
-    row is the job, as a run's is: `attempt` is the fencing token, and `worker` is who holds it, if anybody.
+    __abstract__ = True
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    attempt: Mapped[int] = mapped_column(default=0)  # counts the claims; the fencing token
+    deaths: Mapped[int] = mapped_column(default=0)  # of child processes in a row, without a new checkpoint in between
+    worker: Mapped[str | None]  # the worker that holds the row, or held it last
+    lease_expires_at: Mapped[float | None]
+
+
+class Dataset(Claimable):
+    """A version of a dataset; its status is a DatasetStatus. The row is the job that imports the upload.
+
+    The upload is stored under `datasets/<id>` until the import ends. The arrays of a `ready` dataset are in `folder`,
+    which is named after their content: datasets with the same content share it. `source` holds the roles of the
+    upload's files and the import options.
     """
 
     __tablename__ = "datasets"
 
-    id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     version: Mapped[int] = mapped_column(default=1)
-    status: Mapped[str]
     source: Mapped[dict[str, Any]] = mapped_column(default=dict)
     progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
     folder: Mapped[str | None]
     about: Mapped[dict[str, Any]]
     skipped: Mapped[list[Any]]
     error: Mapped[str | None]
-    attempt: Mapped[int] = mapped_column(default=0)
-    deaths: Mapped[int] = mapped_column(default=0)  # of the child that imports it
-    worker: Mapped[str | None]
-    lease_expires_at: Mapped[float | None]
     created_at: Mapped[float]
 
     __table_args__ = (UniqueConstraint("name", "version"),)
 
 
-class Run(Table):
-    """A training run. The row is the job: `status`, `attempt` (the fencing token) and the lease are the queue."""
+class Run(Claimable):
+    """A training run; its status is a RunStatus, or DELETED. The row is the job that trains it."""
 
     __tablename__ = "runs"
 
-    id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str | None]
-    status: Mapped[str]
-    wanted: Mapped[str | None]  # "cancel" or "pause": what the running child shall do between two steps
+    requested_action: Mapped[str | None] = mapped_column("wanted")  # a RequestedAction
     stop_reason: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
     task: Mapped[str]
     dataset: Mapped[str]
     request: Mapped[dict[str, Any]]
-    fault: Mapped[str | None] = mapped_column("slip")  # what it does wrong on purpose, as the trial of an experiment
+    fault: Mapped[str | None] = mapped_column("slip")  # the deliberate mistake of an experiment's trial
     tags: Mapped[dict[str, Any]]
     priority: Mapped[int] = mapped_column(default=0)
     environment: Mapped[dict[str, Any]]
@@ -78,22 +79,18 @@ class Run(Table):
     metrics: Mapped[dict[str, Any]]
     warnings: Mapped[list[Any] | None]  # known before the training
     evaluation: Mapped[dict[str, Any] | None]
-    checkpoint: Mapped[str | None]  # the file to go on from
+    checkpoint: Mapped[str | None]  # the file from which the training continues
     weights: Mapped[str | None]  # the file that is served
-    attempt: Mapped[int] = mapped_column(default=0)
-    deaths: Mapped[int] = mapped_column(default=0)  # of the child in a row, without a new checkpoint between them
-    worker: Mapped[str | None]
     device: Mapped[str | None]
-    lease_expires_at: Mapped[float | None]
     created_at: Mapped[float]
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
 
     __table_args__ = (
         Index(
-            "ix_runs_open",  # in the order of claiming: the next run is found without sorting all that wait
+            "ix_runs_open",  # in the order of claiming: the next run is found without sorting all queued ones
             priority.desc(),
-            id,
+            "id",
             sqlite_where=text("status IN ('queued', 'running')"),
             postgresql_where=text("status IN ('queued', 'running')"),
         ),
@@ -114,7 +111,7 @@ class CurveChunk(Table):
 
 
 class CheckpointRow(Table):
-    """A checkpoint that was named in its run."""
+    """A checkpoint that was committed, that is named in its run."""
 
     __tablename__ = "checkpoints"
 
@@ -127,7 +124,7 @@ class CheckpointRow(Table):
 
 
 class ModelVersion(Table):
-    """What a name points at since `created_at`; the newest version counts. A run that one points at is not deleted."""
+    """The run that a name points at since `created_at`; such a run is not deleted. The newest version counts."""
 
     __tablename__ = "model_versions"
 
@@ -138,7 +135,7 @@ class ModelVersion(Table):
 
 
 class IdempotencyKey(Table):
-    """What a creating request with this key made, a run or a dataset, and the hash of its body."""
+    """The run or dataset that a request with this key created, and the hash of the request's body."""
 
     __tablename__ = "idempotency_keys"
 
@@ -149,7 +146,7 @@ class IdempotencyKey(Table):
 
 
 class Worker(Table):
-    """A worker that is or was alive."""
+    """A worker process that is, or was, alive."""
 
     __tablename__ = "workers"
 

@@ -15,3 +15,8 @@ def imported(folder: Path, data: bytes | dict[str, bytes], **reading: Any) -> Im
         parts[role] = folder / f"upload.{role}"
         parts[role].write_bytes(content)
     return read(parts, ImportOptions(**reading), tempfile.TemporaryFile, lambda *_: None)
+
+
+def warnings_of(dataset: Imported) -> list[str]:
+    """The warnings of an import as sentences."""
+    return [warning.text() for warning in dataset.warnings]

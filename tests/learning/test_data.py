@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.learning import data
-from app.learning.data import Batches, Data, with_ones, with_room
+from app.learning.data import Data
+from app.learning.fast_cpu.batches import Batches, with_ones, with_room
 from app.learning.optimizers import SGD
 from app.learning.preprocessing import Affine
 from tests.learning.test_training import training
@@ -25,12 +26,13 @@ PREPARATIONS = {
 }
 
 
-def prepared(preparation: str, ready_bytes: int) -> Data:
-    """Twenty examples, prepared once for all where they take no more than so many bytes."""
+def prepared(preparation: str, limit: int) -> Data:
+    """Twenty examples, all prepared at once if they take at most `limit` bytes."""
     inputs, affine = PREPARATIONS[preparation]
     found = Data(inputs, torch.linspace(-1, 1, 20), {"train": torch.arange(20)}, affine, Affine((0.5,), (0.2,)))
-    with patch.object(data, "READY_BYTES", ready_bytes):
-        assert (found.ready is not None) == (ready_bytes >= 4 * inputs.numel())
+    with patch.object(data, "PREPARED_BYTES", limit):
+        found.prepare_all()
+    assert (found.prepared_inputs is not None) == (limit >= 4 * inputs.numel())
     return found
 
 
@@ -51,9 +53,9 @@ def test_examples_prepared_once_are_bit_for_bit_those_prepared_a_batch_at_a_time
 
 
 def test_a_batch_that_is_changed_where_it_lies_leaves_the_data_alone() -> None:
-    for ready_bytes in (0, 2**20):
+    for limit in (0, 2**20):
         for preparation, (inputs, _) in PREPARATIONS.items():
-            found, before = prepared(preparation, ready_bytes), inputs.clone()
+            found, before = prepared(preparation, limit), inputs.clone()
             batch = Batches(found).of(torch.arange(20))
             first = batch.inputs.clone()
             batch.inputs.zero_()
@@ -62,8 +64,10 @@ def test_a_batch_that_is_changed_where_it_lies_leaves_the_data_alone() -> None:
 
 
 def test_what_takes_more_than_its_bytes_is_not_prepared_ahead() -> None:
-    inputs = torch.zeros(1, dtype=torch.uint8).expand(data.READY_BYTES // 4 + 1)
-    assert Data(inputs, inputs, {}, Affine(), Affine()).ready is None
+    inputs = torch.zeros(1, dtype=torch.uint8).expand(data.PREPARED_BYTES // 4 + 1)
+    large = Data(inputs, inputs, {}, Affine(), Affine())
+    large.prepare_all()
+    assert large.prepared_inputs is None
 
 
 @pytest.mark.parametrize("shape", [(1, 784), (3, 1), (5, 2, 3, 4), (128, 1, 28, 28)])
@@ -78,9 +82,9 @@ def test_a_one_stands_behind_each_row_and_stays_there(shape: tuple[int, ...]) ->
 
 def test_a_run_prepares_its_data_at_once_when_the_second_epoch_begins_and_keeps_its_bits() -> None:
     run, never = training(SGD(), max_epochs=3), training(SGD(), max_epochs=3)
-    with patch.object(Data, "get_ready"):
+    with patch.object(Data, "prepare_all"):
         expected = [step.loss for step in never.steps()]
     for step, loss in zip(run.steps(), expected, strict=True):
         assert step.loss == loss
-        assert (run.data.already is not None) == (step.number > run.steps_per_epoch)
-    assert never.data.already is None
+        assert (run.data.prepared_inputs is not None) == (step.number > run.steps_per_epoch)
+    assert never.data.prepared_inputs is None

@@ -45,7 +45,7 @@ def test_a_gpu_sees_the_changed_pictures_that_the_cpu_sees_and_learns_the_same_o
     for device in (CPU, CUDA):
         run = augmenting(device=device)
         inputs, _ = run.data.batch(run.data.parts["train"], device)
-        run._augment(inputs)
+        run.stepper.augment(inputs)
         assert inputs.device.type == device.type
         seen.append(inputs.cpu())
     torch.testing.assert_close(seen[0], seen[1], rtol=0, atol=1e-3)

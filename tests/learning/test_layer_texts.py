@@ -16,7 +16,7 @@ from app.learning.layers import LAYERS, Layer
 from app.learning.layers.activations import ENTRIES as ACTIVATIONS
 from app.learning.layers.convolution import Conv2d
 from app.learning.layers.regularisation import BatchNorm, Dropout
-from app.learning.serialization import layers_from_json
+from app.learning.layers.serialization import layers_from_json
 
 Array = np.ndarray[Any, Any]
 INSIDE = [{"type": "linear", "units": 5, "bias": False}, {"type": "tanh"}]

@@ -20,8 +20,8 @@ from app.learning.errors import InvalidChoice
 from app.learning.layers import LAYERS, Layer, Linear, Normal, ReLU
 from app.learning.layers.activations import Softmax
 from app.learning.layers.convolution import Conv2d, MaxPool2d
+from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.layers.structure import Block, Flatten, Residual
-from app.learning.serialization import layers_from_json, layers_to_json
 
 PICTURE, ROW = (2, 6, 6), (5,)
 INSIDE: list[dict[str, Any]] = [{"type": "linear", "units": 5}, {"type": "tanh"}]

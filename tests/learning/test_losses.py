@@ -26,8 +26,9 @@ from app.learning.losses import (
 )
 from app.learning.optimizers import SGD
 from app.learning.preprocessing import Affine
+from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
-from app.learning.training import Recipe, Training
+from app.learning.training import Training
 
 CLASSES = 4
 WEIGHTS = (0.5, 2.0, 1.0, 3.5)

@@ -13,6 +13,7 @@ from app.learning.data import Data
 from app.learning.layers import Linear
 from app.learning.optimizers import SGD, Adam
 from app.learning.preprocessing import Affine
+from app.learning.recipe import Recipe
 from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors
 from app.learning.stopping import (
     Divergence,
@@ -24,7 +25,7 @@ from app.learning.stopping import (
     Stop,
     TargetLoss,
 )
-from app.learning.training import Recipe, Training
+from app.learning.training import Training
 from tests.learning.test_training import MSE, network_of, training
 
 

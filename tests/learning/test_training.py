@@ -6,14 +6,17 @@ import pytest
 import torch
 
 from app.learning.data import Data
+from app.learning.fast_cpu.stepper import LinearChainStepper
 from app.learning.layers import Linear, ReLU
 from app.learning.losses import LOSSES, CrossEntropy, Loss
 from app.learning.optimizers import SGD, Adam, Optimizer
 from app.learning.preprocessing import Affine
+from app.learning.recipe import Recipe
 from app.learning.schedules import Constant, Schedule
 from app.learning.serialization import Trained, checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
+from app.learning.stepper import AutogradStepper
 from app.learning.stopping import DivergenceLimits, Stop
-from app.learning.training import Recipe, Training
+from app.learning.training import Training
 from tests.learning.test_optimizers import EVERY_OPTIMIZER
 
 CROSS_ENTROPY, MSE = LOSSES["cross_entropy"](), LOSSES["mse"]()
@@ -58,16 +61,17 @@ def network_of(run: Training) -> Trained:
 
 
 class ByAutograd(Training):
-    by_hand = False
+    def build_stepper(self) -> AutogradStepper:
+        return AutogradStepper(self.recipe, self.model, self.optimizer, self.data)
 
 
 def by_autograd(run: Training) -> Training:
-    """The same from its start, with its numbers in memory as where no gradient is made by hand."""
+    """The training from its start with autograd's stepper, and its parameters in PyTorch's layout."""
     return ByAutograd(run.recipe, run.data, run.device)
 
 
 def by_hand(run: Training) -> Training:
-    assert run.chain is not None
+    assert isinstance(run.stepper, LinearChainStepper)
     return run
 
 

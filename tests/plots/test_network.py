@@ -11,9 +11,9 @@ from app.learning.architecture import rows, spread, with_output_layer
 from app.learning.errors import InvalidChoice
 from app.learning.layers import LAYERS, Layer, Linear, ReLU, Shape
 from app.learning.layers.convolution import Conv2d
+from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import Block, Residual
 from app.learning.presets import PRESETS
-from app.learning.serialization import layers_from_json
 from app.plots.network import COLOURS, KINDS, diagram, size_of
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -11,12 +11,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from app.constants import DELETED
 from app.main import create_app
 from app.settings import Settings
 from app.storage import curves
 from app.storage.database import Database
 from app.storage.files import LocalFiles
-from app.storage.tables import DELETED
 from tests.storage.rows import insert_run
 
 POINTS, A_CHUNK = 5_000_000, 2500

@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.storage import datasets, migrate, runs
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
-from app.storage.queue import leases
+from app.storage.queue.claims import run_claims
 from worker import job_setup
 from worker.protocol import PAUSE
 from worker.training_job import Attempt
@@ -81,7 +81,7 @@ def trained(database: Database, files: Slow, orders: Impatient) -> dict[int, Che
         request, _ = resolve(wanted, datasets.get_for_share(db, "digits"), files)
         run = runs.create(db, request=request, task="classification", environment={}, warnings=[]).id
     with database.write() as db:
-        leases.claim(db, "worker", database_now(), 3600)
+        run_claims.claim(db, "worker", database_now(), 3600)
     job: dict[str, Any] = {"id": run, "attempt": 1, "threads": 1, "flush_seconds": 0.5, "checkpoint_seconds": 0}
     attempt = Attempt(job, database, files)
     attempt.train(orders)  # type: ignore[arg-type]

@@ -16,11 +16,12 @@ from app.settings import Settings
 from app.storage import datasets, migrate
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
-from app.storage.queue import imports
+from app.storage.queue.claims import import_claims
 from tests.conftest import Workers
 from tests.datasets.archives import letters, png, zipped
 from tests.datasets.catalogue.site import Answer, serving
 from tests.datasets.formats.test_class_labels import idx
+from tests.worker.locked import locked_for, no_waiting
 from worker import import_job
 
 
@@ -75,6 +76,18 @@ def test_files_of_the_catalogue_that_were_fetched_elsewhere_are_known_for_what_t
     database.close()
 
 
+def test_an_import_begins_once_the_database_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_waiting(monkeypatch)
+    database, files = Database(f"sqlite:///{tmp_path}/antigrad.db"), LocalFiles(tmp_path / "files")
+    migrate.upgrade(database)
+    monkeypatch.setattr(import_job, "Orders", lambda *_: None)  # it would end this process
+    job = {"id": "ds_deleted", "attempt": 1, "lease_seconds": 30, "home": str(tmp_path)}
+    with locked_for(tmp_path / "antigrad.db", tries=2) as warnings:
+        import_job.main(job, database, files, 0)
+    assert len(warnings) == 2
+    database.close()
+
+
 def test_one_of_the_catalogue_is_fetched_checked_and_read_by_its_parts(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +114,7 @@ def test_one_of_the_catalogue_is_fetched_checked_and_read_by_its_parts(
         with database.write() as db:
             datasets.create(db, "ds_1", entry.name, {"roles": [], "catalogue": entry.name})
         with database.write() as db:
-            imports.claim(db, "worker", database_now(), 60)
+            import_claims.claim(db, "worker", database_now(), 60)
             found = datasets.get(db, "ds_1")
         imported = import_job._read(found, files, Path(settings.home), import_job.Progress(database, "ds_1", 1))
     assert np.array_equal(imported.arrays.inputs[:, 0], np.concatenate([arrays["images"], arrays["test_images"]]))

@@ -19,9 +19,9 @@ WORK = {"train": training_job.main, "import": import_job.main}
 
 
 class Spare:
-    """The parent's side of such a child. It leaves when the parent is gone, or closes its end of their socket.
+    """Handle of a pre-forked idle child. The child exits when its parent dies or closes the socket.
 
-    `settings` are what is the same for all jobs; `parents` is a socket that the child shall not hold.
+    `settings` are common to all jobs; `parents` is a socket that the child closes.
     """
 
     def __init__(self, settings: dict[str, Any], parents: socket.socket) -> None:
@@ -34,8 +34,8 @@ class Spare:
         theirs.close()
 
     def give(self, job: bytes, descriptors: list[int]) -> None:
-        """Send the job with its orders and its log. A child that has just died leaves it undone, as one does that dies
-        a moment later: whoever waits for it hears of its end."""
+        """Send the job with its command pipe and its log. A child that dies before or after receives no error here; its
+        end is reported as an exit."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             socket.send_fds(self.socket, [job], descriptors)
         self.close()

@@ -82,7 +82,7 @@ def serve(worker: socket.socket) -> None:
 
 
 def warm_up(settings: dict[str, Any]) -> None:
-    """What each child would load or set up for itself, as far as that starts no thread."""
+    """Load and set up what every child needs, as far as that starts no thread."""
     memory = Database("sqlite://")
     with memory.write() as db:
         Table.metadata.create_all(db.connection())

@@ -1,5 +1,5 @@
-"""What a child does before its run is known, so that the run's first step finds it done: statements are compiled,
-threads stand ready, and memory that is shared with the warm server is its own where it is written to."""
+"""Warm-up of a pre-forked child: compiles SQL, starts threads and touches copy-on-write pages, so that the first step
+is fast."""
 
 import contextlib
 from typing import Any
@@ -13,13 +13,13 @@ from app.learning.layers import Linear, ReLU
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import Adam
 from app.learning.preprocessing import Affine
+from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
-from app.learning.training import Recipe, Training
+from app.learning.training import Training
 from app.storage import runs
 from app.storage.curves import last_steps
 from app.storage.database import Database
-from app.storage.queue import leases
-from app.storage.queue.leases import LeaseLost
+from app.storage.queue.claims import LeaseLost, run_claims
 from app.storage.tables import Run
 
 
@@ -32,7 +32,7 @@ def rehearse(settings: dict[str, Any], database: Database) -> None:
         both: list[dict[str, Any]] = [{"device": "", "environment": {}}, {"metrics": {}}]  # the first flush, and others
         for changes in both:
             with contextlib.suppress(LeaseLost):
-                leases.write(db, "", 0, progress={}, **changes)
+                run_claims.write(db, "", 0, progress={}, **changes)
     database.close()  # no connection is kept for a run that may be long in coming
     torch.set_num_threads(settings["threads"])
     recipe = Recipe(

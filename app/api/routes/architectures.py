@@ -25,15 +25,16 @@ from app.insight.analysis.stacks import Chain, LinearStack, as_one_layer, chains
 from app.insight.analysis.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
 from app.learning.architecture import rows, spread, with_output_layer
 from app.learning.layers import Layer, Shape
+from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import counted
 from app.learning.losses import MSE, CrossEntropy
 from app.learning.optimizers import optimizer_from_json
 from app.learning.presets import PRESETS, Preset
-from app.learning.serialization import from_safetensors, layers_from_json
+from app.learning.serialization import from_safetensors
 from app.runs.resolution import folder_of, sizes
 from app.storage import datasets
 from app.storage.jsonable import number
-from app.suggestions import nearest
+from app.suggestions import closest
 
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 
@@ -149,5 +150,5 @@ def list_presets() -> PresetList:
 @router.get("/presets/{name}", summary="One preset as a request", responses=problems(NotFound))
 def get_preset(name: Annotated[str, Path(max_length=100)]) -> PresetAnswer:
     if name not in PRESETS:
-        raise NotFound(f"no preset is called {name!r}; there are {', '.join(PRESETS)}{nearest(name, list(PRESETS))}")
+        raise NotFound("no_such_preset", preset=name, presets=list(PRESETS), near=closest(name, PRESETS))
     return preset_answer(PRESETS[name])

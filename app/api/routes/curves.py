@@ -10,12 +10,13 @@ from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import binary, problems
 from app.api.schemas.curves import CurveAnswer, points_json
-from app.datasets.names import some
+from app.datasets.names import first
 from app.errors import Conflict, Invalid, NotFound
 from app.learning.evaluation import METRICS
+from app.messages import Fix
 from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw
 from app.storage import curves
-from app.suggestions import nearest
+from app.suggestions import closest
 
 LISTED = 12  # series in a refusal
 
@@ -45,15 +46,18 @@ def find_series(
         for name in names:
             if name not in there and name not in to_come and name not in sampled:
                 choices = sorted({*there, *to_come}) + (list(sampled) if _is_diagnostic(name) else [])
-                raise Invalid(f"no series is called {name!r}{nearest(name, choices)}; {_all(run.id, choices)}")
+                raise _no_such_series(run.id, name, choices)
         return names
 
 
-def _all(run: str, choices: Sequence[str]) -> str:
-    """A list of the available series for an error message, cut off where there are too many."""
-    if len(choices) <= LISTED:
-        return f"there are {some(choices, LISTED)}"
-    return f"there are {len(choices):,}: {some(choices, LISTED)}; GET /runs/{run}/diagnostics has those of the layers"
+def _no_such_series(run: str, name: str, choices: Sequence[str]) -> Invalid:
+    """The refusal of an unknown series. It names the first of the others: the layers may have hundreds."""
+    near, many = closest(name, choices), len(choices) > LISTED
+    fix = Fix("series", near) if near else None
+    return Invalid(
+        "no_such_series", "series", fix,
+        series=name, near=near, run=run, many=many, count=len(choices), **first(choices, LISTED),
+    )  # fmt: skip
 
 
 def _is_diagnostic(name: str) -> bool:

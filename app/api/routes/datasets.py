@@ -21,10 +21,10 @@ from app.api.dataset_deps import (
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
 from app.api.problems import binary, problems
 from app.api.schemas.datasets import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
+from app.constants import DatasetStatus
 from app.errors import Conflict, Invalid, NotFound
 from app.plots.previews import image_png, preview_png
 from app.storage import datasets
-from app.storage.queue import imports
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(Invalid))
 
@@ -52,7 +52,7 @@ def samples(
     limit: Limit = 50,
 ) -> SampleList:
     if label is not None and label not in arrays.classes:
-        raise Invalid(f"no class is called {label!r}; there are {', '.join(arrays.classes) or 'none: this is a table'}")
+        raise Invalid("no_such_class", "label", label=label, classes=arrays.classes)
     indices = indices_of(arrays, split, part)
     if label is not None:
         indices = indices[arrays.targets[indices] == arrays.classes.index(label)]
@@ -118,10 +118,10 @@ def cancel(id: str, database: DatabaseDep, files: FilesDep) -> DatasetAnswer:
     with database.write() as db:
         dataset = datasets.importing(db, id) or datasets.get(db, id)
         waited = dataset.worker is None
-        imports.cancel(db, dataset.id)
+        datasets.cancel(db, dataset.id)
         db.refresh(dataset)
-    if dataset.status != "cancelled":
-        raise Conflict(f"the dataset {dataset.name!r} is {dataset.status} already")
+    if dataset.status != DatasetStatus.CANCELLED:
+        raise Conflict("import_has_ended", dataset=dataset.name, status=dataset.status)
     if waited:  # else its worker does
         files.delete_folder(f"{datasets.FOLDER}/{dataset.id}")
     return dataset_answer(dataset)

@@ -6,6 +6,7 @@ from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
 from app.api.schemas.curves import Points, points_json
 from app.api.schemas.diagnosis import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics
+from app.api.schemas.messages import FixAnswer, MessageAnswer
 from app.errors import Invalid, NotFound
 from app.insight.diagnosis import diagnose
 from app.runs.facts import by_layer, facts_of, place_in_request
@@ -44,7 +45,9 @@ def diagnosis(run: RunDep, database: DatabaseDep) -> DiagnosisAnswer:
                 severity=found.severity,
                 finding=found.finding,
                 evidence=jsonable(dict(found.evidence)),
-                **{"try": found.change.replace("{id}", run.id)},
+                change=MessageAnswer.of(found.change.message),
+                fix=FixAnswer.of(found.change.fix),
+                **{"try": found.change.message.text()},
             )
             for found in diagnose(facts_of(run, database))
         ]

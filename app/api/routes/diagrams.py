@@ -9,7 +9,7 @@ from app.errors import Invalid, Malformed, NotFound
 from app.insight.analysis.warnings import MOST_PARAMETERS
 from app.learning.architecture import rows, spread, with_output_layer
 from app.learning.layers import Layer, Shape
-from app.learning.serialization import layers_from_json
+from app.learning.layers.serialization import layers_from_json
 from app.plots.network import diagram
 from app.storage import datasets
 

@@ -13,12 +13,12 @@ from app.api.deps import RunDep
 from app.api.problems import binary, problems
 from app.api.schemas.curves import points_json
 from app.api.schemas.runs import RunAnswer, run_answer
+from app.constants import ENDED, RunStatus
 from app.errors import Invalid, NotFound
 from app.runs.views import view
 from app.serving.coalescing import SingleFlight
 from app.storage import curves, runs
 from app.storage.database import Database
-from app.storage.tables import ENDED
 
 router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid))
 
@@ -78,7 +78,7 @@ def position(
     """The position to start from: behind the event with this id, or the beginning. Raises Invalid."""
     seen = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,18})", last_event_id or "0.0")
     if seen is None:
-        raise Invalid("Last-Event-ID is not one of this stream; leave it out to begin at the start")
+        raise Invalid("event_id_unknown")
     return Position(id, int(seen[1]), int(seen[2]))
 
 
@@ -105,7 +105,7 @@ async def stream(news: NewsQueries, seen: Position) -> AsyncIterator[ServerSentE
             run, points = await news.get(seen)
         except NotFound:  # the run has been deleted
             return
-        at_rest = run.status == "paused" or run.status in ENDED
+        at_rest = run.status == RunStatus.PAUSED or run.status in ENDED
         # Before the points: a client that comes back with this id has not seen them. Behind them once no more come.
         if run.status != status and not (at_rest and points):
             status = run.status

@@ -30,7 +30,7 @@ from app.runs.submission import fingerprint
 from app.storage.database import Database
 from app.storage.jsonable import jsonable
 from app.storage.tables import Run
-from app.suggestions import nearest
+from app.suggestions import closest
 
 router = APIRouter(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
 
@@ -96,7 +96,7 @@ def experiment_curve(
 
 def _experiment(name: str) -> Experiment:
     if name not in EXPERIMENTS:
-        raise NotFound(f"no experiment is called {name!r}{nearest(name, EXPERIMENTS)}; GET /experiments lists them")
+        raise NotFound("no_such_experiment", experiment=name, near=closest(name, EXPERIMENTS))
     return EXPERIMENTS[name]
 
 

@@ -10,6 +10,7 @@ from app.api.deps import DatabaseDep, FilesDep, SettingsDep
 from app.api.problems import problems
 from app.api.schemas.operations import WorkerAnswer, WorkerList
 from app.api.schemas.times import rfc3339
+from app.constants import RunStatus
 from app.errors import NotReady
 from app.storage import migrate
 from app.storage.database import database_now
@@ -30,15 +31,15 @@ def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
         with database.read() as db:
             db.execute(text("SELECT 1"))
         if not migrate.is_current(database):
-            raise NotReady("the database's schema is not at the newest revision; run: antigrad migrate")
+            raise NotReady("schema_outdated")
     except SQLAlchemyError as error:
-        raise NotReady(f"the database does not answer: {type(error).__name__}") from error
+        raise NotReady("database_unready", reason=type(error).__name__) from error
     try:
         name = f"ready/{secrets.token_hex(4)}"
         files.write(name, b"ready")
         files.delete(name)
     except OSError as error:
-        raise NotReady(f"the file storage cannot be written to: {error.strerror}") from error
+        raise NotReady("storage_unready", reason=error.strerror) from error
     return {"status": "ready", "database": "ok", "storage": "ok", "migrations": "ok"}
 
 
@@ -48,7 +49,8 @@ def list_workers(database: DatabaseDep, settings: SettingsDep) -> WorkerList:
     with database.read() as db:
         running: dict[str | None, list[str]] = {}
         devices: dict[str | None, str | None] = {}
-        for worker, run, device in db.execute(select(Run.worker, Run.id, Run.device).where(Run.status == "running")):
+        held = select(Run.worker, Run.id, Run.device).where(Run.status == RunStatus.RUNNING)
+        for worker, run, device in db.execute(held):
             running.setdefault(worker, []).append(run)
             devices[worker] = device
         return WorkerList(

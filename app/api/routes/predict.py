@@ -12,8 +12,9 @@ from app.api.problems import problems
 from app.api.query import parameters, read_query
 from app.api.schemas.predict import Label, LabelPrediction, PredictAnswer, Preprocessing, Question, ValuePrediction
 from app.datasets.images.codec import Background, Resize
-from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound, UnsupportedMediaType
+from app.errors import Conflict, Invalid, Malformed, NotFound, UnsupportedMediaType
 from app.learning.serialization import Trained
+from app.messages import Fix
 from app.serving.coalescing import SingleFlight
 from app.serving.executor import run_by_cost
 from app.serving.instances import Column
@@ -74,9 +75,9 @@ def weights_queries(database: Database) -> WeightsQueries:
             elif newest := runs.newest_weights(db):
                 weights = newest
             else:
-                raise NotFound("no run has succeeded yet; POST /runs queues one")
+                raise NotFound("nothing_to_predict_with")
         if weights.weights is None:
-            raise Conflict(f"the run {runs.status_phrase(weights.status)}; it can predict when it has succeeded")
+            raise Conflict("run_cannot_predict", status=weights.status, phrase=runs.status_phrase(weights.status))
         return Serves(weights.id, name, weights.weights)
 
     return SingleFlight.in_threads(find)
@@ -95,9 +96,9 @@ async def predict(request: Request) -> Response:
     A request may have 64 MB of pictures with 100,000,000 pixels together, or 2 MB of JSON."""
     asked = read_query(Question, request)
     if asked.run is not None and asked.model is not None:
-        raise Invalid("run= and model= both say who answers; give one of them", [FieldError("model", "leave it out")])
+        raise Invalid("run_and_model", "model", Fix("model", None))
     if asked.step is not None and asked.run is None:
-        raise Invalid("step= is of a run; say which one with run=", [FieldError("run", "give the run of that step")])
+        raise Invalid("step_without_run", "run")
     weights_of: WeightsQueries = request.app.state.weights
     loaded: LoadedModels = request.app.state.models
     serves = await weights_of.get(Asked(asked.run, asked.step, asked.model))
@@ -144,7 +145,7 @@ def answers(
     """Raw inputs (N, *input_shape) as labels with probabilities, or as values. Raises Conflict where they are NaN."""
     outputs = torch.cat([trained.outputs(inputs[i : i + AT_ONCE]) for i in range(0, len(inputs), AT_ONCE)])
     if not math.isfinite(outputs.sum(dtype=torch.float64)):
-        raise Conflict("the network answers with NaN or ∞: its training has diverged; train again with a smaller lr")
+        raise Conflict("outputs_not_finite")
     if trained.task == "regression":
         return [ValuePrediction(value=value) for value in outputs.tolist()]
     classes = len(trained.classes)

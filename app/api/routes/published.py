@@ -6,11 +6,12 @@ from app.api.deps import DatabaseDep
 from app.api.problems import problems
 from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.published import PublishedAnswer, PublishedList
+from app.constants import DatasetStatus
 from app.datasets.catalogue.published import CATALOGUE
 from app.errors import Conflict, Invalid, NotFound
 from app.storage import datasets
 from app.storage.ids import new_id
-from app.suggestions import nearest
+from app.suggestions import closest
 
 router = APIRouter(prefix="/datasets/catalogue", tags=["datasets"], responses=problems(Invalid))
 
@@ -30,13 +31,15 @@ def list_published() -> PublishedList:
 def import_published(name: str, database: DatabaseDep, response: Response) -> DatasetAnswer:
     """A worker downloads it, goes on where a download broke off, and checks it; `status` says when it is `ready`."""
     if name not in CATALOGUE:
-        raise NotFound(
-            f"nothing in the catalogue is called {name!r}{nearest(name, CATALOGUE)}; GET /datasets/catalogue lists it"
-        )
+        raise NotFound("not_in_catalogue", name=name, near=closest(name, CATALOGUE))
     with database.write() as db:
         datasets.advisory_lock(db, f"name {name}")
         dataset = datasets.importing(db, name) or datasets.newest(db, name)
-        if dataset is None or dataset.status not in ("ready", "importing") or dataset.source.get("catalogue") != name:
+        if (
+            dataset is None
+            or dataset.status not in (DatasetStatus.READY, DatasetStatus.IMPORTING)
+            or dataset.source.get("catalogue") != name
+        ):
             dataset = datasets.create(db, new_id("ds"), name, {"roles": [], "catalogue": name})
         else:
             response.status_code = 200

@@ -13,7 +13,8 @@ from app.api.problems import binary, problems
 from app.api.schemas.race import MOST, RaceAnswer, RaceRequest
 from app.api.schemas.runs import run_answer
 from app.constants import RESERVED_TAGS
-from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
+from app.datasets.errors import SplitImpossible
+from app.errors import Conflict, Invalid, Malformed, NotFound, below
 from app.learning.errors import InvalidChoice
 from app.plots.curves import Format, optimizer_labels
 from app.runs.groups import GroupKind, members, submit_group
@@ -63,11 +64,10 @@ def _below_run() -> Iterator[None]:
     """Point errors to the field `run` of the body, which contains the request that was refused."""
     try:
         yield
-    except Invalid as error:
-        below = [FieldError(f"/run{field.pointer}", field.detail) for field in error.errors]
-        raise Invalid(error.detail, below) from error
-    except InvalidChoice as error:
-        raise InvalidChoice(f"/run{error.pointer}", error.detail) from error
+    except (Invalid, InvalidChoice) as error:
+        raise below("/run", error) from error
+    except SplitImpossible as error:
+        raise below("/run/split", error) from error
 
 
 def _lane(run: RunRequest, number: int, optimizer: Any) -> NewRun:
@@ -80,7 +80,7 @@ def _runs(db: Session, id: str) -> list[Run]:
     """The race's runs in the order of the optimizers, without deleted ones. Raises NotFound."""
     lanes = members(db, RACE, id)
     if not lanes:
-        raise NotFound(f"no race has the id {id!r}")
+        raise NotFound("no_such_race", race=id)
     return sorted(lanes, key=lambda run: int(run.tags[LANE]))
 
 

@@ -14,7 +14,8 @@ from app.api.problems import binary, problems
 from app.api.schemas.evaluation import ClassificationEvaluation, RegressionEvaluation
 from app.api.schemas.runs import CancelledAnswer, CheckpointAnswer, CheckpointList, RunAnswer, RunPage, run_answer
 from app.api.schemas.times import rfc3339
-from app.errors import Conflict, FieldError, Invalid, Malformed, NotFound
+from app.constants import ENDED, RunStatus
+from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.learning.data import Part
 from app.runs.repetition import continue_run, repeat
 from app.runs.requests import ResumeRequest, RunRequest
@@ -24,7 +25,7 @@ from app.serving.coalescing import SingleFlight
 from app.storage import datasets, runs
 from app.storage.database import Database, database_now
 from app.storage.deletion import delete_run
-from app.storage.tables import ENDED, Run
+from app.storage.tables import Run
 
 router = APIRouter(prefix="/runs", tags=["runs"], responses=problems(Invalid))
 
@@ -39,14 +40,11 @@ def create(body: RunRequest, database: DatabaseDep, files: FilesDep, response: R
     return _submitted(submit(database, files, body, key), response)
 
 
-Filter = Annotated[str | None, Query(max_length=200)]
-
-
 def run_filter(
     database: DatabaseDep,
-    status: Filter = None,
+    status: RunStatus | None = None,
     dataset: Annotated[str | None, Query(max_length=200, description="its id, or a name: all its versions")] = None,
-    tag: Filter = None,
+    tag: Annotated[str | None, Query(max_length=200)] = None,
 ) -> ColumnElement[bool] | None:
     of: list[str] = []
     if dataset is not None:
@@ -54,7 +52,7 @@ def run_filter(
             with database.read() as db:
                 of = datasets.versions(db, dataset)
         except NotFound as error:  # not the address is wrong but the filter
-            raise Invalid(error.detail, [FieldError("dataset", error.detail)]) from error
+            raise Invalid.because(error, "dataset") from error
     return None if status is dataset is tag is None else runs.matching(database_now(), status, of, tag)
 
 
@@ -72,7 +70,7 @@ def list_runs(database: DatabaseDep, where: FilterDep, limit: Limit = 50, cursor
 @router.post("/cancel", summary="Cancel all runs that match a filter")
 def cancel_many(database: DatabaseDep, where: FilterDep) -> CancelledAnswer:
     if where is None:
-        raise Invalid("give a filter: status=, dataset= or tag=key:value; without one this would cancel every run")
+        raise Invalid("filter_missing")
     with database.write() as db:
         return CancelledAnswer(cancelled=runs.cancel(db, where, database_now()))
 
@@ -172,10 +170,8 @@ def evaluation(run: RunDep, part: Part = "test") -> ClassificationEvaluation | R
         examples = run.environment.get("examples", run.evaluation or {part: True})  # runs of before do not say
         filled = [name for name, some in examples.items() if some]
         if part not in filled:
-            raise NotFound(
-                f"the run's {part} part has no examples to evaluate; there are some in {' and '.join(filled)}"
-            )
-        raise NotFound(f"the run {runs.status_phrase(run.status)}; its evaluation comes when it has succeeded")
+            raise NotFound("part_without_examples", part=part, filled=filled)
+        raise NotFound("not_evaluated", status=run.status, phrase=runs.status_phrase(run.status))
     if run.task == "classification":
         return ClassificationEvaluation.model_validate(measured)
     return RegressionEvaluation.model_validate(measured)
@@ -198,7 +194,7 @@ def checkpoints(run: RunDep, database: DatabaseDep) -> CheckpointList:
             responses=problems(NotFound) | binary("application/octet-stream"))  # fmt: skip
 def weights(run: RunDep, files: FilesDep) -> Response:
     if run.weights is None:
-        raise NotFound(f"the run {runs.status_phrase(run.status)}; its weights come when it has succeeded")
+        raise NotFound("no_weights", status=run.status, phrase=runs.status_phrase(run.status))
     name = f'attachment; filename="{run.id}.safetensors"'
     return Response(
         files.read(run.weights), media_type="application/octet-stream", headers={"Content-Disposition": name}

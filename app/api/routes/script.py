@@ -46,6 +46,7 @@ def script(run: RunDep, database: DatabaseDep) -> Response:
         request=run.request,
         environment=run.environment,
         dataset_name=dataset.name,
+        data_address=f"/datasets/{run.dataset}/export.npz",
         shape=tuple(dataset.about["shape"]),
         missing=dataset.about.get("missing", 0),
         own_parts=tuple(dataset.about["own_split"]) if run.request["split"].get("own") else (),

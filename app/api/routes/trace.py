@@ -24,8 +24,8 @@ from app.datasets.splits import SplitSpec, stored_split
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.analysis import backpropagation
 from app.insight.analysis import trace as traced
+from app.learning.layers.serialization import layers_from_json
 from app.learning.losses import loss_from_json
-from app.learning.serialization import layers_from_json
 from app.runs.resolution import folder_of, resolve
 from app.storage import datasets
 from app.storage.jsonable import number
@@ -53,7 +53,7 @@ def trace(
     try:
         arrays = Arrays.load(files, folder := folder_of(dataset))
     except FileNotFoundError as error:
-        raise NotFound(f"the dataset {dataset.name!r} has just been deleted") from error
+        raise NotFound("dataset_deleted", dataset=dataset.name) from error
     layers = layers_from_json(request["model"]["layers"])
     traced_batch = traced.trace(
         layers,

@@ -18,7 +18,8 @@ from app.api.schemas.import_options import reading
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
 from app.datasets.import_options import ImportOptions
-from app.errors import Conflict, FieldError, Invalid, Malformed, NotReady, TooLarge
+from app.errors import Conflict, Invalid, InvalidFields, Malformed, NotReady, TooLarge
+from app.messages import FieldError, Fix, Message
 from app.runs.request_model import Name
 from app.storage import datasets, idempotency
 from app.storage.database import Database
@@ -61,9 +62,13 @@ async def upload(
     It is imported in the background: `status` says when it is `ready`. Under a name that is there already it becomes
     the next version."""
     await run_in_threadpool(refuse_early, database, name)
-    if catalogue is not None and (said := wanted.given()):
-        detail = f"catalogue={catalogue} says already how its files are read; leave {said[0]}= out"
-        raise Invalid(detail, [FieldError(field, detail) for field in said])
+    if catalogue is not None and (given := wanted.given()):
+        raise InvalidFields(
+            [
+                FieldError(option, Message.of("catalogue_says_how", catalogue=catalogue, option=option))
+                for option in given
+            ]
+        )
     id = new_id("ds")
     kept = False
     try:
@@ -76,9 +81,9 @@ async def upload(
         answer = await run_in_threadpool(enqueue, database, id, name, source, key, digest)
         kept = answer.id == id
     except OSError as error:
-        raise NotReady(f"the upload cannot be stored: {error.strerror}; nothing was changed") from error
+        raise NotReady("upload_not_stored", reason=error.strerror) from error
     except ClientDisconnect as error:
-        raise Malformed("the upload ended before its end; send it again") from error
+        raise Malformed("upload_cut_off") from error
     finally:
         if not kept:
             with suppress(OSError):  # the client is told what came before
@@ -92,27 +97,24 @@ async def upload(
 def refuse_early(database: Database, name: str) -> None:
     """Refuse what can be refused before the body has come. Raises Invalid or Conflict."""
     if name.startswith(datasets.UPLOADED):
-        detail = f"a name does not begin with {datasets.UPLOADED!r}, as ids do; choose another one"
-        raise Invalid(detail, [FieldError("name", detail)])
+        raise Invalid("name_like_id", "name", prefix=datasets.UPLOADED)
     if name == "catalogue":  # which stands where a dataset's name does
-        detail = "a dataset cannot be called 'catalogue'; choose another name"
-        raise Invalid(detail, [FieldError("name", detail)])
+        raise Invalid("name_reserved", "name", name=name)
     with database.read() as db:
         datasets.refuse_built_in(db, name)
 
 
 def refuse_other_files(published: Published, digests: dict[str, str]) -> None:
     """Raises Invalid for files that are not those of the catalogue: under its name, they would be taken for them."""
-    advice = "leave catalogue= out to have a dataset of your own"
     wanted, sent = [file.role for file in published.files], list(digests)
     if sorted(wanted) != sorted(sent):
-        parts = f"{published.name} comes in the parts {', '.join(wanted)}, and {', '.join(sent)} was sent"
-        raise Invalid(f"{parts}; send just those, or {advice}", [FieldError("catalogue", parts)])
+        fix = Fix("catalogue", None)
+        raise Invalid("catalogue_parts_differ", "catalogue", fix, catalogue=published.name, wanted=wanted, sent=sent)
     for file in published.files:
         digest = digests[file.role]
         if file.sha256 not in (None, digest):
-            detail = f"{file.name} has the SHA-256 {digest}, where the catalogue knows {file.sha256}"
-            raise Invalid(f"{detail}: it is damaged, or another file; {advice}", [FieldError(f"/{file.role}", detail)])
+            sums = {"sha256": digest, "wanted": file.sha256}
+            raise Invalid("catalogue_file_differs", f"/{file.role}", file=file.name, **sums)
 
 
 def enqueue(
@@ -147,9 +149,7 @@ async def receive(request: Request, files: Files, id: str) -> dict[str, str]:
                     size += len(piece)
                     await run_in_threadpool(file.write, piece)
             if size == 0:
-                what = "the body" if role == FILE else role
-                advice = "send a file with curl --data-binary @letters.zip or -F file=@letters.zip"
-                raise Invalid(f"{what} is empty; {advice}")
+                raise Invalid("upload_empty", part="the body" if role == FILE else role)
             digests[role] = digest.hexdigest()
     return digests
 
@@ -166,15 +166,11 @@ async def _parts(request: Request) -> AsyncGenerator[tuple[str, AsyncIterator[by
             raise no_such_part(form, FILE, "letters.zip")
         for name, part in form.multi_items():
             if name not in sent:
-                said = f"no part is called {name}; there are {', '.join(ROLES)}"
-                options = "what is said of them goes into the address: ?name=letters&target=price"
-                raise Invalid(f"{said}; {options}", [FieldError(f"/{name}", said)])
+                raise Invalid("unknown_part", f"/{name}", part=name, parts=ROLES)
             if part is not sent[name]:
-                said = f"{name} is sent twice; a dataset is made of one"
-                raise Invalid(said, [FieldError(f"/{name}", said)])
+                raise Invalid("part_sent_twice", f"/{name}", part=name)
         if FILE in sent and len(sent) > 1:
-            detail = f"send one file, or the parts {', '.join(ROLES[1:])}; not both"
-            raise Invalid(detail, [FieldError(f"/{FILE}", detail)])
+            raise Invalid("file_and_parts", f"/{FILE}", parts=ROLES[1:])
         for role, part in sent.items():
             yield role, _pieces(part)
 

@@ -4,7 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from app.api.schemas.messages import MessageAnswer
 from app.api.schemas.times import rfc3339
+from app.constants import DatasetStatus
+from app.messages import Message
+from app.storage import datasets
 from app.storage.tables import Dataset
 
 
@@ -20,7 +24,7 @@ class DatasetItem(BaseModel):
     id: str = Field(examples=["notmnist"])
     name: str = Field(description="stands for its newest version that is ready")
     version: int = Field(description="counts from 1: an upload under a taken name is the next")
-    status: str = Field(description="importing, ready, failed or cancelled", examples=["ready"])
+    status: DatasetStatus = Field(examples=["ready"])
     progress: dict[str, Any] = Field(
         description="of an import: the fraction that has been read, and examples so far",
         examples=[{"fraction": 0.42, "examples": 25_000}],
@@ -53,7 +57,9 @@ class DatasetAnswer(DatasetItem):
     feature_names: list[str] = Field([], description="of the inputs' columns, a category one for each of its values")
     columns: list[dict[str, Any]] = Field([], description="of a table: type, categories, and how many are missing")
     unread_columns: list[str] = Field([], description="of a Parquet file: of types that are neither numbers nor text")
+    failure: MessageAnswer | None = Field(None, description="`error` as data, where it is known as such")
     warnings: list[str] = []
+    warning_messages: list[MessageAnswer] = Field([], description="`warnings` as data, where they are known as such")
     files: list[dict[str, Any]] = Field([], description="of the catalogue: SHA-256 of each, and whether it was known")
     skipped: list[dict[str, str]] = Field(description="files that could not be read, each with the reason")
 
@@ -69,17 +75,22 @@ def dataset_answer(dataset: Dataset) -> DatasetAnswer:
 
 
 def _of_dataset(dataset: Dataset) -> dict[str, Any]:
+    warnings = dataset.about.get("warnings", [])
+    messages = [warning for warning in warnings if isinstance(warning, dict)]  # older versions stored sentences
+    reason = datasets.failure(dataset)
     return dataset.about | {
         "id": dataset.id,
         "name": dataset.name,
         "version": dataset.version,
         "status": dataset.status,
         "progress": dataset.progress,
-        "error": dataset.error,
+        "error": dataset.error if reason is None else reason.text(),
+        "warnings": [Message.from_json(item).text() if isinstance(item, dict) else item for item in warnings],
+        "warning_messages": messages,
         "class_count": len(dataset.about.get("classes", [])),
         "column_count": len(dataset.about.get("columns", [])),
         "skipped_count": dataset.about.get("skipped_count", len(dataset.skipped)),
-        "warning_count": len(dataset.about.get("warnings", [])),
+        "warning_count": len(warnings),
         "created_at": rfc3339(dataset.created_at),
     }
 

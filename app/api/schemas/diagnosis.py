@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.api.schemas.curves import Points
+from app.api.schemas.messages import FixAnswer, MessageAnswer
 from app.storage.jsonable import Number
 
 
@@ -47,6 +48,8 @@ class FindingAnswer(BaseModel):
                     "evidence": {"learning_rate": 1.0, "first_loss": 2.32, "highest_loss": 20700.0, "step": 6,
                                  "layer": "2", "update_ratio": 1.0},
                     "try": 'set "optimizer": {"lr": 0.1}',
+                    "change": {"code": "set_field", "params": {"path": "optimizer.lr", "json": "0.1"}},
+                    "fix": {"field": "/optimizer/lr", "value": 0.1},
                 }
             ]
         },
@@ -58,7 +61,9 @@ class FindingAnswer(BaseModel):
     )
     finding: str
     evidence: dict[str, Number | str | list[Number] | None]
-    change: str = Field(alias="try", description="one change to try")
+    text: str = Field(alias="try", description="one change to try")
+    change: MessageAnswer = Field(description="`try` as data")
+    fix: FixAnswer | None = Field(None, description="the field that `try` sets, where it sets a single one")
 
 
 class DiagnosisAnswer(RootModel[list[FindingAnswer]]):

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from app.constants import RunStatus
+from app.learning.errors import InvalidChoice
 from app.runs.experiments import MOST_SEEDS
 from app.runs.request_model import RequestModel
 from app.storage.jsonable import Number
@@ -49,7 +51,7 @@ class ExperimentRequest(RequestModel):
     @classmethod
     def differ(cls, seeds: list[int]) -> list[int]:
         if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed stands here twice: it would show the same again")
+            raise InvalidChoice("seeds_repeat")
         return seeds
 
 
@@ -57,7 +59,7 @@ class TrialRun(BaseModel):
     trial: str = Field(examples=["with ReLU"])
     seed: int = Field(description="of the experiment", examples=[0])
     run: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
-    status: str = Field(examples=["succeeded"])
+    status: RunStatus = Field(examples=["succeeded"])
 
 
 class SpreadAnswer(BaseModel):

@@ -1,7 +1,7 @@
 """Import options of an upload, from the query."""
 
 import re
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 from fastapi import Query
 
@@ -9,7 +9,7 @@ from app.datasets.errors import ImportFailed
 from app.datasets.formats.class_labels import MOST_SIDE
 from app.datasets.images.codec import Background, Resize
 from app.datasets.import_options import ImportOptions, Kind, Task, text_encoding
-from app.errors import FieldError, Invalid
+from app.errors import Invalid
 
 KINDS: tuple[Kind, ...] = ("number", "category", "ignore")
 
@@ -59,7 +59,7 @@ def _shape(given: str | None) -> tuple[int, int, int] | None:
         map(int, match.groups()) if (match := re.fullmatch(r"([13]),(\d{1,3}),(\d{1,3})", given)) else (0, 0, 0)
     )
     if not (channels and 1 <= height <= MOST_SIDE and 1 <= width <= MOST_SIDE):
-        _refuse("shape", f"a shape is channels (1 or 3), height and width (to {MOST_SIDE}), such as 1,28,28 or 3,32,32")
+        raise Invalid("shape_malformed", "shape", limit=MOST_SIDE)
     return channels, height, width
 
 
@@ -67,7 +67,7 @@ def _encoding(given: str | None) -> str | None:
     try:
         return None if given is None else text_encoding(given)
     except ImportFailed as error:
-        _refuse("encoding", str(error))
+        raise Invalid.because(error, "encoding") from error
 
 
 def _types(given: list[str]) -> dict[str, Kind]:
@@ -75,23 +75,19 @@ def _types(given: list[str]) -> dict[str, Kind]:
     columns = [column for column, _ in pairs]
     for column in columns:
         if columns.count(column) > 1:
-            _refuse("types", f"the column {column!r} is given two types; say one")
+            raise Invalid("column_typed_twice", "types", column=column)
     return dict(pairs)
 
 
 def _type(given: str) -> tuple[str, Kind]:
     column, _, kind = given.rpartition(":")
     if not column or kind not in KINDS:
-        _refuse("types", f"{given[:100]!r} is no column:type, such as zip_code:category; types are {', '.join(KINDS)}")
+        raise Invalid("type_malformed", "types", given=given[:100], types=KINDS)
     return column, kind
 
 
 def _classes(given: str | None) -> tuple[str, ...]:
     names = tuple(name.strip() for name in given.split(",")) if given else ()
     if len(set(names)) < len(names) or "" in names:
-        _refuse("classes", "each class needs a name of its own: A,B,C")
+        raise Invalid("class_names_repeat", "classes")
     return names
-
-
-def _refuse(field: str, detail: str) -> NoReturn:
-    raise Invalid(detail, [FieldError(field, detail)])

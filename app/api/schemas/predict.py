@@ -60,7 +60,7 @@ class PredictAnswer(BaseModel):
     predictions: list[LabelPrediction] | list[ValuePrediction]
 
 
-Top: Any = pattern(r"(all|[1-9]\d{0,5})", "give a number of labels, from 1 to 999999, or all")
+Top: Any = pattern(r"(all|[1-9]\d{0,5})", "top_malformed")
 
 
 class Question(BaseModel):

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from app.api.schemas.times import rfc3339
+from app.constants import RunStatus
 from app.runs.views import RunView
 from app.storage.jsonable import Number
 from app.storage.runs import step_of
@@ -88,7 +89,7 @@ class RunAnswer(BaseModel):
 
     id: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
     name: str | None
-    status: str = Field(description="queued, running, paused, succeeded, failed or cancelled", examples=["running"])
+    status: RunStatus = Field(examples=["running"])
     stop_reason: str | None = Field(examples=["max_epochs"])
     error: RunError | None = Field(description="type, message and the last lines of the trace")
     task: str = Field(examples=["classification"])

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.learning.errors import InvalidChoice
+from app.messages import Fix
 from app.runs.registry_requests import OptimizerRequest, SurfaceRequest
 from app.runs.request_model import RequestModel
 
@@ -45,9 +46,15 @@ class TrajectoryRequest(RequestModel):
     def _bounded(self) -> Self:
         most = MOST_WORK // len(self.optimizers)
         if self.steps > most:
-            raise InvalidChoice("/steps", f"{len(self.optimizers)} optimizers may take {most:,} steps each, not more")
+            raise InvalidChoice(
+                "too_many_trajectory_steps",
+                "/steps",
+                Fix("/steps", most),
+                optimizers=len(self.optimizers),
+                limit=most,
+            )
         if self.spike is not None and self.spike.step > self.steps:
-            raise InvalidChoice("/spike/step", f"there are only {self.steps} steps; name one of them")
+            raise InvalidChoice("spike_after_end", "/spike/step", Fix("/spike/step", self.steps), steps=self.steps)
         return self
 
     model_config = ConfigDict(

@@ -25,12 +25,12 @@ def read_california(parts: Mapping[str, Path], _: ImportOptions, __: Scratch, te
     """
     data = next((member.data for member in members(CompressedFile(parts["file"]), tell) if member.name == TABLE), None)
     if data is None:
-        raise ImportFailed(f"the archive does not hold {TABLE}; it is not the California housing archive")
+        raise ImportFailed("not_california", table=TABLE)
     try:
         columns = np.loadtxt(io.BytesIO(data), delimiter=",", ndmin=2).T
         longitude, latitude, age, rooms, bedrooms, population, households, income, value = columns
     except ValueError as error:
-        raise ImportFailed(f"{TABLE} is not the table of nine columns that it should be: {error}") from error
+        raise ImportFailed("california_damaged", table=TABLE, reason=str(error)) from error
     features = {
         "MedInc": income,
         "HouseAge": age,

@@ -4,21 +4,22 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from app.datasets.catalogue.published import Remote
 from app.datasets.errors import DownloadFailed
+from app.retry import retry
 
 MOST = 2 * 1024**3
 REDIRECTS = 5
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that may be others a moment later
 SHOWN = 200  # letters of what a server has written
-ADVICE = "Fetch the file elsewhere and import it from disk"
 # What If-Range may name: a strong ETag, or the date of the last change.
 MARK = re.compile(r'"[!#-~]{0,200}"|[A-Z][a-z]{2}, [\w :]{1,40}', re.ASCII)
 PIECE = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)", re.ASCII)
@@ -27,16 +28,15 @@ Progress = Callable[[int, int | None], object]
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to hope: at each address `tries`, with 1, 2, 4 … times `pause` seconds to `wait` between them.
+class RetryPolicy:
+    """Retries at each address: `pauses` are the seconds between two tries.
 
     A try is given up after `stall` seconds without a byte.
     """
 
-    tries: int = 5
-    pause: float = 1.0
+    pauses: tuple[float, ...] = (1, 2, 4, 8)
     stall: float = 30.0
-    wait: Callable[[float], object] = time.sleep
+    sleep: Callable[[float], object] = time.sleep
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ def download(
     remote: Remote,
     path: Path,
     *,
-    advice: str = ADVICE,
+    by_hand: Mapping[str, Any],
     progress: Progress = lambda *_: None,
     most: int = MOST,
-    patience: Patience = Patience(),
+    policy: RetryPolicy = RetryPolicy(),
 ) -> Downloaded:
     """Bring the file to `path`, where it appears whole and checked; what a former call has brought there is kept.
 
@@ -63,7 +63,7 @@ def download(
     server says that the file is still the same one.
 
     Args:
-        advice: ends the sentence of a failure; for a dataset it is `Published.by_hand`.
+        by_hand: parameters of the message of a failure, as in `Published.by_hand`.
         progress: told after each piece, thousands of times for a large file: the bytes that are here (fewer than
             before when it starts over), and how many there will be if that is known. What it raises stops the download.
         most: bytes. A larger file is refused, and so is one that is larger than it is known to be.
@@ -79,11 +79,11 @@ def download(
     part = _Part(path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.part.json"))
     reasons = []
     addresses = (remote.url, *remote.mirrors)
-    with httpx.Client(timeout=patience.stall, headers={"Accept-Encoding": "identity"}) as client:
+    with httpx.Client(timeout=policy.stall, headers={"Accept-Encoding": "identity"}) as client:
         for url in addresses:
             line = _Line(client, url, remote, part, most, progress)
             try:
-                line.follow(patience, alone=url == addresses[-1])
+                line.follow(policy, alone=url == addresses[-1])
                 found = _checked(remote, part.file)
             except _Refused as refused:
                 reasons.append(f"{url} {refused}")
@@ -93,7 +93,7 @@ def download(
                 part.file.replace(path)
                 part.forget()
                 return found
-    raise DownloadFailed(f"{remote.name} cannot be downloaded: {'; '.join(reasons)}. {advice}")
+    raise DownloadFailed("download_failed", file=remote.name, reasons=reasons, **by_hand)
 
 
 class _Broken(Exception):
@@ -105,18 +105,18 @@ class _Refused(Exception):
 
 
 class _Wrong(_Refused):
-    """What lies at the address is not the file, and so what has come of it is none either."""
+    """The content at this address is not the file. Its partial download is invalid, too."""
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What has come of a file, and a note of which version that is: its address, and the server's mark."""
+    """A partial download, with a note of the version it belongs to: the address and the server's validator."""
 
     file: Path
     note: Path
 
     def held(self, url: str) -> tuple[int, str]:
-        """How many bytes of the file at this address are here to go on from, and their mark."""
+        """Number of bytes to resume from, and their validator."""
         with suppress(OSError, ValueError, TypeError):
             noted, mark = json.loads(self.note.read_text())
             if noted == url and mark:
@@ -124,7 +124,8 @@ class _Part:
         return 0, ""
 
     def begin(self, url: str, mark: str) -> None:
-        """Start over. The bytes go before the note is written: none shall ever stand under another version's mark."""
+        """Restart the download. The bytes are removed before the note is written, so that bytes never carry the
+        validator of another version."""
         self.file.write_bytes(b"")
         self.note.write_text(json.dumps([url, mark]))
 
@@ -144,23 +145,24 @@ class _Line:
     most: int
     progress: Progress
 
-    def follow(self, patience: Patience, alone: bool) -> None:
+    def follow(self, policy: RetryPolicy, alone: bool) -> None:
         """Try until all has come. Raises _Refused.
 
         Where no connection can be made, and it is not `alone`, the next address is a better hope than the next try.
         """
-        for number in range(1, patience.tries + 1):
+
+        def attempt() -> None:
             try:
-                return self.once()
-            except _Broken as broken:
-                reason = str(broken)
+                self.once()
             except httpx.TransportError as error:
-                reason = _cause(error, patience.stall)
-                if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not alone:
-                    raise _Refused(reason) from error
-            if number < patience.tries:
-                patience.wait(patience.pause * 2 ** (number - 1))
-        raise _Refused(f"{reason} (the last of {number} tries)")
+                unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                kind = _Refused if unreachable and not alone else _Broken
+                raise kind(_cause(error, policy.stall)) from error
+
+        try:
+            retry(attempt, lambda error: isinstance(error, _Broken), policy.pauses, sleep=policy.sleep)
+        except _Broken as broken:
+            raise _Refused(f"{broken} (the last of {len(policy.pauses) + 1} tries)") from broken
 
     def once(self) -> None:
         """One request: all that is still missing, or as much of it as comes."""
@@ -250,7 +252,7 @@ def _number(digits: str) -> int | None:
 
 
 def _mark(response: httpx.Response) -> str:
-    """What the server tells this version of the file by; empty if it does not."""
+    """The server's validator of this version (ETag or Last-Modified); empty if it sends none."""
     marks = (response.headers.get("ETag", ""), response.headers.get("Last-Modified", ""))
     return next((mark for mark in marks if MARK.fullmatch(mark)), "")
 

@@ -9,8 +9,7 @@ published the file gives one. A file without a sum is taken as it comes, and sho
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlencode
+from typing import Any, Literal
 
 from app.datasets.catalogue.california import TARGET, read_california
 from app.datasets.formats.content import read
@@ -22,9 +21,9 @@ Reader = Callable[[Mapping[str, Path], ImportOptions, Scratch, Tell], Imported]
 
 @dataclass(frozen=True)
 class Remote:
-    """A file at its address and, asked after it, at `mirrors` that have the same bytes.
+    """A file at its address, with mirrors that hold the same bytes and are tried in order.
 
-    Its role is the one of an upload's parts that it would be, if somebody sent it.
+    Its role is the upload part that it would be if a user sent it.
     """
 
     role: Role
@@ -49,16 +48,14 @@ class Published:
     read: Reader = read
 
     @property
-    def by_hand(self) -> str:
-        """What helps where no address can be reached."""
-        names = [file.name for file in self.files]
-        parts = " ".join(f"-F {file.role}=@{file.name}" for file in self.files)
-        query = {"name": self.name, "catalogue": self.name}
-        return (
-            f"Fetch {', '.join(names)} elsewhere (see {self.source}) and import from disk: "
-            f"antigrad datasets add {self.name} {' '.join(names)}, "
-            f"or: curl {parts} 'localhost:8000/datasets?{urlencode(query)}'"
-        )
+    def by_hand(self) -> dict[str, Any]:
+        """Where to find the files and how to send them, as parameters of a message."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "files": [file.name for file in self.files],
+            "parts": [f"{file.role}=@{file.name}" for file in self.files],
+        }
 
 
 def _notmnist(name: str, bytes: int, sha256: str) -> tuple[Remote, ...]:

@@ -29,7 +29,6 @@ PATH_LENGTH, NAME_LENGTH = 4096, 200
 DRIVE = re.compile(r"[A-Za-z]:")
 ENCRYPTED = 0x1
 ENTRY = b"PK\1\2"  # begins one of a zip's list of members
-ADVICE = "pack it as .tar.gz, which has no list, or leave some out"
 
 
 class Member(NamedTuple):
@@ -41,7 +40,8 @@ class Member(NamedTuple):
 
 
 def members(upload: CompressedFile, tell: Tell) -> Iterator[Member]:
-    """The files in a .zip, or in a .tar that may be compressed; `tell` hears of each. Raises ImportFailed."""
+    """Iterate over the files of a .zip, or of a .tar that may be compressed; `tell` is called for each. Raises
+    ImportFailed."""
     found = _zip_members(upload) if upload.is_zip else _tar_members(upload)
     for count in range(MEMBERS + 1):
         try:
@@ -49,12 +49,12 @@ def members(upload: CompressedFile, tell: Tell) -> Iterator[Member]:
         except (ImportFailed, MemoryError):
             raise
         except Exception as error:  # zipfile and gzip raise nearly anything on broken files
-            raise ImportFailed(f"the archive is damaged or cut off ({error}); send it again") from error
+            raise ImportFailed("archive_damaged", reason=str(error)) from error
         if member is None:
             return
         tell(upload.fraction, count)
         yield member
-    raise ImportFailed(f"the archive holds over {MEMBERS:,} files; leave some out")
+    raise ImportFailed("archive_too_many_files", limit=MEMBERS)
 
 
 class _DirectoryGuard(io.FileIO):
@@ -62,10 +62,10 @@ class _DirectoryGuard(io.FileIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or size > DIRECTORY_BYTES:
-            raise ImportFailed(f"the zip's list of members is over {DIRECTORY_BYTES:,} bytes; {ADVICE}")
+            raise ImportFailed("zip_directory_too_large", limit=DIRECTORY_BYTES)
         data = super().read(size) or b""
         if data.count(ENTRY) > ZIP_MEMBERS:
-            raise ImportFailed(f"the zip's list of members has over {ZIP_MEMBERS:,} entries; {ADVICE}")
+            raise ImportFailed("zip_too_many_entries", limit=ZIP_MEMBERS)
         return data
 
 

@@ -1,4 +1,4 @@
-"""What is the same for formats that hold pictures and labels as numbers."""
+"""Class labels of formats that hold images and labels as numbers."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import CLASSES
-from app.datasets.names import some
+from app.datasets.names import first
+from app.messages import Message
 
 MOST_SIDE = 224
 
@@ -20,32 +21,29 @@ def named_classes(labels: NDArray[Any], names: tuple[str, ...]) -> tuple[str, ..
     """
     least, most = int(labels.min()), int(labels.max())
     if least < 0 or most >= CLASSES:
-        raise ImportFailed(f"the labels go from {least:,} to {most:,}; labels are 0 to {CLASSES - 1} at most")
+        raise ImportFailed("labels_out_of_range", least=least, most=most, limit=CLASSES - 1)
     classes = names or tuple(str(number) for number in range(most + 1))
     if most >= len(classes):
-        raise ImportFailed(f"there is a label {most}, and classes= names {len(classes)}: 0 to {len(classes) - 1}")
+        raise ImportFailed("label_without_name", label=most, classes=len(classes), last=len(classes) - 1)
     if len(np.unique(labels)) < 2:
-        raise ImportFailed(f"every label is {least}; a classification has two classes or more")
+        raise ImportFailed("one_class", label=least)
     return classes
 
 
-def unused(arrays: Arrays) -> list[str]:
-    """What is to be said of classes that no example is of: their numbers lie between others, or a name is given."""
-    names = [repr(name) for name, count in zip(arrays.classes, arrays.counts(), strict=True) if not count]
-    return [f"{len(names)} of {len(arrays.classes)} classes have no example: {some(names)}"] if names else []
+def unused(arrays: Arrays) -> list[Message]:
+    """Warnings about classes without examples: their numbers lie between others, or they are only named."""
+    names = [name for name, count in zip(arrays.classes, arrays.counts(), strict=True) if not count]
+    if not names:
+        return []
+    return [Message.of("classes_without_examples", count=len(names), classes=len(arrays.classes), **first(names))]
 
 
-def refuse_other_shape(sides: tuple[int, ...], wanted: tuple[int, int, int] | None) -> tuple[int, int, int]:
+def refuse_other_shape(shape: tuple[int, ...], wanted: tuple[int, int, int] | None) -> tuple[int, int, int]:
     """(H, W) or (C, H, W) as (C, H, W). Raises ImportFailed for what is not wanted, or too large."""
-    channels, height, width = sides if len(sides) == 3 else (1, *sides)
+    channels, height, width = shape if len(shape) == 3 else (1, *shape)
     if channels not in (1, 3) or not 1 <= height <= MOST_SIDE or not 1 <= width <= MOST_SIDE:
-        raise ImportFailed(
-            f"the pictures have {channels} channels and {height}×{width} pixels; a picture has 1 or 3 channels and at "
-            f"most {MOST_SIDE}×{MOST_SIDE} pixels"
-        )
+        sides = {"channels": channels, "height": height, "width": width}
+        raise ImportFailed("picture_shape_unsupported", **sides, limit=MOST_SIDE)
     if wanted is not None and (channels, height, width) != wanted:
-        raise ImportFailed(
-            f"the pictures are {channels}×{height}×{width} and shape= says {'×'.join(map(str, wanted))}; pictures that "
-            "are numbers are taken as they are: leave shape= out, or send picture files to have them resized"
-        )
+        raise ImportFailed("picture_shape_differs", shape=(channels, height, width), wanted=wanted)
     return channels, height, width

@@ -1,4 +1,4 @@
-"""What a table's columns hold, found by reading all of it once."""
+"""Column types of a table, inferred in one pass over all rows."""
 
 import math
 import re
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.compressed_file import TOTAL_BYTES
 from app.datasets.import_options import MOST_EXAMPLES, Kind
-from app.datasets.names import some
+from app.datasets.names import first
+from app.messages import Message
 
 CATEGORIES = 100  # of an input: each becomes a column of zeros and ones
 # In any case; what is infinite is no value that could be learnt from either.
@@ -50,7 +51,7 @@ def number(value: Value, comma: bool = False) -> float:
 
 
 def missing(value: Value) -> bool:
-    """Whether there is no value: empty, or one of the usual words for it."""
+    """True if the cell is empty or a usual word for a missing value."""
     if isinstance(value, str):
         return value.strip().lower() in MISSING
     return value is None or not math.isfinite(value)
@@ -107,22 +108,13 @@ class Column:
         return self.not_a_number is None and self.missing < self.count
 
     def kind(self, wanted: Kind | None) -> Kind:
-        """How it is taken as an input. Raises ImportFailed where that cannot be as it is wanted."""
+        """The type of the column as an input. Raises ImportFailed if the requested type is impossible."""
         if self.unread is not None and wanted not in (None, "ignore"):
-            raise ImportFailed(
-                f"the column {self.name!r} shall be a {wanted} and holds {self.unread}, which are not read; write them "
-                "as numbers or texts, or leave its type out"
-            )
+            raise ImportFailed("column_not_read", column=self.name, kind=wanted, holds=self.unread)
         if wanted == "number" and self.not_a_number is not None:
-            raise ImportFailed(
-                f"the column {self.name!r} shall be a number and holds {self.not_a_number!r}; leave its type out, or "
-                "make it a category"
-            )
+            raise ImportFailed("column_not_numeric", column=self.name, value=self.not_a_number)
         if wanted == "category" and self.overflowing:
-            raise ImportFailed(
-                f"the column {self.name!r} shall be a category and has over {CATEGORIES} different values; an input "
-                f"has at most {CATEGORIES}"
-            )
+            raise ImportFailed("column_has_too_many_categories", column=self.name, limit=CATEGORIES)
         if wanted is not None:
             return wanted
         if self.numeric:
@@ -130,7 +122,7 @@ class Column:
         return "ignore" if self.overflowing or self.missing == self.count else "category"
 
     def about(self, kind: Kind) -> dict[str, Any]:
-        """What there is to say of it, as JSON."""
+        """Description of the column, as JSON."""
         said: dict[str, Any] = {"name": self.name, "type": kind, "missing": self.missing}
         if kind == "category":
             said["categories"] = sorted(self.values)
@@ -169,7 +161,7 @@ class Target(Column):
     boolean: bool = False
 
     def see(self, value: Value, most: int) -> float | None:
-        """As for any column."""
+        """Count a value of the target column. Returns its number, or None for a missing value."""
         found = super().see(value, most)
         if found is None:
             return None
@@ -186,7 +178,7 @@ class Target(Column):
 
     @property
     def labels(self) -> dict[str, int]:
-        """How often each class comes, in the order of their numbers or names."""
+        """Number of examples of each class, in the order of their numbers or names."""
         if self.numeric:
             return dict(sorted(self.numbers.items(), key=lambda item: float(item[0])))
         return dict(sorted(self.values.items()))
@@ -200,28 +192,22 @@ def as_text(value: Value) -> str:
     return str(int(value)) if value == int(value) else repr(float(value))
 
 
-def same_as_float32(target: str, least: float, greatest: float) -> str:
-    """Why there is nothing to predict where numbers differ and are stored as one."""
-    return (
-        f"{target} goes from {as_text(least)} to {as_text(greatest)}, which are the same number as float32, as which "
-        "it is stored; subtract what all have in common, or scale it"
-    )
+def same_as_float32(target: str | None, least: float, greatest: float) -> ImportFailed:
+    """The refusal of a target (None where it has no name) whose numbers differ and are stored as one."""
+    bounds = {"least": as_text(least), "greatest": as_text(greatest)}
+    return ImportFailed("target_constant_as_float32", target=target, **bounds)
 
 
-def doubts_of_numbers(target: str, values: NDArray[Any], said: bool) -> list[str]:
-    """What there is to say of a regression's target by its different values; `said`: that it is a regression."""
+def doubts_of_numbers(target: str | None, values: NDArray[Any], said: bool) -> list[Message]:
+    """Warnings about a regression target (None if it has no name), from its distinct values; `said` is True if the user
+    chose regression."""
     doubts, different = [], len(values)
     with np.errstate(over="ignore"):
         stored = len(np.unique(values.astype(np.float32)))
     if stored < DISTINCT * different:
-        doubts.append(
-            f"{different:,} different values of {target} are {stored:,} as float32, as which numbers are stored with "
-            "some 7 digits; subtract what all have in common"
-        )
+        doubts.append(Message.of("values_merge_as_float32", target=target, values=different, stored=stored))
     if not said and different <= FEW and (values == np.round(values)).all():
-        doubts.append(
-            f"{target} has {different} different whole numbers; if they are classes, import it with task=classification"
-        )
+        doubts.append(Message.of("maybe_classes", target=target, values=different))
     return doubts
 
 
@@ -242,31 +228,29 @@ def checked_names(names: Iterable[str], target: str) -> list[str]:
     """The names of the columns, of which one is the target. Raises ImportFailed."""
     found = [name.strip()[:NAME_LENGTH] for name in names]
     if len(found) > MOST_COLUMNS:
-        raise ImportFailed(f"the table has {len(found):,} columns; at most {MOST_COLUMNS:,} are read")
+        raise ImportFailed("too_many_columns", columns=len(found), least=1, limit=MOST_COLUMNS)
     twice = next((name for name, count in Counter(found).items() if count > 1), None)
     if twice is not None:
-        raise ImportFailed(f"two columns are called {twice!r}; give each a name of its own in the first line")
+        raise ImportFailed("duplicate_column", column=twice)
     if target not in found:
-        raise ImportFailed(f"no column is called {target!r}, as target= says; the columns are {listed(found)}")
+        raise ImportFailed("no_such_column", target=target, **listed(found))
     if len(found) < 2:
-        raise ImportFailed(f"the table has the column {target!r} alone; something to predict it from is missing")
+        raise ImportFailed("table_without_inputs", target=target)
     return found
 
 
 def refuse_too_many(rows: int, columns: int) -> None:
     """Raises ImportFailed where a table of numbers would be larger than what is read of any upload."""
     if rows > MOST_EXAMPLES:
-        raise ImportFailed(f"the table has over {MOST_EXAMPLES:,} rows; leave some out")
+        raise ImportFailed("too_many_rows", limit=MOST_EXAMPLES)
     if columns > MOST_COLUMNS or rows * columns * NUMBER_BYTES > TOTAL_BYTES:
-        raise ImportFailed(
-            f"{columns:,} columns of {rows:,} rows, a column for each value of a category, are too much; at most "
-            f"{MOST_COLUMNS:,} columns and {TOTAL_BYTES:,} bytes are read: ignore some columns with types="
-        )
+        limits = {"most_columns": MOST_COLUMNS, "most_bytes": TOTAL_BYTES}
+        raise ImportFailed("table_too_large", columns=columns, rows=rows, **limits)
 
 
-def listed(names: Sequence[str]) -> str:
-    """The first of the names, for a sentence."""
-    return some([name.strip()[:NAME_LENGTH] for name in names], LISTED)
+def listed(names: Sequence[str]) -> dict[str, Any]:
+    """The first of the columns' names, and how many more there are, as parameters of a message."""
+    return first([name.strip()[:NAME_LENGTH] for name in names], LISTED)
 
 
 def check_types(types: Mapping[str, Kind], columns: Iterable[Column], target: str) -> None:
@@ -274,6 +258,6 @@ def check_types(types: Mapping[str, Kind], columns: Iterable[Column], target: st
     names = {column.name for column in columns}
     for name in types:
         if name not in names:
-            raise ImportFailed(f"types= names a column {name!r}, which is not there")
+            raise ImportFailed("typed_column_missing", column=name)
         if name == target:
-            raise ImportFailed(f"types= names the target {name!r}; say task=classification or task=regression instead")
+            raise ImportFailed("target_typed", column=name)

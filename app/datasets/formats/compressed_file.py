@@ -35,7 +35,7 @@ class CompressedFile:
 
     @property
     def fraction(self) -> float:
-        """Of its bytes that have been read, from 0 to 1."""
+        """Fraction of the bytes that have been read, from 0 to 1."""
         if self.raw is None or self.raw.closed:
             return 0.0
         return min(1.0, self.raw.tell() / max(1, self.size))
@@ -47,7 +47,7 @@ class CompressedFile:
             return file.read(BEGINNING)
 
     def open(self) -> IO[bytes]:
-        """What it holds, from the first byte on. Reading raises ImportFailed where it is damaged, or too much."""
+        """Open the unpacked content. Reading raises ImportFailed if it is damaged or too large."""
         self.raw = raw = self.path.open("rb")
         if self.magic.startswith(GZIP):
             return sound(gzip.GzipFile(fileobj=raw), raw)
@@ -63,7 +63,7 @@ class CompressedFile:
 
 
 class Budget:
-    """What may still be unpacked."""
+    """Bytes that may still be unpacked."""
 
     def __init__(self) -> None:
         self.left = TOTAL_BYTES
@@ -72,7 +72,7 @@ class Budget:
         """Raises ImportFailed when there is not so much left."""
         self.left -= size
         if self.left < 0:
-            raise ImportFailed(f"unpacked, it is over {TOTAL_BYTES:,} bytes; leave some out")
+            raise ImportFailed("upload_too_large", limit=TOTAL_BYTES)
 
 
 class _Sound(io.RawIOBase):
@@ -90,7 +90,7 @@ class _Sound(io.RawIOBase):
         except MemoryError:
             raise
         except Exception as error:
-            raise ImportFailed(f"the file is damaged or cut off ({error}); send it again") from error
+            raise ImportFailed("file_damaged", reason=str(error)) from error
         self.budget.spend(count)
         return count
 

@@ -1,4 +1,4 @@
-"""What an upload is, told by its content, and read by its format."""
+"""Format detection by content, and reading with the detected format."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -23,20 +23,19 @@ READ = "a .zip or .tar (also .gz, .bz2, .xz or .zst) with a folder a class, an .
 
 # What other files begin with, or hold if they are zips; and what would be right.
 OTHERS = {
-    b"%PDF-": "a PDF; send the table in it as CSV, or its pictures in folders",
-    b"7z\xbc\xaf\x27\x1c": "a .7z archive; pack it as .zip or .tar.gz",
-    b"Rar!\x1a\x07": "a .rar archive; pack it as .zip or .tar.gz",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a file of an older Office, such as .xls; save the sheet as CSV",
-    b"SQLite format 3\0": "an SQLite database; send the table in it as CSV",
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file; save its arrays as .npz",
-    b"\x93NUMPY": "one array, an .npy; save inputs and targets together, as .npz",
+    b"%PDF-": ("a PDF", "send the table in it as CSV, or its pictures in folders"),
+    b"7z\xbc\xaf\x27\x1c": ("a .7z archive", "pack it as .zip or .tar.gz"),
+    b"Rar!\x1a\x07": ("a .rar archive", "pack it as .zip or .tar.gz"),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("a file of an older Office, such as .xls", "save the sheet as CSV"),
+    b"SQLite format 3\0": ("an SQLite database", "send the table in it as CSV"),
+    b"\x89HDF\r\n\x1a\n": ("an HDF5 file", "save its arrays as .npz"),
+    b"\x93NUMPY": ("one array, an .npy", "save inputs and targets together, as .npz"),
 }
 WORKBOOKS = {
     "xl/workbook.xml": "an Excel workbook (.xlsx)",
     "xl/workbook.bin": "an Excel workbook (.xlsb)",
     "META-INF/manifest.xml": "a document of LibreOffice, such as .ods",
 }
-NO_MARK = "; if it is a table in UTF-16 without a mark, say encoding=utf-16-le or utf-16-be"
 
 
 def read(parts: Mapping[str, Path], reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
@@ -58,28 +57,27 @@ def read(parts: Mapping[str, Path], reading: ImportOptions, scratch: Scratch, te
 def _format(upload: CompressedFile, reading: ImportOptions) -> Format:
     """Raises ImportFailed."""
     if upload.beginning.startswith(idx.BEGINNING):
-        raise ImportFailed("this is one IDX file; send pictures and labels together: -F images=@FILE -F labels=@FILE")
+        raise ImportFailed("idx_without_partner")
     other = _other(upload)
     if other is not None:
-        raise ImportFailed(f"this is {other}")
+        what, advice = other
+        raise ImportFailed("other_format", what=what, advice=advice)
     found = next((format for format in FORMATS if format.recognises(upload)), None)
     if found is None and reading.encoding is not None:  # UTF-16 without a mark does not look like a text
         found = DELIMITED
     if found is None:
-        raise ImportFailed(f"this is nothing that can be read; send {READ}{NO_MARK if upload.beginning else ''}")
+        raise ImportFailed("unknown_format", formats=READ, maybe_text=bool(upload.beginning))
     if found is DELIMITED and reading.target is None:  # any text may be a table
-        what = f"If it is a table with the columns {listed(Delimited(upload, reading.encoding).names)}"
-        raise ImportFailed(f"this is no archive; send {READ}. {what}: say with target= which is to be predicted")
+        columns = listed(Delimited(upload, reading.encoding).names)
+        raise ImportFailed("text_without_target", formats=READ, **columns)
     return found
 
 
-def _other(upload: CompressedFile) -> str | None:
+def _other(upload: CompressedFile) -> tuple[str, str] | None:
     """A known format that is none of these, and what to do about it."""
     found = next((what for magic, what in OTHERS.items() if upload.beginning.startswith(magic)), None)
     if found is None and upload.is_zip:
         with suppress(Exception), zip_file(upload) as archive:  # a damaged one is for its reader
             members = archive.namelist()
-            found = next(
-                (f"{what}; save its sheet as CSV" for name, what in WORKBOOKS.items() if name in members), None
-            )
+            found = next(((what, "save its sheet as CSV") for name, what in WORKBOOKS.items() if name in members), None)
     return found

@@ -15,6 +15,7 @@ from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.format import Format
 from app.datasets.formats.tables import OPTIONS, read_table
 from app.datasets.import_options import MOST_EXAMPLES, Imported, ImportOptions, Scratch, Skipped, Tell, text_encoding
+from app.messages import Message
 
 SEPARATORS = ",;\t|"
 SAMPLE, LINES = 2**16, 20  # characters, or lines, that the separator is told from
@@ -24,12 +25,7 @@ ROW_LETTERS = MOST_COLUMNS * VALUE_LENGTH
 MARK = "\ufeff"  # what a BOM is where an encoding is named that has none
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 OTHER = "cp1252"  # what is not UTF-8 is taken for what Windows writes in the West
-GUESSED = (
-    "the table is not in UTF-8 and was read as Windows-1252; if letters look wrong, say encoding=cp1251 (Russian), "
-    "encoding=cp1250 (Polish, Czech) or what it is, or save it as UTF-8"
-)
-OPEN = "a quote may be open: close it, or write it twice where it is part of a value"
-OR_SAY = "save it as UTF-8, or say with encoding= what it is"
+GUESSED = Message.of("encoding_guessed")
 
 
 class Delimited:
@@ -44,27 +40,24 @@ class Delimited:
         with self._open() as file:
             sample = _sample(file)
         if "\0" in sample:
-            raise ImportFailed("this is neither an archive nor a table that can be read; see the formats in the docs")
+            raise ImportFailed("table_is_binary")
         self.separator = _separator(sample)
         self.comma = self.separator != ","
         with self._open() as file:
             self.names = next(self._parsed(file), [])
         if not any(self.names):
-            raise ImportFailed("the table is empty; its first line has the columns' names")
+            raise ImportFailed("table_empty")
         self.unread: dict[str, str] = {}
         self.merged: tuple[int, int] | None = None
         self.about: dict[str, Any] = {"encoding": self.encoding, "separator": self.separator}
 
     @property
-    def warnings(self) -> list[str]:
-        """Of what could not be known for sure."""
+    def warnings(self) -> list[Message]:
+        """Warnings about guesses."""
         found = [GUESSED] if self.said is None and self.encoding == OTHER else []
         if self.merged is not None:
             first, last = self.merged
-            found.append(
-                f"lines {first:,} to {last:,} are one row, as a quoted value goes over them, and look like rows "
-                "themselves; if they are, a quote is stray"
-            )
+            found.append(Message.of("rows_merged", first=first, last=last))
         return found
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]:
@@ -77,13 +70,13 @@ class Delimited:
                 if not row:  # an empty line
                     continue
                 if len(row) != len(self.names):
-                    values = "1 value" if len(row) == 1 else f"{len(row):,} values"
-                    reason = f"has {values}, the header {len(self.names):,}"
-                    if parsed.began < parsed.line:  # how many rows there are in it, nobody knows
+                    if parsed.began < parsed.line:  # it may hold any number of rows
                         raise ImportFailed(
-                            f"line {parsed.began:,} {reason}, and goes on to line {parsed.line:,}; {OPEN}"
-                        )
-                    skipped.add(f"line {parsed.line}", reason)
+                            "row_over_several_lines", line=parsed.began, last=parsed.line,
+                            values=len(row), several=len(row) > 1, columns=len(self.names),
+                        )  # fmt: skip
+                    values = "1 value" if len(row) == 1 else f"{len(row):,} values"
+                    skipped.add(f"line {parsed.line}", f"has {values}, the header {len(self.names):,}")
                     continue
                 if len(parsed.lines) > 2 and self.merged is None and parsed.holds_rows(len(row)):
                     self.merged = parsed.began, parsed.line
@@ -113,7 +106,7 @@ class _Rows(Iterator[list[str]]):
         try:
             return next(self.reader)
         except csv.Error as error:
-            raise ImportFailed(f"line {self._broken():,} cannot be read: {error}; {OPEN}") from error
+            raise ImportFailed("line_unreadable", line=self._broken(), reason=str(error)) from error
 
     @property
     def began(self) -> int:
@@ -121,7 +114,7 @@ class _Rows(Iterator[list[str]]):
         return self.line - len(self.lines) + 1
 
     def holds_rows(self, columns: int) -> bool:
-        """Whether each line between its first and its last would be a row of so many columns."""
+        """True if every line between the first and the last has this number of columns."""
         return all(line.count(self.separator) == columns - 1 for line in self.lines[1:-1])
 
     def _broken(self) -> int:
@@ -141,19 +134,19 @@ class _Rows(Iterator[list[str]]):
                 line = line.removeprefix(MARK)
             self.lines.append(line)
             if self.line > MOST_LINES:
-                raise ImportFailed(f"the table has over {MOST_LINES:,} lines; leave some out")
+                raise ImportFailed("too_many_lines", limit=MOST_LINES)
             self.left -= len(line)
             if self.left < 0:
-                raise ImportFailed(f"line {self._broken():,}: a row of over {ROW_LETTERS:,} letters; {OPEN}")
+                raise ImportFailed("row_too_long", line=self._broken(), limit=ROW_LETTERS)
             if "\0" in line:
-                raise ImportFailed(f"line {self.line:,} holds a NUL, as no text does; save the table anew")
+                raise ImportFailed("line_with_nul", line=self.line)
             yield line
 
     def _read(self) -> str:
         try:
             return self.file.readline(self.left + 1)
         except UnicodeError as error:
-            raise ImportFailed(f"after line {self.line:,} it is no text ({error}); {OR_SAY}") from error
+            raise ImportFailed("not_text", line=self.line, reason=str(error)) from error
 
 
 def _encoding(upload: CompressedFile) -> str:
@@ -178,7 +171,7 @@ def _sample(file: IO[str]) -> str:
     try:
         return file.read(SAMPLE)
     except UnicodeError as error:
-        raise ImportFailed(f"its beginning is no text ({error}); {OR_SAY}") from error
+        raise ImportFailed("not_text", line=0, reason=str(error)) from error
 
 
 def _separator(sample: str) -> str:
@@ -198,7 +191,7 @@ def _separator(sample: str) -> str:
 
 
 def is_text(upload: CompressedFile) -> bool:
-    """Which is not to say that it is a table."""
+    """True if the upload is text. It may still be no table."""
     beginning = upload.beginning
     return bool(beginning.strip()) and (b"\0" not in beginning or beginning.startswith(tuple(BOMS)))
 
@@ -210,7 +203,7 @@ def read_delimited(upload: CompressedFile, reading: ImportOptions, scratch: Scra
         return read_table(table, reading, scratch, tell)
     except ImportFailed as error:
         if GUESSED in table.warnings:  # and so a name that was said may not be found
-            raise ImportFailed(f"{error}; {GUESSED}") from error
+            raise ImportFailed("table_in_guessed_encoding", reason=error.message, guess=GUESSED) from error
         raise
 
 

@@ -16,9 +16,9 @@ from app.datasets.formats.format import Format
 from app.datasets.formats.provided_splits import NO_PART, TEST, TRAIN, VALIDATION, own_parts
 from app.datasets.images.decoding import Decoders
 from app.datasets.import_options import CLASSES, Imported, ImportOptions, Scratch, Skipped, Tell
+from app.messages import Message
 
 GRAY = (1, 28, 28)
-ADVICE = "a dataset has a folder for each of two classes or more, such as letters/A/1.png and letters/B/1.png"
 # What folders on top are called that say which part their pictures are of.
 PARTS = {
     name: part
@@ -56,27 +56,27 @@ def read_folders(upload: CompressedFile, reading: ImportOptions, scratch: Scratc
                 skipped.add(path, "stands in the archive once more; the first one counts")
     classes = tuple(sorted(set(paths.labels)))
     if len(classes) < 2:
-        found = f"only the folder {classes[0]!r} holds" if classes else "no folder holds"
-        raise ImportFailed(f"{found} pictures that can be read; {ADVICE}{skipped.for_example()}")
+        only = classes[0] if classes else None
+        raise ImportFailed("too_few_classes", only=only, **skipped.example())
     if len(classes) > CLASSES:
-        raise ImportFailed(f"there are {len(classes):,} folders with pictures; at most {CLASSES:,} classes are read")
+        raise ImportFailed("too_many_classes", classes=len(classes), limit=CLASSES)
     index = {label: place for place, label in enumerate(classes)}
     order = np.array(paths.order(), np.int64)
     inputs = pixels.in_order(order, scratch())
     targets = np.array([index[label] for label in paths.labels], np.int64)[order]
     parts, said = own_parts(np.frombuffer(paths.parts, np.uint8)[order], targets, classes)
     arrays = Arrays(inputs, targets, classes, parts=parts)
-    about = {"skipped_count": skipped.count, "warnings": [*skipped.warnings(), *said, *_alike(classes)]}
-    return Imported(arrays, skipped.listed(), about)
+    warnings = [*skipped.warnings(), *said, *_alike(classes)]
+    return Imported(arrays, skipped.listed(), {"skipped_count": skipped.count}, warnings)
 
 
-def _alike(classes: tuple[str, ...]) -> list[str]:
-    """What is to be said of classes that may have been meant as one: on some systems they are one folder."""
+def _alike(classes: tuple[str, ...]) -> list[Message]:
+    """Warnings about class names that differ only in case; some file systems treat them as one folder."""
     of: dict[str, list[str]] = {}
     for label in classes:
         of.setdefault(unicodedata.normalize("NFKC", label).casefold(), []).append(label)
-    named = [" and ".join(map(repr, labels)) for labels in of.values() if len(labels) > 1]
-    return [f"classes differ in case only, or in a way to write one letter: {'; '.join(named[:5])}"] if named else []
+    pairs = [" and ".join(map(repr, labels)) for labels in of.values() if len(labels) > 1]
+    return [Message.of("classes_alike", pairs=pairs[:5])] if pairs else []
 
 
 def _pictures(files: Iterable[Member], skipped: Skipped) -> Iterator[tuple[str, bytes]]:
@@ -93,13 +93,13 @@ def _pictures(files: Iterable[Member], skipped: Skipped) -> Iterator[tuple[str, 
 
 @lru_cache(CLASSES)
 def _part(folder: str) -> int:
-    """Which part a folder's pictures are of, by the nearest folder around it that says so."""
+    """The part of a folder's images, from the nearest enclosing folder that names one."""
     *around, _ = folder.lower().split("/")
     return next((PARTS[name] for name in reversed(around) if name in PARTS), NO_PART)
 
 
 class _Paths:
-    """Where the pictures came from, in the order of reading."""
+    """Names of the source files, in reading order."""
 
     def __init__(self) -> None:
         self.paths: dict[str, None] = {}

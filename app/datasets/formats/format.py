@@ -1,4 +1,4 @@
-"""What a format is."""
+"""The interface of a format."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.import_options import Imported, ImportOptions, Scratch, Tell
+from app.messages import Message
 
 
 @dataclass(frozen=True)
@@ -29,5 +30,5 @@ def refuse_others(reading: ImportOptions, name: str, takes: tuple[str, ...]) -> 
     """Raises ImportFailed where something is said that says nothing of this format."""
     others = [field for field in reading.given() if field not in takes]
     if others:
-        not_taken, taken = (", ".join(f"{field}=" for field in fields) for fields in (others, takes))
-        raise ImportFailed(f"this is {name}; it takes {taken}, and not {not_taken}: leave that out")
+        not_taken, taken = ([Message.of("option", name=field) for field in fields] for fields in (others, takes))
+        raise ImportFailed("options_do_not_apply", format=name, takes=taken, not_taken=not_taken)

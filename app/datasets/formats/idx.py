@@ -36,33 +36,34 @@ def read_idx_pairs(
             continue
         for missing in (images, labels):
             if missing not in uploads:
-                came = ", ".join(uploads)
-                raise ImportFailed(f"{came} came without {missing}; send both, as multipart: -F {missing}=@FILE")
+                raise ImportFailed("idx_part_missing", sent=list(uploads), missing=missing)
         shape = refuse_other_shape(_sizes(uploads[images], images)[1:], reading.shape)
         pixels = pixels or DiskArray(scratch(), shape, np.uint8)
         if shape != pixels.shape:
-            raise ImportFailed(f"{images} are {shape[1]}×{shape[2]}, the others {pixels.shape[1]}×{pixels.shape[2]}")
+            raise ImportFailed("idx_parts_differ", part=images, shape=shape[1:], wanted=pixels.shape[1:])
         before = pixels.count
         _append(uploads[images], images, pixels, tell)
         targets.append(_labels(uploads[labels], labels))
         count = pixels.count - before
         if count != len(targets[-1]):
-            raise ImportFailed(f"{images} holds {count:,} pictures, {labels} {len(targets[-1]):,} labels")
+            raise ImportFailed(
+                "idx_counts_differ", images=images, pictures=count, labels=labels, count=len(targets[-1])
+            )
         parts.append(np.full(count, OWN_PARTS.index(part), np.uint8))
     if pixels is None or not len(targets[0]):
-        raise ImportFailed("there is no picture in it; send images and labels, as multipart")
+        raise ImportFailed("idx_empty")
     labels_of_all = np.concatenate(targets)
     classes = named_classes(labels_of_all, reading.classes)
     own, said = own_parts(np.concatenate(parts), labels_of_all, classes)
     arrays = Arrays(pixels.mapped(), labels_of_all.astype(np.int64), classes, parts=own)
-    return Imported(arrays, about={"warnings": [*said, *unused(arrays)]})
+    return Imported(arrays, warnings=[*said, *unused(arrays)])
 
 
 def read_idx(file: IO[bytes]) -> NDArray[np.uint8]:
     """An array of unsigned bytes from a small file. Raises ImportFailed."""
     shape, body = header(file), file.read()
     if len(body) != math.prod(shape):
-        raise ImportFailed(f"the IDX header promises the shape {shape}, the file holds {len(body):,} bytes")
+        raise ImportFailed("idx_size_wrong", shape=shape, bytes=len(body))
     return np.frombuffer(body, np.uint8).reshape(shape)
 
 
@@ -70,10 +71,10 @@ def header(file: IO[bytes]) -> tuple[int, ...]:
     """The sizes. Raises ImportFailed."""
     magic = file.read(4)
     if len(magic) < 4 or not magic.startswith(BEGINNING):
-        raise ImportFailed("not an IDX file of unsigned bytes: it would begin with 00 00 08")
+        raise ImportFailed("idx_no_magic")
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
-        raise ImportFailed("the IDX file ends within its header; send it again")
+        raise ImportFailed("idx_header_cut_off")
     return tuple(np.frombuffer(sizes, ">u4").tolist())
 
 
@@ -81,7 +82,7 @@ def _sizes(upload: CompressedFile, name: str) -> tuple[int, ...]:
     with upload.open() as file:
         sizes = header(file)
     if len(sizes) != 3:
-        raise ImportFailed(f"{name} has {len(sizes)} dimensions, where pictures have 3 and their labels 1")
+        raise ImportFailed("idx_dimensions_wrong", part=name, dimensions=len(sizes))
     return sizes
 
 
@@ -95,23 +96,24 @@ def _append(upload: CompressedFile, name: str, pixels: DiskArray, tell: Tell) ->
             piece = file.read(wanted)
             if len(piece) < wanted:
                 held = start + len(piece) // pixels.row_bytes
-                raise ImportFailed(f"the header of {name} promises {count:,} pictures, the file holds {held:,}")
+                raise ImportFailed("idx_cut_off", part=name, promised=count, what="pictures", held=held)
             pixels.append(piece)
             tell(upload.fraction, pixels.count)
         if file.read(1):
-            raise ImportFailed(f"{name} holds more than the {count:,} pictures that its header promises")
+            raise ImportFailed("idx_too_long", part=name, promised=count, what="pictures")
 
 
 def _labels(upload: CompressedFile, name: str) -> NDArray[np.uint8]:
     with upload.open() as file:
         sizes = header(file)
         if len(sizes) != 1:
-            raise ImportFailed(f"{name} has {len(sizes)} dimensions, where labels have one")
+            raise ImportFailed("idx_dimensions_wrong", part=name, dimensions=len(sizes))
         (count,) = sizes
         if count > MOST_EXAMPLES:
-            raise ImportFailed(f"the header of {name} promises {count:,} labels; at most {MOST_EXAMPLES:,} are read")
+            raise ImportFailed("idx_too_many_labels", part=name, promised=count, limit=MOST_EXAMPLES)
         labels = file.read(count + 1)
-    if len(labels) != count:
-        held = "more" if len(labels) > count else f"{len(labels):,}"
-        raise ImportFailed(f"the header of {name} promises {count:,} labels, the file holds {held}")
+    if len(labels) > count:
+        raise ImportFailed("idx_too_long", part=name, promised=count, what="labels")
+    if len(labels) < count:
+        raise ImportFailed("idx_cut_off", part=name, promised=count, what="labels", held=len(labels))
     return np.frombuffer(labels, np.uint8)

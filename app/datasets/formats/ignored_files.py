@@ -1,4 +1,4 @@
-"""What systems leave in folders, and nobody means to send."""
+"""Files that operating systems leave in folders, and that no user means to upload."""
 
 import re
 

@@ -20,12 +20,14 @@ from app.datasets.formats.disk_array import DiskArray
 from app.datasets.formats.format import Format
 from app.datasets.formats.provided_splits import own_parts
 from app.datasets.import_options import CLASSES, MOST_EXAMPLES, Imported, ImportOptions, Scratch, Tell
-from app.datasets.names import printable
+from app.datasets.names import first, printable
+from app.messages import Message
 
 PIECE_BYTES = 2**20
 MEMBERS = 100
 HEADER_BYTES = 10_000  # of an array: all that numpy takes for harmless
 MOST_DIMENSIONS = 4
+LISTED = 20  # arrays that a message names
 LETTERS = 500  # of a text: the name of a class, or of a column with one of its values
 INPUTS = ("inputs", "X", "x", "data", "images", "features")
 TARGETS = ("targets", "y", "labels", "target")
@@ -67,26 +69,26 @@ def read_npz(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, t
     parts = np.concatenate([np.full(len(target), OWN_PARTS.index(part), np.uint8) for _, target, part in pieces])
     if "parts" in found:  # as a dataset is exported
         parts = _checked_parts(found["parts"], len(targets))
-    warnings: list[str] = []
+    warnings: list[Message] = []
     if inputs.ndim > 2 and reading.task == "regression":
-        raise ImportFailed("task=regression is for tables: pictures have classes; leave it out")
+        raise ImportFailed("pictures_have_classes")
     if inputs.ndim > 2 or _are_classes(targets, reading):
         targets, classes = _classes(targets, reading.classes or names.get("classes", ()))
     else:
         values, classes = targets, ()
         targets = _numbers(values)
-        warnings = doubts_of_numbers("the target", np.unique(values), reading.task is not None)
+        warnings = doubts_of_numbers(None, np.unique(values), reading.task is not None)
     columns = names.get("feature_names", ()) if inputs.ndim == 2 else ()
     if columns and len(columns) != inputs.shape[1]:
-        raise ImportFailed(f"feature_names has {len(columns)} names for {inputs.shape[1]} columns")
+        raise ImportFailed("feature_names_differ", names=len(columns), columns=inputs.shape[1])
     own, said = own_parts(parts, targets, classes)
     arrays = Arrays(inputs, targets, classes, columns, own)
-    return Imported(arrays, about={"warnings": [*warnings, *said, *unused(arrays), *_unread(found)]})
+    return Imported(arrays, warnings=[*warnings, *said, *unused(arrays), *_unread(found)])
 
 
 def _names(of: str, array: NDArray[Any]) -> tuple[str, ...]:
     if array.size > MOST_COLUMNS:
-        raise ImportFailed(f"{of} holds {array.size:,} names; there are at most {MOST_COLUMNS:,}")
+        raise ImportFailed("too_many_names", array=of, names=array.size, limit=MOST_COLUMNS)
     return _texts(array)
 
 
@@ -94,12 +96,12 @@ def _texts(array: NDArray[Any]) -> tuple[str, ...]:
     try:
         return tuple(printable(str(item)[:LETTERS]) for item in array.ravel())
     except (SystemError, ValueError) as error:  # what numpy raises where a number is no letter
-        raise ImportFailed(f"a text in it is damaged ({error}); send it again") from error
+        raise ImportFailed("text_damaged", reason=str(error)) from error
 
 
 def _checked_parts(parts: NDArray[Any], count: int) -> NDArray[np.uint8]:
     if parts.shape != (count,) or parts.dtype.kind not in "iu" or parts.min() < 0 or parts.max() >= len(OWN_PARTS):
-        raise ImportFailed("parts says of each example 0, 1 or 2: to train on, for validation, for the test")
+        raise ImportFailed("parts_wrong")
     return parts.astype(np.uint8)
 
 
@@ -117,7 +119,7 @@ def _arrays(archive: ZipFile, upload: CompressedFile, scratch: Scratch, tell: Te
                 left -= len(piece)
                 tell(upload.fraction, 0)
             if left:
-                raise ImportFailed(f"{info.filename} ends {left:,} bytes before the end that its header promises")
+                raise ImportFailed("array_cut_off", file=info.filename, bytes=left)
         flat.count = prod(shape)
         found[info.filename.removesuffix(".npy")] = flat.mapped().reshape(shape, order="F" if is_fortran else "C")
     return found
@@ -126,11 +128,11 @@ def _arrays(archive: ZipFile, upload: CompressedFile, scratch: Scratch, tell: Te
 def _opened(archive: ZipFile, info: ZipInfo) -> IO[bytes]:
     problem = zip_problem(info)
     if problem is not None:
-        raise ImportFailed(f"{info.filename} {problem}")
+        raise ImportFailed("member_unreadable", file=info.filename, reason=problem)
     try:
         return sound(archive.open(info))
     except Exception as error:  # zipfile raises nearly anything on broken files
-        raise ImportFailed(f"{info.filename} is damaged in the archive ({error}); send it again") from error
+        raise ImportFailed("member_damaged", file=info.filename, reason=str(error)) from error
 
 
 def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -148,14 +150,13 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
     except ImportFailed:
         raise
     except Exception as error:  # it is parsed as Python, and fails as Python does
-        raise ImportFailed(f"{name} is no array that can be read: {str(error)[:LETTERS]}") from error
+        raise ImportFailed("array_unreadable", array=name, reason=str(error)[:LETTERS]) from error
     if dtype.hasobject:
-        raise ImportFailed(f"{name} holds Python objects, which are never loaded; save it as numbers")
+        raise ImportFailed("array_of_objects", array=name)
     if dtype.kind not in "biufU" or not 0 < dtype.itemsize <= 4 * LETTERS:
-        raise ImportFailed(f"{name} is of the type {dtype}; numbers and short texts are read")
+        raise ImportFailed("array_type_unsupported", array=name, type=str(dtype))
     if len(shape) > MOST_DIMENSIONS or any(not 0 <= side < TOTAL_BYTES for side in shape):
-        promised = str(shape)[:LETTERS]
-        raise ImportFailed(f"the header of {name} promises the shape {promised}, which no array of a dataset can have")
+        raise ImportFailed("array_shape_impossible", array=name, shape=str(shape)[:LETTERS])
     return tuple(map(int, shape)), is_fortran, dtype  # True is an int, too
 
 
@@ -165,50 +166,44 @@ def _pairs(found: Mapping[str, NDArray[Any]]) -> list[tuple[str, str, str]]:
     for x, y, _ in in_parts:
         for missing, other in ((x, y), (y, x)):
             if missing not in found:
-                raise ImportFailed(f"the .npz holds {other} without {missing}; a dataset has both")
+                raise ImportFailed("array_without_partner", array=other, missing=missing)
     return in_parts or [(x, y, "train") for x, y in PAIRS if x in found and y in found][:1]
 
 
-def _unread(found: Mapping[str, NDArray[Any]]) -> list[str]:
-    """What is to be said of arrays that are nothing to a dataset."""
+def _unread(found: Mapping[str, NDArray[Any]]) -> list[Message]:
+    """Warnings about arrays that a dataset cannot use."""
     read = {name for x, y, _ in _pairs(found) for name in (x, y)} | {*NAMES, "parts"}
     others = [name for name in found if name not in read]
-    return [f"the .npz holds more arrays, which are not read: {', '.join(others)[:LETTERS]}"] if others else []
+    return [Message.of("arrays_not_read", **first(others, LISTED))] if others else []
 
 
 def _pieces(found: Mapping[str, NDArray[Any]]) -> list[tuple[NDArray[Any], NDArray[Any], str]]:
     """Inputs, targets and the part that they are of. Raises ImportFailed."""
     pieces = [(found[x], found[y], part) for x, y, part in _pairs(found)]
     if not pieces:
-        there = ", ".join(found) or "none"
-        raise ImportFailed(f"the .npz holds the arrays {there}; a dataset has {KNOWN}")
+        raise ImportFailed("arrays_unknown", **first(list(found), LISTED), wanted=KNOWN)
     for inputs, targets, _ in pieces:
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets.shape = targets.shape[:1]
         if inputs.ndim < 2 or targets.ndim != 1 or len(inputs) != len(targets) or not len(targets):
-            raise ImportFailed(
-                f"the inputs have the shape {inputs.shape}, the targets {targets.shape}; wanted are (N, …) and (N,)"
-            )
+            raise ImportFailed("array_shapes_differ", inputs=inputs.shape, targets=targets.shape)
         if len(targets) > MOST_EXAMPLES:
-            raise ImportFailed(f"there are {len(targets):,} examples; at most {MOST_EXAMPLES:,} are read")
+            raise ImportFailed("too_many_examples", examples=len(targets), limit=MOST_EXAMPLES)
     return pieces
 
 
 def _inputs(pieces: list[NDArray[Any]], reading: ImportOptions, scratch: Scratch) -> Any:
     """All pieces in one array on disk, as a dataset holds it."""
     if len({piece.shape[1:] for piece in pieces}) > 1:
-        raise ImportFailed(f"the parts differ in shape: {', '.join(str(piece.shape[1:]) for piece in pieces)}")
+        raise ImportFailed("part_shapes_differ", shapes=[str(piece.shape[1:]) for piece in pieces])
     sides = pieces[0].shape[1:]
     if len(sides) == 1:
         if not 1 <= sides[0] <= MOST_COLUMNS:
-            raise ImportFailed(f"the table has {sides[0]:,} columns; 1 to {MOST_COLUMNS:,} are read")
+            raise ImportFailed("too_many_columns", columns=sides[0], least=1, limit=MOST_COLUMNS)
         rows = DiskArray(scratch(), sides, np.float32)
     else:
         if any(piece.dtype != np.uint8 for piece in pieces) or len(sides) > 3:
-            raise ImportFailed(
-                f"the inputs are {pieces[0].dtype} of the shape {pieces[0].shape}; pictures are uint8 from 0 to 255, "
-                "(N, H, W), (N, C, H, W) or (N, H, W, 3); a table is (N, D)"
-            )
+            raise ImportFailed("inputs_unsupported", type=str(pieces[0].dtype), shape=pieces[0].shape)
         channels_last = len(sides) == 3 and sides[2] in (1, 3) and sides[0] not in (1, 3)
         if channels_last:
             pieces = [piece.transpose(0, 3, 1, 2) for piece in pieces]
@@ -216,12 +211,12 @@ def _inputs(pieces: list[NDArray[Any]], reading: ImportOptions, scratch: Scratch
     at_once = max(1, PIECE_BYTES // rows.row_bytes)
     for piece in pieces:
         if piece.dtype.kind == "U":
-            raise ImportFailed("the inputs are texts; a table of texts is sent as CSV")
+            raise ImportFailed("inputs_are_texts")
         for start in range(0, len(piece), at_once):
             with np.errstate(over="ignore"):
                 numbers = piece[start : start + at_once].astype(rows.dtype)
             if np.isinf(numbers).any():
-                raise ImportFailed("an input is ∞, or larger than float32 can hold")
+                raise ImportFailed("input_not_finite")
             rows.append(numbers)
     return rows.mapped()
 
@@ -234,26 +229,24 @@ def _classes(targets: NDArray[Any], names: tuple[str, ...]) -> tuple[NDArray[np.
     if targets.dtype.kind == "U":
         values, numbered = np.unique(targets, return_inverse=True)
         if not 2 <= len(values) <= CLASSES:
-            raise ImportFailed(
-                f"the targets have {len(values):,} different values; a classification has 2 to {CLASSES:,}"
-            )
+            raise ImportFailed("class_count_wrong", classes=len(values), limit=CLASSES)
         return numbered.astype(np.int64), _texts(values)
     if targets.dtype.kind == "f" and not (np.isfinite(targets) & (targets == np.round(targets))).all():
-        raise ImportFailed("the targets are no whole numbers, as classes are; leave task=classification out")
+        raise ImportFailed("targets_not_whole")
     return targets.astype(np.int64), named_classes(targets, names)
 
 
 def _numbers(targets: NDArray[Any]) -> NDArray[np.float32]:
     if targets.dtype.kind == "U":
-        raise ImportFailed("the targets are texts; a regression predicts numbers: leave task=regression out")
+        raise ImportFailed("targets_are_texts")
     with np.errstate(over="ignore"):
         numbers = targets.astype(np.float32)
     if not np.isfinite(numbers).all():
-        raise ImportFailed("a target is NaN, ∞ or larger than float32 can hold")
+        raise ImportFailed("target_not_finite")
     if (numbers == numbers[0]).all():
         if (targets != targets[0]).any():
-            raise ImportFailed(same_as_float32("the target", float(targets.min()), float(targets.max())))
-        raise ImportFailed(f"every target is {numbers[0]:g}: there is nothing to predict")
+            raise same_as_float32(None, float(targets.min()), float(targets.max()))
+        raise ImportFailed("target_constant", target=None, value=float(numbers[0]))
     return numbers
 
 

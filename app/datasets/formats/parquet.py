@@ -10,6 +10,7 @@ from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.format import Format
 from app.datasets.formats.tables import OPTIONS, plain, read_table
 from app.datasets.import_options import Imported, ImportOptions, Scratch, Skipped, Tell
+from app.messages import Message
 
 MAGIC = b"PAR1"
 ROWS_AT_ONCE = 1024
@@ -31,7 +32,7 @@ class Parquet:
         refuse_too_many(about.num_rows, len(self.names))  # in a tiny file: what repeats is stored once
         self.unread = {name: what for name, what in held.items() if what is not None}
         self.about: dict[str, Any] = {"unread_columns": list(self.unread)} if self.unread else {}
-        self.warnings: list[str] = []
+        self.warnings: list[Message] = []
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]:
         """Each row, a value that cannot be one as missing."""
@@ -65,11 +66,11 @@ def _sound() -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        raise ImportFailed(f"the Parquet file is damaged or cut off ({str(error)[:LETTERS]}); send it again") from error
+        raise ImportFailed("parquet_damaged", reason=str(error)[:LETTERS]) from error
 
 
 def _unread(kind: Any) -> str | None:
-    """What a column of this type holds, if that is not read."""
+    """Name of a column type that is not read."""
     from pyarrow import types
 
     if types.is_dictionary(kind):
@@ -88,7 +89,7 @@ def _unread(kind: Any) -> str | None:
 def read_parquet(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
     """Raises ImportFailed."""
     if upload.is_compressed:
-        raise ImportFailed("the Parquet file is compressed once more; send it as it is")
+        raise ImportFailed("parquet_compressed")
     return read_table(Parquet(upload), reading, scratch, tell)
 
 

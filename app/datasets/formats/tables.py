@@ -8,6 +8,7 @@ import numpy as np
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.columns import (
+    LISTED,
     Column,
     Row,
     Target,
@@ -24,17 +25,17 @@ from app.datasets.formats.columns import (
 )
 from app.datasets.formats.disk_array import DiskArray
 from app.datasets.import_options import CLASSES, MANY, Imported, ImportOptions, Kind, Scratch, Skipped, Task, Tell, half
+from app.messages import Message
 
 OPTIONS = ("target", "task", "types")  # the fields of `Reading` that say something of a table
 CONSIDERABLE = 0.05  # of all rows, to be left out
 
 
 class Table(Protocol):
-    """What a format gives.
+    """Rows of a table, as a format delivers them.
 
-    comma: numbers may have a decimal comma.
-    unread: what the columns hold that are neither numbers nor texts, by their names.
-    warnings: after all rows have been read.
+    comma: numbers may have a decimal comma. unread: types of the columns that are neither numbers nor text, by name.
+    warnings: complete after all rows have been read.
     """
 
     names: list[str]
@@ -43,7 +44,7 @@ class Table(Protocol):
     about: dict[str, Any]
 
     @property
-    def warnings(self) -> list[str]: ...
+    def warnings(self) -> list[Message]: ...
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]: ...
 
@@ -55,7 +56,7 @@ def read_table(table: Table, reading: ImportOptions, scratch: Scratch, tell: Tel
     """
     target = reading.target
     if target is None:
-        raise ImportFailed(f"say which column is to be predicted, with target=; the columns are {listed(table.names)}")
+        raise ImportFailed("target_not_named", **listed(table.names))
     skipped = Skipped("row")
     columns = surveyed(table.names, table.rows(skipped, half(tell, 0)), target, table.comma, CLASSES)
     for column, name in zip(columns, table.names, strict=True):
@@ -68,7 +69,7 @@ def read_table(table: Table, reading: ImportOptions, scratch: Scratch, tell: Tel
               for place, column in enumerate(columns) if column is not wanted]  # fmt: skip
     names = [name for _, column, kind in inputs for name in _columns(column, kind)]
     if not names:
-        raise ImportFailed(f"no column is left to predict from: {_why_none(columns, reading)}")
+        raise _no_inputs(columns, reading)
     refuse_too_many(wanted.count, len(names))  # a category has become a number for each of its values
     classes = tuple(wanted.labels) if task == "classification" else ()
     features, targets = DiskArray(scratch(), (len(names),), np.float32), DiskArray(scratch(), (), np.float64)
@@ -95,101 +96,89 @@ def read_table(table: Table, reading: ImportOptions, scratch: Scratch, tell: Tel
         "missing_categories": without_category,
         "target": target,
         "skipped_count": skipped.count,
-        "warnings": [
-            *left_out,
-            *table.warnings,
-            *_doubts(wanted, task, reading.task),
-            *_commas(columns),
-            *_signs(column for _, column, kind in inputs if kind != "number" and column.name not in reading.types),
-        ],
     }
+    warnings = [
+        *left_out,
+        *table.warnings,
+        *_doubts(wanted, task, reading.task),
+        *_commas(columns),
+        *_signs(column for _, column, kind in inputs if kind != "number" and column.name not in reading.types),
+    ]
     arrays = Arrays(features.mapped(), labels, classes, tuple(names))
-    return Imported(arrays, skipped.listed(), about | table.about)
+    return Imported(arrays, skipped.listed(), about | table.about, warnings)
 
 
 def _refuse_nothing(target: Target, skipped: Skipped) -> None:
     """Raises ImportFailed where no row has a target."""
     if target.count == 0 and skipped.count:
-        rows = "its only row is" if skipped.count == 1 else f"all its {skipped.count:,} rows are"
-        first = skipped.first[0]
-        raise ImportFailed(f"nothing of the table can be read: {rows} left out; {first['file']} {first['reason']}")
+        raise ImportFailed("no_row_read", rows=skipped.count, several=skipped.count > 1, **skipped.first[0])
     if target.count == 0:
-        raise ImportFailed("the table has no rows, only the names of its columns; examples are missing")
+        raise ImportFailed("table_without_rows")
     if target.unread is not None:
-        raise ImportFailed(
-            f"the target {target.name!r} holds {target.unread}, which are not read; a column of numbers or texts is "
-            "wanted"
-        )
+        raise ImportFailed("target_not_read", target=target.name, holds=target.unread)
     if target.missing == target.count:
-        raise ImportFailed(f"the target {target.name!r} is missing in every row{skipped.for_example()}")
+        raise ImportFailed("target_missing", target=target.name, **skipped.example())
 
 
 def _task(target: Target, wanted: Task | None) -> Task:
     """Texts and truth values are classes, numbers are not, unless it is said. Raises ImportFailed."""
     if wanted == "regression" and target.not_a_number is not None:
-        raise ImportFailed(
-            f"a regression predicts numbers, and the target {target.name!r} holds {target.not_a_number!r}; leave "
-            "task=regression out for a classification"
-        )
+        raise ImportFailed("target_not_numeric", target=target.name, value=target.not_a_number)
     task: Task = wanted or ("regression" if target.numeric and not target.boolean else "classification")
     labels = target.labels
     if len(labels) < 2:
-        raise ImportFailed(
-            f"the target {target.name!r} is {next(iter(labels))!r} in every row: there is nothing to predict"
-        )
+        raise ImportFailed("target_constant", target=target.name, value=next(iter(labels)))
     if task == "regression" and np.float32(target.least) == np.float32(target.greatest):
-        raise ImportFailed(same_as_float32(f"the target {target.name!r}", target.least, target.greatest))
+        raise same_as_float32(target.name, target.least, target.greatest)
     if task == "classification" and len(labels) > CLASSES:
-        no_number = f"; if it is a number, write it otherwise than {target.not_a_number!r}" if target.parted else ""
-        raise ImportFailed(
-            f"the target {target.name!r} has over {CLASSES:,} different values; a classification has at most as "
-            f"many{no_number}"
-        )
+        value = target.not_a_number if target.parted else None
+        raise ImportFailed("target_has_too_many_classes", target=target.name, limit=CLASSES, value=value)
     return task
 
 
-def _why_none(columns: list[Column], reading: ImportOptions) -> str:
+def _no_inputs(columns: list[Column], reading: ImportOptions) -> ImportFailed:
+    """The refusal of a table none of whose columns can be an input."""
     inputs = [column for column in columns if column.name != reading.target]
     if all(reading.types.get(column.name) == "ignore" for column in inputs):
-        return "types= ignores them all; leave one of them out of it"
-    reasons = [f"{column.name!r}: {column.reason or 'types= ignores it'}" for column in inputs]
-    return listed(reasons)
+        return ImportFailed("all_inputs_ignored")
+    reasons = [
+        Message.of("column_unusable", column=column.name, reason=column.reason)
+        if column.reason
+        else Message.of("column_ignored", column=column.name)
+        for column in inputs[:LISTED]
+    ]
+    return ImportFailed("no_inputs_left", reasons=reasons, more=max(0, len(inputs) - LISTED))
 
 
-def _left_out(target: Target, skipped: Skipped) -> list[str]:
+def _left_out(target: Target, skipped: Skipped) -> list[Message]:
     """For a table of which a considerable share is not among the examples."""
     left_out, rows = skipped.count + target.missing, skipped.count + target.count
     if skipped.count < MANY and left_out < CONSIDERABLE * rows:
         return []
-    return [f"{left_out:,} of {rows:,} rows are left out; `skipped` says why"]
+    return [Message.of("rows_left_out", count=left_out, rows=rows)]
 
 
-def _doubts(target: Target, task: Task, wanted: Task | None) -> list[str]:
+def _doubts(target: Target, task: Task, wanted: Task | None) -> list[Message]:
     if task == "regression":
         values = np.array([float(name) for name in target.numbers])
-        return doubts_of_numbers(f"the target {target.name!r}", values, wanted is not None)
+        return doubts_of_numbers(target.name, values, wanted is not None)
     alone = sum(count == 1 for count in target.values.values())
     if not target.numeric and 2 * alone > len(target.values):
-        return [
-            f"of the {len(target.values):,} classes of the target {target.name!r}, {alone:,} have one example; if it "
-            "is a number, write it without signs and separators"
-        ]
+        return [Message.of("rare_classes", target=target.name, classes=len(target.values), alone=alone)]
     return list(_signs([target]))
 
 
-def _signs(columns: Iterable[Column]) -> list[str]:
+def _signs(columns: Iterable[Column]) -> list[Message]:
     return [
-        f"the column {column.name!r} holds {column.parted!r}, which is taken for a text; where it is a number, write "
-        "it without signs and separators"
+        Message.of("maybe_numbers", column=column.name, value=column.parted)
         for column in columns
         if column.parted is not None
     ]
 
 
-def _commas(columns: list[Column]) -> list[str]:
+def _commas(columns: list[Column]) -> list[Message]:
     return [
-        f"the column {column.name!r} holds {column.doubtful!r}, which is read with a decimal comma; where it parts "
-        "thousands, write the numbers without it"
+        Message.of("decimal_comma", column=column.name, value=column.doubtful)
         for column in columns
         if column.numeric and column.doubtful is not None
     ]

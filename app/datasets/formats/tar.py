@@ -17,9 +17,6 @@ from app.datasets.errors import ImportFailed
 
 BLOCK = 512
 EXTENSION_BYTES = 64 * 1024  # of a long name or of extended headers
-CUT_OFF = "the tar archive is cut off: it ends before its end mark; send it again"
-DAMAGED = "the tar archive is damaged: a header cannot be read; send it again"
-SPARSE = "the tar archive holds sparse files; pack it without --sparse"
 LONG_NAME, EXTENDED = tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE
 OF_THE_NEXT = (LONG_NAME, EXTENDED, tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE)  # headers that only describe others
 FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
@@ -30,7 +27,7 @@ USUAL = (tarfile.REGTYPE, EXTENDED)
 
 
 class Header(NamedTuple):
-    """What there is to know of what follows it."""
+    """Header of a member of a tar archive."""
 
     name: str
     size: int
@@ -38,7 +35,7 @@ class Header(NamedTuple):
 
 
 def begins_one(block: bytes) -> bool:
-    """Whether these first 512 bytes begin a tar archive."""
+    """True if these first 512 bytes are the start of a tar archive."""
     try:
         tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except (tarfile.TarError, ValueError):
@@ -68,7 +65,7 @@ def entries(file: IO[bytes]) -> Iterator[Entry]:
     def take(size: int) -> bytes:
         data = file.read(size)
         if len(data) < size:
-            raise ImportFailed(CUT_OFF)
+            raise ImportFailed("tar_cut_off")
         return data
 
     extended: dict[str, str] = {}
@@ -78,7 +75,7 @@ def entries(file: IO[bytes]) -> Iterator[Entry]:
         padding = -size % BLOCK
         if header.type in (LONG_NAME, EXTENDED):
             if size > EXTENSION_BYTES:
-                raise ImportFailed(f"the tar archive has a name or header of over {EXTENSION_BYTES:,} bytes")
+                raise ImportFailed("tar_header_too_large", limit=EXTENSION_BYTES)
             data = take(size)
             take(padding)
             extended |= _extensions(data) if header.type == EXTENDED else {"path": _text(data.rstrip(b"\0"))}
@@ -103,7 +100,7 @@ def _header(block: bytes) -> Header:
     try:
         found = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except (tarfile.TarError, ValueError) as error:
-        raise ImportFailed(DAMAGED) from error
+        raise ImportFailed("tar_damaged") from error
     return Header(found.name, found.size, found.type)
 
 
@@ -120,8 +117,11 @@ def _usual(block: bytes) -> Header | None:
 
 
 def _sum(block: bytes) -> int:
-    """Of a header's bytes. Adler-32 is quicker than adding them one by one; its lower half is 1 + the sum, modulo
-    65,521, which 512 ASCII characters do not reach."""
+    """Checksum of a header's bytes.
+
+    Adler-32 is faster than a sum in Python. Its lower half is 1 + the sum, modulo 65,521, which 512 ASCII characters do
+    not reach.
+    """
     return (zlib.adler32(block) & 0xFFFF) - 1 if block.isascii() else sum(block)
 
 
@@ -130,9 +130,9 @@ def _octal(field: bytes) -> int:
 
 
 def _stored(header: Header, extended: dict[str, str]) -> int:
-    """How many bytes follow the header."""
+    """Number of bytes after the header."""
     if header.type == tarfile.GNUTYPE_SPARSE:
-        raise ImportFailed(SPARSE)
+        raise ImportFailed("tar_sparse")
     if header.type in WITHOUT_DATA:
         return 0
     if "size" in extended and header.type not in OF_THE_NEXT:
@@ -141,7 +141,7 @@ def _stored(header: Header, extended: dict[str, str]) -> int:
     else:
         size = header.size
     if size < 0:
-        raise ImportFailed(DAMAGED)
+        raise ImportFailed("tar_damaged")
     return size
 
 
@@ -157,9 +157,9 @@ def _extensions(data: bytes) -> dict[str, str]:
         length = int(digits) if digits.isdigit() else 0
         key, equals, value = data[len(digits) + 1 : max(0, length - 1)].partition(b"=")
         if not equals or length > len(data):
-            raise ImportFailed(DAMAGED)
+            raise ImportFailed("tar_damaged")
         if key.startswith(b"GNU.sparse."):
-            raise ImportFailed(SPARSE)
+            raise ImportFailed("tar_sparse")
         if key in (b"path", b"size"):
             found[_text(key)] = _text(value)
         data = data[length:]

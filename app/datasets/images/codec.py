@@ -18,7 +18,7 @@ Resize = Literal["fit", "fill", "stretch"]  # whole with a margin, filled and cu
 
 
 def count_pixels(data: bytes) -> int:
-    """How many pixels a picture says that it has; it is not decoded. Raises NoPicture."""
+    """Number of pixels that the header of an image declares, without decoding. Raises NoPicture."""
     with _opened(data) as picture:
         return picture.width * picture.height
 
@@ -40,12 +40,12 @@ def decode(
     mode, size = MODES[channels], (width, height)
     with _opened(data) as opened:
         if opened.width * opened.height > most:
-            raise TooManyPixels(f"the picture is {opened.width}×{opened.height}")
+            raise TooManyPixels("picture_size", width=opened.width, height=opened.height)
         opened.load()  # with which Pillow turns a TIFF by itself
         turned = opened.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
         picture: Image.Image = ImageOps.exif_transpose(opened) if turned else opened
         if picture.size != size and resize is None:
-            raise WrongSize(*picture.size)
+            raise WrongSize("picture_size", width=picture.size[0], height=picture.size[1])
         if picture.mode != mode:
             picture = converted(picture, mode, background)
         if picture.size != size:
@@ -70,7 +70,7 @@ def converted(picture: Image.Image, mode: str, background: Background) -> Image.
     """
     if picture.mode in ("I", "F"):
         kind = "integers" if picture.mode == "I" else "floating-point numbers"
-        raise NoPicture(f"the pixels are 32-bit {kind}, and nothing says which is white; save it with 8 or 16 bits")
+        raise NoPicture("picture_32_bit", kind=kind)
     if picture.mode.startswith("I;16"):
         high = 0 if picture.mode == "I;16B" else 1  # of the two bytes of a number
         picture = Image.frombytes("L", picture.size, picture.tobytes()[high::2])
@@ -87,15 +87,15 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                size = f"{picture.width}×{picture.height}"
-                raise NoPicture(f"the picture has {size} pixels; at most {MAX_PIXELS:,} pixels are read")
+                size = {"width": picture.width, "height": picture.height}
+                raise NoPicture("picture_too_large", **size, limit=MAX_PIXELS)
             yield picture
     except NoPicture:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise NoPicture(f"the picture is far too large; at most {MAX_PIXELS:,} pixels are read") from error
+        raise NoPicture("picture_too_large", width=None, height=None, limit=MAX_PIXELS) from error
     except MemoryError as error:
-        raise NoPicture("the picture takes too much memory to decode; save it anew") from error
+        raise NoPicture("picture_takes_too_much_memory") from error
     except Exception as error:  # Pillow's decoders raise nearly anything on broken files
-        said = "" if "BytesIO" in str(error) else f": {error}"  # "cannot identify <_io.BytesIO object at …>"
-        raise NoPicture(f"this is no readable picture ({', '.join(FORMATS)} are read){said}") from error
+        reason = None if "BytesIO" in str(error) else str(error)  # "cannot identify <_io.BytesIO object at …>"
+        raise NoPicture("picture_unreadable", formats=FORMATS, reason=reason) from error

@@ -88,7 +88,7 @@ class Decoders:
             decoder.end()
             self.crashes += 1
             if self.crashes > MOST_CRASHES:
-                raise ImportFailed(f"over {MOST_CRASHES} pictures were too much for their decoder: {CRASHED}") from None
+                raise ImportFailed("decoder_crashes", limit=MOST_CRASHES) from None
             return CRASHED
         self.free.append(decoder)
         return answer
@@ -98,7 +98,7 @@ class Decoders:
 
 
 def batches(pictures: Iterable[tuple[Tag, bytes]]) -> Iterator[list[tuple[Tag, bytes]]]:
-    """As many as are sent at once."""
+    """Batches of images: at most AT_ONCE of them, or BYTES_AT_ONCE bytes and one more image."""
     batch: list[tuple[Tag, bytes]] = []
     size = 0
     for tag, data in pictures:

@@ -19,7 +19,7 @@ FILTERS = 5  # by which a row may tell its pixels from those beside and above
 
 
 def plain(pictures: Sequence[bytes], shape: tuple[int, ...]) -> dict[int, bytes]:
-    """The pixels (C, H, W) of those that are such PNGs, by their places; Pillow shall say what the others are."""
+    """Pixels (C, H, W) of the images that are plain PNGs, by position. The others are left to Pillow."""
     channels, height, width = shape
     found = {place: rows for place, data in enumerate(pictures) if (rows := _rows(data, channels, height, width))}
     if not found:
@@ -35,7 +35,7 @@ def plain(pictures: Sequence[bytes], shape: tuple[int, ...]) -> dict[int, bytes]
 
 
 def _rows(data: bytes, channels: int, height: int, width: int) -> bytes | None:
-    """What is in the one block of such a PNG: for each row its filter, and its bytes."""
+    """The unpacked image data of a plain PNG: for each row, its filter byte and its bytes."""
     head = _head(channels, height, width)
     at = len(head)
     if not (data.startswith(head) and data[at + 4 : at + 8] == BLOCK and data.endswith(END)):

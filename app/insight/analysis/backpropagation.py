@@ -18,6 +18,7 @@ from app.learning.layers import Layer, Shape
 from app.learning.layers.activations import LeakyReLU
 from app.learning.layers.structure import Placed
 from app.learning.losses import Loss
+from app.messages import Fix
 
 FEW = 256  # numbers of a matrix, to be written out
 MOST_LAYERS = 50  # that are linear
@@ -182,19 +183,15 @@ def subscript(count: int) -> str:
 def _refuse(places: Placement, examples: int) -> None:
     for pointer, place in places:
         if place.layer.type not in ("flatten", "linear", "leaky_relu", *DERIVATIVES):
-            raise InvalidChoice(
-                pointer,
-                f"{place.layer.type} is not written out by hand; linear layers are, and {', '.join(DERIVATIVES)} and "
-                "leaky_relu",
-            )
+            raise InvalidChoice("not_by_hand", pointer, layer=place.layer.type, activations=list(DERIVATIVES))
     linear = [pointer for pointer, place in places if place.layer.type == "linear"]
     if len(linear) > MOST_LAYERS:
-        raise InvalidChoice(linear[MOST_LAYERS], f"by hand a network has at most {MOST_LAYERS} linear layers")
+        raise InvalidChoice("by_hand_too_many_layers", linear[MOST_LAYERS], limit=MOST_LAYERS)
     products = sum(place.layer.multiply_adds(place.shape) for _, place in places)
     if products * examples > MOST_PRODUCTS:
         fits = MOST_PRODUCTS // products
-        raise InvalidChoice(
-            "/batch_size" if fits else "/model/layers",
-            f"the batch takes {products * examples:,} products forward; by hand at most {MOST_PRODUCTS:,}: take "
-            + (f"a batch_size of at most {fits:,}" if fits else "a smaller network"),
-        )
+        sizes = {"products": products * examples, "most_products": MOST_PRODUCTS}
+        if not fits:
+            raise InvalidChoice("by_hand_too_large", "/model/layers", **sizes)
+        fix = Fix("/batch_size", fits)
+        raise InvalidChoice("by_hand_batch_too_large", "/batch_size", fix, limit=fits, **sizes)

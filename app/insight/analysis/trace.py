@@ -19,6 +19,7 @@ from app.learning.layers import Layer, Shape
 from app.learning.layers.structure import Placed, counted
 from app.learning.losses import Loss
 from app.learning.optimizers import SGD
+from app.messages import Fix
 
 # What is answered in under half a second by one core.
 MOST_PARAMETERS = 10**7
@@ -202,13 +203,12 @@ def _refuse_large(layers: list[Layer], input_shape: Shape, size: int) -> None:
     fits = min(MOST_PRODUCTS // products, MOST_BYTES // kept)
     if fits == 0:
         raise InvalidChoice(
-            "/model/layers",
-            f"one example takes {products:,} products and {kept:,} bytes for the way back; a trace has at most "
-            f"{MOST_PRODUCTS:,} and {MOST_BYTES:,}: take a smaller network",
-        )
+            "trace_too_large", "/model/layers",
+            products=products, bytes=kept, most_products=MOST_PRODUCTS, most_bytes=MOST_BYTES,
+        )  # fmt: skip
     if size > fits:
         raise InvalidChoice(
-            "/batch_size",
-            f"{size:,} examples take {size * products:,} products and {size * kept:,} bytes for the way back; a trace "
-            f"has at most {MOST_PRODUCTS:,} and {MOST_BYTES:,}: take a batch_size of at most {fits:,}",
-        )
+            "trace_batch_too_large", "/batch_size", Fix("/batch_size", fits),
+            examples=size, products=size * products, bytes=size * kept,
+            most_products=MOST_PRODUCTS, most_bytes=MOST_BYTES, limit=fits,
+        )  # fmt: skip

@@ -11,7 +11,7 @@ from app.learning.architecture import rows
 from app.learning.layers import Layer, Shape
 from app.learning.losses import Loss
 from app.learning.optimizers import Optimizer
-from app.learning.training import Recipe
+from app.learning.recipe import Recipe
 
 MOST_PARAMETERS = 10**9 - 1  # of a network to inspect, of which nothing is allocated
 

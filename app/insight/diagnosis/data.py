@@ -4,7 +4,7 @@ from itertools import permutations
 from typing import Any
 
 from app.insight.diagnosis.facts import POORLY, Facts
-from app.insight.diagnosis.rule import Found, rule
+from app.insight.diagnosis.rule import Found, change, rule, setting
 
 LARGE_INPUT = 10.0  # root mean square of a column; scaled ones have about 1
 UNEVEN_COLUMNS = 100.0  # the largest column against the smallest
@@ -38,7 +38,7 @@ def inputs_not_normalised(facts: Facts) -> Found | None:
         f"the inputs come as they are: the root mean square of their largest column is {largest:.3g}{sizes}, "
         "where weights and learning rates are made for about 1",
         {"layer": "input", "largest_column": largest, "smallest_column": smallest, "first_loss": facts.loss.first},
-        'set "normalise": "standard"' if pictures else 'set "scaling": {"inputs": "standard"}',
+        setting("normalise" if pictures else "scaling.inputs", "standard"),
         "error" if failed else None,
     )
 
@@ -64,7 +64,7 @@ def target_not_scaled(facts: Facts) -> Found | None:
         f"the target comes as it is: the first predictions were about {size:.3g} away from it, and in the end R² on "
         f"the training part is {facts.score('train'):.2f}",
         {"first_loss": facts.loss.first, "first_error": size, "train_r2": facts.score("train")},
-        'set "scaling": {"target": "standard"}',
+        setting("scaling.target", "standard"),
     )
 
 
@@ -93,10 +93,7 @@ def class_imbalance(facts: Facts) -> Found | None:
         return None
     weights = [round(max(facts.counts) / count, 1) if count else 1.0 for count in facts.counts]
     binary = facts.request["loss"]["name"] == "binary_cross_entropy"
-    change = (
-        'lower "threshold" of the loss, below 0.5' if binary and rare == 1
-        else f'set "loss": {{"name": "cross_entropy", "class_weights": {weights}}}'
-    )  # fmt: skip
+    weighted = setting("loss", {"name": "cross_entropy", "class_weights": weights})
     return Found(
         f"class {missed['label']} has {facts.counts[rare]:,} examples, {found['label']} {facts.counts[often]:,}; of "
         f"the {evaluation['part']} part's {missed['support']} examples of {missed['label']} {missed['recall']:.0%} are "
@@ -110,7 +107,7 @@ def class_imbalance(facts: Facts) -> Found | None:
             "largest_examples": facts.counts[often],
             "largest_recall": found["recall"],
         },
-        change,
+        change("lower_threshold") if binary and rare == 1 else weighted,
     )
 
 
@@ -141,7 +138,7 @@ def classes_confused(facts: Facts) -> Found | None:
         f"{rate(pair):.0%} of the {evaluation['part']} examples of {a} are taken for {b}; the two make "
         f"{between / mistakes:.0%} of all mistakes",
         {"part": evaluation["part"], "class": a, "taken_for": b, "share": rate(pair), "mistakes": between},
-        f"look at the examples of {a} and {b} in GET /runs/{{id}}/evaluation: are their labels right?",
+        change("look_at_confused", a=a, b=b, run=facts.run),
     )
 
 

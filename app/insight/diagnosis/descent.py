@@ -1,9 +1,10 @@
 """What lies in the steps and in the gradients that they follow."""
 
+import json
 import math
 
 from app.insight.diagnosis.facts import POORLY, Facts, LayerSeen, shown
-from app.insight.diagnosis.rule import Found, rule
+from app.insight.diagnosis.rule import Change, Found, change, rule, setting
 from app.learning.optimizers import OPTIMIZERS
 
 FIRST_LOSS = 10.0  # times that of a constant guess: what the initial weights alone have made
@@ -34,6 +35,11 @@ def largest_update(facts: Facts, first: bool = False) -> tuple[float, LayerSeen 
 
 def _usual(facts: Facts) -> tuple[float, float]:
     return OPTIMIZERS[facts.request["optimizer"]["name"]].usual_lr
+
+
+def _learning_rate(lr: float) -> Change:
+    """Setting the learning rate, rounded to what people read."""
+    return setting("optimizer.lr", json.loads(f"{lr:g}"))
 
 
 def _saturated(facts: Facts) -> list[LayerSeen]:
@@ -73,7 +79,7 @@ def exploding_gradients(facts: Facts) -> Found | None:
             "spread_by_layer": spreads,
             "gradient_norm_by_layer": gradients,
         },
-        'take {"type": "relu"} instead of square' if square else 'leave "init" out of the layers, or set it to "he"',
+        change("relu_instead_of", layer="square") if square else change("default_init"),
     )
 
 
@@ -92,7 +98,7 @@ def logarithm_of_negative_numbers(facts: Facts) -> Found | None:
         f"the loss was {shown(facts.loss.last)} at step {facts.loss.steps[-1]}: {logs[0]} takes the logarithm of "
         "what is negative or 0",
         {"layer": logs[0].name, "pointer": logs[0].pointer, "step": facts.loss.steps[-1], "loss": facts.loss.last},
-        'take {"type": "relu"} instead',
+        change("relu_instead"),
     )
 
 
@@ -127,7 +133,7 @@ def learning_rate_too_high(facts: Facts) -> Found | None:
     evidence = {"learning_rate": lr, "first_loss": facts.loss.first, "highest_loss": highest, "step": at}
     if layer is not None:
         evidence |= {"layer": layer.name, "update_ratio": update}
-    return Found(said, evidence, f'set "optimizer": {{"lr": {min(lr / 10, _usual(facts)[1]):g}}}')
+    return Found(said, evidence, _learning_rate(min(lr / 10, _usual(facts)[1])))
 
 
 @rule(
@@ -156,7 +162,7 @@ def vanishing_gradients(facts: Facts) -> Found | None:
             "last_layer": layers[-1].name,
             "last_gradient_norm": last.first,
         },
-        f'take {{"type": "relu"}} instead of {squashing[0]}' if squashing else 'set "init": "he" in the layers',
+        change("relu_instead_of", layer=squashing[0]) if squashing else change("he_init"),
     )
 
 
@@ -190,7 +196,7 @@ def learning_rate_too_low(facts: Facts) -> Found | None:
             "first_loss": facts.loss.first,
             "last_loss": facts.loss.smooth()[-1],
         },
-        f'set "optimizer": {{"lr": {max(lr * 10, _usual(facts)[0]):g}}}',
+        _learning_rate(max(lr * 10, _usual(facts)[0])),
     )
 
 
@@ -212,7 +218,7 @@ def saturated_units(facts: Facts) -> Found | None:
         f"{share.last:.0%} of the outputs of {worst} stand at an end of its range at step {share.steps[-1]}, "
         f"{share.first:.0%} at step {share.steps[0]}",
         worst.evidence("saturated_units"),
-        'set "init": "xavier" in the layers before it',
+        change("xavier_init"),
     )
 
 
@@ -234,7 +240,7 @@ def dead_units(facts: Facts) -> Found | None:
         f"{share.last:.0%} of the units of {worst} are 0 for every example at step {share.steps[-1]}, "
         f"{share.first:.0%} at step {share.steps[0]}",
         worst.evidence("dead_units"),
-        f'take {{"type": "leaky_relu"}} at {worst.pointer}',
+        change("leaky_relu_at", pointer=worst.pointer),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from app.constants import RunStatus
 from app.insight.analysis.stacks import MAPS
 from app.learning.losses import loss_from_json
 
@@ -80,10 +81,11 @@ class LayerSeen:
 
 @dataclass(frozen=True)
 class Facts:
-    """A run: its request as resolved, its status, curves by series, metrics and evaluations by part, the samples of its
-    layers in the network's order (the input apart), how many examples each class has, and for how many seconds it has
-    trained."""
+    """A run: its id, its request as resolved, its status, curves by series, metrics and evaluations by part, the
+    samples of its layers in the network's order (the input apart), how many examples each class has, and the seconds
+    of its training."""
 
+    run: str
     request: Mapping[str, Any]
     status: str
     stop_reason: str | None
@@ -110,7 +112,7 @@ class Facts:
     @property
     def ended(self) -> bool:
         """It has trained to an end of its own, so that what it has not learnt by then, it has not learnt."""
-        return self.status in ("succeeded", "failed") and self.stop_reason is not None
+        return self.status in (RunStatus.SUCCEEDED, RunStatus.FAILED) and self.stop_reason is not None
 
     @property
     def diverged(self) -> bool:

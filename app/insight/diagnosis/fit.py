@@ -4,7 +4,7 @@ import math
 
 from app.insight.analysis.stacks import MAPS
 from app.insight.diagnosis.facts import POORLY, Facts
-from app.insight.diagnosis.rule import Found, rule
+from app.insight.diagnosis.rule import Found, change, rule, setting
 from app.insight.diagnosis.structure import every
 
 GAP_TOO_SMALL = 0.1  # what is too small errs as much on training examples as on others
@@ -38,14 +38,14 @@ def model_too_small(facts: Facts) -> Found | None:
         if quarter[0] - quarter[-1] > STILL * (facts.baseline_loss or smooth[0]):
             return None
         said = f"one linear layer comes to a training score of {train:.2f} and no further"
-        change = 'add a hidden layer: {"type": "linear", "units": 64}, {"type": "relu"}'
+        to_try = change("add_hidden_layer")
     elif min(hidden) <= max(1, outputs // 4):
         units = "1 unit" if min(hidden) == 1 else f"{min(hidden)} units"
         said = f"all goes through a layer of {units}; in the end the training part's score is {train:.2f}"
-        change = f"give the layer of {units} {max(16, 4 * outputs)} units"
+        to_try = change("widen_layer", units=min(hidden), several=min(hidden) > 1, wanted=max(16, 4 * outputs))
     else:
         return None
-    return Found(said, scores | {"narrowest": min(hidden, default=None)}, change)
+    return Found(said, scores | {"narrowest": min(hidden, default=None)}, to_try)
 
 
 @rule(
@@ -79,7 +79,7 @@ def overfitting(facts: Facts) -> Found | None:
             "lowest_validation_loss": best,
             "validation_loss": losses.last,
         },
-        'set "stop": {"patience": 5}' if risen else 'put {"type": "dropout"} behind the hidden layers',
+        setting("stop.patience", 5) if risen else change("add_dropout"),
     )
 
 
@@ -87,7 +87,7 @@ def overfitting(facts: Facts) -> Found | None:
     "hint",
     "end",
     means="The loss was falling when the run ended.",
-    remedy="`POST /runs/{id}/resume` with more epochs or steps",
+    remedy="resume the run with more epochs or steps",
 )
 def still_improving(facts: Facts) -> Found | None:
     if facts.stop_reason not in ("max_epochs", "max_steps", "max_seconds"):
@@ -104,13 +104,13 @@ def still_improving(facts: Facts) -> Found | None:
         return None
     of = "validation" if epochs >= 8 else "training"
     more = facts.request["stop"].get("max_epochs")
-    change = (
-        f'{{"stop": {{"max_epochs": {2 * more}}}}}' if more and facts.stop_reason == "max_epochs" else "a later end"
-    )
+    doubled = more and facts.stop_reason == "max_epochs"
     return Found(
         f"the {of} loss fell from {before:.3g} to {last:.3g} in the last quarter of the run",
         {"part": of, "before": before, "loss": last, "step": facts.loss.steps[-1]},
-        f"POST /runs/{{id}}/resume with {change}",
+        change("train_longer", run=facts.run, epochs=2 * more)
+        if doubled
+        else change("train_to_later_end", run=facts.run),
     )
 
 
@@ -139,7 +139,7 @@ def no_better_than_guess(facts: Facts) -> Found | None:
     return Found(
         f"the {part} part's {kind} is {score:.3f}; always the same answer has {facts.guess:.3f}",
         {"part": part, "score": score, "guess": facts.guess, "train_score": facts.score("train")},
-        "look at some examples (GET /datasets/{id}/preview.png): do their labels belong to them?",
+        change("look_at_examples", dataset=facts.request["dataset"]),
     )
 
 

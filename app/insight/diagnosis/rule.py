@@ -1,14 +1,34 @@
 """What a rule is: it looks at the facts of a run, and is sure of what it finds or silent."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.insight.diagnosis.facts import Facts
+from app.messages import Fix, Message
 
 Severity = Literal["error", "warning", "hint"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "hint")  # worst first
 Need = Literal["end", "layers", "validation", "evaluation"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change to try: as a message, and as a fix where it sets a single field of the request."""
+
+    message: Message
+    fix: Fix | None = None
+
+
+def change(code: str, **params: Any) -> Change:
+    """A change that takes more than setting one field."""
+    return Change(Message.of(code, **params))
+
+
+def setting(path: str, value: Any) -> Change:
+    """A field of the request, such as `optimizer.lr`, and the value to give it."""
+    return Change(Message.of("set_field", path=path, json=json.dumps(value)), Fix("/" + path.replace(".", "/"), value))
 
 
 @dataclass(frozen=True)
@@ -17,7 +37,7 @@ class Found:
 
     finding: str
     evidence: Mapping[str, Any]
-    change: str
+    change: Change
     severity: Severity | None = None
 
 
@@ -29,7 +49,7 @@ class Finding:
     severity: Severity
     finding: str
     evidence: Mapping[str, Any]
-    change: str
+    change: Change
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 from app.insight.analysis.minimum_loss import minimum_loss
 from app.insight.analysis.stacks import AFFINE, MAPS
 from app.insight.diagnosis.facts import POORLY, Facts
-from app.insight.diagnosis.rule import Found, rule
+from app.insight.diagnosis.rule import Found, change, rule
 from app.learning.layers import Softmax
 from app.learning.losses import loss_from_json
 
@@ -41,7 +41,7 @@ def linear_stack_collapses(facts: Facts) -> Found | None:
         f"the network's {linear} linear layers have no nonlinearity between them and are one linear layer: in the end "
         f"the training part's score is {facts.score('train'):.2f}",
         {"linear_layers": linear, "train_score": facts.score("train"), "guess": facts.guess},
-        'put {"type": "relu"} between the linear layers',
+        change("relu_between"),
         "error" if facts.learnt < POORLY else None,
     )
 
@@ -67,7 +67,7 @@ def softmax_before_cross_entropy(facts: Facts) -> Found | None:
         f"a softmax stands before cross_entropy, which takes one itself: the loss cannot fall below {least:.3f}, and "
         f"has come to {loss:.3f}",
         {"layer": str(len(facts.request["model"]["layers"]) - 1), "floor": least, "loss": loss},
-        "leave the softmax out: predictions have their probabilities all the same",
+        change("leave_softmax_out"),
     )
 
 
@@ -95,7 +95,7 @@ def symmetric_initialisation(facts: Facts) -> Found | None:
                 f"the {units} units of {layer} had the same weights at step {twins.steps[0]}, {since}: they are one "
                 "unit as long as their gradients are the same",
                 layer.evidence("twin_units"),
-                'leave "init": "zeros" out of the layers',
+                change("no_zeros_init"),
             )
     return None
 

@@ -15,6 +15,6 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 
 def observe(experiment: Experiment, seed: int, runs: Mapping[str, Facts]) -> Seen:
-    """What one seed showed; `runs` are by the trials' names."""
+    """Observation of one seed; `runs` maps the names of trials to the facts of their runs."""
     with seeded(seed):
         return experiment.observe(seed, runs)

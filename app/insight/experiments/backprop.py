@@ -1,4 +1,4 @@
-"""What the lecture says of backpropagation (L231–345), calculated."""
+"""Experiments on backpropagation (L231–345), computed without runs."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext

@@ -1,4 +1,4 @@
-"""What the lecture says of gradient descent (L347–415), tried."""
+"""Experiments on gradient descent (L347–415)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -77,7 +77,7 @@ EPOCHS = 3  # of a third of the digits, so that one at a time makes a curve that
 
 
 def roughness(facts: Facts) -> float:
-    """How far the loss of a step is from the next one's, over the last half of the curve."""
+    """Mean distance between the losses of consecutive steps, over the last half of the curve."""
     losses = facts.loss.values[len(facts.loss.values) // 2 :]
     return fmean(abs(b - a) for a, b in pairwise(losses))
 

@@ -1,4 +1,4 @@
-"""What an experiment is: runs that differ in one thing, or a calculation, and what is to be seen in them."""
+"""The interface of an experiment: trials that differ in one thing, or a calculation, and the observation of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Verdict = Literal["shown", "not shown", "differs by seed"]
 
 @dataclass(frozen=True)
 class Trial:
-    """A run: what `POST /runs` takes, but for the seed; `slip` is what it does wrong on purpose."""
+    """A run's request without its seed; `fault` names the mistake it makes on purpose."""
 
     request: Mapping[str, Any]
     fault: str | None = None
@@ -25,7 +25,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one seed showed: numbers by name, whether they show what is right, and more to look at, as JSON."""
+    """Observation of one seed: numbers by name, the verdict, and details as JSON."""
 
     numbers: Mapping[str, float]
     shown: bool
@@ -34,7 +34,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Spread:
-    """Of a number over the seeds."""
+    """Mean and range of a number over the seeds."""
 
     mean: float
     min: float
@@ -61,7 +61,7 @@ class Experiment:
     about: tuple[str, ...] = ()
 
     def says(self, spreads: Mapping[str, Spread]) -> str:
-        """What was seen, in words."""
+        """The observation as a sentence."""
         return self.sentence.format_map({name: figure(spread.mean) for name, spread in spreads.items()})
 
 
@@ -71,7 +71,7 @@ def figure(value: float) -> str:
 
 
 def spreads(seen: list[Seen]) -> dict[str, Spread]:
-    """Of each number over the seeds."""
+    """Mean and range of each number over the seeds."""
     found = {}
     for name in seen[0].numbers:
         values = [one.numbers[name] for one in seen]

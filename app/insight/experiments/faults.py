@@ -1,6 +1,6 @@
 """Trainings that go wrong on purpose, each by one mistake that the lecture makes or warns of.
 
-Only the trials of experiments use them: `POST /runs` knows nothing of them.
+Only the trials of experiments use them: no request can ask for one.
 """
 
 from dataclasses import replace
@@ -11,68 +11,82 @@ from torch import Tensor, nn
 
 from app.learning.data import Data, Part
 from app.learning.evaluation import Metrics
-from app.learning.training import Checkpoint, Recipe, Training, under
+from app.learning.recipe import Recipe
+from app.learning.stepper import AutogradStepper, Stepper, tensors_under
+from app.learning.training import Training
 
 
 class Fault(Training):
-    """`mistake` says in a sentence what is done wrong."""
+    """A training with one mistake, which `mistake` describes in a sentence. Its gradients are autograd's."""
 
-    by_hand: ClassVar[bool] = False
     mistake: ClassVar[str]
+    faulty_stepper: ClassVar[type[AutogradStepper]] = AutogradStepper
+
+    def build_stepper(self) -> Stepper:
+        return self.faulty_stepper(self.recipe, self.model, self.optimizer, self.data)
 
 
-class Ascent(Fault):
-    """L359, L397: θ ← θ + η∇L"""
-
-    mistake = "every gradient has the other sign: it climbs where it should descend"
-
-    def _gradient(self, indices: Tensor) -> Tensor:
-        loss = super()._gradient(indices)
+class AscentStepper(AutogradStepper):
+    def gradient(self, indices: Tensor) -> Tensor:
+        loss = super().gradient(indices)
         for parameter in self.model.parameters():
             if parameter.grad is not None:
                 parameter.grad.neg_()
         return loss
 
 
-class ForgottenZeroGrad(Fault):
-    """L825: backward adds to what stands in `.grad`, and nothing empties it. What stands there is part of the state."""
+class Ascent(Fault):
+    """L359, L397: θ ← θ + η∇L"""
 
-    mistake = "the gradients of all steps before are added to each step's"
+    mistake = "every gradient has the other sign: it climbs where it should descend"
+    faulty_stepper = AscentStepper
 
-    def _gradient(self, indices: Tensor) -> Tensor:
+
+class ForgottenZeroGradStepper(AutogradStepper):
+    """Gradients add up in `.grad`, which is therefore part of the state."""
+
+    def gradient(self, indices: Tensor) -> Tensor:
         parameters = list(self.model.parameters())
         before = [parameter.grad for parameter in parameters]
-        loss = super()._gradient(indices)
-        for parameter, kept in zip(parameters, before, strict=True):
-            if kept is not None and parameter.grad is not None:
-                parameter.grad.add_(kept)
+        loss = super().gradient(indices)
+        for parameter, sum_before in zip(parameters, before, strict=True):
+            if sum_before is not None and parameter.grad is not None:
+                parameter.grad.add_(sum_before)
         return loss
 
-    def checkpoint(self) -> Checkpoint:
-        found = super().checkpoint()
+    def state(self) -> dict[str, Tensor]:
         gradients = {name: parameter.grad for name, parameter in self.model.named_parameters()}
-        kept = {f"gradient.{name}": g.cpu().clone() for name, g in gradients.items() if g is not None}
-        return replace(found, tensors=found.tensors | kept)
+        return super().state() | {f"gradient.{name}": grad for name, grad in gradients.items() if grad is not None}
 
-    def restore(self, checkpoint: Checkpoint) -> None:
-        super().restore(checkpoint)
-        kept = under("gradient.", checkpoint.tensors)
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        super().load(tensors)
+        gradients = tensors_under("gradient.", tensors)
         for name, parameter in self.model.named_parameters():
-            if name in kept:
-                parameter.grad = kept[name].to(self.device)
+            if name in gradients:
+                parameter.grad = gradients[name].to(self.device)
+
+
+class ForgottenZeroGrad(Fault):
+    """L825: backward adds to `.grad`, and nothing empties it."""
+
+    mistake = "the gradients of all steps before are added to each step's"
+    faulty_stepper = ForgottenZeroGradStepper
+
+
+class BroadcastLossStepper(AutogradStepper):
+    def gradient(self, indices: Tensor) -> Tensor:
+        inputs, targets = self.data.batch(indices, self.device)
+        self.optimizer.zero_grad()
+        loss: Tensor = (self.model.train()(inputs) - targets).square().mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
 
 class BroadcastLoss(Fault):
     """L904 without its `squeeze(1)`: (N, 1) − (N,) is (N, N), every prediction against every target."""
 
     mistake = "predictions (N, 1) are compared with targets (N,), which makes (N, N) differences"
-
-    def _gradient(self, indices: Tensor) -> Tensor:
-        inputs, targets = self.data.batch(indices, self.device)
-        self.optimizer.zero_grad()
-        loss: Tensor = (self.model.train()(inputs) - targets).square().mean()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
+    faulty_stepper = BroadcastLossStepper
 
 
 class ForgottenEval(Fault):
@@ -99,7 +113,7 @@ class InTraining(nn.Module):
 
 
 class WrongLabel(Fault):
-    """L748: X_train[i] has the label y[i] of before the shuffled split, which is another picture's."""
+    """L748: X_train[i] has the label y[i] from before the shuffled split, which belongs to another picture."""
 
     mistake = "training examples, shuffled by the split, have the labels of before it: other pictures'"
 
@@ -119,5 +133,5 @@ FAULTS: dict[str, type[Fault]] = {
 
 
 def training_of(fault: str | None) -> type[Training]:
-    """How a run with this slip trains; without one as it should."""
+    """The training class for a fault; the ordinary one for None."""
     return Training if fault is None else FAULTS[fault]

@@ -1,4 +1,4 @@
-"""What the lecture says of nonlinearity and of the activations (L63–174), tried."""
+"""Experiments on nonlinearity and activations (L63–174)."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -68,7 +68,7 @@ def backwards(layers: list[Layer], x: Tensor, y: Tensor) -> nn.Sequential:
 
 
 def gradient_norms(model: nn.Sequential) -> list[float]:
-    """Of each linear layer's weights, the first first."""
+    """Gradient norms of the weights of each linear layer, in order."""
     found = []
     for module in model.modules():
         if isinstance(module, nn.Linear):
@@ -177,9 +177,9 @@ class CentredSigmoid(nn.Module):
 
 
 def one_sign(activation: nn.Module, x: Tensor) -> float:
-    """How far the weight gradients of a unit behind the activation agree in sign for an example: 1 is wholly.
+    """Agreement in sign of the weight gradients of a unit behind the activation, for one example; 1 is full agreement.
 
-    A unit's gradient is δ·a with one δ for all its weights: they share a sign where all of a do.
+    The gradient is δ·a with one δ for all weights of the unit, so its signs agree where those of a do.
     """
     a = activation(nn.Linear(WIDTH, WIDTH)(x))
     δ = torch.randn(len(x), 1)
@@ -187,9 +187,9 @@ def one_sign(activation: nn.Module, x: Tensor) -> float:
 
 
 def gradient_ratio(activation: nn.Module, weights: Tensor, x: Tensor, y: Tensor) -> float:
-    """Of layers with these weights (layers, width, width), the norm of ∂L/∂Z of the first to that of the last.
+    """Ratio of the norms of ∂L/∂Z in the first and the last layer, for weights (layers, width, width).
 
-    Z is what goes into the activations: gradients by weights are small too where little comes out of them.
+    Z is the input of the activations. Gradients by weights would also be small where the outputs are small.
     """
     sums: list[Tensor] = []
     for weight in weights:

@@ -1,4 +1,4 @@
-"""The mistakes that the lecture makes or warns of in practice (L696–905), each beside what is right."""
+"""Experiments on mistakes that the lecture makes or warns of in practice (L696–905), next to the right way."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the lecture says of momentum, AdaGrad, RMSProp and Adam (L419–530), calculated with our optimizers."""
+"""Experiments on momentum, AdaGrad, RMSProp and Adam (L419–530), computed without runs."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -24,7 +24,7 @@ def path(surface: Surface, optimizer: Optimizer, steps: int, seed: int, spike: S
 
 
 def swings(found: Path) -> int:
-    """How often it crosses the floor of the ravine, y = 0, while it is still 0.1 and more away from it."""
+    """Number of times that the path crosses the floor of the ravine, y = 0, at a distance of 0.1 or more."""
     sides = [y > 0 for _, y in found.points if abs(y) > 0.1]
     return sum(a != b for a, b in pairwise(sides))
 
@@ -121,7 +121,7 @@ OUTLIER_GRADIENT = Experiment(
 
 
 def step_sizes(optimizer: Optimizer, gradient: float, steps: int) -> list[float]:
-    """How long each step is, as a multiple of the learning rate, when the gradient stays the same."""
+    """Length of each step under a constant gradient, as a multiple of the learning rate."""
     θ = Parameter(torch.zeros(1, dtype=torch.float64))
     stepping, found, before = optimizer.build([θ]), [], 0.0
     for _ in range(steps):

@@ -1,4 +1,4 @@
-"""What the lecture does in practice (L532–967): pictures, improvements, regression."""
+"""Experiments on practice (L532–967): pictures, improvements, regression."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -7,10 +7,9 @@ from typing import Any
 from app.learning.architecture import rows, spread
 from app.learning.layers import Shape
 from app.learning.layers.structure import Placed
-from app.learning.recipe import recipe_from_json
+from app.learning.recipe import Recipe
 from app.learning.schedules import Constant
 from app.learning.stopping import DivergenceLimits
-from app.learning.training import Recipe
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class ScriptSpec:
     request: dict[str, Any]
     environment: dict[str, Any]
     dataset_name: str
+    data_address: str
     shape: Shape
     missing: int = 0
     own_parts: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class ScriptSpec:
 
     @cached_property
     def recipe(self) -> Recipe:
-        return recipe_from_json(self.request, self.shape)
+        return Recipe.from_json(self.request, self.shape)
 
     @cached_property
     def places(self) -> tuple[Placed, ...]:

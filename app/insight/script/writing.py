@@ -59,7 +59,7 @@ def opening(run: ScriptSpec) -> list[str]:
         "",
         f"Antigrad's run {run.id} as plain PyTorch, which needs nothing of Antigrad but",
         f"the dataset: {run.dataset_name}.npz beside this file, as the service gives it at",
-        f"/datasets/{run.request['dataset']}/export.npz.",
+        f"{run.data_address}.",
     ]
     if run.device is not None:
         lines.append(f"The run was trained on {run.device} with torch {run.environment['torch']}.")

@@ -16,7 +16,7 @@ Point = tuple[float, float]
 
 
 class Surface(Protocol):
-    """What every entry offers."""
+    """The interface of a surface."""
 
     name: ClassVar[str]
     formula: ClassVar[str]
@@ -73,7 +73,7 @@ class Quadratic:
 
 @dataclass(frozen=True)
 class Ravine:
-    """The same bowl turned by 45°: no scaling of x and of y by themselves makes it round."""
+    """The bowl, turned by 45°: no scaling of x and y alone makes it round."""
 
     name: ClassVar[str] = "ravine"
     formula: ClassVar[str] = "f(x, y) = ½ (u² + κ v²),  u = (x + y)/√2,  v = (y − x)/√2"

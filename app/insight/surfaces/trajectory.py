@@ -33,7 +33,7 @@ class Path:
 
 
 def gaussian_noise(std: float, steps: int, seed: int) -> list[Point]:
-    """What is added to the gradient of each step, from a normal distribution; for each optimizer the same."""
+    """Gradient noise of each step, normally distributed, and equal for all optimizers."""
     numbers = torch.Generator().manual_seed(seed)
     drawn = std * torch.randn(steps, 2, generator=numbers, dtype=torch.float64)
     return [(x, y) for x, y in drawn.tolist()]
@@ -42,7 +42,7 @@ def gaussian_noise(std: float, steps: int, seed: int) -> list[Point]:
 def walk(
     surface: Surface, start: Point, optimizer: Optimizer, noise: Sequence[Point], spike: Spike | None = None
 ) -> Path:
-    """As many steps as there is noise for."""
+    """The path of an optimizer, with one step for each row of noise."""
     place, slope = np.array(start, np.float64), np.zeros(2)
     θ = Parameter(torch.from_numpy(place))  # they share memory: numpy's numbers are quicker to read and to write
     θ.grad = torch.from_numpy(slope)

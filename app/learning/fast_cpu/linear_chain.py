@@ -1,8 +1,7 @@
-"""Loss and gradients by hand for chains of linear layers and activations, on the CPU.
+"""Hand-written backpropagation for chains of linear layers and activations, on the CPU.
 
-What autograd computes, with the same kernels, less its bookkeeping and the memory that it takes anew in each step: the
-first batch of a size lays out memory for all batches of that size, and binds the calls of a step to it. Autograd is the
-reference that a test holds this to.
+It calls the kernels that autograd calls, without the bookkeeping and without allocating: the first batch of a size
+allocates the memory of every batch of that size and binds the calls of a step to it. Tests compare it with autograd.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,8 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from app.learning.data import Batch, with_ones, with_room
-from app.learning.fast_cpu.updates import FlatParameters, TargetedUpdate
+from app.learning.fast_cpu.batches import Batch, with_ones, with_room
+from app.learning.fast_cpu.flat_parameters import FlatParameters
+from app.learning.fast_cpu.updates import TargetedUpdate
 from app.learning.losses import Loss
 
 aten = torch.ops.aten
@@ -20,14 +20,14 @@ Call = Callable[[], object]
 
 
 class _Linear:
-    """Y = XW + b = [X 1]·[W; b]: a bias is the weight of an input that is always 1, and costs no pass of its own.
+    """Y = XW + b = [X 1]·[W; b]: the bias is the weight of an input that is always 1, and needs no pass of its own.
 
-    W lies in memory as (in, out), not as PyTorch's (out, in), since XᵀG comes a seventh sooner; b lies behind it.
+    In memory W is (in, out) with b behind it (`FlatParameters`).
     """
 
     def __init__(self, layer: nn.Linear) -> None:
         self.layer, self.width = layer, layer.out_features
-        if not layer.weight.requires_grad:  # else the descent has laid them out
+        if not layer.weight.requires_grad:  # the update flattens only what learns
             FlatParameters(list(layer.parameters()))
 
     def forward(self, x: Tensor, y: Tensor) -> Call:
@@ -39,28 +39,28 @@ class _Linear:
         weight, below = self.layer.weight, g.new_empty(len(g), self.layer.in_features)
         return below, lambda: torch.mm(g, weight, out=below)
 
-    def learn(self, x: Tensor, g: Tensor, descent: TargetedUpdate) -> Iterator[Call]:
-        """∂L/∂[W; b] = [X 1]ᵀG, to where the descent wants it."""
+    def weight_gradient(self, x: Tensor, g: Tensor, update: TargetedUpdate) -> Iterator[Call]:
+        """∂L/∂[W; b] = [X 1]ᵀG, written to the update's target."""
         if self.layer.weight.requires_grad:
-            place, beta, alpha = descent.place(self.layer.weight)
-            xt, to = self._inputs(x).t(), self._weights(place)
-            if beta == 0:  # `addmm_` would fill it first
-                yield lambda: torch.mm(xt, g, out=to)
+            tensor, beta, alpha = update.target(self.layer.weight)
+            xt, out = self._inputs(x).t(), self._weights(tensor)
+            if beta == 0:  # `addmm_` would fill it with zeros first
+                yield lambda: torch.mm(xt, g, out=out)
             else:
-                yield lambda: to.addmm_(xt, g, beta=beta, alpha=alpha())
+                yield lambda: out.addmm_(xt, g, beta=beta, alpha=alpha())
 
     def _inputs(self, x: Tensor) -> Tensor:
-        """[X 1]; X where there is no bias."""
+        """[X 1]; X if there is no bias."""
         return x if self.layer.bias is None else with_ones(x)
 
     def _weights(self, weight: Tensor) -> Tensor:
-        """[W; b]; W where there is no bias."""
+        """[W; b]; W if there is no bias."""
         w = weight.t()
         return w if self.layer.bias is None else w.as_strided((w.shape[0] + 1, w.shape[1]), w.stride())
 
 
 class _Activation:
-    """One number at a time; its derivative follows from the outputs."""
+    """An elementwise function whose derivative follows from its outputs."""
 
     def __init__(self, layer: nn.Module) -> None:
         self.formula, self.width = ACTIVATIONS[type(layer)], None
@@ -70,17 +70,17 @@ class _Activation:
         return lambda: function(x, y)
 
     def backward(self, g: Tensor, y: Tensor) -> tuple[Tensor, Call]:
-        """In place: nobody else wants what came from above."""
+        """Overwrite the gradient in place: the output's is not needed afterwards."""
         derivative = self.formula.derivative
         return g, lambda: derivative(g, y)
 
-    def learn(self, x: Tensor, g: Tensor, descent: TargetedUpdate) -> Iterator[Call]:
-        """It has nothing to learn."""
+    def weight_gradient(self, x: Tensor, g: Tensor, update: TargetedUpdate) -> Iterator[Call]:
+        """Nothing: an activation has no weights."""
         return iter(())
 
 
 class Formula(NamedTuple):
-    """`function(x, out)` gives the outputs y; `derivative(g, y)` makes of the gradient by y that by x, in place."""
+    """`function(x, out)` computes the outputs y; `derivative(g, y)` turns ∂L/∂y into ∂L/∂x, in place."""
 
     function: Callable[[Tensor, Tensor], Tensor]
     derivative: Callable[[Tensor, Tensor], Tensor]
@@ -103,7 +103,7 @@ ACTIVATIONS: dict[type[nn.Module], Formula] = {
 
 
 def modules(model: nn.Sequential) -> Iterator[nn.Module]:
-    """Those one after another, of nested sequences too."""
+    """The modules of a network in order, nested sequences flattened."""
     for module in model:
         if isinstance(module, nn.Sequential):
             yield from modules(module)
@@ -112,31 +112,31 @@ def modules(model: nn.Sequential) -> Iterator[nn.Module]:
 
 
 class LinearChain:
-    """A network that is such a chain, under a loss; its gradients go where the descent wants them."""
+    """Forward and backward pass of a linear chain under a loss; gradients go to the update's targets."""
 
-    def __init__(self, model: nn.Sequential, loss: Loss, descent: TargetedUpdate) -> None:
-        found = [module for module in modules(model) if not isinstance(module, nn.Flatten)]
-        self.links = [_Linear(module) if isinstance(module, nn.Linear) else _Activation(module) for module in found]
-        learning = [any(parameter.requires_grad for parameter in module.parameters()) for module in found]
-        self.lowest = learning.index(True)  # nobody asks for gradients below it
-        self.loss, self.descent = loss, descent
-        self.steps: dict[Batch, Callable[[], Tensor]] = {}
+    def __init__(self, model: nn.Sequential, loss: Loss, update: TargetedUpdate) -> None:
+        layers = [module for module in modules(model) if not isinstance(module, nn.Flatten)]
+        self.links = [_Linear(layer) if isinstance(layer, nn.Linear) else _Activation(layer) for layer in layers]
+        learning = [any(parameter.requires_grad for parameter in layer.parameters()) for layer in layers]
+        self.lowest = learning.index(True)  # no gradient is needed below it
+        self.loss, self.update = loss, update
+        self.passes: dict[Batch, Callable[[], Tensor]] = {}
 
     @staticmethod
     def fits(model: nn.Sequential) -> bool:
-        """Whether the network is one."""
+        """True if the network is a chain of linear layers and activations."""
         return all(type(module) in (nn.Flatten, nn.Linear, *ACTIVATIONS) for module in modules(model))
 
-    def learn(self, batch: Batch) -> Tensor:
-        """The loss of a batch, a scalar; its gradient goes to the descent's places."""
-        with torch.inference_mode():  # autograd is not even passed through, which a step of one example feels
-            step = self.steps.get(batch)
-            if step is None:
-                step = self.steps[batch] = self._bound(batch)
-            return step()
+    def loss_and_gradients(self, batch: Batch) -> Tensor:
+        """The loss of a batch, a scalar; its gradients go to the update's targets."""
+        with torch.inference_mode():  # skips autograd's dispatch, which counts in a step of one example
+            run = self.passes.get(batch)
+            if run is None:
+                run = self.passes[batch] = self._bind(batch)
+            return run()
 
-    def _bound(self, batch: Batch) -> Callable[[], Tensor]:
-        """The step on whatever examples the batch's memory holds by then."""
+    def _bind(self, batch: Batch) -> Callable[[], Tensor]:
+        """Bind the calls of both passes to the batch's memory; they use the examples that it holds by then."""
         values, forward = [batch.inputs.flatten(1)], []
         for link in self.links:
             x = values[-1]
@@ -150,10 +150,10 @@ class LinearChain:
             link, above = self.links[index], gradient
             if index > self.lowest:
                 gradient, call = link.backward(above, values[index + 1])
-                backward.append(call)  # before the weights change
-            backward += link.learn(values[index], above, self.descent)
+                backward.append(call)  # before an in-place update changes the weights
+            backward += link.weight_gradient(values[index], above, self.update)
 
-        def step() -> Tensor:
+        def run() -> Tensor:
             for call in forward:
                 call()
             loss = with_gradient(outputs, batch.targets, top)
@@ -161,4 +161,4 @@ class LinearChain:
                 call()
             return loss
 
-        return step
+        return run

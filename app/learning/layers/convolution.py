@@ -21,15 +21,17 @@ from app.learning.layers.entry import (
     needs_picture,
 )
 from app.learning.source import Source, call
+from app.messages import Fix
 
 
 def slid(size: int, kernel_size: int, stride: int, padding: int, field: str) -> int:
     """How many places a window of `kernel_size` has on `size` pixels. Raises InvalidChoice when it has none."""
     if size + 2 * padding < kernel_size:
-        room = f"{size} pixels" + (f" and {padding} of padding on each side" if padding else "")
+        most = size + 2 * padding
         raise InvalidChoice(
-            f"/{field}", f"a window of {kernel_size} does not fit on {room}; at most {size + 2 * padding}"
-        )
+            "window_too_large", f"/{field}", Fix(f"/{field}", most),
+            kernel_size=kernel_size, size=size, padding=padding, limit=most,
+        )  # fmt: skip
     return (size + 2 * padding - kernel_size) // stride + 1
 
 

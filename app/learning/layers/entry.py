@@ -155,5 +155,5 @@ class Parameterless:
 def needs_picture(shape: Shape, what: str) -> tuple[int, int, int]:
     """Channels, height and width. Raises InvalidChoice for what is flat."""
     if len(shape) != 3:
-        raise InvalidChoice("", f"{what} takes pictures (channels, height, width), but {list(shape)} comes in")
+        raise InvalidChoice("needs_pictures", layer=what, shape=shape)
     return shape[0], shape[1], shape[2]

@@ -127,15 +127,11 @@ class Residual(_Nest):
     def output_shape(self, shape: Shape) -> Shape:
         out = through(self.layers, shape)
         if len(out) != len(shape):
-            raise InvalidChoice(
-                "/layers", f"{list(out)} comes out of the layers, which cannot be added to {list(shape)}"
-            )
+            raise InvalidChoice("residual_shape_changed", "/layers", shape=shape, out=out)
         if len(shape) == 3:
             stride = _stride(shape, out)
             if any(-(-side // stride) != end for side, end in zip(shape[1:], out[1:], strict=True)):
-                raise InvalidChoice(
-                    "/layers", f"{list(shape)} cannot be brought to the layers' {list(out)} by steps of one length"
-                )
+                raise InvalidChoice("residual_stride_uneven", "/layers", shape=shape, out=out)
         return out
 
     def parameters(self, shape: Shape) -> int:
@@ -212,7 +208,7 @@ def placed(layers: tuple[Layer, ...], shape: Shape) -> tuple[Placed, ...]:
         try:
             out = layer.output_shape(shape)
         except InvalidChoice as error:
-            raise InvalidChoice(f"/{index}{error.pointer}", error.detail) from error
+            raise error.below(f"/{index}") from error
         found.append(Placed(layer, f"/{index}", shape, out))
         shape = out
     return tuple(found)
@@ -223,7 +219,7 @@ def through(layers: tuple[Layer, ...], shape: Shape) -> Shape:
     try:
         return placed(layers, shape)[-1].output_shape if layers else shape
     except InvalidChoice as error:
-        raise InvalidChoice(f"/layers{error.pointer}", error.detail) from error
+        raise error.below("/layers") from error
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ __all__ = ["Files", "FilesRefused", "LocalFiles", "is_away", "open_files"]
 
 
 def open_files(url: str, home: Path) -> Files:
-    """The files of the store that the settings name. Never carry them across a fork. Raises FilesRefused."""
+    """Open the file store that the settings name. Not to be used after a fork. Raises FilesRefused."""
     if not url:
         return LocalFiles(home / "files")
     scheme, separator, place = url.partition("://")
@@ -17,13 +17,13 @@ def open_files(url: str, home: Path) -> Files:
         raise FilesRefused(f"ANTIGRAD_FILES_URL begins with {scheme!r}; an object store is written s3://bucket/prefix")
     if not separator or place.startswith("/") or not place:
         raise FilesRefused("ANTIGRAD_FILES_URL names no bucket; an object store is written s3://bucket/prefix")
-    if set(place) & set("@?#"):  # none of them is shown, for it may hold a password
+    if set(place) & set("@?#"):  # the URL may contain a password, so it is not shown
         raise FilesRefused(
             "ANTIGRAD_FILES_URL holds more than a bucket and a prefix; give credentials and options in the environment "
             "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL)"
         )
     try:
-        from app.storage.files.s3 import S3Files  # here: it takes a second to load
+        from app.storage.files.s3 import S3Files  # imported here: it takes a second to load
     except ImportError as error:
         raise FilesRefused(f"ANTIGRAD_FILES_URL needs the library s3fs ({error}): pip install s3fs") from error
     return S3Files(place.rstrip("/"), home / "cache")

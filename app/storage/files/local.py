@@ -14,7 +14,7 @@ from app.storage.files.base import STALE_SECONDS, Files
 
 
 class LocalFiles(Files):
-    """Files under one folder: each is written beside, synced and renamed."""
+    """Files under one folder: each is written under a temporary name, synced and renamed."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -23,15 +23,15 @@ class LocalFiles(Files):
     def create(self, name: str) -> Iterator[IO[bytes]]:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # containers share process ids
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # containers share process ids
         try:
-            with beside.open("wb") as file:
+            with temporary.open("wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(path)
+            temporary.replace(path)
         except BaseException:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -53,14 +53,14 @@ class LocalFiles(Files):
 
     def delete_folder(self, name: str) -> None:
         folder = self.root / name
-        shutil.rmtree(folder, ignore_errors=True)  # others may be at it too
+        shutil.rmtree(folder, ignore_errors=True)  # another process may delete it too
         if folder.exists():
-            shutil.rmtree(folder)  # which says why it is there still
+            shutil.rmtree(folder)  # raises the reason why it still exists
 
     def sweep(self) -> None:
         stale = time.time() - STALE_SECONDS
         for path in self.root.rglob(".*.part"):
-            with suppress(FileNotFoundError):  # another process sweeps too
+            with suppress(FileNotFoundError):  # another process may sweep too
                 if path.stat().st_mtime < stale:
                     path.unlink()
 

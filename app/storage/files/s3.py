@@ -1,6 +1,6 @@
-"""Files in an object store: written to a local file first and then put, which is atomic; copied here to be mapped.
+"""Files in an object store: written to a local file and then uploaded, which is atomic; copied to a cache to be mapped.
 
-Its client runs an event loop in a thread of its own, so nothing of this is made before a fork.
+The client runs an event loop in a thread of its own, so create it after a fork.
 """
 
 import errno
@@ -24,18 +24,18 @@ CACHE_BYTES = 10 * 2**30
 
 
 class S3Files(Files):
-    """The objects below `root`, which is `bucket/prefix`; copies of those that were opened lie in the folder `cache`.
+    """Objects below `root`, which is `bucket/prefix`; the folder `cache` has copies of those that were opened.
 
-    Credentials, endpoint and options are those of the environment (AWS_*, FSSPEC_S3_*) and of ~/.aws.
+    Credentials, endpoint and options come from the environment (AWS_*, FSSPEC_S3_*) and ~/.aws.
     """
 
     def __init__(self, root: str, cache: Path) -> None:
         self.root = root
         self.cache = LocalFiles(cache)
-        self.fetching = [threading.Lock() for _ in range(64)]  # a file has one of them: it is fetched once
-        # A listing that is remembered would hide what other machines write. Of 50 MB parts, two are held in memory.
+        self.fetching = [threading.Lock() for _ in range(64)]  # by the hash of a name: each file is fetched once
+        # A cached listing would hide what other machines write. Two parts of 50 MB each are held in memory.
         self.store = S3FileSystem(skip_instance_cache=True, use_listings_cache=False, max_concurrency=2)
-        self.store.retries = 1  # botocore itself tries again, as often as AWS_MAX_ATTEMPTS says
+        self.store.retries = 1  # botocore retries, up to AWS_MAX_ATTEMPTS times
         self.store.config_kwargs = {"retries": {"mode": "standard"}} | self.store.config_kwargs
 
     @contextmanager
@@ -49,14 +49,14 @@ class S3Files(Files):
 
     def read(self, name: str) -> bytes:
         with errors_of_the_store(name):
-            found: bytes = self.store.cat_file(self._path(name))
-        return found
+            content: bytes = self.store.cat_file(self._path(name))
+        return content
 
     def local(self, name: str) -> Path:
         path = self.cache.local(name)
         if not _touch(path):
             with self.fetching[hash(name) % len(self.fetching)]:
-                if not _touch(path):  # nobody has fetched it meanwhile
+                if not _touch(path):  # no other thread has fetched it meanwhile
                     with self.cache.create(name) as file, errors_of_the_store(name):
                         self.store.get_file(self._path(name), file.name)
                     self._make_room(path)
@@ -75,7 +75,7 @@ class S3Files(Files):
         self.cache.delete_folder(name)
         with errors_of_the_store(name):
             for path in self.store.find(self._path(name)):
-                self.store.rm_file(path)  # one by one: s3fs does not tell which of many it was refused
+                self.store.rm_file(path)  # one by one: of several, s3fs does not report which was refused
 
     def sweep(self) -> None:
         self.cache.sweep()
@@ -87,9 +87,9 @@ class S3Files(Files):
         return f"{self.root}/{name}"
 
     def _make_room(self, newest: Path) -> None:
-        """Delete copies until those that are left fit; one that is mapped into memory stays there all the same."""
+        """Delete the least recently used copies until the rest fits. One that is mapped into memory stays readable."""
         copies = []
-        for path in self.cache.root.rglob("*"):  # with what a killed process has left half-written
+        for path in self.cache.root.rglob("*"):  # includes what a killed process has left half-written
             with suppress(FileNotFoundError):
                 about = path.stat()
                 if path.is_file() and path != newest:
@@ -103,7 +103,7 @@ class S3Files(Files):
 
 
 def _touch(path: Path) -> bool:
-    """Say that the copy is used, by which the least recently used ones are known; answers whether there is one."""
+    """Mark the copy as recently used; returns False if there is none."""
     try:
         os.utime(path)
     except FileNotFoundError:
@@ -113,7 +113,7 @@ def _touch(path: Path) -> bool:
 
 @contextmanager
 def errors_of_the_store(name: str) -> Iterator[None]:
-    """Whatever the store's libraries raise, as an OSError that says in its `strerror` what is wrong."""
+    """Translate every exception of the store's libraries to an OSError with a readable `strerror`."""
     try:
         yield
     except Exception as error:
@@ -121,7 +121,7 @@ def errors_of_the_store(name: str) -> Iterator[None]:
 
 
 def _as_os_error(error: Exception, name: str) -> OSError:
-    answer = getattr(error.__cause__, "response", {})  # what S3 has said, where it has said anything
+    answer = getattr(error.__cause__, "response", {})  # the response of S3, if there was one
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     bucket_is_missing = answer.get("Error", {}).get("Code") == "NoSuchBucket"
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

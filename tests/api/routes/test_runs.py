@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
+from app.constants import DatasetStatus, RunStatus
 from app.errors import Invalid
 from app.main import create_app
 from app.runs.resolution import has_an_end
@@ -277,7 +278,22 @@ def test_a_list_is_stable_while_runs_are_added(client: TestClient) -> None:
     tagged = client.get("/runs", params={"tag": "n:1"}).json()["items"]
     assert [item["id"] for item in tagged] == runs[1::2][::-1]
     assert client.get("/runs", params={"status": "running"}).json()["items"] == []
-    assert client.get("/runs", params={"status": "dead"}).status_code == 422
+
+
+def test_an_unknown_status_is_refused_with_those_there_are(quick_client: TestClient) -> None:
+    for method, path in (("GET", "/runs"), ("POST", "/runs/cancel")):
+        answer = quick_client.request(method, path, params={"status": "canceled"})
+        [error] = answer.json()["errors"]
+        assert answer.status_code == 422 and error["pointer"] == "status"
+        assert all(f"'{status}'" in error["detail"] for status in RunStatus)
+        assert error["detail"].endswith("did you mean 'cancelled'?")
+
+
+def test_the_document_lists_the_statuses(quick_client: TestClient) -> None:
+    schemas = quick_client.get("/openapi.json").json()["components"]["schemas"]
+    for answer, status in (("RunAnswer", RunStatus), ("DatasetItem", DatasetStatus), ("DatasetAnswer", DatasetStatus)):
+        reference = schemas[answer]["properties"]["status"]["$ref"].rpartition("/")[2]
+        assert schemas[reference]["enum"] == [member.value for member in status]
 
 
 def test_the_queue_tells_the_place_and_honours_priority(client: TestClient) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.datasets.catalogue.download import Downloaded, Patience, download
+from app.datasets.catalogue.download import Downloaded, RetryPolicy, download
 from app.datasets.catalogue.published import Remote
 from tests.datasets.catalogue.site import Fetch, Site, serving
 
@@ -21,6 +21,9 @@ def site() -> Iterator[Site]:
 def mirror() -> Iterator[Site]:
     with serving() as site:
         yield site
+
+
+BY_HAND = {"name": "letters", "source": "a page", "files": ["letters.gz"], "parts": ["file=@letters.gz"]}
 
 
 @pytest.fixture
@@ -42,6 +45,7 @@ def fetch(path: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> F
     def fetch(*sites: Site, known: dict[str, Any] | None = None, stall: float = 5.0, **given: Any) -> Downloaded:
         url, *mirrors = (f"{site.address}/letters.gz" for site in sites)
         remote = Remote("file", "letters.gz", url, tuple(mirrors), **(known or {}))
-        return download(remote, path, patience=Patience(stall=stall, wait=pauses.append), **given)
+        policy = RetryPolicy(stall=stall, sleep=pauses.append)
+        return download(remote, path, by_hand=BY_HAND, policy=policy, **given)
 
     return fetch

@@ -8,7 +8,7 @@ import pytest
 from app.datasets.errors import ImportFailed
 from tests.datasets.archives import png, zipped
 from tests.datasets.formats.test_class_labels import LABELS, PICTURES, idx, npz
-from tests.datasets.reading import imported
+from tests.datasets.reading import imported, warnings_of
 
 
 def archive(**parts: str) -> bytes:
@@ -21,7 +21,7 @@ def archive(**parts: str) -> bytes:
     ("data", "own", "said"),
     [
         (archive(train="AB", val="AB", test="AB"), ["train", "validation", "test"], ""),
-        (archive(train="AB", val="AB"), ["train", "test"], "no test part: validation is it"),
+        (archive(train="AB", val="AB"), ["train", "test"], "no test part: validation becomes it"),
         (archive(train="A", test="AB"), ["train", "test"], "training part has no example of 'B'"),
         (archive(train="AB", test="AB", others="A"), [], "3 of 15 examples are in none of the parts train, test"),
         (archive(val="AB", test="AB"), [], "the parts validation, test and none to train on"),
@@ -33,7 +33,7 @@ def test_an_archives_own_parts_are_taken_or_it_is_said_why_not(
 ) -> None:
     found = imported(tmp_path, data)
     assert found.arrays.own_split == own
-    assert said in " ".join(found.about["warnings"]) and bool(said) == bool(found.about["warnings"])
+    assert said in " ".join(warnings_of(found)) and bool(said) == bool(warnings_of(found))
 
 
 def test_what_is_held_out_is_never_trained_on(tmp_path: Path) -> None:
@@ -48,17 +48,17 @@ def test_half_of_a_part_is_refused_and_what_is_not_read_is_named(tmp_path: Path)
     with pytest.raises(ImportFailed, match="test_images, test_labels came without images"):
         imported(tmp_path, {"test_images": idx(PICTURES), "test_labels": idx(LABELS)})
     found = imported(tmp_path, npz(**whole, X=PICTURES, y=LABELS, ids=np.arange(30)))
-    assert found.about["warnings"] == ["the .npz holds more arrays, which are not read: X, y, ids"]
+    assert warnings_of(found) == ["the .npz holds more arrays, which are not read: X, y, ids"]
 
 
 def test_classes_without_an_example_are_named(tmp_path: Path) -> None:
     found = imported(tmp_path, npz(X=PICTURES, y=LABELS * 2))
-    assert found.about["warnings"] == ["2 of 5 classes have no example: '1', '3'"]
+    assert warnings_of(found) == ["2 of 5 classes have no example: '1', '3'"]
     found = imported(tmp_path, {"images": idx(PICTURES), "labels": idx(LABELS)}, classes=("a", "b", "c", "d"))
-    assert found.about["warnings"] == ["1 of 4 classes have no example: 'd'"]
+    assert warnings_of(found) == ["1 of 4 classes have no example: 'd'"]
 
 
 def test_classes_that_are_one_on_other_systems_are_told(tmp_path: Path) -> None:
     found = imported(tmp_path, zipped({f"{label}/{n}.png": png(n) for label in ("A", "a", "B") for n in range(2)}))
     assert found.arrays.classes == ("A", "B", "a")
-    assert found.about["warnings"] == ["classes differ in case only, or in a way to write one letter: 'A' and 'a'"]
+    assert warnings_of(found) == ["classes differ in case only, or in a way to write one letter: 'A' and 'a'"]

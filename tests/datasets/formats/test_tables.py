@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import Imported
 from tests.datasets.archives import zipped
-from tests.datasets.reading import imported
+from tests.datasets.reading import imported, warnings_of
 
 HOUSES = "rooms,kind,price\n3,flat,100.5\n5,house,250\n,flat,90\n4,,180\n"
 
@@ -59,10 +59,10 @@ def test_a_target_of_texts_is_classes_and_one_of_numbers_is_not_unless_it_is_sai
     assert found.arrays.classes == ("setosa", "virginica") and found.arrays.targets.tolist() == [0, 1, 0]
     digits = "x,digit\n1,10\n2,9\n3,10\n"
     found = table(tmp_path, digits, "digit")
-    assert found.arrays.task == "regression" and "task=classification" in found.about["warnings"][0]
+    assert found.arrays.task == "regression" and "task=classification" in warnings_of(found)[0]
     found = table(tmp_path, digits, "digit", task="classification")
     assert found.arrays.classes == ("9", "10") and found.arrays.targets.tolist() == [1, 0, 1]  # in their order
-    assert found.about["warnings"] == []
+    assert warnings_of(found) == []
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
@@ -122,7 +122,7 @@ def test_rows_that_do_not_fit_are_skipped_with_their_line(tmp_path: Path) -> Non
         ("x,price\n1,2\n2,dear\n", {"task": "regression"}, "holds 'dear'"),
         ("x,price\n1,2\n2,3\n", {"target": "prize"}, "no column is called 'prize'.*x, price"),
         ("x,x,price\n1,1,2\n", {}, "two columns are called 'x'"),
-        ("price\n1\n2\n", {}, "alone"),
+        ("price\n1\n2\n", {}, "only the column"),
         ("note,price\n,1\n,2\n", {}, "no column is left"),
         ("", {}, "nothing that can be read"),
         ("\n\n", {}, "nothing that can be read"),
@@ -153,8 +153,8 @@ def test_values_that_differ_late_stay_apart(tmp_path: Path) -> None:
 
 def test_a_comma_that_may_part_thousands_is_a_warning(tmp_path: Path) -> None:
     found = table(tmp_path, "x\tprice\n1\t12,500\n2\t900\n")
-    assert found.arrays.targets.tolist() == [12.5, 900] and "'12,500'" in found.about["warnings"][-1]
-    assert table(tmp_path, "x;price\n1;12,55\n2;9,1\n").about["warnings"] == []
+    assert found.arrays.targets.tolist() == [12.5, 900] and "'12,500'" in warnings_of(found)[-1]
+    assert warnings_of(table(tmp_path, "x;price\n1;12,55\n2;9,1\n")) == []
 
 
 def test_what_is_infinite_is_missing(tmp_path: Path) -> None:
@@ -218,16 +218,16 @@ def test_a_stray_quote_loses_no_row_in_silence(tmp_path: Path) -> None:
         with pytest.raises(ImportFailed, match=r"line 50 .*a quote may be open"):
             table(tmp_path, rows)
     found = table(tmp_path, thousand(line50='50,"a,12.5', line60='60,b",15'))  # one value, as far as can be told
-    assert len(found.arrays.targets) == 990 and found.about["warnings"][0].startswith("lines 50 to 60 are one row")
+    assert len(found.arrays.targets) == 990 and warnings_of(found)[0].startswith("lines 50 to 60 are one row")
 
 
 def test_rows_left_out_are_a_warning_when_they_are_many(tmp_path: Path) -> None:
     few = {f"line{line}": f"{line},a" for line in range(100, 105)}
-    assert table(tmp_path, thousand(**few)).about["warnings"] == []
+    assert warnings_of(table(tmp_path, thousand(**few))) == []
     many = {f"line{line}": f"{line},a" for line in range(100, 400)}
-    assert table(tmp_path, thousand(**many)).about["warnings"] == ["300 of 1,000 rows are left out; `skipped` says why"]
+    assert warnings_of(table(tmp_path, thousand(**many))) == ["300 of 1,000 rows are left out; `skipped` says why"]
     half = "x,price\n" + "".join(f"{row},{row if row % 2 else ''}\n" for row in range(100))
-    assert "50 of 100 rows" in table(tmp_path, half).about["warnings"][0]
+    assert "50 of 100 rows" in warnings_of(table(tmp_path, half))[0]
 
 
 def numbers(*values: object) -> str:
@@ -242,8 +242,8 @@ def test_targets_are_compared_as_the_numbers_that_they_are(tmp_path: Path) -> No
     with pytest.raises(ImportFailed, match="the same number as float32"):  # more of them than are counted
         table(tmp_path, numbers(*(10**9 + row / 100 for row in range(2000))))
     found = table(tmp_path, numbers(*range(1_700_000_000, 1_700_030_000, 10)))
-    assert "as float32" in found.about["warnings"][0] and len(found.arrays.targets) == 3000
-    assert table(tmp_path, numbers(*(row / 3 for row in range(3000)))).about["warnings"] == []
+    assert "as float32" in warnings_of(found)[0] and len(found.arrays.targets) == 3000
+    assert warnings_of(table(tmp_path, numbers(*(row / 3 for row in range(3000))))) == []
 
 
 def test_classes_that_are_numbers_are_named_by_them_however_they_are_written(tmp_path: Path) -> None:
@@ -260,11 +260,11 @@ RUSSIAN = "имя,вид\n1,кот\n2,пёс\n3,кот\n"
 
 def test_an_encoding_can_be_said_and_a_guess_is_a_warning(tmp_path: Path) -> None:
     guessed = imported(tmp_path, RUSSIAN.encode("cp1251"), target="âèä")  # as Windows-1252 has it
-    assert "encoding=cp1251" in guessed.about["warnings"][0] and guessed.about["encoding"] == "cp1252"
+    assert "encoding=cp1251" in warnings_of(guessed)[0] and guessed.about["encoding"] == "cp1252"
     for encoding in ("cp1251", "koi8-r", "utf-16-le", "utf-16-be", "UTF-8"):
         found = imported(tmp_path, RUSSIAN.encode(encoding), target="вид", encoding=encoding)
         assert found.arrays.feature_names == ("имя",) and found.arrays.classes == ("кот", "пёс")
-        assert not any("encoding=" in warning for warning in found.about["warnings"])
+        assert not any("encoding=" in warning for warning in warnings_of(found))
     polish = imported(tmp_path, "płeć,miód\nż,1.5\nó,2.5\n".encode("cp1250"), target="miód", encoding="cp1250")
     assert polish.arrays.feature_names == ("płeć=ó", "płeć=ż")
     marked = imported(tmp_path, '\ufeff"имя",вид\n1,кот\n2,пёс\n'.encode(), target="вид", encoding="utf-8")
@@ -304,22 +304,22 @@ def test_what_parquet_holds_and_is_not_read_is_called_by_its_name(tmp_path: Path
     assert columns["nothing"]["reason"] == "all its values are missing"
     with pytest.raises(ImportFailed, match="'sold' holds dates or times, which are not read"):
         imported(tmp_path, data, target="sold")
-    with pytest.raises(ImportFailed, match="'sold' shall be a number and holds dates"):
+    with pytest.raises(ImportFailed, match="'sold' is to be a number and holds dates"):
         imported(tmp_path, data, target="price", types={"sold": "number"})
 
 
 def test_texts_that_would_be_numbers_without_their_signs_are_a_warning(tmp_path: Path) -> None:
-    alone = table(tmp_path, numbers(*(f"${row}0" for row in range(1, 30)))).about["warnings"]
+    alone = warnings_of(table(tmp_path, numbers(*(f"${row}0" for row in range(1, 30)))))
     assert len(alone) == 1 and "of the 29 classes" in alone[0] and "without signs" in alone[0]
-    (said,) = table(tmp_path, numbers(*(f"{row % 3} €" for row in range(30)))).about["warnings"]
+    (said,) = warnings_of(table(tmp_path, numbers(*(f"{row % 3} €" for row in range(30)))))
     assert "'0 €'" in said
     parted = "x;price\n" + "".join(f"{row}.001,5;{row / 4}\n" for row in range(1, 9))
-    (said,) = table(tmp_path, parted).about["warnings"]
+    (said,) = warnings_of(table(tmp_path, parted))
     assert "'x' holds '1.001,5'" in said
-    assert table(tmp_path, parted, types={"x": "category"}).about["warnings"] == []
+    assert warnings_of(table(tmp_path, parted, types={"x": "category"})) == []
     for values in ("a,b,$5,c", "10:30,11:30,10:45,11:45", "1.2.3,1.2.4,2.0.0,1.1.1"):
         rows = "x,price\n" + "".join(f"{value},{row / 4}\n" for row, value in enumerate(values.split(",")))
-        assert table(tmp_path, rows).about["warnings"] == []
+        assert warnings_of(table(tmp_path, rows)) == []
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_what_a_table_says_is_what_is_read(tmp_path: Path, rows: list[tuple[floa
 
 def test_a_name_that_a_wrong_encoding_hides_says_so(tmp_path: Path) -> None:
     russian = "город,цена\nМосква,1\nТверь,2\nМосква,3\n".encode("cp1251")
-    with pytest.raises(ImportFailed, match=r"no column is called 'цена'.*say encoding=cp1251"):
+    with pytest.raises(ImportFailed, match=r"no column is called 'цена'.*add encoding=cp1251"):
         imported(tmp_path, russian, target="цена")
     assert imported(tmp_path, russian, target="цена", encoding="cp1251").arrays.targets.tolist() == [1, 2, 3]
 

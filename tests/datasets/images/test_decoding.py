@@ -14,7 +14,7 @@ from PIL import Image
 from app.datasets.images import decoding
 from app.datasets.images.decoding import CRASHED, Decoders
 from tests.datasets.archives import letters, png, zipped
-from tests.datasets.reading import imported
+from tests.datasets.reading import imported, warnings_of
 
 
 def picture(size: tuple[int, int], color: object = "red", format: str = "PNG", mode: str = "RGB") -> bytes:
@@ -95,7 +95,7 @@ def test_what_stands_in_an_archive_twice_is_taken_once(tmp_path: Path) -> None:
 def test_ten_unreadable_files_are_worth_a_warning_and_nine_are_not(tmp_path: Path) -> None:
     for count, warned in ((9, False), (10, True)):
         found = imported(tmp_path, zipped(letters() | {f"A/broken{number}.png": b"x" for number in range(count)}))
-        assert bool(found.about["warnings"]) == warned
+        assert bool(warnings_of(found)) == warned
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from app.learning.layers.structure import Block, Residual
 from app.learning.losses import LOSSES
 from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
 from app.learning.preprocessing import Affine
+from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
-from app.learning.training import Recipe, Training
+from app.learning.training import Training
 
 PICTURE = (1, 6, 6)
 NETWORKS: dict[str, tuple[Layer, ...]] = {

@@ -21,10 +21,10 @@ from app.learning.layers.activations import (
 )
 from app.learning.layers.convolution import AvgPool2d, Conv2d, MaxPool2d
 from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import Block, Flatten, Residual
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS, Adam, Momentum, Optimizer
 from app.learning.presets import PRESETS
-from app.learning.serialization import layers_from_json
 
 LIMIT = 10**9
 NETWORKS: dict[str, tuple[list[Layer], Shape]] = {

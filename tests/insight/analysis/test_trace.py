@@ -21,8 +21,9 @@ from app.learning.layers.structure import Block, Residual
 from app.learning.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss
 from app.learning.optimizers import SGD
 from app.learning.preprocessing import Affine
+from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
-from app.learning.training import Recipe, Training
+from app.learning.training import Training
 
 PICTURES: Shape = (1, 8, 8)
 

@@ -19,14 +19,14 @@ from app.learning.layers import Layer, Linear, Normal, ReLU, Shape
 from app.learning.layers.activations import LeakyReLU, Sigmoid, Softmax, SquareActivation, Tanh
 from app.learning.layers.convolution import AvgPool2d, Conv2d, MaxPool2d
 from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import Block, Residual
 from app.learning.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
 from app.learning.optimizers import SGD, Adam, optimizer_from_json
 from app.learning.presets import PRESETS
+from app.learning.recipe import Recipe
 from app.learning.schedules import Cosine, OneCycle
-from app.learning.serialization import layers_from_json
 from app.learning.stopping import LossTarget, Stop
-from app.learning.training import Recipe
 
 ROOT = Path(__file__).parents[3]
 PICTURE: Shape = (1, 28, 28)

@@ -9,6 +9,7 @@ import pytest
 from app.insight.diagnosis import RULES, diagnose
 from app.insight.diagnosis.facts import Curve, Facts
 from app.insight.diagnosis.rule import Finding
+from app.messages import Fix
 from bench.diagnosis import CONV, data, epochs, layers, net, normal, opt
 from bench.lab import Lab, lab
 
@@ -137,7 +138,7 @@ def test_a_learning_rate_far_off_is_led_to_a_usual_one(
 ) -> None:
     first = diagnose(laboratory.train(DIGITS | net(16) | opt(optimizer, lr) | epochs(3) | {"seed": 0}))[0]
     assert first.code in ("learning_rate_too_high", "learning_rate_too_low")
-    assert first.change == f'set "optimizer": {{"lr": {change:g}}}'
+    assert first.change.fix == Fix("/optimizer/lr", change)
 
 
 def test_a_single_step_says_nothing_of_the_learning_rate(laboratory: Lab) -> None:
@@ -170,7 +171,7 @@ def test_a_run_of_which_little_is_known_is_told_little(laboratory: Lab) -> None:
     assert [finding.code for finding in diagnose(blind)] == ["learning_rate_too_high"]
     alone = laboratory.train(DIGITS | net(24) | {"split": {"validation": 0, "test": 0}} | epochs(25))
     assert diagnose(alone) == []
-    empty = Facts(wild.request, "queued", None, {})
+    empty = Facts(wild.run, wild.request, "queued", None, {})
     assert diagnose(empty) == []
 
 

@@ -5,16 +5,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.learning.data import Batch, Data
+from app.learning.data import Data
+from app.learning.fast_cpu.batches import Batch
 from app.learning.fast_cpu.linear_chain import ACTIVATIONS, LinearChain
+from app.learning.fast_cpu.stepper import LinearChainStepper
 from app.learning.fast_cpu.updates import FlatUpdate
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid, Tanh
 from app.learning.layers.structure import Block
 from app.learning.losses import LOSSES, MSE, CrossEntropy, Loss
 from app.learning.optimizers import SGD, Adam, Optimizer
 from app.learning.preprocessing import Affine
+from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
-from app.learning.training import Recipe, Training
+from app.learning.training import Training
 from tests.learning.test_optimizers import EVERY_OPTIMIZER
 
 CHAINS: dict[str, list[Layer]] = {
@@ -56,9 +59,9 @@ def training(layers: list[Layer], loss: str, optimizer: Optimizer) -> Training:
 @pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
 def test_by_hand_is_what_autograd_does(layers: list[Layer], loss: str, optimizer: Optimizer) -> None:
     by_hand = training(layers, loss, optimizer)
-    with patch.object(LinearChain, "fits", return_value=False):
+    with patch.object(LinearChainStepper, "fits", return_value=False):
         reference = training(layers, loss, optimizer)
-    assert by_hand.chain is not None and reference.chain is None
+    assert (by_hand.stepper.gradients, reference.stepper.gradients) == ("by hand", "autograd")
     for ours, theirs in zip(by_hand.steps(), reference.steps(), strict=True):
         assert ours.loss == pytest.approx(theirs.loss, rel=1e-5)
     for ours, theirs in zip(by_hand.model.parameters(), reference.model.parameters(), strict=True):
@@ -73,11 +76,11 @@ def test_its_gradients_are_those_of_the_definition(layers: list[Layer], loss: st
         run = training(layers, loss, Adam())
     finally:
         torch.set_default_dtype(torch.float32)
-    assert run.chain is not None
+    assert isinstance(run.stepper, LinearChainStepper)
     learning = [parameter for parameter in run.model.parameters() if parameter.requires_grad]
     inputs, targets = run.data.batch(torch.arange(16), run.device)
     inputs, targets = inputs.double(), targets.double() if targets.is_floating_point() else targets
-    run.chain.learn(filled(inputs, targets))
+    run.stepper.chain.loss_and_gradients(filled(inputs, targets))
     expected = torch.autograd.grad(run.recipe.loss.function(run.model(inputs), targets), learning)
     for parameter, gradient in zip(learning, expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-10, atol=1e-12)
@@ -112,7 +115,9 @@ def by_chain(*modules: nn.Module) -> list[Any]:
     are what comes out of it, and its gradient is that by the inputs of what is behind."""
     model = nn.Sequential(*modules)
     chain = LinearChain(model, MSE(reduction="sum"), FlatUpdate(SGD(), SGD().build(model.parameters())))
-    loss = chain.learn(filled(torch.eye(2, dtype=torch.float64), torch.tensor(TARGETS, dtype=torch.float64)))
+    loss = chain.loss_and_gradients(
+        filled(torch.eye(2, dtype=torch.float64), torch.tensor(TARGETS, dtype=torch.float64))
+    )
     assert loss == LOSS
     return [module.weight.grad.t().tolist() for module in modules if isinstance(module, nn.Linear)]  # type: ignore[union-attr]
 

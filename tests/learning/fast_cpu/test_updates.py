@@ -23,7 +23,7 @@ def network() -> nn.Sequential:
 
 
 def steps(
-    model: nn.Module, way: TargetedUpdate, optimizer: torch.optim.Optimizer, first: int, last: int
+    model: nn.Module, update: TargetedUpdate, optimizer: torch.optim.Optimizer, first: int, last: int
 ) -> list[Tensor]:
     """The parameters after some steps along made-up gradients, at rates that change."""
     for step in range(first, last):
@@ -31,8 +31,8 @@ def steps(
         for group in optimizer.param_groups:
             group["lr"] = group["initial"] / (step + 1)
         for parameter in model.parameters():
-            way.place(parameter).tensor.copy_(torch.randn(parameter.shape, generator=numbers))
-        way.step()
+            update.target(parameter).tensor.copy_(torch.randn(parameter.shape, generator=numbers))
+        update.step()
     return [parameter.detach().clone() for parameter in model.parameters()]
 
 
@@ -71,6 +71,5 @@ def test_adam_goes_on_from_a_state_as_if_it_had_not_stopped(entry: Adam | AdamW)
 @pytest.mark.parametrize("entry", ADAMS, ids=repr)
 def test_gradients_by_hand_go_to_that_kernel(entry: Optimizer) -> None:
     assert (
-        type(updates.choose_update(entry, entry.build(parameter_groups(network())), as_they_are=True))
-        is FusedAdamUpdate
+        type(updates.choose_update(entry, entry.build(parameter_groups(network())), unmodified=True)) is FusedAdamUpdate
     )

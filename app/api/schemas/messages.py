@@ -1,0 +1,29 @@
+"""Messages and fixes in answers."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from app.messages import Fix, Message
+
+
+class MessageAnswer(BaseModel):
+    """A message as data: its code is a heading in docs/errors.md, and its sentence stands next to it."""
+
+    code: str = Field(examples=["set_field"])
+    params: dict[str, Any] = Field(examples=[{"path": "optimizer.lr", "json": "0.1"}])
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        return cls(code=message.code, params=dict(message.params))
+
+
+class FixAnswer(BaseModel):
+    """A change that would be accepted."""
+
+    field: str = Field(description="JSON pointer to the field to set", examples=["/optimizer/lr"])
+    value: Any = Field(description="the value to give it", examples=[0.1])
+
+    @classmethod
+    def of(cls, fix: Fix | None) -> Self | None:
+        return None if fix is None else cls(field=fix.field, value=fix.value)

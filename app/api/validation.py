@@ -1,0 +1,107 @@
+"""Pydantic's validation errors as field errors: a pointer into the body, a code, and a fix where one is sure."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from app.errors import InvalidFields, MalformedFields
+from app.learning.errors import InvalidChoice
+from app.messages import FieldError, Fix, Message
+from app.messages.catalogue import MESSAGES
+from app.suggestions import closest
+
+SHOWN = 100  # characters of a value that was sent
+
+
+def invalid_fields(errors: Sequence[Any], body: Any) -> InvalidFields:
+    """The refusal of a body or query that failed validation."""
+    fields = _merged([_field_error(item, body) for item in errors])
+    broken = any(item["type"] == "json_invalid" for item in errors)
+    return MalformedFields(fields) if broken else InvalidFields(fields)
+
+
+def _field_error(item: dict[str, Any], body: Any) -> FieldError:
+    source, *where = item["loc"]
+    pointer = _pointer(tuple(where), body, item["type"] == "missing") if source == "body" else f"{where[0]}"
+    context = item.get("ctx", {})
+    if isinstance(message := context.get("message"), Message):
+        return FieldError(pointer, message)
+    if isinstance(error := context.get("error"), InvalidChoice):
+        return FieldError(error.pointer, error.message, error.fix).below(pointer)
+    message, fix = _translated(item["type"], context, item.get("input"))
+    if message.code not in MESSAGES:
+        message = Message.of("invalid_value", reason=str(item["msg"]))
+    return FieldError("", message, fix).below(pointer)
+
+
+def _translated(code: str, context: dict[str, Any], sent: Any) -> tuple[Message, Fix | None]:
+    """The message of a pydantic error, and the fix of its field."""
+    params, fix = context, None
+    match code:
+        case "union_tag_invalid":
+            tag, expected, field = str(context["tag"]), context["expected_tags"], context["discriminator"].strip("'()")
+            near = closest(tag, _names(expected))
+            params, fix = {"tag": tag[:SHOWN], "expected": expected, "near": near}, near and Fix(f"/{field}", near)
+        case "union_tag_not_found":
+            params = {"field": context["discriminator"].strip("'()")}
+        case "literal_error" | "enum":
+            near = closest(str(sent)[:SHOWN], _names(context["expected"].replace(" or ", ",")))
+            params, fix = {"expected": context["expected"], "near": near}, near and Fix("", near)
+        case "model_attributes_type":  # of the layers, which pydantic itself tells apart
+            code = "layer_without_type"
+        case "float_type" | "int_type" if isinstance(sent, str):
+            code, number = "number_as_text", _number(sent)
+            fix = None if number is None else Fix("", number)
+        case "greater_than_equal":
+            fix = Fix("", context["ge"])
+        case "less_than_equal":
+            fix = Fix("", context["le"])
+        case "string_too_short":
+            params = context | {"several": context["min_length"] > 1}
+        case "json_invalid":
+            params = {"reason": context.get("error", "it cannot be parsed")}
+    return Message.of(code, **params), fix or None
+
+
+def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
+    """A JSON pointer into the body. Pydantic's path also names the branch of a union, which was not sent.
+
+    A branch may have the name of a field next to it: the optimizer `momentum` has a field `momentum`.
+    """
+    pointer, node = "", body
+    for place, part in enumerate(where):
+        inside = (isinstance(node, dict) and part in node) or (
+            isinstance(node, list) and isinstance(part, int) and part < len(node)
+        )
+        if 0 < place < len(where) - 1 and isinstance(node, dict) and part in (node.get("name"), node.get("type")):
+            inside = False  # the branch, which the object names itself
+        if inside:
+            node = node[part]
+        if inside or (missing and place == len(where) - 1):
+            pointer += f"/{part}"
+    return pointer
+
+
+def _merged(fields: Sequence[FieldError]) -> list[FieldError]:
+    """One error a pointer: a union has one for each of its branches."""
+    by_pointer: dict[str, list[FieldError]] = {}
+    for field in fields:
+        by_pointer.setdefault(field.pointer, []).append(field)
+    return [
+        same[0] if len(same) == 1
+        else FieldError(pointer, Message.of("alternatives", messages=[field.message for field in same]))
+        for pointer, same in by_pointer.items()
+    ]  # fmt: skip
+
+
+def _names(listed: str) -> list[str]:
+    """The names in pydantic's list of quoted choices."""
+    return [name.strip("' ") for name in listed.split(",")]
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = json.loads(text)
+    except ValueError:
+        return None
+    return number if type(number) in (int, float) else None

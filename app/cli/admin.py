@@ -1,0 +1,69 @@
+"""`antigrad migrate`, `doctor`, `backup` and `restore`: care of the service's data."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.http import REFUSED, AsJson, exit_with
+from app.cli.serve import checked_settings
+
+admin = typer.Typer()
+
+
+@admin.command()
+def migrate() -> None:
+    """Bring the database's schema to the newest revision."""
+    from app.ops.startup import upgrade_schema  # imported late, here and below: these load SQLAlchemy
+
+    upgrade_schema(checked_settings())
+    typer.echo("the schema is at the newest revision")
+
+
+@admin.command()
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="delete files that belong to no run and no dataset")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check this machine and this service's settings; exit status 1 if something needs repair."""
+    from app.ops.doctor import examine
+
+    findings = list(examine(fix))
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.status:<5} {finding.check:<11} {finding.detail}")
+            if finding.advice:
+                typer.echo(f"{'':<17} {finding.advice}")
+    raise typer.Exit(any(finding.status == "fail" for finding in findings))
+
+
+@admin.command()
+def backup(file: Annotated[Path, typer.Argument(help="the file to write, such as antigrad.tar")]) -> None:
+    """Copy the running service (SQLite and files) into one file; exit status 1 if something is missing."""
+    from app.ops.backup import BackupFailed, backup
+
+    try:
+        missing = backup(checked_settings(), file)
+    except BackupFailed as error:
+        exit_with(REFUSED, str(error))
+    typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; antigrad restore brings it back")
+    for name in missing:
+        typer.echo(f"missing: the database names {name}, which does not exist", err=True)
+    raise typer.Exit(bool(missing))
+
+
+@admin.command()
+def restore(file: Annotated[Path, typer.Argument(help="a file that antigrad backup wrote")]) -> None:
+    """Fill an empty ANTIGRAD_HOME from a backup."""
+    from app.ops.backup import BackupFailed, restore
+
+    settings = checked_settings()
+    try:
+        restore(settings, file)
+    except BackupFailed as error:
+        exit_with(REFUSED, str(error))
+    typer.echo(f"restored to {settings.home}; antigrad serve starts it")

@@ -1,0 +1,81 @@
+"""`antigrad serve` and `antigrad worker`: the service's processes."""
+
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.http import INTERRUPTED, REFUSED, exit_with
+from app.cli.supervisor import WorkerSupervisor
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+serving = typer.Typer()
+
+
+def checked_settings() -> "Settings":
+    """The settings. Ends the command where they cannot work, before anything has started."""
+    from app.settings import SettingsRefused, load  # imported late: Pydantic and SQLAlchemy are slow to load
+    from app.storage.files import FilesRefused, open_files
+
+    try:
+        settings = load()
+        open_files(settings.files_url, settings.home)
+    except (SettingsRefused, FilesRefused) as error:
+        exit_with(REFUSED, str(error))
+    return settings
+
+
+@serving.command()
+def serve(
+    host: Annotated[str, typer.Option(help="the address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="the port to listen on")] = 8000,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="worker processes to start with the API")] = 1,
+    no_auth: Annotated[bool, typer.Option(help="allow other machines in without an API key")] = False,
+) -> None:
+    """Start the API and its workers."""
+    # A Ctrl-C while libraries load would print a traceback. The workers end with this process, whenever that is.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    settings = checked_settings()
+    if host not in LOOPBACK and settings.api_key is None and not no_auth:
+        exit_with(REFUSED, f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or add --no-auth")
+    from app.ops.startup import starting, upgrade_schema
+
+    _require_free(host, port)
+    upgrade_schema(settings)
+    supervisor = WorkerSupervisor(workers)  # they load torch while this process does
+    try:
+        from app.cli.server import listen  # imported late: these load torch, and `antigrad runs` must answer at once
+        from app.main import create_app
+
+        with starting(settings):
+            app = create_app(settings)
+        # uvicorn raises the signal that ended it once more after its shutdown; the workers have to end first.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        listen(app, host, port)
+    finally:
+        supervisor.stop()
+
+
+def _require_free(host: str, port: int) -> None:
+    """End the command if the port is taken, before anything has started."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            exit_with(1, f"cannot listen on {host}:{port}: {error.strerror}; choose another --port")
+
+
+@serving.command()
+def worker(concurrency: Annotated[int, typer.Option(min=1, max=64, help="runs at the same time")] = 1) -> None:
+    """Start a worker without the API."""
+    checked_settings()
+    # In this process: a signal to it reaches the worker, which then releases its runs.
+    os.execv(sys.executable, [sys.executable, "-m", "worker", "--concurrency", str(concurrency)])

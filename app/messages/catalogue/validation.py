@@ -1,0 +1,41 @@
+"""Wrong fields of a JSON body or a query, as pydantic finds them; most codes are pydantic's error types."""
+
+VALIDATION = {
+    "missing": "Field required",
+    "no_such_field": (
+        "there is no such field{?near:; did you mean {near!r}{?under:, which stands under {under!r}}?}"
+        "{~near:; there are {fields:, }}"
+    ),
+    "misplaced_field": "there is no such field here: {field!r} stands under {under!r}",
+    "no_object": "give an object; its fields are {fields:, }",
+    "alternatives": "{messages:, or: }",
+    "union_tag_invalid": "{tag!r} is none of {expected}{?near:; did you mean {near!r}?}",
+    "union_tag_not_found": 'give an object whose field {field!r} says which one it is: {{"{field}": …}}',
+    "literal_error": "Input should be {expected}{?near:; did you mean {near!r}?}",
+    "enum": "Input should be {expected}{?near:; did you mean {near!r}?}",
+    "layer_without_type": ('give an object whose field "type" says which one it is, such as {{"type": "relu"}}'),
+    "number_as_text": "give a number; this is text: write it without quotes",
+    "too_short": "give at least {min_length}",
+    "too_long": "at most {max_length} items are allowed, not {actual_length}",
+    "string_too_short": "String should have at least {min_length} character{?several:s}",
+    "string_too_long": "String should have at most {max_length} characters",
+    "string_type": "Input should be a valid string",
+    "int_type": "Input should be a valid integer",
+    "int_parsing": "Input should be a valid integer, unable to parse string as an integer",
+    "int_from_float": "Input should be a valid integer, got a number with a fractional part",
+    "float_type": "Input should be a valid number",
+    "float_parsing": "Input should be a valid number, unable to parse string as a number",
+    "finite_number": "Input should be a finite number",
+    "bool_type": "Input should be a valid boolean",
+    "bool_parsing": "Input should be a valid boolean, unable to interpret input",
+    "list_type": "Input should be a valid list",
+    "tuple_type": "Input should be a valid list",
+    "dict_type": "Input should be an object",
+    "none_required": "Input should be null",
+    "greater_than": "Input should be greater than {gt}",
+    "greater_than_equal": "Input should be greater than or equal to {ge}",
+    "less_than": "Input should be less than {lt}",
+    "less_than_equal": "Input should be less than or equal to {le}",
+    "json_invalid": "the body is not JSON: {reason}",
+    "invalid_value": "{reason}",
+}

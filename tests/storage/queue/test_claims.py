@@ -1,0 +1,402 @@
+"""The queue against a model of it: whatever happens in whatever order, one attempt at a time holds a job."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import and_, delete, event, select, text
+from sqlalchemy.orm import Session
+
+from app.constants import ENDED, DatasetStatus, RequestedAction, RunStatus
+from app.errors import Conflict
+from app.storage import datasets, migrate, runs
+from app.storage.database import Database
+from app.storage.ids import new_id
+from app.storage.queue.claims import MAX_DEATHS, Claims, Key, LeaseLost, RunClaims, import_claims, run_claims
+from app.storage.tables import Dataset, Run
+
+LEASE = 30.0
+REQUEST = {"name": None, "dataset": "letters", "tags": {}, "priority": 0}
+DEATH = {"type": "ChildDied", "message": "the process was killed", "trace": []}
+
+
+@dataclass
+class Modelled:
+    """The row as it has to be. `state` is waiting, held, paused, succeeded, failed or cancelled."""
+
+    priority: int = 0
+    state: str = "waiting"
+    attempt: int = 0
+    worker: str | None = None
+    expires: float = 0.0
+    deaths: int = 0
+    requested: str | None = None
+    marks: int = 0  # written by its attempts
+
+
+@dataclass(frozen=True)
+class Held:
+    """A job that a worker believes it holds; it may be wrong by now."""
+
+    job: str
+    attempt: int
+    worker: str
+
+
+class Queue(RuleBasedStateMachine):
+    """Claims, time, heartbeats, results, cancels and crashes in any order."""
+
+    database: Database
+    queue: Claims[Any]
+    statuses: ClassVar[dict[str, str]]  # by the model's states
+    jobs: Bundle[str] = Bundle("jobs")
+    claims: Bundle[Held] = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.model: dict[str, Modelled] = {}
+        with self.database.write() as db:
+            db.execute(delete(self.queue.table).where(self.queue.table.id != "letters"))
+
+    @abstractmethod
+    def create(self, db: Session, priority: int) -> str: ...
+
+    @abstractmethod
+    def succeed(self, db: Session, held: Held) -> None: ...
+
+    @abstractmethod
+    def cancel_row(self, db: Session, id: str) -> None: ...
+
+    @abstractmethod
+    def cancelled(self, job: Modelled) -> None:
+        """Change the model of a job that its user cancels."""
+
+    def ends(self, job: Modelled, state: str) -> None:
+        job.state, job.requested = state, None
+
+    def leaves(self, job: Modelled) -> None:
+        """Follow what its user requested, else wait again."""
+        job.state = {"cancel": "cancelled", "pause": "paused", None: "waiting"}[job.requested]
+        job.requested = None
+
+    def holds(self, held: Held) -> bool:
+        job = self.model[held.job]
+        return job.state == "held" and job.attempt == held.attempt
+
+    def waits(self, job: Modelled) -> bool:
+        return job.state == "waiting" or (job.state == "held" and job.expires < self.now)
+
+    def waiting(self) -> list[str]:
+        """Claimable jobs in the order of claiming."""
+        ids = [id for id, job in self.model.items() if self.waits(job)]
+        return sorted(ids, key=lambda id: (-self.model[id].priority, id))
+
+    def attempted(self, held: Held, change: Callable[[Session], None]) -> bool:
+        """Whether the fence let the change through; it has to exactly if the attempt still holds the job."""
+        holds = self.holds(held)
+        try:
+            with self.database.write() as db:
+                change(db)
+        except LeaseLost:
+            assert not holds
+            return False
+        assert holds, "a write passed that the fence should have stopped"
+        return True
+
+    @initialize(target=jobs)
+    def there_is_a_job(self) -> str:
+        return self.enqueue(0)
+
+    @rule(target=jobs, priority=st.integers(-1, 1))
+    def enqueue(self, priority: int) -> str:
+        with self.database.write() as db:
+            return self.create(db, priority)
+
+    @rule(target=claims, worker=st.sampled_from("abc"))
+    def claim(self, worker: str) -> Held | MultipleResults[Held]:
+        waiting = self.waiting()
+        with self.database.write() as db:
+            assert self.queue.any_claimable(db, self.now) == bool(waiting)
+            rows = [db.get(self.queue.table, id) for id in waiting]
+            assert [self.queue.position(db, row, self.now) for row in rows] == list(range(1, len(rows) + 1))
+            row = self.queue.claim(db, worker, self.now, LEASE)
+        if not waiting:
+            assert row is None
+            return multiple()
+        assert row is not None and row.id == waiting[0]
+        job = self.model[row.id]
+        job.state, job.worker, job.expires, job.attempt = "held", worker, self.now + LEASE, job.attempt + 1
+        return Held(row.id, job.attempt, worker)
+
+    @rule(seconds=st.sampled_from([1.0, 10.0, 29.0, 31.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(held=claims)
+    def heartbeat(self, held: Held) -> None:
+        if self.attempted(held, lambda db: self.queue.renew(db, held.job, held.attempt, self.now, LEASE)):
+            self.model[held.job].expires = self.now + LEASE
+
+    @rule(held=claims)
+    def write_progress(self, held: Held) -> None:
+        marks = self.model[held.job].marks + 1
+        if self.attempted(held, lambda db: self.queue.write(db, held.job, held.attempt, progress={"marks": marks})):
+            self.model[held.job].marks = marks
+
+    @rule(held=claims)
+    def finish(self, held: Held) -> None:
+        if self.attempted(held, lambda db: self.succeed(db, held)):
+            self.ends(self.model[held.job], "succeeded")
+
+    @rule(held=claims)
+    def leave(self, held: Held) -> None:
+        if self.attempted(held, lambda db: self.queue.give_back(db, held.job, held.attempt)):
+            self.leaves(self.model[held.job])
+
+    @rule(held=claims)
+    def child_dies(self, held: Held) -> None:
+        if self.attempted(held, lambda db: self.queue.child_died(db, held.job, held.attempt, DEATH)):
+            job = self.model[held.job]
+            job.deaths += 1
+            if job.deaths == MAX_DEATHS and job.requested != "cancel":
+                self.ends(job, "failed")
+            else:
+                self.leaves(job)
+
+    @rule(id=jobs)
+    def cancel(self, id: str) -> None:
+        with self.database.write() as db:
+            self.cancel_row(db, id)
+        self.cancelled(self.model[id])
+
+    @rule(worker=st.sampled_from("abc"))
+    def worker_is_known_to_be_dead(self, worker: str) -> None:
+        held = [job for job in self.model.values() if job.state == "held" and job.worker == worker]
+        with self.database.write() as db:
+            assert self.queue.release_worker(db, worker) == len(held)
+        for job in held:
+            self.leaves(job)
+
+    @invariant()
+    def the_rows_are_as_modelled(self) -> None:
+        table = self.queue.table
+        with self.database.read() as db:
+            rows = {
+                row.id: (row.status, row.attempt, row.deaths, row.progress.get("marks", 0))
+                for row in db.query(table).where(table.id != "letters")
+            }
+            claimable = set(db.scalars(select(table.id).where(self.queue.claimable(self.now))))
+            leased = set(db.scalars(select(table.id).where(self.queue.leased(self.now))))
+        held = {id for id, job in self.model.items() if job.state == "held"}
+        assert rows == {
+            id: (self.statuses[job.state], job.attempt, job.deaths, job.marks) for id, job in self.model.items()
+        }
+        assert claimable == set(self.waiting()) and leased == held - claimable
+
+
+class Runs(Queue):
+    """Runs have priorities, may be paused and resumed, and are left by their child when it follows their user."""
+
+    queue = run_claims
+    statuses: ClassVar[dict[str, str]] = {
+        "waiting": "queued",
+        "held": "running",
+        **{state: state for state in ("paused", "succeeded", "failed", "cancelled")},
+    }
+
+    def create(self, db: Session, priority: int) -> str:
+        request = REQUEST | {"priority": priority}
+        run = runs.create(db, request=request, task="classification", environment={}, warnings=[])
+        self.model[run.id] = Modelled(priority)
+        return run.id
+
+    def succeed(self, db: Session, held: Held) -> None:
+        run_claims.end(db, held.job, held.attempt, RunStatus.SUCCEEDED)
+
+    def cancel_row(self, db: Session, id: str) -> None:
+        runs.cancel(db, Run.id == id, self.now)
+
+    def cancelled(self, job: Modelled) -> None:
+        if self.waits(job) or job.state == "paused":
+            self.ends(job, "cancelled")
+        elif job.state == "held":
+            job.requested = "cancel"
+
+    @rule(id=Queue.jobs)
+    def pause(self, id: str) -> None:
+        job = self.model[id]
+        try:
+            with self.database.write() as db:
+                runs.pause(db, id, self.now)
+        except Conflict:
+            assert job.state in ENDED
+            return
+        assert job.state not in ENDED
+        if self.waits(job):
+            self.ends(job, "paused")
+        elif job.state == "held":
+            job.requested = job.requested or "pause"
+
+    @rule(id=Queue.jobs)
+    def resume(self, id: str) -> None:
+        job = self.model[id]
+        try:
+            with self.database.write() as db:
+                runs.resume(db, id, REQUEST)
+        except Conflict:
+            assert job.state in ("waiting", "held")
+            return
+        assert job.state in ("paused", *ENDED)
+        job.state, job.deaths = "waiting", 0
+
+    @rule(held=Queue.claims)
+    def look_for_a_requested_action(self, held: Held) -> None:
+        def look(db: Session) -> None:
+            assert run_claims.requested_action(db, held.job, held.attempt) == self.model[held.job].requested
+
+        self.attempted(held, look)
+
+
+class Imports(Queue):
+    """Imports come in the order of their ids; one that its user cancels ends at once, and its worker loses it."""
+
+    queue = import_claims
+    statuses: ClassVar[dict[str, str]] = {
+        "waiting": "importing",
+        "held": "importing",
+        "succeeded": "ready",
+        **{state: state for state in ("failed", "cancelled")},
+    }
+
+    def create(self, db: Session, _priority: int) -> str:
+        dataset = datasets.create(db, new_id("ds"), "mine", {"roles": ["file"]})
+        self.model[dataset.id] = Modelled()
+        return dataset.id
+
+    def succeed(self, db: Session, held: Held) -> None:
+        import_claims.succeed(db, held.job, held.attempt, "arrays/0", {}, [])
+
+    def cancel_row(self, db: Session, id: str) -> None:
+        datasets.cancel(db, id)
+
+    def cancelled(self, job: Modelled) -> None:
+        if job.state in ("waiting", "held"):
+            self.ends(job, "cancelled")
+
+    def ends(self, job: Modelled, state: str) -> None:
+        super().ends(job, state)
+        job.marks = 0
+
+    @rule(held=Queue.claims)
+    def refuse_the_upload(self, held: Held) -> None:
+        if self.attempted(held, lambda db: import_claims.fail(db, held.job, held.attempt, "it is no dataset")):
+            self.ends(self.model[held.job], "failed")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+    on_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'queue.db'}" if on_sqlite else request.getfixturevalue("postgres").new_database()
+    database = Database(url)
+    if on_sqlite:  # surviving a power cut is not the question here
+        event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    migrate.upgrade(database)
+    with database.write() as db:
+        db.add(Dataset(id="letters", name="letters", status="ready", about={}, skipped=[], created_at=0.0))
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=[Runs, Imports])
+def queue(database: Database, request: pytest.FixtureRequest) -> type[Queue]:
+    return type("QueueHere", (request.param,), {"database": database})
+
+
+THOROUGH = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+
+
+def test_one_attempt_at_a_time_holds_a_job(queue: type[Queue]) -> None:
+    run_state_machine_as_test(queue, settings=THOROUGH)
+
+
+def test_without_the_fence_the_same_test_fails(queue: type[Queue]) -> None:
+    with (
+        patch.object(Claims, "fence", lambda self, id, _attempt: and_(self.table.id == id, self.held)),
+        pytest.raises(AssertionError, match="the fence should have stopped"),
+    ):
+        run_state_machine_as_test(queue, settings=settings(THOROUGH, max_examples=2_000, phases=[Phase.generate]))
+
+
+class SmallestFirst(RunClaims):
+    """An order of claiming as another deployment may want it: three keys, in both directions."""
+
+    order = (Key(Run.deaths), Key(Run.created_at, descending=True), Key(Run.id))
+
+
+@pytest.mark.parametrize("claims", [RunClaims(), SmallestFirst()], ids=["as it is", "another"])
+def test_one_order_decides_claims_and_positions(database: Database, claims: RunClaims) -> None:
+    with database.write() as db:
+        for number in range(12):
+            run = runs.create(db, request=REQUEST, task="classification", environment={}, warnings=[])
+            run.deaths, run.created_at, run.priority = number % 3, float(number % 4), number % 2
+    for waiting in range(12, 0, -1):
+        with database.write() as db:
+            positions = {claims.position(db, run, 0.0): run.id for run in db.query(Run).where(claims.claimable(0.0))}
+            assert sorted(positions) == list(range(1, waiting + 1))
+            claimed = claims.claim(db, "worker", 0.0, LEASE)
+            assert claimed is not None and claimed.id == positions[1]
+
+
+def test_the_index_of_runs_has_the_order_of_claiming(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'queue.db'}")
+    migrate.upgrade(database)
+    statements: list[tuple[str, Any]] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
+    with database.write() as db:
+        run_claims.any_claimable(db, 0.0)
+        run_claims.claim(db, "worker", 0.0, LEASE)
+        for statement, parameters in statements[-2:]:
+            plan = [row[3] for row in db.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            assert "SCAN runs USING INDEX ix_runs_open" in plan, plan
+            assert not any("ORDER BY" in step for step in plan), plan  # nothing is left to sort
+    database.close()
+
+
+def test_statuses_and_actions_are_stored_as_plain_text(database: Database) -> None:
+    with database.write() as db:
+        run = runs.create(db, request=REQUEST, task="classification", environment={}, warnings=[]).id
+        dataset = datasets.create(db, new_id("ds"), "mine", {}).id
+    for status in RunStatus:
+        for action in RequestedAction:
+            with database.write() as db:
+                stored = db.get_one(Run, run)
+                stored.status, stored.requested_action = status, action
+            with database.read() as db:
+                assert db.execute(text("SELECT status, wanted FROM runs")).one() == (status.value, action.value)
+                condition = Run.status.in_((status,)), Run.requested_action == action
+                assert db.scalars(select(Run.id).where(*condition)).all() == [run]
+    for status in DatasetStatus:
+        with database.write() as db:
+            db.get_one(Dataset, dataset).status = status
+        with database.read() as db:
+            found = db.execute(text("SELECT status FROM datasets WHERE id = :id"), {"id": dataset}).scalar_one()
+            assert found == status.value and type(found) is str
