@@ -16,9 +16,14 @@ admin = typer.Typer()
 @admin.command()
 def migrate() -> None:
     """Bring the database's schema to the newest revision."""
-    from app.ops.startup import upgrade_schema  # imported late, here and below: these load SQLAlchemy
+    from app.ops.startup import starting  # imported late, here and below: these load SQLAlchemy
+    from app.storage import migrate as schema
+    from app.storage.database import Database
 
-    upgrade_schema(checked_settings())
+    settings = checked_settings()
+    with starting(settings):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        schema.upgrade(Database(settings.database))
     typer.echo("the schema is at the newest revision")
 
 

@@ -44,11 +44,11 @@ def serve(
     settings = checked_settings()
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
         exit_with(REFUSED, f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or add --no-auth")
-    from app.ops.startup import starting, upgrade_schema
+    from app.ops.startup import check_database, starting
 
     _require_free(host, port)
-    upgrade_schema(settings)
-    supervisor = WorkerSupervisor(workers)  # they load torch while this process does
+    check_database(settings)  # once, with a single message: from here on, the workers start while this process loads
+    supervisor = WorkerSupervisor(workers)
     try:
         from app.cli.server import listen  # imported late: these load torch, and `antigrad runs` must answer at once
         from app.main import create_app

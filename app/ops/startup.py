@@ -29,12 +29,12 @@ def starting(settings: Settings) -> Iterator[None]:
         sys.exit(f"the database cannot be used: {reason(error)}; {advice(settings)}")
 
 
-def upgrade_schema(settings: Settings) -> None:
-    """Create the home and the database where they are missing, and bring the schema to the newest revision."""
+def check_database(settings: Settings) -> None:
+    """Create the home if it is missing, and end the process unless the database can be used by this version."""
     with starting(settings):
         settings.home.mkdir(parents=True, exist_ok=True)
         database = Database(settings.database)
-        migrate.upgrade(database)
+        migrate.check(database)
         database.close()
 
 

@@ -30,10 +30,10 @@ def config() -> "Config":
 
 def upgrade(database: Database) -> None:
     """Migrate to the newest revision. Concurrent calls wait for one another. Raises SchemaTooNew."""
+    check(database)
     if is_current(database):
         return
     from alembic import command
-    from alembic.util import CommandError
 
     engine = database.engine.execution_options(writes=True)
     with engine.begin() as connection:  # SQLite: BEGIN IMMEDIATE is the lock
@@ -41,16 +41,21 @@ def upgrade(database: Database) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         configuration = config()
         configuration.attributes["connection"] = connection
-        try:
-            command.upgrade(configuration, "head")
-        except CommandError as error:
-            raise SchemaTooNew(str(error)) from error
+        command.upgrade(configuration, "head")
+
+
+def check(database: Database) -> None:
+    """Read the revision, which shows that the database can be used. Raises SchemaTooNew."""
+    with database.engine.connect() as connection:
+        revision = _revision(connection)
+    if revision is not None and revision not in _revisions():
+        raise SchemaTooNew(f"its schema has the revision {revision}")
 
 
 def is_current(database: Database) -> bool:
     """True if the schema is at the newest revision."""
     with database.engine.connect() as connection:
-        return _revision(connection) == newest_revision()
+        return _revision(connection) == max(_revisions())
 
 
 def _revision(connection: Connection) -> str | None:
@@ -62,7 +67,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 @cache
-def newest_revision() -> str:
-    """The number at the beginning of the last migration's file name."""
+def _revisions() -> frozenset[str]:
+    """The numbers at the beginning of the migrations' file names."""
     names = (PurePath(file.name) for file in (files("migrations") / "versions").iterdir())
-    return max(name.stem.partition("_")[0] for name in names if name.suffix == ".py")
+    return frozenset(name.stem.partition("_")[0] for name in names if name.suffix == ".py")
