@@ -18,11 +18,15 @@ demo: venv
 
 # The linters and every test but the long ones
 test: lint
-	$(BIN)/pytest -n 2 -m "not long"
+	$(BIN)/pytest -n 2 --durations=40 -m "not long"
 
 # The tests that take minutes
 test-long: venv
-	$(BIN)/pytest -n 2 -m long
+	$(BIN)/pytest -n 2 --durations=40 -m long
+
+# The tests of learning under other instruction sets and thread counts, 20 seeds each (an hour)
+test-machines: venv
+	$(BIN)/python -m tools.machines
 
 # 200 runs, half on each database, each with one to five kills at random moments
 chaos: venv
@@ -50,4 +54,4 @@ lock: venv
 	$(COMPILE) --extra dev -o requirements-dev.lock
 	$(COMPILE) --constraints requirements-dev.lock -o requirements.lock
 
-.PHONY: help venv demo test test-long chaos results docs-figures lint lock
+.PHONY: help venv demo test test-long test-machines chaos results docs-figures lint lock

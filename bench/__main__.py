@@ -5,7 +5,7 @@ import importlib
 
 NAMES = (
     "train", "conv", "activations", "augmentation", "lecture", "start", "predict", "queue", "api", "diagnosis",
-    "import",
+    "import", "defaults",
 )  # fmt: skip
 MODULES = {"import": "importing"}  # where it cannot be called so
 

@@ -130,13 +130,18 @@ class Lab:
         made, _, seed = name.partition(":")
         if made not in MADE:
             return
+        with self.store.database.read() as db:
+            missing = db.get(Dataset, name) is None
+        if missing:
+            self.add(name, MADE[made](int(seed)))
+
+    def add(self, name: str, arrays: Arrays) -> None:
+        """Store a dataset under a new name, ready to be trained on."""
+        arrays.save(self.store.files, f"datasets/{name}")
+        row = {"id": name, "name": name, "status": "ready", "about": arrays.about(), "skipped": [],
+               "folder": f"datasets/{name}"}  # fmt: skip
         with self.store.database.write() as db:
-            if db.get(Dataset, name) is None:
-                arrays = MADE[made](int(seed))
-                arrays.save(self.store.files, f"datasets/{name}")
-                row = {"id": name, "name": name, "status": "ready", "about": arrays.about(), "skipped": [],
-                       "folder": f"datasets/{name}"}  # fmt: skip
-                db.add(Dataset(**row, attempt=0, deaths=0, created_at=0.0))
+            db.add(Dataset(**row, attempt=0, deaths=0, created_at=0.0))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from sqlalchemy import func, insert, select, update
+from tests.postgres import Postgres
 
 from app.constants import RunStatus
 from app.storage import migrate
@@ -22,7 +23,6 @@ from app.storage.queue.claims import run_claims
 from app.storage.tables import Run, Worker
 from bench.report import figure
 from bench.service import home
-from tests.postgres import Postgres
 
 SECONDS, ROUNDS, QUEUED = 2.0, 3, 8000
 

@@ -31,7 +31,7 @@ from bench.report import figure
 from bench.store import Store, store
 from worker import job_setup
 from worker.checkpoints import Checkpoints
-from worker.prefork.warmup import rehearse
+from worker.prefork.warmup import warm_up
 from worker.recorder import Recorder
 from worker.training_job import Attempt
 
@@ -85,7 +85,7 @@ def recorded(request: dict[str, Any], database: Database, files: Files) -> Child
         run_claims.claim(db, "bench", database_now(), 3600)
     job = {"id": run, "attempt": 1, "threads": THREADS, "flush_seconds": 0.5, "checkpoint_seconds": 5}
     own = Database(database.url)
-    rehearse(job, own)  # as each child does
+    warm_up(job, own)  # as each child does
     attempt = Attempt(job, own, files)
     sampled, sample, measuring = 0.0, Recorder.sample, 0.0
 

@@ -1,6 +1,5 @@
-"""A service of its own for each test: a fresh home, an empty database, the real app, real worker processes."""
+"""Fixtures for tests of a service: a fresh home, a database of its own, the real app, real worker processes."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +9,31 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.forked import Forked, Nursery
-from tests.object_store import ObjectStore
-from tests.postgres import Postgres
+from tests.support.commands import serving
+from tests.support.fork_server import Forked, fork_server
+from tests.support.object_store import ObjectStore
+from tests.support.postgres import Postgres
+from tests.support.services import Service, Template
+from tests.support.workers import Workers
 
-# Tests run beside each other, one on each core: more threads in each would only wait for one another.
+# Tests run on each core at once: more threads in each would only wait for one another.
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test runs on Postgres, too: in `make test` where SQL is its subject, else in `make test-long`."""
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if parameters.get("settings") == "postgres" and item.get_closest_marker("sql") is None:
+            item.add_marker("long")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def end_fork_server() -> Iterator[None]:
+    yield
+    if fork_server.cache_info().currsize:
+        fork_server().close()
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +50,23 @@ def object_store() -> Iterator[ObjectStore]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    return Template(tmp_path_factory.mktemp("service"))
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
-    """Every test of a service runs on both databases."""
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres").new_database()
-    return Settings(home=tmp_path / "home", database_url=url, checkpoint_seconds=0.2, _env_file=None)
+    """Settings over an empty home and database, or over those of a service where the test asks for one."""
+    home, url = tmp_path / "home", ""
+    if "client" in request.fixturenames:
+        template: Template = request.getfixturevalue("template")
+        template.fill(home)
+        if request.param == "postgres":
+            url = template.database(request.getfixturevalue("postgres"))
+    elif request.param == "postgres":
+        url = request.getfixturevalue("postgres").new_database()
+    return Settings(home=home, database_url=url, checkpoint_seconds=0.2, _env_file=None)
 
 
 @pytest.fixture
@@ -45,50 +75,35 @@ def client(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
+@pytest.fixture
+def service(client: TestClient) -> Service:
+    return Service.of(client)
+
+
 @pytest.fixture(scope="session")
-def quick_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def quick_client(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """One service for all tests that only ask, and change nothing that another one would notice."""
-    settings = Settings(home=tmp_path_factory.mktemp("home"), _env_file=None)
-    with TestClient(create_app(settings)) as client:
+    home = tmp_path_factory.mktemp("quick") / "home"
+    template.fill(home)
+    with TestClient(create_app(Settings(home=home, _env_file=None))) as client:
         yield client
 
 
-class Workers:
-    """Worker processes over one service's database; all are ended with the test."""
-
-    def __init__(self, settings: Settings, nursery: Nursery) -> None:
-        self.settings, self.nursery = settings, nursery
-        self.started: list[Forked] = []
-
-    def start(self, *, checkpoint: float = 0.2) -> Forked:
-        """One more worker."""
-        environment = os.environ | {
-            "ANTIGRAD_HOME": str(self.settings.home),
-            "ANTIGRAD_DATABASE_URL": self.settings.database_url,
-            "ANTIGRAD_FILES_URL": self.settings.files_url,
-            "ANTIGRAD_HEARTBEAT_SECONDS": "1",
-            "ANTIGRAD_CHECKPOINT_SECONDS": str(checkpoint),
-        }
-        self.started.append(self.nursery.start(environment))
-        return self.started[-1]
-
-    def stop(self) -> None:
-        for process in self.started:
-            process.stdin.close()
-        for process in self.started:
-            process.wait(120)
+@pytest.fixture(scope="session")
+def quick_service(quick_client: TestClient) -> Service:
+    return Service.of(quick_client)
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one `antigrad serve` with a worker, for all commands of the documents and of users."""
+    with serving(tmp_path_factory.mktemp("home")) as address:
+        yield address
 
 
 @pytest.fixture
-def workers(client: TestClient, settings: Settings, nursery: Nursery) -> Iterator[Workers]:
-    workers = Workers(settings, nursery)
+def workers(client: TestClient, settings: Settings) -> Iterator[Workers]:
+    workers = Workers(settings)
     yield workers
     workers.stop()
 

@@ -4,24 +4,19 @@ import dataclasses
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 import torch
 
-from app.errors import AppError
 from app.insight.experiments import EXPERIMENTS
 from app.learning.losses import LOSSES
 from app.learning.stopping import LIMITS, Stop
 from app.settings import Settings
-from tests.datasets.archives import letters, zipped
+from tests.support.archives import letters, zipped
 from tools import docs_figures, tables
 
 ROOT = Path(__file__).parent.parent
@@ -32,9 +27,9 @@ def blocks(language: str, page: str = README) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
-def run_shell(page: str, service: str, folder: Path) -> str:
+def run_shell(page: str, address: str, folder: Path) -> str:
     """Run all that a page says in its order; answers what was printed."""
-    script = "\n".join(blocks("sh", page)).replace("localhost:8000", service)
+    script = "\n".join(blocks("sh", page)).replace("localhost:8000", address)
     script = script.replace("curl -s", "curl --fail-with-body -sS")
     command = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
@@ -42,50 +37,19 @@ def run_shell(page: str, service: str, folder: Path) -> str:
     return done.stdout
 
 
-@contextmanager
-def serving(home: Path, *options: str, **variables: str) -> Iterator[str]:
-    """The address of a service of its own, once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {"ANTIGRAD_HOME": str(home)} | variables
-    command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port), *options]
-    process = subprocess.Popen(command, env=environment)
-    try:
-        deadline = time.monotonic() + 150
-        while True:
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
-                break
-            except httpx.TransportError:
-                assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(120)
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service with one worker, as README has it started."""
-    with serving(tmp_path_factory.mktemp("home")) as address:
-        yield address
-
-
-def test_the_curl_commands_work_in_their_order(service: str, tmp_path: Path) -> None:
-    printed = run_shell(README, service, tmp_path)
+def test_the_curl_commands_work_in_their_order(address: str, tmp_path: Path) -> None:
+    printed = run_shell(README, address, tmp_path)
     assert "event: done" in (tmp_path / "events.txt").read_text()
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert '"predictions":[{"label"' in printed
 
 
-def test_ones_own_pictures_become_a_dataset_as_its_page_says(service: str, tmp_path: Path) -> None:
+def test_ones_own_pictures_become_a_dataset_as_its_page_says(address: str, tmp_path: Path) -> None:
     (tmp_path / "letters.zip").write_bytes(zipped(letters(each=10)))
     rows = [f"{number % 5 + 1},{'flat' if number % 2 else 'house'},{100 * number}" for number in range(40)]
     (tmp_path / "houses.csv").write_text("\n".join(["rooms,kind,price", *rows, ",flat,3"]))
     page = (ROOT / "docs/datasets.md").read_text()
-    printed = run_shell(page, service, tmp_path)
+    printed = run_shell(page, address, tmp_path)
     assert '"predictions":[{"label"' in printed and '"predictions":[{"value"' in printed
     assert (tmp_path / "preview.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "means.png").read_bytes() == (ROOT / "docs/means.png").read_bytes()
@@ -93,13 +57,13 @@ def test_ones_own_pictures_become_a_dataset_as_its_page_says(service: str, tmp_p
     assert twins is not None and f"{twins[1]} of the 2,000 test letters" in " ".join(page.split())
 
 
-def test_networks_are_inspected_and_presets_trained_as_their_page_says(service: str, tmp_path: Path) -> None:
-    printed = run_shell((ROOT / "docs/architectures.md").read_text(), service, tmp_path)
+def test_networks_are_inspected_and_presets_trained_as_their_page_says(address: str, tmp_path: Path) -> None:
+    printed = run_shell((ROOT / "docs/architectures.md").read_text(), address, tmp_path)
     assert '"multiply_adds"' in printed and '"status":"queued"' in printed
 
 
-def test_pictures_are_changed_as_their_page_says(service: str, tmp_path: Path) -> None:
-    run_shell((ROOT / "docs/augmentation.md").read_text(), service, tmp_path)
+def test_pictures_are_changed_as_their_page_says(address: str, tmp_path: Path) -> None:
+    run_shell((ROOT / "docs/augmentation.md").read_text(), address, tmp_path)
     named = ("with", "without", "more")
     changed, plain, more = (json.loads((tmp_path / f"{name}.json").read_text()) for name in named)
     assert changed["status"] == "succeeded" and changed["metrics"]["test"]["accuracy"] > 0.95
@@ -114,9 +78,9 @@ def test_the_tables_are_those_of_the_code(page: str) -> None:
         assert f"|\n{table}\n" in written, table  # behind its heading, and with no row more
 
 
-def test_optimizers_walk_and_train_as_their_page_says(service: str, tmp_path: Path) -> None:
+def test_optimizers_walk_and_train_as_their_page_says(address: str, tmp_path: Path) -> None:
     page = (ROOT / "docs/optimizers.md").read_text()
-    printed = run_shell(page, service, tmp_path)
+    printed = run_shell(page, address, tmp_path)
     answers = blocks("text", page)
     assert len(answers) == 3
     for answer in answers:
@@ -124,9 +88,9 @@ def test_optimizers_walk_and_train_as_their_page_says(service: str, tmp_path: Pa
     assert "event: done" in (tmp_path / "events.txt").read_text()
 
 
-def test_a_failed_run_is_explained_as_its_page_says(service: str, tmp_path: Path) -> None:
+def test_a_failed_run_is_explained_as_its_page_says(address: str, tmp_path: Path) -> None:
     page = (ROOT / "docs/diagnosis.md").read_text()
-    run_shell(page, service, tmp_path)
+    run_shell(page, address, tmp_path)
     (told,) = (json.loads(block) for block in blocks("json", page))
     (found,) = json.loads((tmp_path / "diagnosis.json").read_text())
     assert [found["code"], found["severity"], found["try"]] == [told[0][key] for key in ("code", "severity", "try")]
@@ -144,10 +108,10 @@ def test_a_failed_run_is_explained_as_its_page_says(service: str, tmp_path: Path
     assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_run_s_script_runs_beside_its_dataset_as_its_page_says(service: str, tmp_path: Path) -> None:
-    run_shell((ROOT / "docs/run-as-script.md").read_text(), service, tmp_path)
+def test_a_run_s_script_runs_beside_its_dataset_as_its_page_says(address: str, tmp_path: Path) -> None:
+    run_shell((ROOT / "docs/run-as-script.md").read_text(), address, tmp_path)
     run = json.loads((tmp_path / "run.json").read_text())["id"]
-    metrics = httpx.get(f"http://{service}/runs/{run}").json()["metrics"]
+    metrics = httpx.get(f"http://{address}/runs/{run}").json()["metrics"]
     command = [sys.executable, "-P", "train.py"]
     environment = os.environ | {"MPLBACKEND": "agg"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
@@ -160,8 +124,8 @@ def test_a_run_s_script_runs_beside_its_dataset_as_its_page_says(service: str, t
 LECTURE = (ROOT / "docs/lecture.md").read_text()
 
 
-def test_the_lecture_is_gone_through_as_its_page_says(service: str, tmp_path: Path) -> None:
-    printed = run_shell(LECTURE, service, tmp_path)
+def test_the_lecture_is_gone_through_as_its_page_says(address: str, tmp_path: Path) -> None:
+    printed = run_shell(LECTURE, address, tmp_path)
     assert printed.startswith("shown - At a learning rate of 0.01")
     assert (tmp_path / "dead.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((tmp_path / "by_hand.json").read_text())["by_hand"]["products"]
@@ -188,9 +152,9 @@ def test_every_slip_is_shown_by_an_experiment_or_a_test_that_there_is() -> None:
         assert named and all(name in tests or name in EXPERIMENTS for name in named), row
 
 
-def test_losses_and_criteria_work_as_their_page_says(service: str, tmp_path: Path) -> None:
+def test_losses_and_criteria_work_as_their_page_says(address: str, tmp_path: Path) -> None:
     page = (ROOT / "docs/losses-and-stopping.md").read_text()
-    run_shell(page, service, tmp_path)
+    run_shell(page, address, tmp_path)
     ended = json.loads((tmp_path / "ended.json").read_text())
     assert ended["status"] == "succeeded" and ended["served_step"] and ended["stop_reason"] != "max_epochs"
     table = re.findall(r"^\| `(\w+)` \|.*?\| ((?:`\w+`(?:, )?)+) \|$", page, re.MULTILINE)
@@ -204,20 +168,20 @@ def test_losses_and_criteria_work_as_their_page_says(service: str, tmp_path: Pat
     assert re.findall(r"^\| `\w+` \| `(\w+)` \|", page, re.MULTILINE)[1:] == order
 
 
-def test_the_command_lines_work_in_their_order(service: str, tmp_path: Path) -> None:
-    picture = httpx.get(f"http://{service}/datasets/notmnist/images/17.png").content
+def test_the_command_lines_work_in_their_order(address: str, tmp_path: Path) -> None:
+    picture = httpx.get(f"http://{address}/datasets/notmnist/images/17.png").content
     (tmp_path / "letter.png").write_bytes(picture)
     (script,) = blocks("cli")
-    environment = os.environ | {"ANTIGRAD_URL": f"http://{service}", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"ANTIGRAD_URL": f"http://{address}", "PYTHONPATH": str(ROOT)}
     script = script.replace("antigrad ", f"{sys.executable} -m app.cli.main ")
     command = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_python_example_works(service: str) -> None:
+def test_the_python_example_works(address: str) -> None:
     (script,) = blocks("python")
-    script = script.replace("localhost:8000", service)
+    script = script.replace("localhost:8000", address)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("succeeded")
@@ -226,11 +190,6 @@ def test_the_python_example_works(service: str) -> None:
 def test_every_setting_stands_in_the_table() -> None:
     described = set(re.findall(r"^\| `ANTIGRAD_(\w+)`", README, re.MULTILINE))
     assert described == {name.upper() for name in Settings.model_fields}
-
-
-def test_every_problem_is_described() -> None:
-    rows = re.findall(r"^\| `/problems/(\w+)` \| (\d+)", (ROOT / "docs/errors.md").read_text(), re.MULTILINE)
-    assert dict(rows) == {error.__name__: str(error.status) for error in AppError.__subclasses__()}
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,12 @@
 """The path that a user takes, with its real parts."""
 
+import pytest
 from fastapi.testclient import TestClient
 
-from tests.contract.test_example import PROGRESS
-from tests.forked import Forked
+from tests.support.fork_server import Forked
+from tests.support.runs import PROGRESS, ended
 
-
-def ended(client: TestClient, run: str) -> dict:
-    for _ in range(4):
-        found = client.get(f"/runs/{run}", params={"wait": 60}).json()
-        if found["status"] in ("succeeded", "failed", "cancelled"):
-            return found
-    raise AssertionError(found)
+pytestmark = pytest.mark.sql
 
 
 def test_letters_are_learnt_and_a_picture_is_classified(client: TestClient, worker: Forked) -> None:

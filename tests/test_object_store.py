@@ -13,15 +13,14 @@ from fastapi.testclient import TestClient
 from app.main import create_app
 from app.ops.backup import BackupFailed, backup, restore
 from app.settings import Settings
-from tests.api.routes.test_datasets import settled, upload
-from tests.chaos.test_kills import children, outcome, until_step
-from tests.conftest import Workers
-from tests.datasets.archives import letters, zipped
-from tests.forked import Nursery
-from tests.object_store import ObjectStore
-from tests.ops.test_doctor import doctor
-from tests.postgres import Postgres
-from tests.test_main_job import ended
+from tests.support.archives import letters, zipped
+from tests.support.commands import doctor
+from tests.support.object_store import ObjectStore
+from tests.support.postgres import Postgres
+from tests.support.processes import children
+from tests.support.runs import ended, outcome, until_step
+from tests.support.uploads import settled, upload
+from tests.support.workers import Workers
 
 REQUEST = {"dataset": "letters", "batch_size": 8, "stop": {"max_epochs": 300}, "device": "cpu"}
 
@@ -39,8 +38,8 @@ def settings(tmp_path: Path, postgres: Postgres, bucket: str) -> Settings:
 
 
 @pytest.fixture
-def workers(client: TestClient, settings: Settings, nursery: Nursery, tmp_path: Path) -> Iterator[Workers]:
-    workers = Workers(settings.model_copy(update={"home": tmp_path / "elsewhere"}), nursery)
+def workers(client: TestClient, settings: Settings, tmp_path: Path) -> Iterator[Workers]:
+    workers = Workers(settings.model_copy(update={"home": tmp_path / "elsewhere"}))
     yield workers
     workers.stop()
 

@@ -8,6 +8,7 @@ from typing import Any
 from app.insight.diagnosis import RULES
 from app.insight.surfaces.functions import SURFACES
 from app.learning.augmentation import Augmentation
+from app.learning.fields import request_fields
 from app.learning.layers import LAYERS, activations
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
@@ -22,7 +23,7 @@ def row(*cells: str) -> str:
 
 def names(entry: Any) -> str:
     """An entry's fields."""
-    return ", ".join(f"`{item.name}`" for item in fields(entry))
+    return ", ".join(f"`{item.name}`" for item in request_fields(entry))
 
 
 def defaults(entry: Any) -> str:

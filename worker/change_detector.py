@@ -21,7 +21,7 @@ class Changes:
         self.seen: object = None
         self.due = 0.0
 
-    def look_is_due(self) -> bool:
+    def should_poll(self) -> bool:
         """True if another connection has committed, `force_poll` was called, or the last poll was long ago."""
         now = time.monotonic()
         state = self._state()
@@ -30,7 +30,7 @@ class Changes:
         self.seen, self.due = state, now + LONGEST_SECONDS
         return True
 
-    def look_again(self) -> None:
+    def force_poll(self) -> None:
         """Force the next poll, for example after a slot became free."""
         self.due = 0.0
 

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 
-class WorkerLock:
+class HostLock:
     """A new worker's identity, and the lock that proves it alive. Close-on-exec: no child keeps it."""
 
     def __init__(self, folder: Path) -> None:
@@ -27,7 +27,7 @@ class WorkerLock:
         os.close(self.descriptor)
 
 
-def dead_workers(own: WorkerLock) -> list[str]:
+def dead_workers(own: HostLock) -> list[str]:
     """Names of dead workers, whose locks are free. Their files are removed, so each is reported once."""
     dead = []
     for file in own.folder.glob("[!.]*"):

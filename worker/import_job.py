@@ -21,7 +21,7 @@ from app.storage.files import Files
 from app.storage.queue.claims import LeaseLost, import_claims
 from app.storage.tables import Dataset
 from worker.import_cleanup import downloads_of
-from worker.protocol import Orders
+from worker.protocol import Commands
 from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
     Two attempts may write the files at once, if a frozen worker comes back: each is renamed into its place whole, and
     the same upload makes the same bytes.
     """
-    Orders(orders_descriptor, job["lease_seconds"])
+    Commands(orders_descriptor, job["lease_seconds"])
     this = job["id"], job["attempt"]
     try:
         found = read_with_retry(database, lambda db: db.get(Dataset, job["id"]))

@@ -33,7 +33,7 @@ from app.storage.queue.claims import LeaseLost, run_claims
 from worker import import_cleanup
 from worker.change_detector import Changes
 from worker.child_process import QUEUES, Child, Kind
-from worker.host_locks import WorkerLock, dead_workers
+from worker.host_locks import HostLock, dead_workers
 from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
 from worker.retry import DATABASE_PAUSE
 
@@ -84,7 +84,7 @@ class Worker:
         settings.home.mkdir(parents=True, exist_ok=True)
         migrate.upgrade(self.database)
         self.changes = Changes(self.database)
-        self.lock = WorkerLock(settings.home / "workers")
+        self.lock = HostLock(settings.home / "workers")
         self.id = self.lock.worker
         self.children: dict[str, Child] = {}
         self.deaths: list[Death] = []
@@ -133,7 +133,7 @@ class Worker:
         if not self.refused and time.monotonic() >= self.next_look:
             self.next_look = time.monotonic() + LOOK_SECONDS
             self._look_around()
-        if not self.refused and self.changes.look_is_due():
+        if not self.refused and self.changes.should_poll():
             self._fill_places()
         self._enforce()
         if self.refused:
@@ -149,7 +149,7 @@ class Worker:
                 raise
             log.warning("the database does not answer: %s", error.orig)
             self.refused = True
-            self.changes.look_again()
+            self.changes.force_poll()
 
     def _fill_places(self) -> None:
         """Take what is free, as far as there is room."""
@@ -194,7 +194,7 @@ class Worker:
 
     def _ended(self, child: Child, code: int) -> None:
         """Close a child that is gone, and keep the reason until it is recorded."""
-        self.changes.look_again()  # there is room for another one
+        self.changes.force_poll()  # there is room for another one
         lines = child.last_lines()
         child.close()
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"

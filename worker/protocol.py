@@ -7,7 +7,7 @@ import threading
 PING, CANCEL, PAUSE, HAND_BACK = b".", b"c", b"p", b"h"
 
 
-class Orders:
+class Commands:
     """The child's end of the pipe. A child never outlives its worker: at end-of-file, or after a lease without a sign
     of life (a frozen worker's run has a new owner by then), the process leaves on the spot."""
 

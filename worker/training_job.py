@@ -25,14 +25,14 @@ from app.storage.queue.claims import LeaseLost, run_claims
 from app.storage.tables import Dataset, Run
 from worker import job_setup
 from worker.checkpoints import Checkpoints
-from worker.protocol import Orders
+from worker.protocol import Commands
 from worker.recorder import Recorder
 from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 
 def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
     """Train one attempt of a run until it ends or is interrupted."""
-    orders = Orders(orders_descriptor, job["lease_seconds"])
+    orders = Commands(orders_descriptor, job["lease_seconds"])
     attempt = Attempt(job, database, files)
     try:
         attempt.train(orders)
@@ -54,7 +54,7 @@ class Attempt:
         """Make a change in one transaction."""
         write_with_retry(self.database, change)
 
-    def train(self, orders: Orders) -> None:
+    def train(self, orders: Commands) -> None:
         run, dataset, recorded, sampled = read_with_retry(self.database, self._rows)
         request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
         warnings = run.warnings or []

@@ -1,6 +1,6 @@
-"""From a list of layers to shapes, parameters and a module."""
+"""A list of layers as a network: its shapes, its bounds, its module."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -8,43 +8,43 @@ from torch import nn
 from torch.nn import Parameter
 
 from app.learning.errors import InvalidChoice
-from app.learning.layers import Layer, Linear, Shape
-from app.learning.layers.structure import Placed, chain, placed
+from app.learning.layers import Layer, LayerShape, Linear, Shape
+from app.learning.layers.entry import Nesting
+from app.learning.layers.structure import build_modules, infer_rounds, infer_shapes
 from app.messages import Fix
 
 MAX_PARAMETERS = 10**8
 MAX_LAYERS = 1000  # blocks counted as often as they repeat
 MAX_DEPTH = 8
-OUTPUT_ACTIVATIONS = ("softmax", "sigmoid")
 
 
 def with_output_layer(layers: list[Layer], outputs: int) -> list[Layer]:
-    """The layers, ending in one that gives `outputs` numbers.
+    """Append an output layer of `outputs` numbers, unless the layers end in one.
 
-    If the last layer that learns is already `linear` with as many units and at most a softmax or sigmoid follows it, it
-    is the output layer; else one is appended.
+    They do if their last layer with parameters is `linear` with as many units, and at most one activation follows whose
+    outputs are probabilities (softmax, sigmoid).
     """
     learning = [index for index, layer in enumerate(layers) if layer.has_parameters]
     if learning:
-        last, after = layers[learning[-1]], [layer.type for layer in layers[learning[-1] + 1 :]]
+        last, after = layers[learning[-1]], layers[learning[-1] + 1 :]
         if (
-            isinstance(last, Linear)
-            and last.units == outputs
+            last.takes_rows
+            and last.width == outputs
             and len(after) < 2
-            and set(after) <= set(OUTPUT_ACTIVATIONS)
+            and all(layer.probabilities is not None for layer in after)
         ):
             return layers
     return [*layers, Linear(units=outputs)]
 
 
 def without_output_layer(layers: list[Layer]) -> list[Layer]:
-    """The layers without an output layer as `with_output_layer` appends it: for data or a loss that want another."""
+    """Remove an output layer as `with_output_layer` appends it, for data or a loss that need another one."""
     last = layers[-1]
-    return layers[:-1] if isinstance(last, Linear) and last == Linear(units=last.units) else layers
+    return layers[:-1] if last == Linear(units=last.width) else layers
 
 
-def walk(layers: list[Layer], pointer: str = "/model/layers") -> Iterator[tuple[str, Layer]]:
-    """Every layer with a pointer to it, those within others too; a block's layers once for each time it repeats.
+def walk(layers: Sequence[Layer], pointer: str = "/model/layers") -> Iterator[tuple[str, Layer]]:
+    """All layers with pointers to them, at any depth; a block's layers once for each round.
 
     Raises InvalidChoice at the layer with which there are too many.
     """
@@ -54,77 +54,71 @@ def walk(layers: list[Layer], pointer: str = "/model/layers") -> Iterator[tuple[
         yield place, layer
 
 
-def _walk(layers: Any, pointer: str) -> Iterator[tuple[str, Layer]]:
+def _walk(layers: Sequence[Layer], pointer: str) -> Iterator[tuple[str, Layer]]:
     if pointer.count("/layers") > MAX_DEPTH:
         raise InvalidChoice("layers_too_deep", pointer, limit=MAX_DEPTH)
     for index, layer in enumerate(layers):
         yield f"{pointer}/{index}", layer
-        for _ in range(getattr(layer, "repeat", 1)):
-            yield from _walk(getattr(layer, "layers", ()), f"{pointer}/{index}/layers")
+        for inner in layer.rounds:
+            yield from _walk(inner, f"{pointer}/{index}/layers")
 
 
-def rows(layers: list[Layer], input_shape: Shape, limit: int = MAX_PARAMETERS) -> tuple[Placed, ...]:
-    """Each layer with the shapes around it, without allocating one number.
+def rows(layers: list[Layer], input_shape: Shape, limit: int = MAX_PARAMETERS) -> tuple[LayerShape, ...]:
+    """The layers with their shapes. Allocates no memory for them.
 
-    Raises InvalidChoice where a layer does not fit, or where the parameters go over `limit`.
+    Raises InvalidChoice where a layer does not fit, or where the parameters exceed `limit`.
     """
     for _ in walk(layers):
         pass
     try:
-        found = placed(tuple(layers), input_shape)
+        places = infer_shapes(tuple(layers), input_shape)
     except InvalidChoice as error:
         raise error.below("/model/layers") from error
     total = 0
-    for place in found:
+    for place in places:
         total += place.layer.parameters(place.shape)
         if total > limit:
             pointer = f"/model/layers{place.pointer}"
             raise InvalidChoice("too_many_parameters", pointer, parameters=total, limit=limit)
-    return found
+    return places
 
 
 def refuse_untrainable(layers: list[Layer], input_shape: Shape, batch_size: int) -> None:
-    """Raises InvalidChoice when nothing would be learnt, or when batch norm would meet one number alone."""
-    found = list(spread(rows(layers, input_shape)))
-    if not any(place.layer.has_parameters and getattr(place.layer, "trainable", True) for _, place in found):
+    """Raise InvalidChoice if no layer learns, or if statistics of the batch would be of one number."""
+    places = list(flatten_layers(rows(layers, input_shape)))
+    if not any(place.layer.learns for _, place in places):
         raise InvalidChoice("nothing_trainable", "/model/layers")
-    for pointer, place in found:
-        if place.layer.type == "batch_norm" and batch_size == 1 and prod(place.shape[1:]) == 1:
-            raise InvalidChoice("batch_norm_alone", pointer, Fix("/batch_size", 2))
+    for pointer, place in places:
+        if place.layer.uses_batch_statistics and batch_size == 1 and prod(place.shape[1:]) == 1:
+            raise InvalidChoice("batch_statistics_of_one", pointer, Fix("/batch_size", 2), layer=place.layer.type)
 
 
-def spread(
-    places: Iterable[Placed], pointer: str = "/model/layers", opened: tuple[str, ...] = ("block", "residual")
-) -> Iterator[tuple[str, Placed]]:
-    """The layers one after another with pointers to them, and in the stead of those of the types `opened` what is in
-    them: a block's layers as often as it repeats."""
+def flatten_layers(
+    places: Iterable[LayerShape],
+    pointer: str = "/model/layers",
+    opened: tuple[Nesting, ...] = ("sequence", "shortcut"),
+) -> Iterator[tuple[str, LayerShape]]:
+    """The layers one after another with pointers to them. Layers of the nestings `opened` are replaced by the layers
+    within, a block's once for each round."""
     for place in places:
-        here, shape = pointer + place.pointer, place.shape
-        if place.layer.type not in opened:
+        here = pointer + place.pointer
+        if place.layer.nesting not in opened:
             yield here, place
             continue
-        inner: tuple[Layer, ...] = getattr(place.layer, "layers", ())
-        for _ in range(getattr(place.layer, "repeat", 1)):
-            within = placed(inner, shape)
-            yield from spread(within, f"{here}/layers", opened)
-            shape = within[-1].output_shape
-
-
-def count_parameters(layers: list[Layer], input_shape: Shape) -> int:
-    """How many numbers the network learns. Raises InvalidChoice as `rows` does."""
-    return sum(place.layer.parameters(place.shape) for place in rows(layers, input_shape))
+        for inner in infer_rounds(place.layer, place.shape):
+            yield from flatten_layers(inner, f"{here}/layers", opened)
 
 
 def build(layers: list[Layer], input_shape: Shape) -> nn.Sequential:
-    """The network as a module; inputs are (N, *input_shape), outputs (N, outputs).
+    """The network as a module, with inputs (N, *input_shape) and outputs (N, outputs).
 
     The initial weights are drawn from torch's global generator: seed it first.
     """
-    return nn.Sequential(*chain(tuple(layers), input_shape))
+    return nn.Sequential(*build_modules(tuple(layers), input_shape))
 
 
 def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
-    """The parameters that learn, in groups by their layer's `lr_factor`, which stands on the group."""
+    """Trainable parameters in the optimizer's groups, one for each `lr_factor`, which is a key of the group."""
     groups: dict[float, list[Parameter]] = {}
     for module in model.modules():
         own = [parameter for parameter in module.parameters(recurse=False) if parameter.requires_grad]

@@ -1,4 +1,5 @@
-"""What the numbers mean that a network for classes gives: logits or probabilities, one a class or one for two."""
+"""Interpretation of a network's outputs: logits or probabilities, one for each class or one for two classes; or
+values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,36 +16,36 @@ Kind = Literal["logits", "probabilities", "binary logits", "values"]
 
 @dataclass(frozen=True)
 class OutputKind:
-    """The kind of the outputs (N, C), or (N, 1) for two classes of which it is the second's; `threshold` is for the
-    latter: the second class is predicted from this probability on."""
+    """Meaning of outputs (N, C), or of (N, 1) for two classes, where the one output is the second class's. For (N, 1),
+    the second class is predicted from the probability `threshold` on."""
 
     kind: Kind
     threshold: float = 0.5
 
     def probabilities(self, outputs: Tensor) -> Tensor:
-        """Those of the classes, (N, C) in float64; a row sums to 1. No softmax or sigmoid is applied that the network
-        has applied itself."""
-        found = outputs.double()
+        """Probabilities of the classes, (N, C) in float64; each row sums to 1. Applies no softmax or sigmoid that the
+        network itself has applied."""
+        exact = outputs.double()
         if self.kind == "logits":
-            return found.softmax(1)
+            return exact.softmax(1)
         if self.kind == "binary logits":
-            return torch.cat([(-found).sigmoid(), found.sigmoid()], 1)
-        if found.shape[1] == 1:
-            return torch.cat([1 - found, found], 1)
-        return found / found.sum(1, keepdim=True)  # float32 sums to 1 within its own rounding only
+            return torch.cat([(-exact).sigmoid(), exact.sigmoid()], 1)
+        if exact.shape[1] == 1:
+            return torch.cat([1 - exact, exact], 1)
+        return exact / exact.sum(1, keepdim=True)  # float32 sums to 1 only within its own rounding
 
     def labels(self, outputs: Tensor) -> Tensor:
-        """The class predicted, (N,) int64."""
+        """Predicted classes, (N,) int64."""
         if outputs.shape[1] == 1:
             return (self.probabilities(outputs)[:, 1] >= self.threshold).long()
         return outputs.argmax(1)
 
 
 def output_kind(layers: Sequence[Layer], loss: Loss) -> OutputKind:
-    """What a network of these layers gives that is trained with this loss."""
-    last = layers[-1].type if layers else None
+    """Meaning of the outputs of a network of these layers that is trained with this loss."""
+    probabilities = layers[-1].probabilities if layers else None
     if loss.task == "regression":
         return OutputKind("values")
     if isinstance(loss, BinaryCrossEntropy):
-        return OutputKind("probabilities" if last == "sigmoid" else "binary logits", loss.threshold)
-    return OutputKind("probabilities" if last == "softmax" else "logits")
+        return OutputKind("probabilities" if probabilities == "independent" else "binary logits", loss.threshold)
+    return OutputKind("probabilities" if probabilities == "exclusive" else "logits")

@@ -42,6 +42,7 @@ RELU, POOL, FLATTEN, SOFTMAX, BATCH_NORM = (
 )
 HE = {"init": "he"}  # so deep, and with no batch norm, PyTorch's own initial weights would be too small
 LECTURE = {
+    "normalise": "unit",
     "loss": "cross_entropy",
     "optimizer": {"name": "sgd", "lr": 0.1},
     "batch_size": "full",

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from app.learning.architecture import walk
 from app.learning.data import Data
 from app.learning.recipe import Recipe
 
@@ -66,7 +67,7 @@ class Stepper(ABC):
 
     def __init__(self, recipe: Recipe, model: nn.Sequential, data: Data, update: UpdateRule) -> None:
         self.recipe, self.model, self.data, self.update = recipe, model, data, update
-        self.needs_two_examples = any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in model.modules())
+        self.needs_two_examples = any(layer.uses_batch_statistics for _, layer in walk(recipe.layers))
         # Not the weights' seed: noise would be drawn from the same numbers as the initial weights.
         self.draws = torch.Generator().manual_seed(recipe.seed + 1)
 

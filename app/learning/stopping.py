@@ -266,7 +266,8 @@ class Stop:
 
     max_epochs: int | None = bounded(
         20,
-        doc="passes over the training data; off when max_steps is given and this is not",
+        doc="passes over the training data; 20 unless given, or as many as make 1,000 steps; off when max_steps is "
+        "given and this is not",
         ge=1,
         le=10**6,
     )
@@ -275,7 +276,9 @@ class Stop:
     min_parameter_change: ParameterChangeLimit | None = bounded(None, doc="the largest change in one step is below it")
     target_loss: LossTarget | None = bounded(None, doc="the loss is at most that")
     patience: PatienceLimit | None = bounded(
-        None, doc="no better loss for so many epochs; the parameters of the best epoch are served"
+        None,
+        doc="no better loss for so many epochs; the parameters of the best epoch are served; half of max_epochs where "
+        "neither is given and the data is so little that it takes more than 20",
     )
     divergence: DivergenceLimits | None = bounded(
         DivergenceLimits(),

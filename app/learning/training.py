@@ -19,7 +19,7 @@ from app.learning.architecture import build, parameter_groups
 from app.learning.data import Data, Part
 from app.learning.evaluation import Metrics, measure
 from app.learning.fast_cpu.stepper import LinearChainStepper
-from app.learning.layers.structure import through
+from app.learning.layers.structure import output_shape
 from app.learning.outputs import output_kind
 from app.learning.recipe import Recipe
 from app.learning.stepper import AutogradStepper, Stepper, tensors_under
@@ -67,7 +67,7 @@ class Training:
         train_targets = data.targets_at(data.parts["train"])
         self.examples = len(train_targets)  # per epoch
         batch = min(recipe.examples_per_step or self.examples, self.examples)
-        (outputs,) = through(tuple(recipe.layers), recipe.input_shape)
+        (outputs,) = output_shape(tuple(recipe.layers), recipe.input_shape)
         self.criteria = recipe.stop.criteria(self.model, recipe.loss.baseline_loss(train_targets, batch, outputs))
         self.output_kind = output_kind(recipe.layers, recipe.loss)
         self.stop_reason: str | None = None

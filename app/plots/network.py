@@ -1,7 +1,7 @@
-"""A network as the lecture draws VGG: bodies that shrink in space and grow in channels, a colour a kind, as SVG.
+"""Diagram of a network as SVG, as the lecture draws VGG: bodies that shrink in space and grow in channels.
 
-What is done to each number by itself (activations, dropout, batch norm) is drawn with the layer before it; layers of
-one kind and shape stand side by side.
+A layer without a body (activations, dropout, normalisation) is drawn with the layer before it. Layers of one kind and
+shape stand next to each other. Each kind has a colour.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,9 @@ from html import escape
 from math import log2, prod
 
 from app.learning.errors import InvalidChoice
-from app.learning.layers import Layer, Shape
-from app.learning.layers.structure import Placed
+from app.learning.layers import Layer, LayerShape, Shape
 
-COLOURS = {  # the lecture's VGG: black, red, blue
+COLOURS = {  # by an entry's `body`; the lecture's VGG: black, red, blue
     "convolution": "#3f4650",
     "pooling": "#c8373a",
     "fully connected": "#2f6fb7",
@@ -22,19 +21,6 @@ COLOURS = {  # the lecture's VGG: black, red, blue
     "softmax": "#c98a12",
     "other": "#7d8790",
 }
-KINDS = {
-    "conv2d": "convolution",
-    "max_pool2d": "pooling",
-    "avg_pool2d": "pooling",
-    "linear": "fully connected",
-    "residual": "residual",
-    "softmax": "softmax",
-}
-NAMES = {
-    "relu": "ReLU", "leaky_relu": "leaky ReLU", "gelu": "GELU", "batch_norm": "batch norm", "conv2d": "conv",
-    "max_pool2d": "max pool", "avg_pool2d": "mean pool",
-}  # fmt: skip
-ATTACHED = ("relu", "leaky_relu", "sigmoid", "tanh", "gelu", "square", "sine", "log", "dropout", "batch_norm")
 SIDE_BY_SIDE = 4  # more of one kind and shape are counted, not drawn
 MOST_BODIES = 100
 TITLE = 60  # characters that fit
@@ -46,7 +32,7 @@ FONT = "font-family='system-ui, -apple-system, Segoe UI, DejaVu Sans, Arial, san
 
 @dataclass
 class Body:
-    """Layers that are drawn as one: `names` from the first on, of which there are `count`."""
+    """Layers that are drawn as one, with their `names`; `count` is how many such bodies stand in a row."""
 
     kind: str
     names: list[str]
@@ -56,41 +42,44 @@ class Body:
     before: Shape = ()
 
 
-def bodies(places: Sequence[Placed]) -> list[Body]:
-    """The network's layers, blocks opened, from the input on; flattening is drawn by the shape alone."""
-    found: list[Body] = []
+def bodies(places: Sequence[LayerShape]) -> list[Body]:
+    """Bodies of a network's layers, with blocks opened, from the input on. The shape alone shows flattening."""
+    drawn: list[Body] = []
     for place in places:
         layer = place.layer
-        if layer.type == "flatten":
+        if layer.role == "reshaping":
             continue
-        if layer.type in ATTACHED and found and found[-1].shape == place.output_shape:
-            found[-1].names.append(NAMES.get(layer.type, layer.type))
-            found[-1].parameters += layer.parameters(place.shape)
+        if layer.body is None and drawn and drawn[-1].shape == place.output_shape:
+            drawn[-1].names.append(_name(layer))
+            drawn[-1].parameters += layer.parameters(place.shape)
             continue
-        found.append(
+        drawn.append(
             Body(
-                KINDS.get(layer.type, "other"),
+                layer.body or "other",
                 list(_names(layer)),
                 place.output_shape,
                 parameters=layer.parameters(place.shape),
                 before=place.shape,
             )
         )
-    return list(_counted(found))
+    return list(_counted(drawn))
+
+
+def _name(layer: Layer) -> str:
+    return layer.label or layer.type.replace("_", " ")
 
 
 def _names(layer: Layer) -> Iterator[str]:
-    """The layer's, and of those within a residual each one's."""
-    name, size = NAMES.get(layer.type, layer.type.replace("_", " ")), getattr(layer, "kernel_size", None)
-    yield name if size is None else f"{name} {size}×{size}"
-    for inner in getattr(layer, "layers", ()):
+    """Name of the layer, with its window's size, and names of the layers within."""
+    yield _name(layer) if layer.window is None else f"{_name(layer)} {layer.window.size}×{layer.window.size}"
+    for inner in (inner for layers in layer.rounds[:1] for inner in layers):
         yield from (f"· {name}" for name in _names(inner))
 
 
-def _counted(found: list[Body]) -> Iterator[Body]:
-    """Neighbours that look alike as one with a count."""
+def _counted(drawn: list[Body]) -> Iterator[Body]:
+    """Merge neighbours that look alike into one body with a count."""
     last: Body | None = None
-    for body in found:
+    for body in drawn:
         if last and (last.kind, last.names, last.shape) == (body.kind, body.names, body.shape):
             last.count += 1
             last.parameters += body.parameters
@@ -121,10 +110,10 @@ def size_of(shape: Shape, largest: int) -> Size:
     return Size(9, 34 + 12.5 * log2(prod(shape) + 1), 9)
 
 
-def diagram(places: Sequence[Placed], input_shape: Shape, title: str = "") -> str:
-    """The whole as one SVG document: nothing in it comes from elsewhere, and its texts are texts.
+def diagram(places: Sequence[LayerShape], input_shape: Shape, title: str = "") -> str:
+    """The diagram as one SVG document, which loads nothing and holds no markup from names.
 
-    Raises InvalidChoice where it would have over `MOST_BODIES`.
+    Raises InvalidChoice if it would have more than `MOST_BODIES`.
     """
     drawn = [Body("other", ["input"], input_shape), *bodies(places)]
     if len(drawn) > MOST_BODIES:
@@ -177,13 +166,13 @@ def diagram(places: Sequence[Placed], input_shape: Shape, title: str = "") -> st
 
 
 def _printable(title: str) -> str:
-    """Cut to what fits, and without characters that XML may not hold."""
+    """The title, cut to what fits, without characters that XML forbids."""
     cut = title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
     return "".join(character if character.isprintable() else "\ufffd" for character in cut)
 
 
 def _labels(body: Body) -> list[str]:
-    """The shape, then the names, each on a line of its own; how many there are stands behind the first."""
+    """Lines of text: the shape, then the names, with the count before the first."""
     shape = "×".join(f"{side:,}" for side in body.shape)
     names = list(body.names)
     if body.count > 1:
@@ -192,8 +181,8 @@ def _labels(body: Body) -> list[str]:
 
 
 def _change(drawn: Shape, before: Shape, after: Shape) -> list[str]:
-    """By what space and channels are multiplied on the way, as the lecture has it of VGG; `drawn` is what comes from
-    the body before, `before` what the layer takes of it."""
+    """Lines of text: the factors by which space and channels change, as in the lecture's VGG. `drawn` is the shape of
+    the body before, `before` the layer's input shape."""
     if len(after) != 3:
         flattened = ["flatten"] if len(drawn) == 3 else []
         return flattened + ([] if before == after else [f"units {_factor(before[0], after[0])}"])
@@ -206,7 +195,7 @@ def _change(drawn: Shape, before: Shape, after: Shape) -> list[str]:
 
 
 def _factor(before: int, after: int) -> str:
-    """×2, ÷3 or ×1.6."""
+    """Factor from one size to another: ×2, ÷3 or ×1.6."""
     ratio = Fraction(after, before)
     if ratio >= 1:
         return f"×{float(ratio):.3g}"
@@ -229,7 +218,7 @@ def _arrow(x: float, y: float, lines: list[str]) -> list[str]:
 
 
 def _box(x: float, floor: float, size: Size, colour: str) -> list[str]:
-    """A body whose front's left lower corner is given: top, right side and front."""
+    """SVG of a body, given the lower left corner of its front: top, right side and front."""
     w, h, d = size.width, size.height, SHALLOW * size.depth
     top, edge = floor - h, "stroke='#ffffff' stroke-width='0.8' stroke-linejoin='round'"
     lid = f"M{x:.1f} {top:.1f}l{d:.1f} {-d:.1f}h{w:.1f}l{-d:.1f} {d:.1f}z"
@@ -242,6 +231,6 @@ def _box(x: float, floor: float, size: Size, colour: str) -> list[str]:
 
 
 def _lighter(colour: str, share: float) -> str:
-    """Mixed with so much white."""
+    """The colour mixed with this share of white."""
     channels = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return "#" + "".join(f"{round(value + (255 - value) * share):02x}" for value in channels)

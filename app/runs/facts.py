@@ -5,6 +5,7 @@ from typing import Any
 
 from app.insight.analysis.diagnostics import INPUT
 from app.insight.diagnosis.facts import Curve, Facts, LayerSeen
+from app.learning.layers import LAYERS
 from app.storage import curves, datasets
 from app.storage.curves import Series
 from app.storage.database import Database
@@ -59,7 +60,7 @@ def place_in_request(request: dict[str, Any], name: str) -> dict[str, Any]:
     path = iter(name.split("."))
     for index in path:
         layer, pointer = layer["layers"][int(index)], f"{pointer}/layers/{index}"
-        if layer["type"] == "block":
+        if LAYERS[layer["type"]].nesting == "sequence":
             next(path)  # the number of the repetition
     return {"pointer": pointer, "type": layer["type"], "fields": layer}
 

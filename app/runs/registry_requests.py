@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, crea
 
 from app.insight.surfaces.functions import SURFACES
 from app.learning.augmentation import Augmentation
+from app.learning.fields import request_fields
 from app.learning.layers import LAYERS, Layer
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
@@ -49,7 +50,7 @@ def _model(entry: type, *tags: str, **assumed: str) -> type[BaseModel]:
     """The request model of an entry: its dataclass fields, `tags` as the fields that tell it from the others, and those
     tags that are assumed when they are left out."""
     hints = typing.get_type_hints(entry)
-    fields = {item.name: _field(item, hints[item.name]) for item in dataclasses.fields(entry)}
+    fields = {item.name: _field(item, hints[item.name]) for item in request_fields(entry)}
     fields |= {tag: (Literal[getattr(entry, tag)], ...) for tag in tags}
     fields |= {tag: (Literal[value], value) for tag, value in assumed.items()}
     checks: dict[str, Any] = {}

@@ -97,7 +97,10 @@ class RunRequest(RequestModel):
     name: Text | None = None
     dataset: Text = Field(examples=["notmnist"])
     split: SplitRequest = Field(default_factory=SplitRequest)
-    normalise: Literal["unit", "standard", "none"] | None = Field(None, description="pictures; `unit` divides by 255")
+    normalise: Literal["unit", "standard", "none"] | None = Field(
+        None,
+        description="pictures; `standard`, the default, gives them mean 0 and spread 1; `unit` divides by 255",
+    )
     scaling: ScalingRequest | None = Field(None, description="tables; `standard` for both unless given")
     augment: AugmentationRequest | None = Field(
         None,
@@ -112,8 +115,10 @@ class RunRequest(RequestModel):
         validate_default=True,
         description="what lr is multiplied by in each step; a name, or an object with the schedule's fields",
     )
-    batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] = Field(
-        128, description='examples a step; "full" is gradient descent on all the training data'
+    batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] | None = Field(
+        None,
+        description='examples a step; "full" is gradient descent on all the training data; 16 to 128 unless given, by '
+        "the size of the training part",
     )
     accumulate: int = Field(
         1, ge=1, le=10**4, description="batches a step: as a batch so many times as large, in the memory of one"

@@ -12,6 +12,7 @@ from app.datasets.errors import SplitImpossible
 from app.datasets.splits import SplitSpec, stored_split
 from app.errors import Conflict, Invalid, NotFound
 from app.insight.analysis.warnings import warnings
+from app.learning import defaults
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.errors import InvalidChoice
 from app.learning.layers import Shape
@@ -28,7 +29,7 @@ from app.learning.losses import (
 from app.learning.presets import PRESETS
 from app.learning.recipe import Recipe
 from app.learning.schedules import SCHEDULES
-from app.learning.stopping import MUST_END
+from app.learning.stopping import MUST_END, PatienceLimit
 from app.messages import Fix
 from app.runs.requests import RunRequest, SplitRequest
 from app.storage.files import Files
@@ -66,7 +67,7 @@ def resolve(
                 raise Invalid("field_for_other_inputs", f"/{field}", Fix(f"/{field}", None), field=field, inputs=what)
             resolved[field] = None
     if pictures:
-        resolved["normalise"] = resolved["normalise"] or "unit"
+        resolved["normalise"] = resolved["normalise"] or defaults.NORMALISE
     else:
         resolved["scaling"] = resolved["scaling"] or {"inputs": "standard", "target": "standard"}
 
@@ -78,17 +79,32 @@ def resolve(
         raise NotFound("dataset_deleted", dataset=dataset.name) from error
     if not train:
         raise SplitImpossible("no_training_examples")
+    _follow_the_data(resolved, request, train, validation)
+    batch_size = resolved["batch_size"]
     try:
-        refuse_untrainable(layers, shape, train if request.batch_size == "full" else min(request.batch_size, train))
+        refuse_untrainable(layers, shape, train if batch_size == "full" else min(batch_size, train))
     except InvalidChoice as error:
         _preset_fits(request.model.preset, shape, error)
         raise
     can_stop(resolved["stop"], validation)
     has_an_end(resolved["schedule"], resolved["stop"])
-    if request.accumulate > 1 and request.batch_size == "full":
+    if request.accumulate > 1 and batch_size == "full":
         raise Invalid("full_batch_accumulates", "/accumulate", Fix("/accumulate", 1))
     remarks = warnings(Recipe.from_json(resolved, shape), train, resolved["normalise"])
     return resolved, [asdict(warning) for warning in remarks]
+
+
+def _follow_the_data(resolved: dict[str, Any], request: RunRequest, train: int, validation: int) -> None:
+    """Set the batch size and the end of the run that the request leaves to the service."""
+    if resolved["batch_size"] is None:
+        resolved["batch_size"] = defaults.batch_size(train)
+    if "max_epochs" in request.stop.model_fields_set:
+        return
+    examples_per_step = None if resolved["batch_size"] == "full" else resolved["batch_size"] * request.accumulate
+    duration = defaults.duration(train, examples_per_step)
+    resolved["stop"]["max_epochs"] = duration.max_epochs
+    if duration.patience and validation and "patience" not in request.stop.model_fields_set:
+        resolved["stop"]["patience"] = asdict(PatienceLimit(duration.patience))
 
 
 def folder_of(dataset: Dataset) -> str:

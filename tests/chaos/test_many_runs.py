@@ -2,7 +2,6 @@
 
 import collections
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
+from tests.support.processes import free_port
 
 SHORT = {
     "dataset": "digits",
@@ -22,13 +22,6 @@ SHORT = {
     "stop": {"max_steps": 3},
     "device": "cpu",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -22,123 +22,116 @@ from rich.progress import Progress
 
 from app.cli.http import STATUSES
 from app.cli.progress import COLUMNS, news
-from tests.test_docs import README, service, serving
+from tests.support.commands import CLI, antigrad, serving
+from tests.support.fork_server import fork_server
 
-__all__ = ["service"]
-
-
-def antigrad(
-    service: str, *arguments: str, at: Path | None = None, **variables: str
-) -> "subprocess.CompletedProcess[str]":
-    environment = os.environ | ({"ANTIGRAD_URL": f"http://{service}"} if service else {}) | variables
-    command = [sys.executable, "-m", "app.cli.main", *arguments]
-    return subprocess.run(command, env=environment, cwd=at, capture_output=True, text=True, check=False, timeout=120)
+README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def trained(service: str) -> str:
+def trained(address: str) -> str:
     """A run that has learnt digits."""
-    done = antigrad(service, "train", "digits", "--epochs", "5", "--json")
+    done = antigrad(address, "train", "digits", "--epochs", "5", "--json")
     assert done.returncode == 0, done.stderr
     return str(json.loads(done.stdout)["id"])
 
 
-def digit(service: str, folder: Path, index: int = 3) -> Path:
+def digit(address: str, folder: Path, index: int = 3) -> Path:
     picture = folder / f"{index}.png"
-    picture.write_bytes(httpx.get(f"http://{service}/datasets/digits/images/{index}.png").content)
+    picture.write_bytes(httpx.get(f"http://{address}/datasets/digits/images/{index}.png").content)
     return picture
 
 
-def test_a_user_trains_watches_predicts_and_repeats(service: str, tmp_path: Path) -> None:
+def test_a_user_trains_watches_predicts_and_repeats(address: str, tmp_path: Path) -> None:
     trained = antigrad(
-        service, "train", "digits", "--layers", "32", "relu", "--optimizer", "adam", "--epochs", "3", "--json"
+        address, "train", "digits", "--layers", "32", "relu", "--optimizer", "adam", "--epochs", "3", "--json"
     )
     assert trained.returncode == 0, trained.stderr
     run = json.loads(trained.stdout)
     layers = run["request"]["model"]["layers"]
     assert [layer["type"] for layer in layers] == ["linear", "relu", "linear"] and layers[0]["units"] == 32
 
-    watched = antigrad(service, "watch", "last")
+    watched = antigrad(address, "watch", "last")
     assert watched.returncode == 0 and run["id"] in watched.stdout and "accuracy" in watched.stdout
 
     picture = tmp_path / "three.png"
-    subprocess.run(["curl", "-sS", f"http://{service}/datasets/digits/images/3.png", "-o", picture], check=True)
-    predicted = antigrad(service, "predict", run["id"], str(picture), "--json")
+    subprocess.run(["curl", "-sS", f"http://{address}/datasets/digits/images/3.png", "-o", picture], check=True)
+    predicted = antigrad(address, "predict", run["id"], str(picture), "--json")
     assert json.loads(predicted.stdout)["predictions"][0]["label"] in "0123456789"
 
-    folded = antigrad(service, "train", "digits", "--epochs", "1", "--set", "split.folds=3", "--json", "--no-wait")
+    folded = antigrad(address, "train", "digits", "--epochs", "1", "--set", "split.folds=3", "--json", "--no-wait")
     assert json.loads(folded.stdout)["request"]["split"]["folds"] == 3, folded.stderr
-    repeated = antigrad(service, "again", "last", "--set", "optimizer.lr=0.5", "--set", "stop.max_epochs=1", "--json")
+    repeated = antigrad(address, "again", "last", "--set", "optimizer.lr=0.5", "--set", "stop.max_epochs=1", "--json")
     assert json.loads(repeated.stdout)["request"]["optimizer"]["lr"] == 0.5
-    assert run["id"] in antigrad(service, "runs", "--json").stdout
-    assert "digits" in antigrad(service, "runs").stdout
+    assert run["id"] in antigrad(address, "runs", "--json").stdout
+    assert "digits" in antigrad(address, "runs").stdout
 
 
-def test_exit_statuses_tell_scripts_what_happened(service: str) -> None:
-    refused = antigrad(service, "train", "digits", "--layers", "32", "relux")
+def test_exit_statuses_tell_scripts_what_happened(address: str) -> None:
+    refused = antigrad(address, "train", "digits", "--layers", "32", "relux")
     assert refused.returncode == 2 and "did you mean 'relu'" in refused.stderr and refused.stdout == ""
-    diverged = antigrad(service, "train", "digits", "--optimizer", "sgd", "--lr", "1e9", "--json")
+    diverged = antigrad(address, "train", "digits", "--optimizer", "sgd", "--lr", "1e9", "--json")
     assert diverged.returncode == 1 and json.loads(diverged.stdout)["stop_reason"] == "diverged"
-    queued = antigrad(service, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
-    cancelled = antigrad(service, "cancel", queued)
+    queued = antigrad(address, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
+    cancelled = antigrad(address, "cancel", queued)
     assert cancelled.returncode == 0 and "cancelled" in cancelled.stdout
-    assert antigrad(service, "watch", queued).returncode == 4
+    assert antigrad(address, "watch", queued).returncode == 4
     away = antigrad("127.0.0.1:1", "runs")
     assert away.returncode == 3 and "antigrad serve" in away.stderr
 
 
-def test_last_is_no_run_of_an_experiment_however_many_came_after_it(service: str) -> None:
-    own = antigrad(service, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
-    url = f"http://{service}"
+def test_last_is_no_run_of_an_experiment_however_many_came_after_it(address: str) -> None:
+    own = antigrad(address, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
+    url = f"http://{address}"
     tried = [httpx.post(f"{url}/experiments/linear_collapse", json={"seeds": list(range(5))}).json() for _ in range(4)]
     assert sum(len(experiment["runs"]) for experiment in tried) > 50  # more than a page of the list
-    cancelled = antigrad(service, "cancel", "last")
+    cancelled = antigrad(address, "cancel", "last")
     for experiment in tried:
         httpx.post(f"{url}/runs/cancel", params={"tag": f"antigrad.experiment:{experiment['id']}"}).raise_for_status()
     assert cancelled.returncode == 0 and cancelled.stdout == f"{own} cancelled\n", cancelled.stderr
 
 
-def test_a_run_predicts_by_the_name_of_a_model_too(service: str, trained: str, tmp_path: Path) -> None:
-    picture = str(digit(service, tmp_path))
-    httpx.put(f"http://{service}/models/letters", json={"run": trained}).raise_for_status()
-    named, plain = (antigrad(service, "predict", run, picture) for run in ("letters", trained))
+def test_a_run_predicts_by_the_name_of_a_model_too(address: str, trained: str, tmp_path: Path) -> None:
+    picture = str(digit(address, tmp_path))
+    httpx.put(f"http://{address}/models/letters", json={"run": trained}).raise_for_status()
+    named, plain = (antigrad(address, "predict", run, picture) for run in ("letters", trained))
     assert named.returncode == 0 and named.stdout == plain.stdout
     assert named.stderr == f"{trained}\n" and plain.stderr == ""  # which run answers is said where it was not
-    unknown = antigrad(service, "predict", "words", picture)
+    unknown = antigrad(address, "predict", "words", picture)
     assert unknown.returncode == 2 and "no model is called 'words'; there are letters" in unknown.stderr
 
 
-def test_of_several_pictures_those_that_cannot_be_read_are_named(service: str, trained: str, tmp_path: Path) -> None:
-    good, broken, cut = digit(service, tmp_path), tmp_path / "broken.png", tmp_path / "cut.png"
+def test_of_several_pictures_those_that_cannot_be_read_are_named(address: str, trained: str, tmp_path: Path) -> None:
+    good, broken, cut = digit(address, tmp_path), tmp_path / "broken.png", tmp_path / "cut.png"
     broken.write_text("no picture")
     cut.write_bytes(good.read_bytes()[:60])
-    done = antigrad(service, "predict", trained, *map(str, (good, broken, cut)))
+    done = antigrad(address, "predict", trained, *map(str, (good, broken, cut)))
     assert done.returncode == 2 and done.stdout == ""
     assert f"{broken}: this is no readable picture" in done.stderr and f"{cut}: this is no" in done.stderr
     assert str(good) not in done.stderr and "/image/" not in done.stderr
 
 
-def test_ink_on_white_paper_is_read_by_a_network_of_light_on_dark(service: str, trained: str, tmp_path: Path) -> None:
-    plain = digit(service, tmp_path)
+def test_ink_on_white_paper_is_read_by_a_network_of_light_on_dark(address: str, trained: str, tmp_path: Path) -> None:
+    plain = digit(address, tmp_path)
     ink = tmp_path / "ink.png"
     ImageOps.invert(Image.open(plain).convert("L")).resize((56, 56), Image.Resampling.NEAREST).save(ink)
-    told = antigrad(service, "predict", trained, str(ink))
+    told = antigrad(address, "predict", trained, str(ink))
     assert told.returncode == 2 and "or add --fit to have it converted" in told.stderr
     labels = []
     for arguments in ([str(plain)], [str(plain), "--invert"], [str(ink), "--fit", "--invert"], [str(ink), "--fit"]):
-        done = antigrad(service, "predict", trained, *arguments, "--json")
+        done = antigrad(address, "predict", trained, *arguments, "--json")
         labels.append(json.loads(done.stdout)["predictions"][0]["label"])
     assert labels[0] == labels[1] == labels[2] != labels[3]
 
 
-def test_what_is_known_of_a_run_is_said_before_and_after_it(service: str) -> None:
-    diverged = antigrad(service, "train", "digits", "--optimizer", "sgd", "--lr", "1e9")
+def test_what_is_known_of_a_run_is_said_before_and_after_it(address: str) -> None:
+    diverged = antigrad(address, "train", "digits", "--optimizer", "sgd", "--lr", "1e9")
     before, *_, after = diverged.stderr.splitlines()
     assert before.startswith("warning: /optimizer/lr: 1e+09 is large") and "sgd usually takes from" in before
     assert after.startswith("with the learning rate 1e+09 the loss rose") and "to try: --set optimizer.lr=" in after
-    learnt_nothing = antigrad(service, "train", "digits", "--lr", "1e-9", "--epochs", "3")
+    learnt_nothing = antigrad(address, "train", "digits", "--lr", "1e-9", "--epochs", "3")
     assert learnt_nothing.returncode == 0 and "to try: --set optimizer.lr=1e-06" in learnt_nothing.stderr
-    sound = antigrad(service, "train", "digits", "--epochs", "3")
+    sound = antigrad(address, "train", "digits", "--epochs", "3")
     assert "warning" not in sound.stderr and "to try" not in sound.stderr
 
 
@@ -154,10 +147,10 @@ def test_a_user_does_not_wait_for_what_only_the_service_needs() -> None:
     assert "the service does not answer" in done.stderr and done.stdout.split() == []
 
 
-def test_a_taken_port_is_said_in_one_sentence(service: str) -> None:
-    taken = antigrad(service, "serve", "--port", service.rsplit(":", 1)[1])
+def test_a_taken_port_is_said_in_one_sentence(address: str) -> None:
+    taken = antigrad(address, "serve", "--port", address.rsplit(":", 1)[1])
     assert taken.returncode == 1 and "choose another --port" in taken.stderr and "Traceback" not in taken.stderr
-    beyond = antigrad(service, "serve", "--host", "0.0.0.0")
+    beyond = antigrad(address, "serve", "--host", "0.0.0.0")
     assert beyond.returncode == 2 and "ANTIGRAD_API_KEY" in beyond.stderr
 
 
@@ -215,8 +208,8 @@ def test_a_key_or_an_address_that_cannot_be_sent_is_told() -> None:
 def test_address_and_key_may_stand_in_the_file_that_the_service_reads(tmp_path: Path) -> None:
     with serving(tmp_path / "home", "--workers", "0", ANTIGRAD_API_KEY="right") as locked:
         (tmp_path / ".env").write_text(f"ANTIGRAD_API_KEY=right\nANTIGRAD_URL=http://{locked}\n")
-        assert antigrad("", "runs", at=tmp_path).returncode == 0
-        assert antigrad("", "runs", at=tmp_path, ANTIGRAD_API_KEY="wrong").returncode == 5  # a variable comes first
+        assert antigrad("", "runs", folder=tmp_path).returncode == 0
+        assert antigrad("", "runs", folder=tmp_path, ANTIGRAD_API_KEY="wrong").returncode == 5  # a variable comes first
 
 
 def test_a_wrong_key_is_told_from_a_wrong_request(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -228,10 +221,10 @@ def test_a_wrong_key_is_told_from_a_wrong_request(tmp_path_factory: pytest.TempP
         assert antigrad(locked, "train", "nothing", ANTIGRAD_API_KEY="right").returncode == 2
 
 
-def test_the_list_of_runs_cuts_nothing_off(service: str) -> None:
+def test_the_list_of_runs_cuts_nothing_off(address: str) -> None:
     name = "a name [bold] of more words than stand in a line of eighty columns beside all that there is to say :smile:"
-    run = antigrad(service, "train", "digits", "--epochs", "1", "--name", name, "--no-wait").stdout.strip()
-    listed = antigrad(service, "runs", COLUMNS="80").stdout
+    run = antigrad(address, "train", "digits", "--epochs", "1", "--name", name, "--no-wait").stdout.strip()
+    listed = antigrad(address, "runs", COLUMNS="80").stdout
     assert run in listed and name in listed
 
 
@@ -244,11 +237,9 @@ def test_the_line_of_a_run_fits_into_eighty_columns() -> None:
     assert "123456/250000  loss 1.234e-05  validation accuracy 0.9877" in line.getvalue()
 
 
-def test_leaving_a_run_says_how_to_come_back_and_lets_it_go_on(service: str) -> None:
-    run = antigrad(service, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
-    environment = os.environ | {"ANTIGRAD_URL": f"http://{service}"}
-    command = [sys.executable, "-m", "app.cli.main", "watch", run]
-    watching = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+def test_leaving_a_run_says_how_to_come_back_and_lets_it_go_on(address: str) -> None:
+    run = antigrad(address, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
+    watching = fork_server().start(CLI, "watch", run, pipes=["stderr"], ANTIGRAD_URL=f"http://{address}")
     assert watching.stderr is not None
     assert run in watching.stderr.readline()
     deadline = time.monotonic() + 30
@@ -259,25 +250,23 @@ def test_leaving_a_run_says_how_to_come_back_and_lets_it_go_on(service: str) -> 
     _, said = watching.communicate(timeout=30)
     assert watching.returncode == 130
     assert f"antigrad watch {run}" in said and "the run goes on" in said and "Traceback" not in said
-    assert httpx.get(f"http://{service}/runs/{run}").json()["status"] in ("queued", "running")
-    antigrad(service, "cancel", run)
+    assert httpx.get(f"http://{address}/runs/{run}").json()["status"] in ("queued", "running")
+    antigrad(address, "cancel", run)
 
 
-def test_a_paused_run_is_said_to_be_paused_and_waited_for(service: str) -> None:
-    run = antigrad(service, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
-    httpx.post(f"http://{service}/runs/{run}/pause").raise_for_status()
-    while httpx.get(f"http://{service}/runs/{run}").json()["status"] != "paused":
+def test_a_paused_run_is_said_to_be_paused_and_waited_for(address: str) -> None:
+    run = antigrad(address, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
+    httpx.post(f"http://{address}/runs/{run}/pause").raise_for_status()
+    while httpx.get(f"http://{address}/runs/{run}").json()["status"] != "paused":
         time.sleep(0.05)
-    environment = os.environ | {"ANTIGRAD_URL": f"http://{service}"}
-    command = [sys.executable, "-m", "app.cli.main", "watch", run]
-    watching = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    watching = fork_server().start(CLI, "watch", run, pipes=["stdout", "stderr"], ANTIGRAD_URL=f"http://{address}")
     assert watching.stderr is not None
     assert run in watching.stderr.readline()
     said = watching.stderr.readline()
     assert "paused" in said
     subprocess.run([*said.partition(": ")[2].partition("   ")[0].split(), "-sS"], check=True, capture_output=True)
     assert watching.poll() is None
-    antigrad(service, "cancel", run)
+    antigrad(address, "cancel", run)
     out, _ = watching.communicate(timeout=60)
     assert watching.returncode == 4 and "cancelled" in out
 

@@ -3,9 +3,6 @@
 import os
 import random
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,45 +11,37 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from tests.chaos.test_kills import REQUEST
-from tests.processes import family
+from tests.support.commands import CLI, command, until_ready
+from tests.support.fork_server import Forked, fork_server
+from tests.support.processes import family, free_port
+from tests.support.runs import REQUEST
 
-Serve = Callable[[], "subprocess.Popen[bytes]"]
+Serve = Callable[[], Forked]
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-        return found
+    return free_port()
 
 
 @pytest.fixture
 def serve(settings: Settings, port: int) -> Iterator[Serve]:
-    started: list[subprocess.Popen[bytes]] = []
-    environment = os.environ | {
+    started: list[Forked] = []
+    variables = {
         "ANTIGRAD_HOME": str(settings.home),
         "ANTIGRAD_DATABASE_URL": settings.database_url,
         "ANTIGRAD_CHECKPOINT_SECONDS": "0.2",
     }
 
-    def start() -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
-        started.append(subprocess.Popen(command, env=environment))
-        for _ in range(600):
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
-                    return started[-1]
-            except httpx.TransportError:
-                time.sleep(0.05)
-        raise AssertionError("the service does not answer")
+    def start() -> Forked:
+        started.append(fork_server().start(CLI, "serve", "--port", str(port), **variables))
+        until_ready(started[-1], f"http://127.0.0.1:{port}")
+        return started[-1]
 
     yield start
     for process in started:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(120)
+        process.terminate()
+        process.wait(120)
 
 
 def get(port: int, path: str) -> httpx.Response:
@@ -74,10 +63,15 @@ def queue(port: int) -> str:
     return str(httpx.post(f"http://127.0.0.1:{port}/runs", json=REQUEST).json()["id"])
 
 
-def everybody(service: "subprocess.Popen[bytes]") -> list[int]:
-    """All processes of a service with one worker: API, worker, warm server, and the child if it trains just now. The
-    API answers before the others have started."""
-    until(lambda: len(family(service.pid)) >= 3)
+def everybody(service: Forked, port: int) -> list[int]:
+    """All processes of a service with one worker: API, worker, its fork server, and the child if it trains just now.
+    The API answers before the others have started; a worker that is listed has a fork server."""
+
+    def works() -> bool:
+        listed = {int(worker["id"].split("-")[-2]) for worker in get(port, "/workers").json()["items"]}
+        return bool(listed & set(family(service.pid)))
+
+    until(works)
     return family(service.pid)
 
 
@@ -108,7 +102,7 @@ def test_the_whole_service_killed_at_once_loses_no_step(serve: Serve, port: int,
     moments = sorted(chance.sample(range(1, 2000), chance.randint(1, 3)))
     for at_step in moments:
         until(lambda at_step=at_step: step(port, run) >= at_step)  # type: ignore[misc]
-        for process in everybody(service):
+        for process in everybody(service, port):
             os.kill(process, signal.SIGKILL)
         service.wait()
         service = serve()
@@ -121,7 +115,7 @@ def test_sigterm_ends_it_in_good_order(serve: Serve, port: int) -> None:
     service = serve()
     run = queue(port)
     until(lambda: step(port, run) >= 1)
-    members = everybody(service)
+    members = everybody(service, port)
     service.terminate()
     assert service.wait(120) == 0
     assert not any(Path(f"/proc/{process}").exists() for process in members)
@@ -129,32 +123,12 @@ def test_sigterm_ends_it_in_good_order(serve: Serve, port: int) -> None:
     until(lambda: get(port, f"/runs/{run}").json()["status"] == "succeeded")
 
 
-def test_a_service_without_a_key_is_opened_to_others_only_on_purpose(settings: Settings, port: int) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "app.cli.main",
-        "serve",
-        "--host",
-        "127.0.0.2",
-        "--port",
-        str(port),
-        "--workers",
-        "0",
-    ]
-    environment = os.environ | {"ANTIGRAD_HOME": str(settings.home), "ANTIGRAD_DATABASE_URL": settings.database_url}
-    refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def test_a_service_without_a_key_is_opened_to_others_only_on_purpose(tmp_path: Path, port: int) -> None:
+    arguments = ["serve", "--host", "127.0.0.2", "--port", str(port), "--workers", "0"]
+    refused = command(*arguments, ANTIGRAD_HOME=str(tmp_path))
     assert refused.returncode == 2 and "ANTIGRAD_API_KEY" in refused.stderr and "--no-auth" in refused.stderr
-    service = subprocess.Popen([*command, "--no-auth"], env=environment)
-    try:
-
-        def answers() -> bool:
-            try:
-                return httpx.get(f"http://127.0.0.2:{port}/runs").status_code == 200
-            except httpx.TransportError:
-                return False
-
-        until(answers)
-    finally:
-        service.terminate()
-        assert service.wait(120) == 0
+    service = fork_server().start(CLI, *arguments, "--no-auth", ANTIGRAD_HOME=str(tmp_path))
+    until_ready(service, f"http://127.0.0.2:{port}")
+    assert httpx.get(f"http://127.0.0.2:{port}/runs").status_code == 200
+    service.terminate()
+    assert service.wait(120) == 0

@@ -11,8 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.chaos.test_many_runs import free_port
-from tests.processes import family
+from tests.support.processes import family, free_port
 
 Serve = Callable[..., "subprocess.Popen[str]"]
 

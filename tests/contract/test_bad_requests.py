@@ -10,9 +10,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.api.middleware import JSON_BYTES
-from tests.api.routes.test_runs import SMALL, queue
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.runs import SMALL, ended, queue
+from tests.support.workers import Workers
 
 LETTERS: dict[str, Any] = {"dataset": "notmnist"}
 JSON = {"Content-Type": "application/json"}
@@ -109,7 +108,7 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
             "split": {"validation": 700, "test": 1096, "stratify": False},
         },  # one is left to train on
         "/model/layers/1",
-        "batches of 2 examples",
+        "batches of at least 2 examples",
     ),
     (LETTERS | {"loss": "mse"}, "/loss", "cross_entropy"),
     (LETTERS | {"loss": "cross_entrpy"}, "/loss", "did you mean 'cross_entropy'"),

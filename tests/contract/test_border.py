@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from app.storage.queue import workers
-from tests.api.routes.test_runs import SMALL, queue
+from tests.support.runs import SMALL, queue
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -41,7 +41,7 @@ def test_a_fault_of_the_service_is_a_problem_and_its_text_stays_in_the_log(
     with caplog.at_level(logging.ERROR, "antigrad.api"):
         answer = locked.get("/workers", headers={"Authorization": "Bearer s3cret"})
     assert answer.status_code == 500 and answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["type"] == "/problems/Internal" and "hunter2" not in answer.text
+    assert answer.json()["type"] == "/problems/internal_error" and "hunter2" not in answer.text
     (record,) = [record for record in caplog.records if record.name == "antigrad.api"]
     assert "/workers" in record.getMessage() and record.exc_info
 
@@ -56,7 +56,7 @@ def test_a_method_that_an_address_has_not_is_told_those_that_it_has(
 ) -> None:
     answer = quick_client.request(method, path)
     assert answer.status_code == 405 and answer.headers["Allow"] == allowed
-    assert answer.json()["type"] == "/problems/MethodNotAllowed" and allowed in answer.json()["detail"]
+    assert answer.json()["type"] == "/problems/method_not_allowed" and allowed in answer.json()["detail"]
 
 
 def test_json_that_does_not_say_so_is_told_which_header_to_add(quick_client: TestClient) -> None:

@@ -27,10 +27,9 @@ ANSWER = {
     "worker", "device", "created_at", "started_at", "finished_at", "links",
 }  # fmt: skip
 LINKS = {"self", "curve", "events", "cancel", "predict", "weights"}
-PROGRESS = {"step", "epoch", "max_steps", "fraction", "steps_per_second", "eta_seconds"}
 
 
-def test_the_example_is_taken_whole_and_is_what_the_defaults_make(quick_client: TestClient) -> None:
+def test_the_example_is_taken_whole_and_is_what_the_defaults_make_but_for_the_pixels(quick_client: TestClient) -> None:
     sent: dict[str, Any] = json.loads(REQUEST)
     answer = quick_client.post("/runs", json=sent)
     assert answer.status_code == 202, answer.text
@@ -45,5 +44,5 @@ def test_the_example_is_taken_whole_and_is_what_the_defaults_make(quick_client: 
     assert run["request"]["stop"] == sent["stop"]
     assert run["request"]["split"] == sent["split"] | {"own": False, "folds": None, "fold": 0}
     least = quick_client.post("/runs", json={"dataset": "notmnist"}).json()["request"]
-    assert least == run["request"] | {"name": None, "tags": {}}
+    assert least == run["request"] | {"name": None, "tags": {}, "normalise": "standard"}
     assert run["warnings"] == []

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.main import ROUTES, create_app
 from app.settings import Settings
-from app.storage.database import Database
-from tests.storage.rows import insert_run
+from tests.support.rows import insert_run
+from tests.support.services import Service
 
 METHODS = ("get", "post", "put", "delete")
 JSON = "application/json"
@@ -24,7 +24,7 @@ JSON = "application/json"
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service with ended runs and no worker: an open one's events would never end."""
     with TestClient(create_app(Settings(home=tmp_path_factory.mktemp("home"), _env_file=None))) as client:
-        database: Database = client.app.state.database  # type: ignore[attr-defined]
+        database = Service.of(client).database
         with database.write() as db:
             request = client.post("/runs", json={"dataset": "digits"}).json()["request"]
             for id in ("run_ended", "run_changed"):

@@ -16,7 +16,8 @@ from app.learning.errors import InvalidChoice
 from app.learning.fast_cpu.stepper import LinearChainStepper
 from app.learning.layers import Layer, Linear, ReLU
 from app.learning.layers.convolution import Conv2d
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.normalisation import BatchNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import Adam
 from app.learning.preprocessing import Affine, Normalise, fit_pictures
@@ -24,7 +25,7 @@ from app.learning.recipe import Recipe
 from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors
 from app.learning.stopping import Stop
 from app.learning.training import Training
-from tests.learning.test_training import network_of
+from tests.support.training import network_of
 
 EVERYTHING = Augmentation(shift=0.2, rotate=30, scale=0.2, noise=0.1, erase=0.3)
 seeds = st.integers(0, 2**63)

@@ -10,7 +10,7 @@ from app.learning.data import Data
 from app.learning.fast_cpu.batches import Batches, with_ones, with_room
 from app.learning.optimizers import SGD
 from app.learning.preprocessing import Affine
-from tests.learning.test_training import training
+from tests.support.training import training
 
 CPU = torch.device("cpu")
 PICTURES = torch.arange(20 * 6, dtype=torch.uint8).view(20, 1, 2, 3)

@@ -10,8 +10,8 @@ from app.learning.optimizers import Adam, Optimizer
 from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors
 from app.learning.training import Training
 from tests.learning.test_augmentation import training as augmenting
-from tests.learning.test_optimizers import EVERY_OPTIMIZER
-from tests.learning.test_training import by_autograd, by_hand, network_of, training
+from tests.support.optimizers import EVERY_OPTIMIZER
+from tests.support.training import by_autograd, by_hand, network_of, training
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

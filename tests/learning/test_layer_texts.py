@@ -1,4 +1,4 @@
-"""What a layer says of itself is what it does: each formula, derivative and range as written, once more in numpy."""
+"""Each formula, derivative and range that a layer states is what its module computes: checked in numpy."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from app.learning.layers import LAYERS, Layer
+from app.learning.layers.activations import ELU
 from app.learning.layers.activations import ENTRIES as ACTIVATIONS
 from app.learning.layers.convolution import Conv2d
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.normalisation import BatchNorm, LayerNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.layers.serialization import layers_from_json
 
 Array = np.ndarray[Any, Any]
@@ -46,6 +48,12 @@ def convolved(x: Array, layer: Conv2d, module: nn.Module) -> Array:
 def batch_normed(x: Array, layer: BatchNorm, module: nn.Module) -> Array:
     over = (0, *range(2, x.ndim))
     γ, β = (weights(module)[name].reshape(-1, *[1] * (x.ndim - 2)) for name in ("weight", "bias"))
+    return γ * (x - x.mean(over, keepdims=True)) / np.sqrt(x.var(over, keepdims=True) + layer.eps) + β
+
+
+def layer_normed(x: Array, layer: LayerNorm, module: nn.Module) -> Array:
+    over = tuple(range(1, x.ndim))
+    γ, β = (weights(module)[name] for name in ("weight", "bias"))
     return γ * (x - x.mean(over, keepdims=True)) / np.sqrt(x.var(over, keepdims=True) + layer.eps) + β
 
 
@@ -85,6 +93,7 @@ FORMULAS: dict[str, Callable[[Array, Any, nn.Module], Array]] = {
     ),
     "max(0, x)": lambda x, _, __: np.maximum(0, x),
     "max(0, x) + slope·min(0, x)": lambda x, layer, _: np.maximum(0, x) + layer.slope * np.minimum(0, x),
+    "x for x > 0, else α·(eˣ − 1)": lambda x, layer, _: np.where(x > 0, x, layer.alpha * (np.exp(x) - 1)),
     "σ(x) = 1 / (1 + e⁻ˣ)": lambda x, _, __: 1 / (1 + np.exp(-x)),
     "tanh(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)": lambda x, _, __: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x)),
     "x·Φ(x)": lambda x, _, __: x * chance(x),
@@ -95,6 +104,7 @@ FORMULAS: dict[str, Callable[[Array, Any, nn.Module], Array]] = {
     # In training it draws: its own test is below.
     "y = x·m / (1 − p),  m = 0 with probability p, else 1;  in evaluation y = x": lambda x, _, __: x,
     "y = γ·(x − μ) / √(σ² + ε) + β;  μ, σ² of the batch, in evaluation their running means": batch_normed,
+    "y = γ·(x − μ) / √(σ² + ε) + β;  μ, σ² of the example, γ, β for each number": layer_normed,
     "(channels, height, width) → (channels·height·width)": lambda x, _, __: x.reshape(len(x), -1),
     "y = f(f(…f(x)))": nested,
     "y = f(x) + x": lambda x, layer, module: nested(x, layer, module) + x,
@@ -103,6 +113,7 @@ FORMULAS: dict[str, Callable[[Array, Any, nn.Module], Array]] = {
 DERIVATIVES: dict[str, Callable[[Array, Any], Array]] = {
     "1 for x > 0, else 0": lambda x, _: np.where(x > 0, 1.0, 0.0),
     "1 for x > 0, else slope": lambda x, layer: np.where(x > 0, 1.0, layer.slope),
+    "1 for x > 0, else α·eˣ": lambda x, layer: np.where(x > 0, 1.0, layer.alpha * np.exp(x)),
     "σ(x)·(1 − σ(x)), at most 1/4": lambda x, _: σ(x) * (1 - σ(x)),
     "1 − tanh²(x), at most 1": lambda x, _: 1 - np.tanh(x) ** 2,
     "Φ(x) + x·φ(x)": lambda x, _: chance(x) + x * np.exp(-(x**2) / 2) / sqrt(2 * pi),
@@ -113,6 +124,7 @@ DERIVATIVES: dict[str, Callable[[Array, Any], Array]] = {
 RANGES: dict[str, tuple[float, float]] = {
     "[0, ∞)": (0, np.inf),
     "(−∞, ∞)": (-np.inf, np.inf),
+    "(−α, ∞)": (-1, np.inf),  # by default
     "(0, 1)": (0, 1),
     "(−1, 1)": (-1, 1),
     "[−1, 1]": (-1, 1),
@@ -128,6 +140,7 @@ CASES: dict[str, list[tuple[dict[str, Any], tuple[int, ...]]]] = {
     "avg_pool2d": [({}, PICTURE), ({"kernel_size": 3, "stride": 1}, PICTURE)],
     "leaky_relu": [({"slope": 0.2}, ROW)],
     "batch_norm": [({"eps": 0.1}, ROW), ({}, PICTURE)],
+    "layer_norm": [({"eps": 0.1}, ROW), ({}, PICTURE)],
     "block": [({"layers": INSIDE, "repeat": 3}, ROW)],
     "residual": [({"layers": INSIDE}, ROW)],
 }
@@ -229,6 +242,40 @@ def test_the_gradient_of_batch_norm_in_training_is_the_one_that_it_says_and_fini
             return torch.func.functional_call(module, {"weight": γ, "bias": β}, (x.detach(),))
 
         assert torch.autograd.gradcheck(of, (parameter.detach().clone().requires_grad_(),))
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0])
+def test_elu_is_pytorchs_with_the_derivative_that_finite_differences_have(alpha: float) -> None:
+    layer = ELU(alpha)
+    z = torch.linspace(-6, 6, 200, dtype=torch.float64)  # without 0, where the slopes differ
+    assert torch.equal(layer.module(ROW)(z), nn.ELU(alpha)(z))
+    step = 1e-6
+    difference = (nn.ELU(alpha)(z + step) - nn.ELU(alpha)(z - step)) / (2 * step)
+    torch.testing.assert_close(layer.derivative_at(z), difference, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3, 4)], ids=["1-d", "3-d"])
+def test_layer_norm_is_pytorchs_with_the_gradient_that_it_states_and_finite_differences_have(
+    shape: tuple[int, ...],
+) -> None:
+    assert LayerNorm.derivative == (
+        "∂L/∂x = (g − mean g − x̂·mean(x̂·g)) / √(σ² + ε),  g = γ·∂L/∂y,  x̂ = (x − μ) / √(σ² + ε), means over the example"
+    )
+    module, x = drawn(LayerNorm(eps=0.1), shape)
+    theirs = nn.LayerNorm(shape, eps=0.1).double()
+    theirs.load_state_dict(module.state_dict())
+    y = module(x)
+    assert torch.equal(y, theirs(x)) and torch.equal(y, module.eval()(x))
+    assert torch.autograd.gradcheck(module, (x,))
+    over = list(range(1, x.ndim))
+    by_y = torch.randn_like(y)
+    by_x, by_γ, by_β = torch.autograd.grad(y, (x, module.weight, module.bias), by_y)
+    spread = (x.var(over, unbiased=False, keepdim=True) + 0.1).sqrt()
+    hat = (x - x.mean(over, keepdim=True)) / spread
+    g = module.weight * by_y
+    means = g.mean(over, keepdim=True), hat * (hat * g).mean(over, keepdim=True)
+    torch.testing.assert_close(by_x, (g - means[0] - means[1]) / spread)
+    torch.testing.assert_close((by_γ, by_β), ((hat * by_y).sum(0), by_y.sum(0)))
 
 
 def test_in_evaluation_batch_norm_is_a_scale_and_a_shift_by_the_running_means() -> None:

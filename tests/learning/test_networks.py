@@ -11,7 +11,8 @@ from app.learning.data import Data
 from app.learning.layers import Layer, Linear, ReLU
 from app.learning.layers.activations import Tanh
 from app.learning.layers.convolution import Conv2d, MaxPool2d
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.normalisation import BatchNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.layers.structure import Block, Residual
 from app.learning.losses import LOSSES, CrossEntropy
 from app.learning.optimizers import SGD, Adam, Momentum, Optimizer
@@ -20,8 +21,8 @@ from app.learning.recipe import Precision, Recipe
 from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
 from app.learning.stopping import Stop
 from app.learning.training import Training
-from tests.learning.test_optimizers import EVERY_OPTIMIZER
-from tests.learning.test_training import network_of
+from tests.support.optimizers import EVERY_OPTIMIZER
+from tests.support.training import network_of
 
 NETWORKS: dict[str, list[Layer]] = {
     "dropout": [Linear(16), ReLU(), Dropout(0.5)],

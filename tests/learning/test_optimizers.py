@@ -1,6 +1,5 @@
 """Every optimizer, found by inspection, is what its formula says."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import fields
 from itertools import pairwise
@@ -11,7 +10,6 @@ import pytest
 import torch
 from torch.nn import Parameter
 
-from app.learning import optimizers
 from app.learning.errors import InvalidChoice
 from app.learning.optimizers import (
     LECTURE_FORMS,
@@ -30,15 +28,7 @@ from app.learning.optimizers import (
     RMSProp,
     optimizer_from_json,
 )
-
-ENTRIES: list[type[Optimizer]] = [
-    entry for _, entry in inspect.getmembers(optimizers, inspect.isclass) if hasattr(entry, "formula")
-]
-EVERY_OPTIMIZER = [entry() for entry in ENTRIES] + [
-    Momentum(dampening=0.5, weight_decay=0.01),
-    Momentum(nesterov=True),
-    AdamW(weight_decay=0.1),
-]
+from tests.support.optimizers import ENTRIES, EVERY_OPTIMIZER
 
 Array = np.ndarray[Any, Any]
 Walk = Callable[[Array, list[Array], Callable[[int], float]], Array]

@@ -16,7 +16,7 @@ from torch.optim import lr_scheduler
 from app.learning import schedules
 from app.learning.optimizers import SGD, Adam, LectureMomentum, Optimizer
 from app.learning.schedules import SCHEDULES, Constant, Cosine, OneCycle, Schedule, StepDecay, schedule_from_json
-from tests.learning.test_training import training
+from tests.support.training import training
 
 EVERY_SCHEDULE = [
     Constant(),

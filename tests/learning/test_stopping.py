@@ -26,7 +26,7 @@ from app.learning.stopping import (
     TargetLoss,
 )
 from app.learning.training import Training
-from tests.learning.test_training import MSE, network_of, training
+from tests.support.training import MSE, network_of, training
 
 
 def parabola(lr: float = 0.1, **stop: Any) -> Training:
@@ -168,7 +168,7 @@ def test_a_window_goes_on_behind_a_checkpoint(losses: list[float], window: int, 
 @settings(deadline=None, max_examples=50)
 @given(losses=st.lists(st.floats(0, 30), min_size=1, max_size=30), window=st.integers(1, 5))
 def test_a_loss_is_diverged_exactly_when_its_last_window_lies_above_the_limit(losses: list[float], window: int) -> None:
-    criterion = Divergence(DivergenceLimits(2, window), constant_loss=1)
+    criterion = Divergence(DivergenceLimits(2, window), baseline_loss=1)
     limit = 2 * max(losses[0], 1)
     for step, loss in enumerate(losses, 1):
         above = step >= window and all(earlier > limit for earlier in losses[step - window : step])

@@ -1,86 +1,26 @@
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import pytest
 import torch
 
-from app.learning.data import Data
-from app.learning.fast_cpu.stepper import LinearChainStepper
-from app.learning.layers import Linear, ReLU
-from app.learning.losses import LOSSES, CrossEntropy, Loss
+from app.learning.losses import CrossEntropy, Loss
 from app.learning.optimizers import SGD, Adam, Optimizer
-from app.learning.preprocessing import Affine
-from app.learning.recipe import Recipe
-from app.learning.schedules import Constant, Schedule
-from app.learning.serialization import Trained, checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
-from app.learning.stepper import AutogradStepper
-from app.learning.stopping import DivergenceLimits, Stop
+from app.learning.serialization import checkpoint_from_safetensors, checkpoint_to_safetensors, from_safetensors
+from app.learning.stopping import DivergenceLimits
 from app.learning.training import Training
-from tests.learning.test_optimizers import EVERY_OPTIMIZER
+from tests.support.optimizers import EVERY_OPTIMIZER
+from tests.support.training import CROSS_ENTROPY, PATHS, network_of, training
 
-CROSS_ENTROPY, MSE = LOSSES["cross_entropy"](), LOSSES["mse"]()
+LONG = partial(pytest.param, marks=pytest.mark.long)
+
 UNEVEN = CrossEntropy(class_weights=(1.0, 1.0, 100.0), label_smoothing=0.1)
-
-
-def training(
-    optimizer: Optimizer,
-    schedule: Schedule = Constant(),
-    batch_size: int = 16,
-    clip_norm: float | None = None,
-    accumulate: int = 1,
-    loss: Loss = CROSS_ENTROPY,
-    **stop: Any,
-) -> Training:
-    """A small network on 50 examples of 4 numbers, 3 classes, in batches of 16: the last of an epoch has 2."""
-    numbers = torch.Generator().manual_seed(7)
-    inputs, targets = torch.randn(50, 4, generator=numbers), torch.randint(3, (50,), generator=numbers)
-    parts = {"train": torch.arange(40), "validation": torch.arange(40, 45), "test": torch.arange(45, 50)}
-    data = Data(inputs, targets, parts, Affine(), Affine())
-    layers = [Linear(8), ReLU(), Linear(3)]
-    recipe = Recipe(layers, (4,), loss, optimizer, batch_size, Stop(**stop), 0, schedule,
-                    clip_norm, accumulate)  # fmt: skip
-    return Training(recipe, data, torch.device("cpu"))
-
-
-def network_of(run: Training) -> Trained:
-    """What its weights file holds."""
-    classes, shape = list("abc"), run.recipe.input_shape
-    return Trained(
-        run.model,
-        run.recipe.layers,
-        shape,
-        "classification",
-        classes,
-        Affine(),
-        Affine(),
-        None,
-        run.step,
-        run.output_kind,
-    )
-
-
-class ByAutograd(Training):
-    def build_stepper(self) -> AutogradStepper:
-        return AutogradStepper(self.recipe, self.model, self.optimizer, self.data)
-
-
-def by_autograd(run: Training) -> Training:
-    """The training from its start with autograd's stepper, and its parameters in PyTorch's layout."""
-    return ByAutograd(run.recipe, run.data, run.device)
-
-
-def by_hand(run: Training) -> Training:
-    assert isinstance(run.stepper, LinearChainStepper)
-    return run
-
-
-PATHS = [by_hand, by_autograd]
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
-@pytest.mark.parametrize("at", [1, 2, 3, 4, 6, 7])  # within an epoch, at its end (3, 6), and in the next ones
+@pytest.mark.parametrize("at", [*map(LONG, (1, 3, 4, 7)), 2, 6])  # within an epoch, at its end (3, 6), and later
 def test_a_restored_training_goes_on_with_the_same_bits(
     optimizer: Optimizer, at: int, path: Callable[[Training], Training]
 ) -> None:
@@ -189,7 +129,7 @@ def test_a_long_gradient_is_shortened_to_the_norm_and_a_short_one_is_left(
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
-@pytest.mark.parametrize("at", [1, 2, 3, 5])
+@pytest.mark.parametrize("at", [*map(LONG, (1, 5)), 2, 3])
 def test_with_accumulation_and_clipping_a_training_restored_from_its_file_has_the_same_bits(
     at: int, optimizer: Optimizer, path: Callable[[Training], Training]
 ) -> None:

@@ -13,13 +13,11 @@ from app.ops.backup import BackupFailed, backup, restore
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import LocalFiles
-from tests.api.routes.test_datasets import settled, upload
-from tests.chaos.test_kills import REQUEST, outcome, until_step
-from tests.conftest import Workers
-from tests.datasets.archives import png, zipped
-from tests.forked import Nursery
-from tests.storage.test_upgrade import migrate_to
-from tests.test_main_job import ended
+from tests.support.archives import png, zipped
+from tests.support.migrations import migrate_to
+from tests.support.runs import REQUEST, ended, outcome, until_step
+from tests.support.uploads import settled, upload
+from tests.support.workers import Workers
 
 
 @pytest.fixture
@@ -28,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_backup_of_a_running_service_is_a_working_copy(
-    client: TestClient, settings: Settings, workers: Workers, tmp_path: Path, nursery: Nursery
+    client: TestClient, settings: Settings, workers: Workers, tmp_path: Path
 ) -> None:
     workers.start()
     finished = client.post("/runs", json=REQUEST).json()["id"]
@@ -45,7 +43,7 @@ def test_a_backup_of_a_running_service_is_a_working_copy(
 
     copy = Settings(home=tmp_path / "restored", checkpoint_seconds=0.2, _env_file=None)
     restore(copy, tmp_path / "copy.tar")
-    others = Workers(copy, nursery)
+    others = Workers(copy)
     [split] = (settings.files / "datasets/digits/splits").iterdir()
     assert (copy.files / "datasets/digits/splits" / split.name).read_bytes() == split.read_bytes()
     with TestClient(create_app(copy)) as restored:

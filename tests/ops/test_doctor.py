@@ -1,9 +1,6 @@
 """`antigrad doctor` says what is wrong and what to do."""
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from fastapi.testclient import TestClient
@@ -11,16 +8,11 @@ from fastapi.testclient import TestClient
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
-from tests.api.routes.test_datasets import settled, upload
-from tests.conftest import Workers
-from tests.datasets.archives import letters, zipped
-from tests.test_main_job import ended
-
-
-def doctor(*options: str, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
-    command = [sys.executable, "-m", "app.cli.main", "doctor", "--json", *options]
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
-    return done.returncode, {finding["check"]: finding for finding in json.loads(done.stdout)}
+from tests.support.archives import letters, zipped
+from tests.support.commands import doctor
+from tests.support.runs import ended
+from tests.support.uploads import settled, upload
+from tests.support.workers import Workers
 
 
 def test_a_sound_service_is_found_sound(settings: Settings) -> None:

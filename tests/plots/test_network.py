@@ -7,20 +7,20 @@ from xml.etree import ElementTree
 
 import pytest
 
-from app.learning.architecture import rows, spread, with_output_layer
+from app.learning.architecture import flatten_layers, rows, with_output_layer
 from app.learning.errors import InvalidChoice
 from app.learning.layers import LAYERS, Layer, Linear, ReLU, Shape
 from app.learning.layers.convolution import Conv2d
 from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import Block, Residual
 from app.learning.presets import PRESETS
-from app.plots.network import COLOURS, KINDS, diagram, size_of
+from app.plots.network import COLOURS, diagram, size_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn(layers: list[Layer], shape: Shape, title: str = "") -> ElementTree.Element:
-    places = [place for _, place in spread(rows(layers, shape, 10**9), opened=("block",))]
+    places = [place for _, place in flatten_layers(rows(layers, shape, 10**9), opened=("sequence",))]
     return ElementTree.fromstring(diagram(places, shape, title))
 
 
@@ -102,10 +102,10 @@ def test_a_title_is_text_and_nothing_else() -> None:
     assert re.fullmatch("a{59}…: 18 parameters", cut)
 
 
-def test_kinds_are_of_layers_that_there_are() -> None:
-    assert set(KINDS) <= set(LAYERS) and set(KINDS.values()) <= set(COLOURS)
+def test_every_body_has_a_colour() -> None:
+    assert {entry.body for entry in LAYERS.values()} - {None} == set(COLOURS) - {"other"}
 
 
 def test_the_picture_in_the_documents_is_as_it_is_drawn_now() -> None:
-    shown = ElementTree.fromstring((Path(__file__).parents[3] / "docs/vgg16.svg").read_text())
+    shown = ElementTree.fromstring((Path(__file__).parents[2] / "docs/vgg16.svg").read_text())
     assert ElementTree.tostring(shown) == ElementTree.tostring(preset("vgg16"))

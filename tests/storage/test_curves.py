@@ -4,6 +4,7 @@ import math
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,9 @@ from app.settings import Settings
 from app.storage import curves, migrate
 from app.storage.curves import Series, thin
 from app.storage.database import Database
-from tests.storage.rows import insert_run
+from tests.support.rows import insert_run
+
+pytestmark = pytest.mark.sql
 
 values = st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=500)
 cuts = st.lists(st.integers(0, 500), max_size=10)

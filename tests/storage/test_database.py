@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.storage.database import Database, is_away
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 
 def test_a_transaction_that_postgres_ends_as_idle_may_be_tried_again(postgres: Postgres) -> None:

@@ -17,7 +17,10 @@ from app.settings import Settings
 from app.storage import curves
 from app.storage.database import Database
 from app.storage.files import LocalFiles
-from tests.storage.rows import insert_run
+from tests.support.rows import insert_run
+from tests.support.services import Service
+
+pytestmark = pytest.mark.sql
 
 POINTS, A_CHUNK = 5_000_000, 2500
 RANDOM = np.random.default_rng(0)
@@ -64,9 +67,9 @@ print(peak() - before)
 
 
 def test_a_run_of_five_million_points_is_deleted_in_constant_memory_and_keeps_nobody_waiting(
-    client: TestClient, settings: Settings
+    client: TestClient, settings: Settings, service: Service
 ) -> None:
-    database: Database = client.app.state.database  # type: ignore[attr-defined]
+    database = service.database
     empty = stored_bytes(settings, database)
     long_run(database, "run_short", A_CHUNK)
     long_run(database, "run_long")
@@ -100,7 +103,7 @@ def test_a_run_of_five_million_points_is_deleted_in_constant_memory_and_keeps_no
 
 def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(settings: Settings) -> None:
     with TestClient(create_app(settings)) as client:
-        database: Database = client.app.state.database  # type: ignore[attr-defined]
+        database = Service.of(client).database
         long_run(database, "run_half", 10 * A_CHUNK)
         with database.write() as db:
             db.execute(text("UPDATE runs SET status = :deleted"), {"deleted": DELETED})
@@ -109,7 +112,7 @@ def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(settings:
         assert client.get("/runs").json()["items"] == []
         assert client.post("/predict?run=run_half", json={"instances": []}).status_code == 404
     with TestClient(create_app(settings)) as client:
-        database = client.app.state.database  # type: ignore[attr-defined]
+        database = Service.of(client).database
         with database.read() as db:
             assert db.execute(text("SELECT count(*) FROM runs")).scalar_one() == 0
             assert db.execute(text("SELECT count(*) FROM curve_chunks")).scalar_one() == 0
@@ -117,10 +120,12 @@ def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(settings:
 
 
 @pytest.mark.parametrize("points", [1, 1000])
-def test_reading_a_long_curve_takes_memory_for_its_points_alone(quick_client: TestClient, points: int) -> None:
+def test_reading_a_long_curve_takes_memory_for_its_points_alone(
+    quick_client: TestClient, points: int, quick_service: Service
+) -> None:
     import tracemalloc
 
-    database: Database = quick_client.app.state.database  # type: ignore[attr-defined]
+    database: Database = quick_service.database
     run = f"run_read{points}"
     long_run(database, run, POINTS // 2)
     tracemalloc.start()

@@ -12,6 +12,8 @@ from app.storage import migrate
 from app.storage.database import Database
 from app.storage.tables import Table
 
+pytestmark = pytest.mark.sql
+
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(tmp_path: Path, request: pytest.FixtureRequest) -> str:

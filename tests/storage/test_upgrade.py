@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.script import ScriptDirectory
 from fastapi.testclient import TestClient
 from sqlalchemy import MetaData, insert, select, text
@@ -16,6 +15,9 @@ from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
 from app.storage.files import LocalFiles
+from tests.support.migrations import migrate_to
+
+pytestmark = pytest.mark.sql
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate.config()).walk_revisions()]
 STATUSES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
@@ -27,13 +29,6 @@ def database(settings: Settings) -> Iterator[Database]:
     database = Database(settings.database)
     yield database
     database.close()
-
-
-def migrate_to(database: Database, revision: str, down: bool = False) -> None:
-    with database.engine.execution_options(writes=True).begin() as connection:
-        config = migrate.config()
-        config.attributes["connection"] = connection
-        (command.downgrade if down else command.upgrade)(config, revision)
 
 
 def fill(database: Database) -> None:

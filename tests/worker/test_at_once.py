@@ -1,8 +1,6 @@
 """How many runs a worker trains at once and on how many threads."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,19 +10,17 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.api.routes.test_runs import ENDLESS, SMALL, queue, status
-from tests.chaos.test_kills import children, until_step
-from tests.test_main_job import ended
+from tests.support.commands import CLI
+from tests.support.fork_server import Forked, fork_server
+from tests.support.processes import children
+from tests.support.runs import ENDLESS, SMALL, ended, queue, status, until_step
 
 
 @contextmanager
-def working(settings: Settings, *options: str, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
+def working(settings: Settings, *options: str, **variables: str) -> Iterator[Forked]:
     """`antigrad worker` as its users start it; it is told to stop at the end, if it has not been."""
-    environment = os.environ | {
-        "ANTIGRAD_HOME": str(settings.home),
-        "ANTIGRAD_DATABASE_URL": settings.database_url,
-    }
-    process = subprocess.Popen([sys.executable, "-m", "app.cli.main", "worker", *options], env=environment | variables)
+    home = {"ANTIGRAD_HOME": str(settings.home), "ANTIGRAD_DATABASE_URL": settings.database_url}
+    process = fork_server().start(CLI, "worker", *options, **home | variables)
     try:
         yield process
     finally:

@@ -17,10 +17,10 @@ from app.storage import datasets, migrate
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
 from app.storage.queue.claims import import_claims
-from tests.conftest import Workers
-from tests.datasets.archives import letters, png, zipped
-from tests.datasets.catalogue.site import Answer, serving
-from tests.datasets.formats.test_class_labels import idx
+from tests.support.archives import letters, png, zipped
+from tests.support.numbered import idx
+from tests.support.site import Answer, serving
+from tests.support.workers import Workers
 from tests.worker.locked import locked_for, no_waiting
 from worker import import_job
 

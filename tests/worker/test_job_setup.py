@@ -54,7 +54,7 @@ def test_pictures_are_normalised_as_the_request_says(tmp_path: Path) -> None:
         training, _ = prepare(resolve(wanted, digits, files)[0], built_in("digits"), files, CPU)
         data = training.data
         found[normalise] = data.prepare_inputs.apply(data.inputs[data.parts["train"]])
-    assert torch.equal(found[None], found["unit"])
+    assert torch.equal(found[None], found["standard"])
     assert float(found["unit"].max()) == 1 and float(found["none"].max()) == 255
     assert abs(float(found["standard"].mean())) < 1e-4 and abs(float(found["standard"].std()) - 1) < 1e-4
     database.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from app.datasets.arrays import Arrays
-from app.datasets.formats.disk_array import Growing
+from app.datasets.formats.disk_array import DiskArray
 from app.learning.data import Data
 from app.storage.files import LocalFiles
 from worker.job_setup import prepare
@@ -22,7 +22,7 @@ home, normalise, layers = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]
 files, shape = LocalFiles(home), (3, 32, 32)
 count = {SIZE_MB} * 2**20 // 3072
 with (home / "raw").open("w+b") as raw:
-    pixels = Growing(raw, shape, np.uint8)
+    pixels = DiskArray(raw, shape, np.uint8)
     chance = np.random.default_rng(0)
     while pixels.count < count:
         pixels.append(chance.integers(0, 256, (min(4096, count - pixels.count), *shape), dtype=np.uint8))

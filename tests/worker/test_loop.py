@@ -27,8 +27,8 @@ from app.storage import datasets
 from app.storage.database import database_now
 from app.storage.tables import Dataset, Run
 from app.storage.tables import Worker as WorkerRow
-from tests.postgres import Postgres
-from tests.storage.rows import insert_run
+from tests.support.postgres import Postgres
+from tests.support.rows import insert_run
 from tests.worker.locked import locked, locked_for, no_waiting
 from worker.child_process import Child
 from worker.main import Worker
@@ -70,7 +70,7 @@ class Loop:
     def begin(self, *runs: str) -> list[Child]:
         """Queue runs, and let the worker claim them."""
         self.queue(*runs)
-        self.worker.changes.look_again()
+        self.worker.changes.force_poll()
         self.turn()
         assert self.started() == [f"{run}/1" for run in runs]
         return [self.worker.children[f"{run}/1"] for run in runs]

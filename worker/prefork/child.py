@@ -13,12 +13,12 @@ from typing import Any
 from app.storage.database import Database
 from app.storage.files import open_files
 from worker import import_job, training_job
-from worker.prefork.warmup import rehearse
+from worker.prefork.warmup import warm_up
 
 WORK = {"train": training_job.main, "import": import_job.main}
 
 
-class Spare:
+class PreforkedChild:
     """Handle of a pre-forked idle child. The child exits when its parent dies or closes the socket.
 
     `settings` are common to all jobs; `parents` is a socket that the child closes.
@@ -51,7 +51,7 @@ def _live(settings: dict[str, Any], parent: socket.socket) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         database, files = Database(settings["database"]), open_files(settings["files_url"], Path(settings["home"]))
-        rehearse(settings, database)
+        warm_up(settings, database)
         message, descriptors, _, _ = socket.recv_fds(parent, 1 << 20, 2)
         if message:
             parent.close()

@@ -16,18 +16,15 @@ import socket
 import sys
 from typing import Any
 
-import numpy as np
 import psycopg  # noqa: F401  # SQLAlchemy would load it in each child
 import torch
 
-from app.datasets.arrays import Arrays
-from app.datasets.splits import SplitSpec, split
 from app.learning.optimizers import Adam
 from app.storage.curves import last_steps
 from app.storage.database import Database
 from app.storage.tables import Run, Table
 from worker import job_setup
-from worker.prefork.child import Spare
+from worker.prefork.child import PreforkedChild
 
 QUIET_SECONDS = 0.2
 
@@ -54,7 +51,7 @@ def serve(worker: socket.socket) -> None:
         watched: list[Any] = [worker, wake]
         ready, _, _ = select.select(watched, [], [], QUIET_SECONDS if spare_is_due else None)
         if not ready:
-            spare, spare_is_due = Spare(settings, worker), False
+            spare, spare_is_due = PreforkedChild(settings, worker), False
         if wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
@@ -71,7 +68,7 @@ def serve(worker: socket.socket) -> None:
                     spare.close()
                     os.waitpid(spare.pid, 0)
                 return
-            child = spare or Spare(settings, worker)
+            child = spare or PreforkedChild(settings, worker)
             spare, spare_is_due = None, True
             child.give(message, descriptors)
             for descriptor in descriptors:
@@ -92,8 +89,9 @@ def warm_up(settings: dict[str, Any]) -> None:
     Adam().build([torch.nn.Parameter(torch.zeros(1))])  # torch loads its compiler with the first optimizer: a second
     if settings["files_url"]:
         import app.storage.files.s3  # noqa: F401  # another second; a client of the store is each child's own
+    import sklearn.metrics  # noqa: F401  # one more; the end of a run needs it
+
     job_setup.versions(torch.device("cpu"))  # Python asks a process of its own for the processor's name, once
-    split(Arrays(np.zeros((10, 1), np.float32), np.arange(10) % 2, ("a", "b")), SplitSpec(test=0.2, validation=0.2))
 
 
 def ended_children() -> list[tuple[int, int]]:

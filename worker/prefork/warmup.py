@@ -23,7 +23,7 @@ from app.storage.queue.claims import LeaseLost, run_claims
 from app.storage.tables import Run
 
 
-def rehearse(settings: dict[str, Any], database: Database) -> None:
+def warm_up(settings: dict[str, Any], database: Database) -> None:
     """Read a run that does not exist, try to write to it, and take a step on examples that say nothing."""
     with contextlib.suppress(OperationalError), database.write() as db:  # one that is away may be back by then
         db.get(Run, "")

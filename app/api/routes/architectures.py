@@ -23,7 +23,7 @@ from app.errors import Invalid, Malformed, NotFound
 from app.insight.analysis.memory import memory
 from app.insight.analysis.stacks import Chain, LinearStack, as_one_layer, chains, modules_of_chains, stacks
 from app.insight.analysis.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
-from app.learning.architecture import rows, spread, with_output_layer
+from app.learning.architecture import flatten_layers, rows, with_output_layer
 from app.learning.layers import Layer, Shape
 from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import counted
@@ -105,7 +105,7 @@ def _rows(layers: list[Layer], shape: Shape, written: int) -> list[LayerRow]:
             parameters=place.layer.parameters(place.shape),
             multiply_adds=place.layer.multiply_adds(place.shape),
         )
-        for pointer, place in spread(rows(layers, shape, MOST_PARAMETERS), opened=("block",))
+        for pointer, place in flatten_layers(rows(layers, shape, MOST_PARAMETERS), opened=("sequence",))
     ]
 
 

@@ -7,7 +7,7 @@ from app.api.problems import binary, problems
 from app.api.schemas.architectures import InspectRequest
 from app.errors import Invalid, Malformed, NotFound
 from app.insight.analysis.warnings import MOST_PARAMETERS
-from app.learning.architecture import rows, spread, with_output_layer
+from app.learning.architecture import flatten_layers, rows, with_output_layer
 from app.learning.layers import Layer, Shape
 from app.learning.layers.serialization import layers_from_json
 from app.plots.network import diagram
@@ -36,5 +36,5 @@ def of_run(run: RunDep, database: DatabaseDep) -> Response:
 
 
 def _drawn(layers: list[Layer], shape: Shape, title: str) -> Response:
-    places = [place for _, place in spread(rows(layers, shape, MOST_PARAMETERS), opened=("block",))]
+    places = [place for _, place in flatten_layers(rows(layers, shape, MOST_PARAMETERS), opened=("sequence",))]
     return Response(diagram(places, shape, title), media_type=SVG)

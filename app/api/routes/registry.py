@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, is_dataclass
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -22,6 +22,7 @@ from app.api.schemas.registry import (
 )
 from app.errors import Invalid
 from app.insight.experiments import EXPERIMENTS
+from app.learning.fields import request_fields
 from app.learning.layers import LAYERS, Layer
 from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
@@ -105,7 +106,7 @@ def summary_of(entry: Any) -> str:
 def fields_of(entry: Any) -> Iterator[FieldAnswer]:
     """The fields of an entry; of an object that a field may be, those in it."""
     hints = get_type_hints(entry)
-    for field in fields(entry):
+    for field in request_fields(entry):
         annotation = hints[field.name]
         parts = (annotation, *get_args(annotation))
         required = field.default is MISSING

@@ -118,7 +118,7 @@ def _layer(layer: traced.TracedLayer) -> TracedLayerAnswer:
     )
 
 
-def _by_hand(written_out: backpropagation.ByHand) -> ByHandAnswer:
+def _by_hand(written_out: backpropagation.WrittenOut) -> ByHandAnswer:
     return ByHandAnswer(
         products=[
             ProductAnswer(

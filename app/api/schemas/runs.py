@@ -51,6 +51,8 @@ class RunError(TypedDict, total=False):
     type: str
     message: str
     trace: Annotated[list[str], Field(description="the last lines that the training printed")]
+    code: Annotated[str, Field(description="of the message; a heading in docs/errors.md")]
+    params: Annotated[dict[str, Any], Field(description="the facts in the message")]
 
 
 Fields = dict[str, Any]  # of a registry entry: its name or type, and its hyperparameters

@@ -4,16 +4,16 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from app.datasets.catalogue.published import Remote
 from app.datasets.errors import DownloadFailed
+from app.messages import Message
 from app.retry import retry
 
 MOST = 2 * 1024**3
@@ -52,7 +52,7 @@ def download(
     remote: Remote,
     path: Path,
     *,
-    by_hand: Mapping[str, Any],
+    by_hand: Message,
     progress: Progress = lambda *_: None,
     most: int = MOST,
     policy: RetryPolicy = RetryPolicy(),
@@ -63,7 +63,7 @@ def download(
     server says that the file is still the same one.
 
     Args:
-        by_hand: parameters of the message of a failure, as in `Published.by_hand`.
+        by_hand: advice for a failure; for a dataset it is `Published.by_hand`.
         progress: told after each piece, thousands of times for a large file: the bytes that are here (fewer than
             before when it starts over), and how many there will be if that is known. What it raises stops the download.
         most: bytes. A larger file is refused, and so is one that is larger than it is known to be.
@@ -93,7 +93,7 @@ def download(
                 part.file.replace(path)
                 part.forget()
                 return found
-    raise DownloadFailed("download_failed", file=remote.name, reasons=reasons, **by_hand)
+    raise DownloadFailed("download_failed", file=remote.name, reasons=reasons, by_hand=by_hand)
 
 
 class _Broken(Exception):

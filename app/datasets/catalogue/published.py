@@ -9,11 +9,12 @@ published the file gives one. A file without a sum is taken as it comes, and sho
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from app.datasets.catalogue.california import TARGET, read_california
 from app.datasets.formats.content import read
 from app.datasets.import_options import Imported, ImportOptions, Scratch, Tell
+from app.messages import Message
 
 Role = Literal["file", "images", "labels", "test_images", "test_labels"]
 Reader = Callable[[Mapping[str, Path], ImportOptions, Scratch, Tell], Imported]
@@ -48,14 +49,11 @@ class Published:
     read: Reader = read
 
     @property
-    def by_hand(self) -> dict[str, Any]:
-        """Where to find the files and how to send them, as parameters of a message."""
-        return {
-            "name": self.name,
-            "source": self.source,
-            "files": [file.name for file in self.files],
-            "parts": [f"{file.role}=@{file.name}" for file in self.files],
-        }
+    def by_hand(self) -> Message:
+        """Advice where no address can be reached: where to find the files and how to send them."""
+        files = [file.name for file in self.files]
+        parts = [f"{file.role}=@{file.name}" for file in self.files]
+        return Message.of("fetch_by_hand", name=self.name, source=self.source, files=files, parts=parts)
 
 
 def _notmnist(name: str, bytes: int, sha256: str) -> tuple[Remote, ...]:

@@ -1,22 +1,20 @@
-"""Backpropagation written out: each product with its shapes and, where they are few, its numbers.
+"""Backpropagation written out: each product with its shapes and, if they are few, its numbers.
 
-For networks that are chains of linear layers and activations. As in the lecture, a row is an example: Z = AW + b, and
+For networks that are chains of linear layers and elementwise activations. As in the lecture, a row is an example:
+Z = AW + b, and
 
     ∂L/∂W = Aᵀ·∂L/∂Z    ∂L/∂b = 1ᵀ·∂L/∂Z    ∂L/∂A = ∂L/∂Z·Wᵀ    ∂L/∂Z = ∂L/∂A ⊙ f′(Z)
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import pi, sqrt
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from app.learning.errors import InvalidChoice
-from app.learning.layers import Layer, Shape
-from app.learning.layers.activations import LeakyReLU
-from app.learning.layers.structure import Placed
+from app.learning.layers import LAYERS, LayerShape, Shape
 from app.learning.losses import Loss
 from app.messages import Fix
 
@@ -24,21 +22,12 @@ FEW = 256  # numbers of a matrix, to be written out
 MOST_LAYERS = 50  # that are linear
 MOST_PRODUCTS = 10**8
 
-Placement = list[tuple[str, Placed]]
-DERIVATIVES: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": lambda z: (z > 0).to(z.dtype),
-    "sigmoid": lambda z: z.sigmoid() * (1 - z.sigmoid()),
-    "tanh": lambda z: 1 - z.tanh().square(),
-    "gelu": lambda z: 0.5 * (1 + torch.erf(z / sqrt(2))) + z * torch.exp(-z.square() / 2) / sqrt(2 * pi),
-    "square": lambda z: 2 * z,
-    "sine": lambda z: z.cos(),
-    "log": lambda z: 1 / z,
-}
+Placement = list[tuple[str, LayerShape]]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """`values` by rows; None where there are over `FEW`."""
+    """A matrix. `values` are its rows; None if it has more than `FEW` numbers."""
 
     name: str
     shape: Shape
@@ -47,7 +36,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Product:
-    """One line of the calculation: `result` is what the formula makes of the factors."""
+    """One line of the calculation: the factors, the formula, and its result."""
 
     direction: Literal["forward", "backward"]
     pointer: str | None  # to the layer; None for the loss
@@ -57,30 +46,30 @@ class Product:
 
 
 @dataclass
-class ByHand:
-    """The lines in their order, and how far the parameters' gradients are from autograd's at most."""
+class WrittenOut:
+    """The lines in their order, and the largest difference of a parameter's gradient from autograd's."""
 
     products: list[Product] = field(default_factory=list)
     largest_difference: float = 0.0
 
 
 @torch.no_grad()
-def by_hand(places: Placement, parts: list[nn.Module], inputs: Tensor, targets: Tensor, loss: Loss) -> ByHand:
-    """Of inputs (N, …) and targets (N,), in float64; the parts are the layers' modules, with autograd's gradients.
+def write_out(places: Placement, parts: list[nn.Module], inputs: Tensor, targets: Tensor, loss: Loss) -> WrittenOut:
+    """Backpropagation for inputs (N, …) and targets (N,), in float64. `parts` are the layers' modules, with autograd's
+    gradients.
 
-    Raises InvalidChoice at a layer that is neither linear nor an activation of one number at a time, and where there
-    are too many of them.
+    Raises InvalidChoice at a layer that is neither linear nor an elementwise activation, and if there are too many.
     """
     _refuse(places, len(inputs))
     x = inputs.double().flatten(1)
-    written, back = ByHand(), _Back()
+    written, back = WrittenOut(), _Backward()
     a, name = x, "X"
     count = 0
     for (pointer, place), part in zip(places, parts, strict=True):
-        if isinstance(part, nn.Linear):
+        if place.layer.takes_rows:
             count += 1
-            a, name = _linear(written, back, pointer, part, count, a, name)
-        elif place.layer.type != "flatten":
+            a, name = _linear(written, back, pointer, cast(nn.Linear, part), count, a, name)
+        elif place.layer.elementwise:
             a, name = _activation(written, back, pointer, place, part, count, a, name)
     y = targets.double().reshape(len(targets), -1)
     g = loss.gradient(a, targets if targets.dtype == torch.int64 else targets.double())
@@ -93,16 +82,16 @@ def by_hand(places: Placement, parts: list[nn.Module], inputs: Tensor, targets: 
 
 
 @dataclass
-class _Back:
-    """What is to be done on the way back, in the order of the way forward."""
+class _Backward:
+    """Steps of the backward pass, in the order of the forward pass."""
 
     steps: list[Callable[[Tensor], Tensor]] = field(default_factory=list)
 
 
 def _linear(
-    written: ByHand, back: _Back, pointer: str, part: nn.Linear, count: int, a: Tensor, name: str
+    written: WrittenOut, back: _Backward, pointer: str, part: nn.Linear, count: int, a: Tensor, name: str
 ) -> tuple[Tensor, str]:
-    """Z = AW + b, and on the way back the gradients by W, b and A."""
+    """Z = AW + b, and in the backward pass the gradients with respect to W, b and A."""
     n = subscript(count)
     w, z_name = part.weight.double().t(), f"Z{n}"
     b = None if part.bias is None else part.bias.double()[None]
@@ -133,9 +122,16 @@ def _linear(
 
 
 def _activation(
-    written: ByHand, back: _Back, pointer: str, place: Placed, part: nn.Module, count: int, z: Tensor, name: str
+    written: WrittenOut,
+    back: _Backward,
+    pointer: str,
+    place: LayerShape,
+    part: nn.Module,
+    count: int,
+    z: Tensor,
+    name: str,
 ) -> tuple[Tensor, str]:
-    """A = f(Z), and on the way back ⊙ f′(Z)."""
+    """A = f(Z), and in the backward pass ⊙ f′(Z)."""
     kind = place.layer.type
     a_name = f"A{subscript(count)}" + "′" * name.startswith("A")
     a: Tensor = part(z)
@@ -145,7 +141,7 @@ def _activation(
     )  # fmt: skip
 
     def backward(g: Tensor) -> Tensor:
-        slope = derivative_of(place.layer, z)
+        slope = place.layer.derivative_at(z)
         result = g * slope
         above, below, derivative = f"∂L/∂{a_name}", f"∂L/∂{name}", f"{kind}′({name})"
         written.products.append(
@@ -163,28 +159,24 @@ def _activation(
     return a, a_name
 
 
-def derivative_of(layer: Layer, z: Tensor) -> Tensor:
-    """f′(z) of an activation, number by number. At 0, where ReLU has none, it is 0."""
-    if isinstance(layer, LeakyReLU):
-        return torch.where(z > 0, z.new_ones(()), z.new_tensor(layer.slope))
-    return DERIVATIVES[layer.type](z)
-
-
 def matrix(name: str, values: Tensor) -> Matrix:
-    """Of a tensor (rows, columns)."""
+    """Matrix of a tensor (rows, columns)."""
     return Matrix(name, tuple(values.shape), values.tolist() if values.numel() <= FEW else None)
 
 
 def subscript(count: int) -> str:
-    """12 as ₁₂."""
+    """Number in subscript digits: 12 as ₁₂."""
     return str(count).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
 def _refuse(places: Placement, examples: int) -> None:
+    """Raise InvalidChoice at a layer that cannot be written out, or for a network or batch that is too large."""
     for pointer, place in places:
-        if place.layer.type not in ("flatten", "linear", "leaky_relu", *DERIVATIVES):
-            raise InvalidChoice("not_by_hand", pointer, layer=place.layer.type, activations=list(DERIVATIVES))
-    linear = [pointer for pointer, place in places if place.layer.type == "linear"]
+        layer = place.layer
+        if not (layer.takes_rows or layer.elementwise or layer.role == "reshaping"):
+            activations = [entry.type for entry in LAYERS.values() if entry.elementwise]
+            raise InvalidChoice("not_by_hand", pointer, layer=layer.type, activations=activations)
+    linear = [pointer for pointer, place in places if place.layer.takes_rows]
     if len(linear) > MOST_LAYERS:
         raise InvalidChoice("by_hand_too_many_layers", linear[MOST_LAYERS], limit=MOST_LAYERS)
     products = sum(place.layer.multiply_adds(place.shape) for _, place in places)

@@ -1,30 +1,29 @@
-"""What goes on inside a network while it trains, by layer: gradients, weights, updates, dead and saturated units.
+"""Diagnostics of a training, by layer: gradients, weights, updates, dead and saturated units.
 
-A sample is a pass of its own, forward and back, of a fixed probe of training examples. It changes no bit of the run:
-gradients are handed over instead of stored, dropout rests, so that no generator moves, and batch norm takes the probe's
-own mean and spread without remembering them.
+A sample is a separate forward and backward pass of a fixed probe of training examples. It changes no bit of the run:
+gradients are returned instead of stored, dropout is off, so that no generator advances, and batch norm uses the probe's
+own mean and spread without updating its running means.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
-from app.learning.architecture import rows, spread
-from app.learning.layers import Layer, Shape
-from app.learning.layers.structure import Block, Placed, Residual, Sum, placed
+from app.learning.architecture import flatten_layers, rows
+from app.learning.layers import Layer, LayerShape, Shape
+from app.learning.layers.structure import infer_rounds, infer_shapes
 from app.learning.training import Training
 
 PROBE = 256  # examples: a unit that is active for one in fifty is missed once in 170 times
 MEMORY = 256 * 1024**2  # bytes for what the layers give for the probe; a batch has been room enough in any case
 SHARE = 0.01  # of the time since the sampling began; the first sample and the last are taken in any case
 REGULAR = 40  # samples of a run whose length is known, once the steps between them have stopped doubling
-SATURATED = {nn.Sigmoid: (0.02, 0.98), nn.Tanh: (-0.96, 0.96)}  # beyond: a slope below a twelfth of the steepest
 TWINS = 1e-4  # weights that differ by less of the largest of them are one unit twice
 INPUT = "input"
 
@@ -33,8 +32,8 @@ Sample = dict[str, dict[str, float]]  # by layer and measure
 
 @dataclass(frozen=True)
 class Located:
-    """A layer's module. `name` is its number in the network; within a block its repetition and its number there
-    follow, within a residual its number: `2`, `3.0.1`, `4.1`."""
+    """A layer with its module. `name` is its index in the network; within a block the round and the index there
+    follow, within a residual the index: `2`, `3.0.1`, `4.1`."""
 
     name: str
     layer: Layer
@@ -42,30 +41,25 @@ class Located:
 
 
 def located(model: nn.Sequential, layers: Sequence[Layer], input_shape: Shape) -> list[Located]:
-    """Every layer that somebody wrote, in the network's order, with those within others in their stead."""
-    return list(_located(iter(model), placed(tuple(layers), input_shape), ""))
+    """The layers of a request in the network's order, nested ones instead of the layer that holds them."""
+    return list(_located(iter(model), infer_shapes(tuple(layers), input_shape), ""))
 
 
-def _located(modules: Iterator[nn.Module], places: Iterable[Placed], above: str) -> Iterator[Located]:
+def _located(modules: Iterator[nn.Module], places: Iterable[LayerShape], above: str) -> Iterator[Located]:
     for place in places:
         module, layer, name = next(modules), place.layer, f"{above}{place.pointer[1:]}"
-        if isinstance(layer, Block) and isinstance(module, nn.Sequential):
-            inner, shape = iter(module), place.shape
-            for repeat in range(layer.repeat):
-                within = placed(layer.layers, shape)
-                yield from _located(inner, within, f"{name}.{repeat}.")
-                shape = within[-1].output_shape if within else shape
-        elif isinstance(layer, Residual) and isinstance(module, Sum) and isinstance(module.layers, nn.Sequential):
-            yield from _located(iter(module.layers), placed(layer.layers, place.shape), f"{name}.")
-        elif not place.implied:
+        inner = layer.inner_modules(module)
+        for number, within in enumerate(infer_rounds(layer, place.shape)):
+            yield from _located(inner, within, f"{name}.{number}." if layer.nesting == "sequence" else f"{name}.")
+        if not layer.rounds and not place.implied:
             yield Located(name, layer, module)
 
 
 class Sampler:
-    """Takes samples of a training between its steps: after steps 1, 2, 4, 8…, and then regularly, as far as its share
-    of the time allows; what it does not, comes as soon as it does.
+    """Takes samples of a training between its steps: after steps 1, 2, 4, 8…, and then at regular intervals.
 
-    Steps up to `after` have been sampled by an earlier attempt.
+    A sample is delayed until it fits into the sampler's share of the time. An earlier attempt has sampled the steps up
+    to `after`.
     """
 
     def __init__(self, training: Training, after: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -79,11 +73,11 @@ class Sampler:
             self._remember()
 
     def look(self, last: bool = False) -> Sample | None:
-        """To be called after each step; a sample if one is due, and in any case after the `last` step."""
+        """Take a sample if one is due, and always after the `last` step. Call it after each step."""
         begun, step = self.clock(), self.training.step
-        found = None
+        taken = None
         if (last and step > self.sampled) or (step >= self.next_step and self.before is not None):
-            found = sample(self.training, self.layers, self.probe, self.before)
+            taken = sample(self.training, self.layers, self.probe, self.before)
             total = self.training.total_steps
             regular = step // 4 if math.isinf(total) else int(total) // REGULAR
             self.sampled, self.next_step, self.before = step, step + max(1, min(step, regular)), None
@@ -92,31 +86,34 @@ class Sampler:
         due = step + 1 >= self.next_step and self.spent + self.took <= SHARE * (begun - self.began)
         if self.before is None and (due or step + 1 == self.training.total_steps):
             self._remember()
-        return found
+        return taken
 
     def _remember(self) -> None:
-        """The parameters before the next step: its update is what they differ by afterwards."""
-        self.before = [[p.detach().clone() for p in own_parameters(found.module)] for found in self.layers]
+        """Copy the parameters before the next step, to measure its update."""
+        self.before = [[p.detach().clone() for p in own_parameters(located.module)] for located in self.layers]
 
 
 def probe(training: Training) -> Tensor:
-    """The indices of the training examples that are looked at, evenly out of all."""
+    """Indices of the training examples that are sampled, evenly spaced."""
     recipe, train = training.recipe, training.data.parts["train"]
-    places = spread(rows(recipe.layers, recipe.input_shape))
+    places = flatten_layers(rows(recipe.layers, recipe.input_shape))
     bytes_each = 4 * sum(prod(place.output_shape) for _, place in places)
     room = max(recipe.batch_size or len(train), MEMORY // bytes_each)
     return train[torch.linspace(0, len(train) - 1, min(PROBE, room, len(train)), device=train.device).long()]
 
 
 def own_parameters(module: nn.Module) -> list[nn.Parameter]:
+    """Parameters of the module itself, without those of modules within."""
     return list(module.parameters(recurse=False))
 
 
 def sample(
     training: Training, layers: Sequence[Located], probe: Tensor, before: list[list[Tensor]] | None = None
 ) -> Sample:
-    """Every measure of every layer, over the training examples at `probe` (n,); `before` are the layers' parameters
-    before the last step."""
+    """All measures of all layers, over the training examples at `probe` (n,).
+
+    `before` holds each layer's parameters before the last step.
+    """
     inputs, targets = training.data.batch(probe, training.device)
     outputs: dict[nn.Module, Tensor] = {}
 
@@ -125,9 +122,9 @@ def sample(
 
     model, recipe = training.model, training.recipe
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    hooks = [found.module.register_forward_hook(keep) for found in layers]
+    hooks = [located.module.register_forward_hook(keep) for located in layers]
     try:
-        with undisturbed(model), torch.enable_grad():
+        with undisturbed(model, layers), torch.enable_grad():
             with torch.autocast(training.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
                 predicted = model(inputs)
             loss = recipe.loss.function(predicted.float(), targets)
@@ -139,42 +136,37 @@ def sample(
     measured: dict[tuple[str, str], Tensor] = {}
     with torch.no_grad():
         measured |= {(INPUT, name): value for name, value in of_input(inputs).items()}
-        for index, found in enumerate(layers):
-            own = own_parameters(found.module)
-            known = [(p, gradient_of.get(p)) for p in own]
+        for index, located in enumerate(layers):
+            layer, module = located.layer, located.module
+            known = [(parameter, gradient_of.get(parameter)) for parameter in own_parameters(module)]
             was = before[index] if before is not None else None
-            values = of_output(found.module, outputs[found.module].float()) | of_parameters(known, was)
-            measured |= {(found.name, name): value for name, value in values.items()}
-    numbers = torch.stack([value.double() for value in measured.values()]).tolist()  # a GPU is waited for once
-    answer: Sample = {}
-    for (layer, name), number in zip(measured, numbers, strict=True):
-        answer.setdefault(layer, {})[name] = number
-    return answer
+            values = of_output(layer, outputs[module].float()) | of_parameters(layer, known, was)
+            measured |= {(located.name, measure): value for measure, value in values.items()}
+    numbers = torch.stack([value.double() for value in measured.values()]).tolist()  # waits for a GPU only once
+    by_layer: Sample = {}
+    for (name, measure), number in zip(measured, numbers, strict=True):
+        by_layer.setdefault(name, {})[measure] = number
+    return by_layer
 
 
 @contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
-    """The network as in training, but that nothing in it is drawn or remembered."""
+def undisturbed(model: nn.Module, layers: Sequence[Located]) -> Iterator[None]:
+    """Context in which the network is in training mode, but draws no random number and updates no statistics."""
     modes = {module: module.training for module in model.modules()}
-    norms = [module for module in modes if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
     model.train()
-    for module in modes:
-        if isinstance(module, nn.Dropout):
-            module.eval()
-    for norm in norms:
-        norm.track_running_stats = False
     try:
-        yield
+        with ExitStack() as stack:
+            for located in layers:
+                stack.enter_context(located.layer.undisturbed(located.module))
+            yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
         for module, mode in modes.items():
             module.training = mode
 
 
 def of_input(inputs: Tensor) -> dict[str, Tensor]:
-    """Of the prepared inputs (n, …): the mean and spread of all numbers, and the root mean square of the largest column
-    and of the smallest that is not constant; a picture is one column."""
+    """Measures of the prepared inputs (n, …): mean and spread of all numbers, and the root mean square of the largest
+    column and of the smallest that is not constant. A picture is one column."""
     columns = inputs.float() if inputs.dim() == 2 else inputs.float().reshape(-1, 1)
     squares, varies = columns.square().mean(0).sqrt(), columns.amax(0) > columns.amin(0)
     smallest = torch.where(varies, squares, torch.inf).min()
@@ -182,40 +174,43 @@ def of_input(inputs: Tensor) -> dict[str, Tensor]:
     return spread_mean | {"largest_column": squares.max(), "smallest_column": smallest}
 
 
-def of_output(module: nn.Module, output: Tensor) -> dict[str, Tensor]:
-    """Of a layer's outputs (n, units, …): mean and spread of all numbers; of a ReLU the share of units that are 0 for
-    every example and at every place; of a sigmoid or tanh the share of numbers where its slope is nearly 0."""
-    found = {"activation_mean": output.mean(), "activation_spread": output.std(correction=0)}
-    if isinstance(module, nn.ReLU):
+def of_output(layer: Layer, output: Tensor) -> dict[str, Tensor]:
+    """Measures of a layer's outputs (n, units, …): mean and spread of all numbers. If its units can die, the share of
+    units that are 0 for all examples and at all places; if it saturates, the share of numbers where its slope is nearly
+    0."""
+    measures = {"activation_mean": output.mean(), "activation_spread": output.std(correction=0)}
+    if layer.can_die:
         units = output.transpose(0, 1).flatten(1)
-        found["dead_units"] = (units <= 0).all(1).float().mean()
-    for kind, (low, high) in SATURATED.items():
-        if isinstance(module, kind):
-            found["saturated_units"] = ((output < low) | (output > high)).float().mean()
-    return found
+        measures["dead_units"] = (units <= 0).all(1).float().mean()
+    if layer.unsaturated_range is not None:
+        low, high = layer.unsaturated_range
+        measures["saturated_units"] = ((output < low) | (output > high)).float().mean()
+    return measures
 
 
-def of_parameters(own: list[tuple[nn.Parameter, Tensor | None]], before: list[Tensor] | None) -> dict[str, Tensor]:
-    """Of a layer's parameters with their gradients: the L2 norms of both over all of them; the norm of the last update
-    as a share of theirs; and the share of units whose weights are those of the first."""
+def of_parameters(
+    layer: Layer, own: list[tuple[nn.Parameter, Tensor | None]], before: list[Tensor] | None
+) -> dict[str, Tensor]:
+    """Measures of a layer's parameters and their gradients: the L2 norms of both over all parameters; the norm of the
+    last update as a share of the parameters'; and the share of units with the weights of the first unit."""
     if not own:
         return {}
     norm = _norm([parameter for parameter, _ in own])
-    found = {"weight_norm": norm}
+    measures = {"weight_norm": norm}
     gradients = [gradient for _, gradient in own if gradient is not None]
     if gradients:
-        found["gradient_norm"] = _norm(gradients)
+        measures["gradient_norm"] = _norm(gradients)
     if before is not None and gradients:
         change = _norm([parameter - was for (parameter, _), was in zip(own, before, strict=True)])
-        found["update_ratio"] = change / torch.maximum(_norm(before), norm).clamp_min(1e-30)
+        measures["update_ratio"] = change / torch.maximum(_norm(before), norm).clamp_min(1e-30)
     weight = own[0][0]
-    if weight.dim() > 1 and len(weight) > 1:
+    if layer.role == "linear map" and len(weight) > 1:
         rows = weight.flatten(1)
         apart = (rows[1:] - rows[0]).abs().amax(1)
-        found["twin_units"] = (apart <= TWINS * rows.abs().max()).float().mean()
-    return found
+        measures["twin_units"] = (apart <= TWINS * rows.abs().max()).float().mean()
+    return measures
 
 
 def _norm(tensors: Sequence[Tensor]) -> Tensor:
-    found: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors]))
-    return found
+    norm: Tensor = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors]))
+    return norm

@@ -1,7 +1,7 @@
-"""How many bytes a network takes while it learns and while it predicts, without allocating one of them.
+"""Memory of a network in training and in prediction, computed without allocating it.
 
-What autograd keeps for the way back follows from each layer's derivative: a linear layer's wants its input, a sigmoid's
-its output. A test holds the rules to what PyTorch keeps. Numbers are float32, positions of maxima int64.
+What autograd saves for the backward pass follows from each layer's traits: the derivative of a linear layer needs its
+input, that of a sigmoid its output. A test compares the figures with what PyTorch saves. Numbers are float32.
 """
 
 from dataclasses import dataclass, field
@@ -10,19 +10,16 @@ from math import prod
 import torch
 from torch.nn import Parameter
 
-from app.learning.architecture import rows, spread
-from app.learning.layers import Layer, Shape
-from app.learning.layers.convolution import Conv2d
-from app.learning.layers.regularisation import Dropout
-from app.learning.layers.structure import Block, Placed, Residual, placed
+from app.learning.architecture import flatten_layers, rows
+from app.learning.layers import Layer, LayerShape, Shape
+from app.learning.layers.entry import FLOAT
+from app.learning.layers.structure import infer_rounds
 from app.learning.optimizers import Optimizer
-
-FLOAT, INDEX = 4, 8
 
 
 @dataclass(frozen=True)
 class Memory:
-    """In bytes. A training takes the first four together; a prediction the first and the last."""
+    """Memory in bytes. A training takes the sum of the first four; a prediction that of the first and the last."""
 
     parameters: int
     gradients: int
@@ -32,10 +29,10 @@ class Memory:
 
 
 def memory(layers: list[Layer], input_shape: Shape, batch_size: int, optimizer: Optimizer, limit: int) -> Memory:
-    """Of a network whose output layer is among the layers. Raises InvalidChoice as `rows` does."""
+    """Memory of a network of these layers, output layer included. Raises InvalidChoice as `rows` does."""
     places = rows(layers, input_shape, limit)
-    opened = [place for _, place in spread(places)]
-    frozen = sum(place.layer.parameters(place.shape) for place in opened if not _trainable(place.layer))
+    opened = [place for _, place in flatten_layers(places)]
+    frozen = sum(place.layer.parameters(place.shape) for place in opened if not place.layer.learns)
     parameters = sum(place.layer.parameters(place.shape) for place in places)
     learnt = parameters - frozen
     tape = _Tape()
@@ -50,7 +47,7 @@ def memory(layers: list[Layer], input_shape: Shape, batch_size: int, optimizer: 
 
 
 def numbers_a_parameter(optimizer: Optimizer) -> int:
-    """How many the optimizer keeps beside each parameter: it is asked to step once, and looked at."""
+    """Numbers in the optimizer's state for each parameter, found by one step of it."""
     parameter = Parameter(torch.zeros(2))
     parameter.grad = torch.ones(2)
     built = optimizer.build([parameter])
@@ -59,14 +56,10 @@ def numbers_a_parameter(optimizer: Optimizer) -> int:
     return sum(isinstance(value, torch.Tensor) and value.shape == parameter.shape for value in kept)
 
 
-def _trainable(layer: Layer) -> bool:
-    return bool(getattr(layer, "trainable", True))
-
-
 @dataclass(frozen=True, eq=False)
 class _Values:
-    """What is between two layers: how many numbers an example, whether gradients come back to them, and whether
-    channels lie innermost in memory, as convolutions like it."""
+    """Values between two layers: numbers for each example, whether a gradient flows back to them, and whether they are
+    stored with the channels innermost (channels_last)."""
 
     numbers: int
     gradient: bool
@@ -75,97 +68,74 @@ class _Values:
 
 @dataclass
 class _Tape:
-    """What autograd keeps: values as they are, each once however many layers ask for them, and more beside them."""
+    """What autograd saves: each of the values once, however many layers need it, and more besides."""
 
     kept: dict[_Values, int] = field(default_factory=dict)
-    beside: int = 0  # bytes an example
+    besides: int = 0  # bytes an example
     bytes_a_batch: int = 0
 
     def bytes_an_example(self) -> int:
-        return self.beside + FLOAT * sum(self.kept.values())
+        return self.besides + FLOAT * sum(self.kept.values())
 
     def keep(self, values: _Values) -> None:
         self.kept[values] = values.numbers
 
-    def through(self, places: tuple[Placed, ...], x: _Values) -> _Values:
-        """Put the layers on the tape, one after another; what comes out."""
+    def through(self, places: tuple[LayerShape, ...], x: _Values) -> _Values:
+        """Record the layers one after another; returns the output."""
         for place in places:
-            x = self._layer(place, x)
+            x = self._nested(place, x) if place.layer.rounds else self._layer(place, x)
         return x
 
-    def _layer(self, place: Placed, x: _Values) -> _Values:
-        layer, numbers = place.layer, prod(place.output_shape)
-        match layer:
-            case Block(layers=inner, repeat=repeat):
-                shape = place.shape
-                for _ in range(repeat):
-                    within = placed(inner, shape)
-                    x, shape = self.through(within, x), within[-1].output_shape
-                return x
-            case Residual(layers=inner):
-                y = self.through(placed(inner, place.shape), x)
-                if place.output_shape != place.shape:  # the projection learns, from the same input
-                    self.keep(x)
-                    return _Values(numbers, True, y.innermost)
-                return _Values(numbers, x.gradient or y.gradient, y.innermost)
-            case Dropout(p=0.0):
-                return x
-        if layer.type == "flatten":
-            channels, pixels = place.shape[0], prod(place.shape[1:])
-            moved = x.innermost and channels > 1 and pixels > 1  # in memory too
+    def _nested(self, place: LayerShape, x: _Values) -> _Values:
+        y = x
+        for inner in infer_rounds(place.layer, place.shape):
+            y = self.through(inner, y)
+        if place.layer.nesting != "shortcut":
+            return y
+        numbers, projected = prod(place.output_shape), place.output_shape != place.shape
+        if projected:  # the projection learns, from the same input
+            self.keep(x)
+        return _Values(numbers, projected or x.gradient or y.gradient, y.innermost)
+
+    def _layer(self, place: LayerShape, x: _Values) -> _Values:
+        layer, shape, numbers = place.layer, place.shape, prod(place.output_shape)
+        if layer.aliases_input(training=True):
+            reshaped = place.output_shape != shape and x.innermost
+            moved = reshaped and shape[0] > 1 and prod(shape[1:]) > 1  # else the order in memory is the same
             return _Values(x.numbers, x.gradient) if moved else x
-        learns = layer.has_parameters and _trainable(layer)
-        y = _Values(numbers, x.gradient or learns, layer.type == "conv2d" or (x.innermost and len(place.shape) == 3))
+        innermost = layer.layout == "channels last" or (layer.layout is None and x.innermost and len(shape) == 3)
+        y = _Values(numbers, x.gradient or layer.learns, innermost)
         if not y.gradient:
             return y
-        if copied := padded(layer, place.shape):
+        if copied := layer.copied_input(shape):
             self.keep(_Values(copied, x.gradient))
-        elif layer.keeps == "input" and (learns or layer.type != "linear"):  # the way back through XW needs W alone
+        elif layer.saved == "input" or (layer.saved == "input if trainable" and layer.learns):
             self.keep(x)
-        elif layer.keeps == "output":
+        elif layer.saved == "output":
             self.keep(y)
-        if layer.type == "max_pool2d":
-            self.beside += INDEX * numbers
-        elif layer.type == "dropout":
-            self.beside += FLOAT * numbers  # which are left, and by how much they are scaled up
-        elif layer.type == "batch_norm":
-            self.bytes_a_batch += 2 * FLOAT * place.shape[0]  # the batch's means and spreads
+        self.besides += layer.saved_per_example(shape)
+        self.bytes_a_batch += layer.saved_per_batch(shape)
         return y
 
 
-def padded(layer: Layer, shape: Shape) -> int:
-    """How many numbers the copy has with padding around it; only windows of one pixel, apart from one another, are
-    given one."""
-    if isinstance(layer, Conv2d) and layer.kernel_size == 1 and layer.stride > 1 and layer.zeros:
-        return shape[0] * prod(side + 2 * layer.zeros for side in shape[1:])
-    return 0
+def peak(places: tuple[LayerShape, ...]) -> int:
+    """Most numbers of an example in memory at once, besides the input, while no gradients are needed.
 
-
-def peak(places: tuple[Placed, ...]) -> int:
-    """How many numbers an example are in memory at once, beside what goes in, while nothing is kept for a way back.
-
-    A layer's input lives until its output is there; what goes into a block or a residual lives until that is through.
+    A layer's input lives until its output is there; the input of a residual lives until the layers within are through.
     """
-    most = coming = 0  # what goes in is counted by the caller
+    most = coming = 0  # the caller counts the network's input
     for place in places:
-        out = prod(place.output_shape)
-        match place.layer:
-            case Block(layers=inner, repeat=repeat):
-                repeated: list[Placed] = []
-                shape = place.shape
-                for _ in range(repeat):
-                    repeated += placed(inner, shape)
-                    shape = repeated[-1].output_shape
-                most = max(most, coming + peak(tuple(repeated)))
-            case Residual(layers=inner):
-                projected = out if place.output_shape != place.shape else 0
-                most = max(most, coming + peak(placed(inner, place.shape)), coming + 2 * out + projected)
-            case Dropout():
-                continue  # in evaluation nothing happens
-            case layer if layer.type == "flatten":
-                continue
-            case layer:
-                positions = (INDEX // FLOAT) * out if layer.type == "max_pool2d" else 0
-                most = max(most, coming + out + positions + padded(layer, place.shape))
+        layer, out = place.layer, prod(place.output_shape)
+        if layer.aliases_input(training=False):
+            continue
+        within = tuple(inner for places in infer_rounds(layer, place.shape) for inner in places)
+        if layer.nesting == "shortcut":
+            projected = out if place.output_shape != place.shape else 0
+            most = max(most, coming + peak(within), coming + 2 * out + projected)
+        elif within:
+            most = max(most, coming + peak(within))
+        else:
+            besides = layer.saved_per_example(place.shape) // FLOAT + layer.copied_input(place.shape)
+            most = max(most, coming + out + besides)
         coming = out
     return most

@@ -1,11 +1,11 @@
-"""What is known of a run before it, beside its layers."""
+"""Warnings that follow from the recipe: loss, optimizer, batch size, schedule."""
 
 from collections.abc import Iterator, Mapping
 from math import exp, log
 from typing import Any
 
 from app.insight.analysis.minimum_loss import minimum_loss
-from app.insight.analysis.stacks import MAPS, Chain
+from app.insight.analysis.stacks import Chain
 from app.insight.analysis.warning import Warning
 from app.learning.layers import Layer
 from app.learning.losses import BinaryCrossEntropy, CrossEntropy, Loss
@@ -15,13 +15,13 @@ from app.learning.stopping import LossTarget
 
 
 def squashed_before_loss(pointer: str, last: Layer, loss: Loss, outputs: int) -> Iterator[Warning]:
-    """A loss from logits takes the softmax or the sigmoid itself; after another one it has a floor."""
-    if last.type not in ("softmax", "sigmoid"):
+    """A last layer that turns logits into probabilities. A loss from logits does that itself, and then has a floor."""
+    if last.probabilities is None:
         return
     fix = f"leave the {last.type} out: predictions have their probabilities all the same"
-    if last.type == "softmax" and outputs == 1:
-        detail = "the softmax of one number is always 1: nothing can be learnt"
-        yield Warning("softmax_of_one", pointer, detail, "leave the softmax out")
+    if last.probabilities == "exclusive" and outputs == 1:
+        detail = f"the {last.type} of one number is always 1: nothing can be learnt"
+        yield Warning("softmax_of_one", pointer, detail, f"leave the {last.type} out")
     elif isinstance(loss, CrossEntropy):
         least = minimum_loss(last, loss, outputs)
         yield Warning(
@@ -49,7 +49,7 @@ def squashed_before_loss(pointer: str, last: Layer, loss: Loss, outputs: int) ->
 
 
 def target_below_floor(target: LossTarget | None, least: float) -> Iterator[Warning]:
-    """A loss that no network of this kind can reach: the criterion will never stop the run."""
+    """A target loss that no network of this kind can reach: the criterion never stops the run."""
     if target is not None and target.value < least:
         yield Warning(
             "target_loss_unreachable",
@@ -60,9 +60,9 @@ def target_below_floor(target: LossTarget | None, least: float) -> Iterator[Warn
 
 
 def batch_norm_alone(chain: Chain, batch_size: int | None) -> Iterator[Warning]:
-    """One example has no spread; of two numbers nothing is left but which is the larger."""
+    """Statistics of too small a batch: one example has no spread, and two numbers become +1 and −1."""
     for pointer, place in chain:
-        if place.layer.type != "batch_norm" or batch_size is None:
+        if not place.layer.uses_batch_statistics or batch_size is None:
             continue
         pixels = 1
         for side in place.shape[1:]:
@@ -76,13 +76,13 @@ def batch_norm_alone(chain: Chain, batch_size: int | None) -> Iterator[Warning]:
             yield Warning(
                 "batch_norm_small_batch",
                 pointer,
-                f"batch_norm in batches of {batch_size}: {left}",
-                "take a batch_size of 16 and more, or leave batch_norm out",
+                f"{place.layer.type} in batches of {batch_size}: {left}",
+                f"take a batch_size of 16 and more, or leave {place.layer.type} out",
             )
 
 
 def unusual_lr(optimizer: str, lr: float) -> Iterator[Warning]:
-    """A learning rate far outside what the optimizer usually takes."""
+    """A learning rate far outside the optimizer's usual range."""
     low, high = OPTIMIZERS[optimizer].usual_lr
     if not low <= lr <= high:
         much = "large: the loss may grow instead of falling" if lr > high else "small: the loss may hardly move"
@@ -95,10 +95,10 @@ def unusual_lr(optimizer: str, lr: float) -> Iterator[Warning]:
 
 
 def unusual_factor(chain: Chain, optimizer: str, lr: float) -> Iterator[Warning]:
-    """The same of one layer, where the optimizer's own is no surprise."""
+    """A layer's `lr_factor` that makes its learning rate unusual where the optimizer's own is usual."""
     low, high = OPTIMIZERS[optimizer].usual_lr
     for pointer, place in chain:
-        factor = getattr(place.layer, "lr_factor", 1.0)
+        factor = place.layer.learning_rate_factor
         if factor > 1 and lr * factor > high >= lr >= low:
             yield Warning(
                 "learning_rate_unusual",
@@ -109,7 +109,7 @@ def unusual_factor(chain: Chain, optimizer: str, lr: float) -> Iterator[Warning]
 
 
 def large_batch(batch_size: int | None, accumulate: int, train: int) -> Iterator[Warning]:
-    """A batch that is larger than the data is the full batch, which `"full"` says more plainly."""
+    """A batch larger than the data: the full batch, for which `"full"` is the plain word."""
     if batch_size is None or batch_size * accumulate <= train:
         return
     if batch_size > train:
@@ -130,7 +130,7 @@ def large_batch(batch_size: int | None, accumulate: int, train: int) -> Iterator
 
 
 def long_warmup(schedule: Schedule, steps: float) -> Iterator[Warning]:
-    """A warm-up that the run does not outlast: its learning rate only ever rises, and stays small."""
+    """A warm-up as long as the run: the learning rate only rises, and stays small."""
     if schedule.warmup >= steps:
         yield Warning(
             "warmup_longer_than_run",
@@ -142,9 +142,9 @@ def long_warmup(schedule: Schedule, steps: float) -> Iterator[Warning]:
 
 
 def raw_pictures(normalise: str | None, chain: Chain) -> Iterator[Warning]:
-    """Pixels up to 255 make the first layer's numbers hundreds of times as large as its weights are made for."""
-    first = next((place.layer.type for _, place in chain if place.layer.type in (*MAPS, "batch_norm")), None)
-    if normalise == "none" and first != "batch_norm":
+    """Pixels up to 255: the first layer's inputs are hundreds of times larger than its initial weights are made for."""
+    first = next((place.layer.role for _, place in chain if place.layer.role in ("linear map", "normalisation")), None)
+    if normalise == "none" and first != "normalisation":
         yield Warning(
             "inputs_not_normalised",
             "/normalise",
@@ -154,7 +154,7 @@ def raw_pictures(normalise: str | None, chain: Chain) -> Iterator[Warning]:
 
 
 def emulated_bfloat16(precision: str, processor: Mapping[str, Any]) -> Iterator[Warning]:
-    """A processor without instructions for bfloat16; `processor` as `torch.cpu.get_capabilities()` describes it."""
+    """bfloat16 on a processor without instructions for it. `processor` is `torch.cpu.get_capabilities()`."""
     known = processor["architecture"] == "x86_64" and not (processor["avx512_bf16"] or processor["amx_bf16"])
     if precision == "bf16" and known:
         yield Warning(

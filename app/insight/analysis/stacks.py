@@ -1,4 +1,4 @@
-"""A network as chains of layers between which nothing comes in or goes out, and the linear stacks in them."""
+"""A network as chains of layers without branches between them, and the linear stacks in each chain."""
 
 import copy
 from collections.abc import Iterable, Iterator
@@ -8,87 +8,77 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from app.learning.architecture import spread
+from app.learning.architecture import flatten_layers
 from app.learning.fast_cpu.linear_chain import modules
-from app.learning.layers import Layer, Shape
-from app.learning.layers.activations import LeakyReLU
-from app.learning.layers.structure import Placed, Residual, Sum, placed
+from app.learning.layers import LayerShape, Shape
+from app.learning.layers.structure import Sum, infer_rounds
 
-Chain = list[tuple[str, Placed]]  # each layer with the pointer to it
-MAPS = ("linear", "conv2d")  # Y = XW + b, of which the weights are learnt
-AT_ONCE = 2**22  # numbers
-AFFINE = (*MAPS, "avg_pool2d", "flatten", "batch_norm", "dropout")  # in evaluation
+Chain = list[tuple[str, LayerShape]]  # each layer with the pointer to it
+CHUNK = 2**22  # numbers in memory while the rows of the one matrix are computed
 
 
-def chains(places: Iterable[Placed], pointer: str = "/model/layers") -> Iterator[Chain]:
-    """The network's layers one after another, blocks opened; then what lies within each residual, likewise."""
-    chain = list(spread(places, pointer, opened=("block",)))
+def chains(places: Iterable[LayerShape], pointer: str = "/model/layers") -> Iterator[Chain]:
+    """The network's layers one after another, with blocks opened; then the chains within each residual."""
+    chain = list(flatten_layers(places, pointer, opened=("sequence",)))
     yield chain
     for here, place in chain:
-        if isinstance(place.layer, Residual):
-            yield from chains(placed(place.layer.layers, place.shape), f"{here}/layers")
+        for inner in infer_rounds(place.layer, place.shape):
+            yield from chains(inner, f"{here}/layers")
 
 
 def modules_of_chains(model: nn.Sequential) -> Iterator[list[nn.Module]]:
-    """The modules of the layers of each of the `chains`, in the same order."""
-    found = list(modules(model))
-    yield found
-    for module in found:
+    """Modules of the layers of each chain, in the order of `chains`."""
+    chain = list(modules(model))
+    yield chain
+    for module in chain:
         if isinstance(module, Sum):
             yield from modules_of_chains(module.layers)
 
 
-def affine(layer: Layer) -> bool:
-    """Whether the layer, in evaluation, is a linear map and a shift."""
-    if isinstance(layer, Residual):
-        return all(affine(inner) for inner in layer.layers)
-    return layer.type in AFFINE or (isinstance(layer, LeakyReLU) and layer.slope == 1)
-
-
 @dataclass(frozen=True)
 class LinearStack:
-    """Linear layers with nothing nonlinear between them, from the first to the last."""
+    """Linear maps with nothing nonlinear between them, from the first to the last."""
 
     chain: Chain
-    start: int  # where it begins among the layers of its chain
-    pointers: tuple[str, ...]  # of those that learn
+    start: int  # index of its first layer in the whole chain
+    pointers: tuple[str, ...]  # to the linear maps
 
     @property
     def shape(self) -> Shape:
-        """Of what goes in."""
+        """Shape of the input."""
         return self.chain[0][1].shape
 
     @property
     def output_shape(self) -> Shape:
-        """Of what comes out."""
+        """Shape of the output."""
         return self.chain[-1][1].output_shape
 
     @property
     def numbers(self) -> int:
-        """How many the one layer has that computes the same."""
+        """Number of parameters of the one layer that computes the same."""
         return (prod(self.shape) + 1) * prod(self.output_shape)
 
     @property
     def parameters(self) -> int:
-        """How many are learnt in its stead."""
+        """Number of parameters that the stack has instead."""
         return sum(place.layer.parameters(place.shape) for _, place in self.chain)
 
 
 def stacks(chain: Chain) -> Iterator[LinearStack]:
-    """Those of a chain that have more than one layer that learns a map."""
-    found: list[int] = []
+    """Linear stacks of a chain: all that have more than one linear map."""
+    maps: list[int] = []
 
     def stack() -> Iterator[LinearStack]:
-        if len(found) > 1:
-            pointers = tuple(chain[index][0] for index in found)
-            yield LinearStack(chain[found[0] : found[-1] + 1], found[0], pointers)
+        if len(maps) > 1:
+            pointers = tuple(chain[index][0] for index in maps)
+            yield LinearStack(chain[maps[0] : maps[-1] + 1], maps[0], pointers)
 
     for index, (_, place) in enumerate(chain):
-        if not affine(place.layer):
+        if not place.layer.affine:
             yield from stack()
-            found = []
-        elif place.layer.type in MAPS:
-            found.append(index)
+            maps = []
+        elif place.layer.role == "linear map":
+            maps.append(index)
     yield from stack()
 
 
@@ -102,20 +92,20 @@ class OneLayer:
 
 @torch.no_grad()
 def as_one_layer(parts: list[nn.Module], shape: Shape) -> OneLayer:
-    """The one linear layer that computes what the parts do in evaluation, inputs (N, *shape) and outputs flattened.
+    """The one linear layer that computes the same as affine `parts` in evaluation, for inputs (N, *shape), flattened.
 
-    Whatever they are, as long as they are affine: f(0) is the bias, and f(eᵢ) − f(0) is row i of the weight. A few rows
-    go through at once: what lies between the parts may be far wider than what comes out.
+    f(0) is the bias, and f(eᵢ) − f(0) is row i of the weight. Rows are computed in chunks, since the values between the
+    parts may be far wider than the outputs.
     """
-    found = copy.deepcopy(nn.Sequential(*parts)).double().eval()
+    network = copy.deepcopy(nn.Sequential(*parts)).double().eval()
     inputs, zero = prod(shape), torch.zeros(1, *shape, dtype=torch.float64)
     widest, x = inputs, zero
-    for part in found:
+    for part in network:
         x = part(x)
         widest = max(widest, x.numel())
     bias, weight = x.flatten(), torch.empty(inputs, x.numel(), dtype=torch.float64)
-    for rows in torch.split(torch.arange(inputs), max(1, AT_ONCE // widest)):
+    for rows in torch.split(torch.arange(inputs), max(1, CHUNK // widest)):
         units = torch.zeros(len(rows), inputs, dtype=torch.float64)
         units[torch.arange(len(rows)), rows] = 1
-        weight[rows] = found(units.reshape(len(rows), *shape)).flatten(1) - bias
+        weight[rows] = network(units.reshape(len(rows), *shape)).flatten(1) - bias
     return OneLayer(weight, bias)

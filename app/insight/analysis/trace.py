@@ -1,4 +1,4 @@
-"""One batch through a network that has learnt nothing yet, and back: what a step sees before it is taken."""
+"""Trace of one batch through an untrained network and back: all that a training's first step computes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,30 +7,30 @@ from math import prod, sqrt
 import torch
 from torch import Tensor, nn
 
-from app.insight.analysis.backpropagation import ByHand, by_hand
-from app.insight.analysis.diagnostics import SATURATED
-from app.insight.analysis.generator import seeded
+from app.insight.analysis.backpropagation import WrittenOut, write_out
 from app.insight.analysis.memory import memory
-from app.learning.architecture import build, refuse_untrainable, rows, spread
+from app.insight.analysis.random_state import seeded
+from app.learning.architecture import build, flatten_layers, refuse_untrainable, rows
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
 from app.learning.fast_cpu.linear_chain import modules
-from app.learning.layers import Layer, Shape
-from app.learning.layers.structure import Placed, counted
+from app.learning.layers import Layer, LayerShape, Shape
+from app.learning.layers.structure import counted
 from app.learning.losses import Loss
 from app.learning.optimizers import SGD
 from app.messages import Fix
 
-# What is answered in under half a second by one core.
+# One core traces this in under half a second.
 MOST_PARAMETERS = 10**7
 MOST_PRODUCTS = 2 * 10**9  # of the batch, forward; back again takes twice as many
-MOST_BYTES = 2**28  # kept of the batch for the way back
+MOST_BYTES = 2**28  # saved of the batch for the backward pass
 NOT_ON_THE_WAY = ("AccumulateGrad", "TBackward0")  # parameters, and their transposes
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """How a tensor's numbers are spread. `zeros` and `saturated` are shares; the latter of sigmoid and tanh alone."""
+    """Statistics of a tensor. `zeros` and `saturated` are shares; only the output of a layer that saturates has the
+    latter."""
 
     mean: float
     std: float
@@ -41,7 +41,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class TracedParameter:
-    """`gradient_before` is what stands in `.grad` before backward; the gradient is None where it does not learn."""
+    """A parameter. `gradient_before` is its `.grad` before the backward pass; `gradient` is None if it is frozen."""
 
     name: str
     shape: Shape
@@ -52,8 +52,8 @@ class TracedParameter:
 
 @dataclass(frozen=True)
 class TracedLayer:
-    """A layer's output of the batch (shape without it), and the loss's gradient by that output: None where nothing
-    before it learns."""
+    """A layer's output for the batch, and the loss's gradient with respect to it: None if no layer up to it learns.
+    The shape leaves out the batch."""
 
     type: str
     pointer: str
@@ -67,8 +67,8 @@ class TracedLayer:
 
 @dataclass(frozen=True)
 class Trace:
-    """`blind_guess` is the loss of the best prediction that is the same for all. `grad_fn` is autograd's way back, from
-    the loss on; `index` is the first example's in the dataset, `example` what the network gives for it."""
+    """One batch, forward and backward. `blind_guess` is the loss of the best constant prediction. `grad_fn` names
+    autograd's functions from the loss back. `index` is the first example's in the dataset, `example` its output."""
 
     batch_size: int
     inputs: Numbers
@@ -80,16 +80,16 @@ class Trace:
     example: list[float]
     example_target: float
     example_loss: float
-    by_hand: ByHand | None
+    by_hand: WrittenOut | None
 
 
 def trace(
     layers: list[Layer], input_shape: Shape, loss: Loss, data: Data, batch_size: int | None, seed: int, hand: bool
 ) -> Trace:
-    """The first step of a run with this seed, but for the step: the same weights, the same examples.
+    """Forward and backward pass of the first step of a run with this seed: the same weights, the same examples.
 
-    `layers` with the output layer; a `batch_size` of None takes all training examples; `hand` writes backpropagation
-    out. Raises InvalidChoice where it would take too long or too much.
+    `layers` include the output layer. A `batch_size` of None takes all training examples. With `hand`, backpropagation
+    is written out. Raises InvalidChoice if the batch takes too much time or memory.
     """
     train = data.parts["train"]
     size = min(batch_size or len(train), len(train))
@@ -100,11 +100,11 @@ def trace(
     inputs, targets = data.batch(indices, torch.device("cpu"))
     with seeded(seed):
         model = build(layers, input_shape).train()
-        places = list(spread(rows(layers, input_shape), opened=("block",)))
+        places = list(flatten_layers(rows(layers, input_shape), opened=("sequence",)))
         outputs = list(_forward(model, inputs))
     before = {name: parameter.grad for name, parameter in model.named_parameters()}
-    found = loss.function(outputs[-1], targets)
-    found.backward()  # type: ignore[no-untyped-call]
+    total = loss.function(outputs[-1], targets)
+    total.backward()  # type: ignore[no-untyped-call]
     alone = loss.function(outputs[-1][:1], targets[:1])
     return Trace(
         batch_size=size,
@@ -113,19 +113,19 @@ def trace(
             _layer(pointer, place, output, module, before)
             for (pointer, place), output, module in zip(places, outputs, _named(model), strict=True)
         ],
-        loss=found.item(),
+        loss=total.item(),
         blind_guess=loss.baseline_loss(data.targets_at(train), size, outputs[-1].shape[1]),
-        grad_fn=list(_way_back(found)),
+        grad_fn=list(_backward_functions(total)),
         index=int(indices[0]),
         example=outputs[-1][0].tolist(),
         example_target=targets[0].item(),
         example_loss=alone.item(),
-        by_hand=by_hand(places, list(modules(model)), inputs, targets, loss) if hand else None,
+        by_hand=write_out(places, list(modules(model)), inputs, targets, loss) if hand else None,
     )
 
 
 def _forward(model: nn.Sequential, x: Tensor) -> Iterator[Tensor]:
-    """What each layer gives, and keeps its gradient."""
+    """Outputs of the layers, which retain their gradients."""
     for module in modules(model):
         x = module(x)
         if x.requires_grad:
@@ -134,7 +134,7 @@ def _forward(model: nn.Sequential, x: Tensor) -> Iterator[Tensor]:
 
 
 def _named(model: nn.Sequential, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The modules in their order, each with what the names of its parameters begin with."""
+    """Modules in their order, each with the prefix of its parameters' names."""
     for name, module in model.named_children():
         if isinstance(module, nn.Sequential):
             yield from _named(module, f"{prefix}{name}.")
@@ -143,7 +143,7 @@ def _named(model: nn.Sequential, prefix: str = "") -> Iterator[tuple[str, nn.Mod
 
 
 def _layer(
-    pointer: str, place: Placed, output: Tensor, named: tuple[str, nn.Module], before: dict[str, Tensor | None]
+    pointer: str, place: LayerShape, output: Tensor, named: tuple[str, nn.Module], before: dict[str, Tensor | None]
 ) -> TracedLayer:
     prefix, module = named
     return TracedLayer(
@@ -151,7 +151,7 @@ def _layer(
         pointer=pointer,
         implied=place.implied,
         output_shape=place.output_shape,
-        output=numbers(output, SATURATED.get(type(module))),
+        output=numbers(output, place.layer.unsaturated_range),
         gradient=_numbers_of(output.grad if output.requires_grad else None),
         grad_fn=None if output.grad_fn is None else output.grad_fn.name(),
         parameters=[
@@ -168,7 +168,7 @@ def _layer(
 
 
 def numbers(tensor: Tensor, unsaturated: tuple[float, float] | None = None) -> Numbers:
-    """Of a tensor of any shape; `unsaturated` are the bounds beyond which a number of it is saturated."""
+    """Statistics of a tensor of any shape. Numbers outside the range `unsaturated` are saturated."""
     y = tensor.detach()
     mean = y.mean()
     std = torch.linalg.vector_norm(y - mean) / sqrt(y.numel())  # several times as quick as torch.std
@@ -186,8 +186,8 @@ def _numbers_of(tensor: Tensor | None) -> Numbers | None:
     return None if tensor is None else numbers(tensor)
 
 
-def _way_back(loss: Tensor) -> Iterator[str]:
-    """The names of autograd's functions from the loss to the first layer; of two ways the first."""
+def _backward_functions(loss: Tensor) -> Iterator[str]:
+    """Names of autograd's functions from the loss to the first layer; at a branch, the first path."""
     node = loss.grad_fn
     while node is not None:
         yield node.name()
@@ -196,7 +196,7 @@ def _way_back(loss: Tensor) -> Iterator[str]:
 
 
 def _refuse_large(layers: list[Layer], input_shape: Shape, size: int) -> None:
-    """Raises InvalidChoice with the bound, and what would be within."""
+    """Raise InvalidChoice, with the bound and the largest batch within it, for what is too large."""
     rows(layers, input_shape, MOST_PARAMETERS)
     products = max(1, counted(tuple(layers), input_shape).multiply_adds)
     kept = memory(layers, input_shape, 1, SGD(), MOST_PARAMETERS).saved_for_backward + 4 * prod(input_shape)

@@ -1,11 +1,11 @@
-"""What is said of a network or a run before it trains. It never blocks."""
+"""A warning about a network or a run before it trains."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Warning:
-    """`pointer` leads to the field of the request; `fix` is one change to try."""
+    """A warning. `pointer` leads to the field of the request; `fix` is one change to try."""
 
     code: str
     pointer: str

@@ -1,4 +1,4 @@
-"""What a good teacher would say before the training begins. A warning never blocks."""
+"""Warnings about a network or a run before it trains. A warning never blocks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
@@ -17,52 +17,52 @@ MOST_PARAMETERS = 10**9 - 1  # of a network to inspect, of which nothing is allo
 
 
 def warnings(recipe: Recipe, train: int, normalise: str | None) -> list[Warning]:
-    """All that is known of a run before it: its recipe (output layer included), the `train` examples to learn from, and
-    how pictures are normalised (None for tables)."""
-    found = list(of_architecture(recipe.layers, recipe.input_shape, recipe.loss, recipe.batch_size))
+    """Warnings about a run: from its recipe (output layer included), the number of training examples, and the
+    normalisation of pictures (None for tables)."""
+    messages = list(of_architecture(recipe.layers, recipe.input_shape, recipe.loss, recipe.batch_size))
     main, *_ = chains(rows(recipe.layers, recipe.input_shape))
     outputs = main[-1][1].output_shape[0]
-    found += recipe_rules.target_below_floor(
+    messages += recipe_rules.target_below_floor(
         recipe.stop.target_loss, minimum_loss(recipe.layers[-1], recipe.loss, outputs)
     )
-    found += of_optimizer(main, recipe.optimizer)
-    found += recipe_rules.large_batch(recipe.batch_size, recipe.accumulate, train)
+    messages += of_optimizer(main, recipe.optimizer)
+    messages += recipe_rules.large_batch(recipe.batch_size, recipe.accumulate, train)
     a_step = min(recipe.examples_per_step or train, train)
-    found += recipe_rules.long_warmup(recipe.schedule, recipe.stop.total_steps(ceil(train / a_step)))
-    found += recipe_rules.raw_pictures(normalise, main)
-    return found
+    messages += recipe_rules.long_warmup(recipe.schedule, recipe.stop.total_steps(ceil(train / a_step)))
+    messages += recipe_rules.raw_pictures(normalise, main)
+    return messages
 
 
 def of_architecture(
     layers: Sequence[Layer], input_shape: Shape, loss: Loss, batch_size: int | None
 ) -> Iterator[Warning]:
-    """What the layers tell, the output layer included, under this loss and in batches of this size (None: all)."""
+    """Warnings about the layers, output layer included, with this loss and batch size (None: the full batch)."""
     return _each_once(_of_architecture(list(layers), input_shape, loss, batch_size))
 
 
 def of_optimizer(main: Chain, optimizer: Optimizer) -> Iterator[Warning]:
-    """What the learning rate tells, the optimizer's and that of each layer of the network's `main` chain."""
+    """Warnings about learning rates: the optimizer's, and that of each layer of the network's `main` chain."""
     yield from recipe_rules.unusual_lr(optimizer.name, optimizer.lr)
     yield from recipe_rules.unusual_factor(main, optimizer.name, optimizer.lr)
 
 
 def _of_architecture(layers: list[Layer], input_shape: Shape, loss: Loss, batch_size: int | None) -> Iterator[Warning]:
-    found = list(chains(rows(layers, input_shape, MOST_PARAMETERS)))
-    for chain in found:
+    network = list(chains(rows(layers, input_shape, MOST_PARAMETERS)))
+    for chain in network:
         for rule in layer_rules.OF_CHAINS:
             yield from rule(chain)
     for rule in layer_rules.OF_NETWORKS:
-        yield from rule(found[0])
-    pointer, last = found[0][-1]
+        yield from rule(network[0])
+    pointer, last = network[0][-1]
     yield from recipe_rules.squashed_before_loss(pointer, last.layer, loss, last.output_shape[0])
-    for chain in found:
+    for chain in network:
         yield from recipe_rules.batch_norm_alone(chain, batch_size)
 
 
-def _each_once(found: Iterable[Warning]) -> Iterator[Warning]:
-    """A block's layers are met as often as it repeats."""
+def _each_once(repeated: Iterable[Warning]) -> Iterator[Warning]:
+    """Drop repetitions: a block's layers are judged once for each round."""
     known = set()
-    for warning in found:
+    for warning in repeated:
         if (warning.code, warning.pointer) not in known:
             known.add((warning.code, warning.pointer))
             yield warning

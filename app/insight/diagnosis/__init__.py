@@ -1,15 +1,15 @@
-"""A trained run in words: what went wrong, how one sees it, and one change to try."""
+"""Diagnosis of a trained run: what went wrong, what shows it, and one change to try."""
 
 from app.insight.diagnosis import data, descent, fit, structure
 from app.insight.diagnosis.facts import Facts
 from app.insight.diagnosis.rule import SEVERITIES, Finding
 
-# Causes before what follows from them: a rule that has spoken silences those behind it that it explains.
+# Causes before their consequences: a finding suppresses those of later rules that it explains.
 RULES = (*data.RULES[:2], *structure.RULES, *descent.RULES, *data.RULES[2:], *fit.RULES)
 
 
 def diagnose(facts: Facts) -> list[Finding]:
-    """All that is found, worst first; what follows from another finding is left out. Empty for a sound run."""
+    """Findings, worst first, without those that follow from another one. Empty for a sound run."""
     findings: list[Finding] = []
     explained: set[str] = set()
     for rule in RULES:

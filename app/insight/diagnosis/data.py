@@ -1,4 +1,4 @@
-"""What lies in the data."""
+"""Findings about the data."""
 
 from itertools import permutations
 from typing import Any
@@ -69,7 +69,7 @@ def target_not_scaled(facts: Facts) -> Found | None:
 
 
 def judged(facts: Facts) -> dict[str, Any]:
-    """The evaluation of the part that the network was least trained on."""
+    """Evaluation of the test part, or else of the validation part."""
     return dict(facts.evaluation.get("test") or facts.evaluation.get("validation") or {})
 
 

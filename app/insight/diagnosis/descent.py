@@ -1,17 +1,18 @@
-"""What lies in the steps and in the gradients that they follow."""
+"""Findings about the descent: its steps, gradients and units."""
 
 import json
 import math
 
 from app.insight.diagnosis.facts import POORLY, Facts, LayerSeen, shown
 from app.insight.diagnosis.rule import Change, Found, change, rule, setting
+from app.learning.layers import LAYERS
 from app.learning.optimizers import OPTIMIZERS
 
-FIRST_LOSS = 10.0  # times that of a constant guess: what the initial weights alone have made
+FIRST_LOSS = 10.0  # times that of a constant guess, from the initial weights alone
 ROSE = 2.0  # the highest loss, in losses of the start or of a constant guess
 LARGE_UPDATE = 0.3  # of a layer's weights in one step
 SMALL_WAY = 0.1  # of a layer's weights in all steps together
-FEW_STEPS = 10  # come nowhere at any learning rate
+FEW_STEPS = 10  # learn nothing at any learning rate
 VANISHED = 1e-3  # the first layer's gradient against the last one's
 DEAD, MOSTLY_DEAD = 0.9, 0.6
 SATURATED = 0.6
@@ -21,16 +22,16 @@ MIXED = (
 
 
 def largest_update(facts: Facts, first: bool = False) -> tuple[float, LayerSeen | None]:
-    """The largest update of a layer's weights in one sampled step, as a share of them; of layers that begin at zero
-    the first says nothing."""
-    found: tuple[float, LayerSeen | None] = (0.0, None)
+    """Largest update of a layer's weights in one sampled step, as a share of them. Layers that begin at zero do not
+    count, since the share of their first update means nothing."""
+    largest: tuple[float, LayerSeen | None] = (0.0, None)
     for layer in facts.learning:
         if layer.fields.get("init") == "zeros":
             continue
         values = [value for value in layer["update_ratio"].values[: 1 if first else None] if math.isfinite(value)]
-        if values and max(values) > found[0]:
-            found = max(values), layer
-    return found
+        if values and max(values) > largest[0]:
+            largest = max(values), layer
+    return largest
 
 
 def _usual(facts: Facts) -> tuple[float, float]:
@@ -48,7 +49,7 @@ def _saturated(facts: Facts) -> list[LayerSeen]:
 
 def _dead(facts: Facts) -> list[LayerSeen]:
     enough = MOSTLY_DEAD if facts.learnt < POORLY else DEAD
-    return [layer for layer in facts.of_type("relu") if layer["dead_units"].last >= enough]
+    return [layer for layer in facts.layers_with(lambda entry: entry.can_die) if layer["dead_units"].last >= enough]
 
 
 @rule(
@@ -63,12 +64,12 @@ def exploding_gradients(facts: Facts) -> Found | None:
     first, guess = facts.loss.first, facts.baseline_loss
     if guess is None or first <= FIRST_LOSS * guess:
         return None
-    if math.isnan(first) and facts.of_type("log"):
+    if math.isnan(first) and facts.layers_with(lambda entry: entry.positive_only):
         return None
     one, last = facts.learning[0], facts.learning[-1]
     spreads = [layer["activation_spread"].first for layer in facts.learning]
     gradients = [layer["gradient_norm"].first for layer in facts.learning]
-    square = facts.of_type("square")
+    powers = [layer.type for layer in facts.layers_with(lambda entry: entry.degree > 1)]
     return Found(
         f"the first loss, before any step, was {shown(first)}, where a constant guess has {guess:.3g}: the numbers' "
         f"spread grows from {shown(spreads[0])} at {one} to {shown(spreads[-1])} at {last}",
@@ -79,7 +80,7 @@ def exploding_gradients(facts: Facts) -> Found | None:
             "spread_by_layer": spreads,
             "gradient_norm_by_layer": gradients,
         },
-        change("relu_instead_of", layer="square") if square else change("default_init"),
+        change("relu_instead_of", layer=powers[0]) if powers else change("default_init"),
     )
 
 
@@ -91,7 +92,7 @@ def exploding_gradients(facts: Facts) -> Found | None:
     explains=("learning_rate_too_high", "exploding_gradients", "vanishing_gradients", "dead_units", *MIXED),
 )
 def logarithm_of_negative_numbers(facts: Facts) -> Found | None:
-    logs = facts.of_type("log")
+    logs = facts.layers_with(lambda entry: entry.positive_only)
     if not logs or not facts.diverged:
         return None
     return Found(
@@ -151,7 +152,7 @@ def vanishing_gradients(facts: Facts) -> Found | None:
     first, last = layers[0]["gradient_norm"], layers[-1]["gradient_norm"]
     if not (math.isfinite(last.first) and 0 < first.first < VANISHED * last.first):
         return None
-    squashing = [layer.type for layer in facts.of_type("sigmoid", "tanh", "softmax", "square")]
+    squashing = [layer.type for layer in facts.layers_with(lambda entry: entry.shrinks_gradients)]
     return Found(
         f"at step {first.steps[0]} the gradient of {layers[0]} was {first.first:.2g}, {last.first / first.first:,.0f} "
         f"times smaller than that of {layers[-1]}, {last.first:.2g}",
@@ -218,7 +219,7 @@ def saturated_units(facts: Facts) -> Found | None:
         f"{share.last:.0%} of the outputs of {worst} stand at an end of its range at step {share.steps[-1]}, "
         f"{share.first:.0%} at step {share.steps[0]}",
         worst.evidence("saturated_units"),
-        change("xavier_init"),
+        change("fitting_init", init=LAYERS[worst.type].fitting_init),
     )
 
 

@@ -1,7 +1,7 @@
-"""What is known of a run when it is diagnosed, and the few numbers that several rules ask for."""
+"""Facts of a run for its diagnosis, and the figures that several rules need."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -11,16 +11,18 @@ from typing import Any
 import torch
 
 from app.constants import RunStatus
-from app.insight.analysis.stacks import MAPS
+from app.learning.architecture import walk
+from app.learning.layers import LAYERS, Layer
+from app.learning.layers.serialization import layers_from_json
 from app.learning.losses import loss_from_json
 
 PARTS_OF_A_CURVE = 20
-POORLY = 0.7  # what has been learnt, as a share of what there is to learn
+POORLY = 0.7  # of the way from a constant guess to no mistake
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Points in the order of their steps; a value may be NaN or ±∞."""
+    """A curve: points in the order of their steps. Values may be NaN or ±∞."""
 
     steps: Sequence[int]
     values: Sequence[float]
@@ -38,7 +40,7 @@ class Curve:
         return all(map(math.isfinite, self.values))
 
     def smooth(self) -> list[float]:
-        """The medians of twenty parts of the curve, one after another: of fewer where it has fewer points."""
+        """Medians of twenty consecutive parts of the curve; of fewer if it has fewer points."""
         count = min(PARTS_OF_A_CURVE, len(self.values))
         edges = [index * len(self.values) // count for index in range(count + 1)] if count else []
         return [median(self.values[a:b]) for a, b in pairwise(edges)]
@@ -48,13 +50,13 @@ EMPTY = Curve((), ())
 
 
 def shown(value: float) -> str:
-    """A number in a sentence."""
+    """Text of a number in a sentence."""
     return f"{value:.3g}" if math.isfinite(value) else "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
 
 
 @dataclass(frozen=True)
 class LayerSeen:
-    """A layer of the request as its samples show it, by measure."""
+    """A layer of the request with the curves of its measures."""
 
     name: str
     type: str
@@ -70,10 +72,10 @@ class LayerSeen:
         return "gradient_norm" in self.measures
 
     def evidence(self, measure: str) -> dict[str, Any]:
-        """Where it stands, and a measure of it in the first sample and in the last."""
-        found = self[measure]
-        where = {"layer": self.name, "pointer": self.pointer, "step": found.steps[-1]}
-        return where | {measure: found.last, f"first_{measure}": found.first}
+        """The layer's place, and a measure in its first and last sample."""
+        curve = self[measure]
+        where = {"layer": self.name, "pointer": self.pointer, "step": curve.steps[-1]}
+        return where | {measure: curve.last, f"first_{measure}": curve.first}
 
     def __str__(self) -> str:
         return f"layer {self.name} ({self.type})"
@@ -81,9 +83,9 @@ class LayerSeen:
 
 @dataclass(frozen=True)
 class Facts:
-    """A run: its id, its request as resolved, its status, curves by series, metrics and evaluations by part, the
-    samples of its layers in the network's order (the input apart), how many examples each class has, and the seconds
-    of its training."""
+    """A run: its id, resolved request, status, curves by series, metrics and evaluations by part, the samples of its
+    layers in the network's order (without the input), the number of examples of each class, and the seconds of
+    training."""
 
     run: str
     request: Mapping[str, Any]
@@ -102,7 +104,7 @@ class Facts:
 
     @cached_property
     def loss(self) -> Curve:
-        """Of each step."""
+        """Loss of each step."""
         return self.curve("train.loss")
 
     @property
@@ -111,7 +113,7 @@ class Facts:
 
     @property
     def ended(self) -> bool:
-        """It has trained to an end of its own, so that what it has not learnt by then, it has not learnt."""
+        """True if a stop criterion ended the run, so that its metrics are final."""
         return self.status in (RunStatus.SUCCEEDED, RunStatus.FAILED) and self.stop_reason is not None
 
     @property
@@ -120,13 +122,13 @@ class Facts:
 
     @property
     def guess(self) -> float:
-        """The score of the best constant prediction: the largest class's share, or an R² of 0."""
+        """Score of the best constant prediction: the largest class's share, or an R² of 0."""
         return max(self.counts) / sum(self.counts) if self.classification else 0.0
 
     @cached_property
     def baseline_loss(self) -> float | None:
-        """The loss of the best constant prediction, where it is known: of the classes' counts, and of a target that
-        is standardised, if it is about normal."""
+        """Loss of the best constant prediction: from the classes' counts, or of a standardised target that is about
+        normal. None if unknown."""
         wanted = loss_from_json(self.request["loss"])
         if wanted.reduction == "sum":
             return None
@@ -138,38 +140,45 @@ class Facts:
         return {"mse": 1.0, "mae": 0.8, "huber": 0.4}[wanted.name] if standard else None
 
     def metric(self, part: str, name: str) -> float:
-        """Of a part at the end; NaN where it is not known or not finite."""
-        found = (self.metrics.get(part) or {}).get(name)
-        return found if isinstance(found, int | float) else math.nan
+        """Final metric of a part; NaN if it is unknown or not finite."""
+        value = (self.metrics.get(part) or {}).get(name)
+        return value if isinstance(value, int | float) else math.nan
 
     def score(self, part: str) -> float:
-        """Accuracy or R² of a part at the end; NaN where it is not known."""
+        """Final accuracy or R² of a part; NaN if it is unknown."""
         return self.metric(part, "accuracy" if self.classification else "r2")
 
     @cached_property
     def learnt(self) -> float:
-        """How far the training part is from a constant guess (0) on the way to no mistake (1); 0 for what diverged."""
+        """Score of the training part on the way from a constant guess (0) to no mistake (1); 0 if the run diverged."""
         if self.diverged:
             return 0.0
         score, guess = self.score("train"), self.guess
-        if self.weighted:  # accuracy is not what was asked for
+        if self.weighted:  # the loss does not aim at accuracy
             score, guess = self.recall("train"), 1 / len(self.counts)
         return 0.0 if math.isnan(score) else (score - guess) / max(1e-9, 1 - guess)
 
     @property
     def weighted(self) -> bool:
-        """Classes count by weights, not by their examples."""
+        """True if the loss weighs classes."""
         return self.request["loss"].get("class_weights") is not None
 
     def recall(self, part: str) -> float:
-        """The mean of the classes' recalls in a part's evaluation; NaN without one."""
+        """Mean of the classes' recalls in a part's evaluation; NaN without one."""
         classes = (self.evaluation.get(part) or {}).get("per_class", [])
-        return sum(found["recall"] for found in classes) / len(classes) if classes else math.nan
+        return sum(of_class["recall"] for of_class in classes) / len(classes) if classes else math.nan
+
+    @cached_property
+    def network(self) -> list[Layer]:
+        """The request's layers, nested ones instead of those that hold them."""
+        layers = layers_from_json(self.request["model"]["layers"])
+        return [layer for _, layer in walk(layers) if layer.nesting is None]
 
     @property
     def learning(self) -> list[LayerSeen]:
-        """The layers with weights that learn, the output layer last; without batch norm's."""
-        return [layer for layer in self.layers if layer.learns and layer.type in MAPS]
+        """Linear maps that learn, the output layer last."""
+        return [layer for layer in self.layers_with(lambda entry: entry.role == "linear map") if layer.learns]
 
-    def of_type(self, *types: str) -> list[LayerSeen]:
-        return [layer for layer in self.layers if layer.type in types]
+    def layers_with(self, trait: Callable[[type[Layer]], bool]) -> list[LayerSeen]:
+        """Layers whose registry entries have a trait."""
+        return [layer for layer in self.layers if trait(LAYERS[layer.type])]

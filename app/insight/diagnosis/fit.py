@@ -1,11 +1,9 @@
-"""How well the network fits, and whether it would fit better for longer or for less long."""
+"""Findings about the fit: too small a network, overfitting, too short a run."""
 
 import math
 
-from app.insight.analysis.stacks import MAPS
 from app.insight.diagnosis.facts import POORLY, Facts
 from app.insight.diagnosis.rule import Found, change, rule, setting
-from app.insight.diagnosis.structure import every
 
 GAP_TOO_SMALL = 0.1  # what is too small errs as much on training examples as on others
 RISEN, SLIGHTLY_RISEN = 1.25, 1.1  # the last validation loss, in the lowest
@@ -28,8 +26,7 @@ def model_too_small(facts: Facts) -> Found | None:
     train, validation = facts.score("train"), facts.score("validation")
     if not facts.learnt < POORLY or train - validation > GAP_TOO_SMALL or not facts.loss.finite:
         return None
-    layers = list(every(facts.request["model"]["layers"]))
-    widths = [layer.get("units", layer.get("channels", 0)) for layer in layers if layer["type"] in MAPS]
+    widths = [layer.width for layer in facts.network if layer.role == "linear map"]
     outputs, hidden = widths[-1], widths[:-1]
     scores = {"train_score": train, "validation_score": validation, "guess": facts.guess}
     if not hidden:

@@ -1,4 +1,4 @@
-"""What a rule is: it looks at the facts of a run, and is sure of what it finds or silent."""
+"""A rule of the diagnosis: a function of a run's facts that returns a finding only if it is sure."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ def setting(path: str, value: Any) -> Change:
 
 @dataclass(frozen=True)
 class Found:
-    """What a rule says of one run: in words, in numbers, and one change to try. `severity` if it is not the rule's."""
+    """Result of a rule for one run: in words, in numbers, and one change to try. `severity` overrides the rule's."""
 
     finding: str
     evidence: Mapping[str, Any]
@@ -43,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Finding:
-    """As a run's owner reads it."""
+    """A finding as the API returns it."""
 
     code: str
     severity: Severity
@@ -54,8 +54,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Rule:
-    """`needs` is what it cannot judge without: an end of the run's own, sampled layers, a validation part, an
-    evaluation. `explains` are findings that are but its consequences: where it speaks they are left out."""
+    """A rule. `needs` are facts that it cannot judge without: an end by a stop criterion, sampled layers, a validation
+    part, an evaluation. `explains` are findings that follow from this one, and are left out with it."""
 
     code: str
     severity: Severity
@@ -66,7 +66,7 @@ class Rule:
     explains: frozenset[str] = field(default_factory=frozenset)
 
     def applies(self, facts: Facts) -> bool:
-        """Whether all is there that it needs."""
+        """True if the run has all that the rule needs."""
         there: dict[Need, bool] = {
             "end": facts.ended,
             "layers": bool(facts.learning) and facts.input is not None,
@@ -79,7 +79,7 @@ class Rule:
 def rule(
     severity: Severity, *needs: Need, means: str, remedy: str, explains: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Facts], Found | None]], Rule]:
-    """Makes a rule of a function whose name is the code."""
+    """Decorator that makes a rule of a function; the function's name is the code."""
 
     def make(find: Callable[[Facts], Found | None]) -> Rule:
         return Rule(find.__name__, severity, find, means, remedy, needs, frozenset(explains))

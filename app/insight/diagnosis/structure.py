@@ -1,28 +1,11 @@
-"""What lies in the network as it was asked for."""
-
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+"""Findings about the network's architecture."""
 
 from app.insight.analysis.minimum_loss import minimum_loss
-from app.insight.analysis.stacks import AFFINE, MAPS
 from app.insight.diagnosis.facts import POORLY, Facts
 from app.insight.diagnosis.rule import Found, change, rule
-from app.learning.layers import Softmax
 from app.learning.losses import loss_from_json
 
-# What keeps a network linear, and so of no more use than one layer; the softmax is the output's.
-NO_NONLINEARITY = (*AFFINE, "softmax")
 TWINS = 0.999
-
-
-def every(layers: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """The layers, and in the stead of those made of layers what is in them."""
-    for layer in layers:
-        if "layers" in layer:
-            for _ in range(layer.get("repeat", 1)):
-                yield from every(layer["layers"])
-        else:
-            yield layer
 
 
 @rule(
@@ -33,9 +16,9 @@ def every(layers: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     explains=("model_too_small", "no_better_than_guess", "still_improving", "classes_confused", "overfitting"),
 )
 def linear_stack_collapses(facts: Facts) -> Found | None:
-    layers = list(every(facts.request["model"]["layers"]))
-    linear = sum(layer["type"] in MAPS for layer in layers)
-    if linear < 2 or any(layer["type"] not in NO_NONLINEARITY for layer in layers):
+    linear = sum(layer.role == "linear map" for layer in facts.network)
+    nonlinear = [layer for layer in facts.network if not layer.affine]
+    if linear < 2 or any(layer.probabilities != "exclusive" for layer in nonlinear):  # a softmax is the output's
         return None
     return Found(
         f"the network's {linear} linear layers have no nonlinearity between them and are one linear layer: in the end "
@@ -56,13 +39,11 @@ def linear_stack_collapses(facts: Facts) -> Found | None:
     ),
 )  # fmt: skip
 def softmax_before_cross_entropy(facts: Facts) -> Found | None:
-    layers = list(every(facts.request["model"]["layers"]))
-    if layers[-1]["type"] != "softmax" or facts.request["loss"]["name"] != "cross_entropy":
+    last = facts.network[-1]
+    if last.probabilities != "exclusive" or facts.request["loss"]["name"] != "cross_entropy":
         return None
-    least, loss = (
-        minimum_loss(Softmax(), loss_from_json(facts.request["loss"]), len(facts.counts)),
-        facts.loss.smooth()[-1],
-    )
+    least = minimum_loss(last, loss_from_json(facts.request["loss"]), len(facts.counts))
+    loss = facts.loss.smooth()[-1]
     return Found(
         f"a softmax stands before cross_entropy, which takes one itself: the loss cannot fall below {least:.3f}, and "
         f"has come to {loss:.3f}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.insight.analysis.generator import seeded
+from app.insight.analysis.random_state import seeded
 from app.insight.diagnosis.facts import Facts
 from app.insight.experiments import backprop, descent, layers, mistakes, optimizers, practice
 from app.insight.experiments.experiment import Experiment, Seen

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from app.insight.analysis.backpropagation import by_hand
+from app.insight.analysis.backpropagation import write_out
 from app.insight.diagnosis.facts import Facts
 from app.insight.experiments.experiment import Experiment, Seen
-from app.learning.architecture import build, rows, spread
+from app.learning.architecture import build, flatten_layers, rows
 from app.learning.fast_cpu.linear_chain import modules
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid
 from app.learning.losses import MSE
@@ -57,8 +57,8 @@ def with_sigmoid() -> tuple[list[dict[str, Any]], float]:
     loss = MSE(reduction="sum")
     model, x, y = build(layers, (D,)), integers(N, D).float(), integers(N).float()
     loss.function(model(x), y).backward()  # type: ignore[no-untyped-call]
-    places = list(spread(rows(layers, (D,))))
-    found = by_hand(places, list(modules(model)), x, y, loss)
+    places = list(flatten_layers(rows(layers, (D,))))
+    found = write_out(places, list(modules(model)), x, y, loss)
     return [asdict(line) for line in found.products], found.largest_difference
 
 

@@ -10,7 +10,7 @@ from app.insight.diagnosis.facts import Facts
 from app.insight.experiments.experiment import Experiment, Seen, Trial
 from app.insight.experiments.recipes import TABLE, hidden, network
 
-SMALL = {"dataset": "digits"} | network(hidden(32, "relu"))
+SMALL = {"dataset": "digits", "normalise": "unit", "batch_size": 128} | network(hidden(32, "relu"))
 
 
 def sgd(lr: float) -> dict[str, Any]:

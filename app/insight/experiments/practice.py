@@ -10,7 +10,7 @@ from app.insight.experiments.experiment import Experiment, Seen, Trial
 from app.insight.experiments.recipes import DIGITS, TABLE, hidden, network
 from app.learning.evaluation import mape_of_the_lecture, regression
 
-LETTERS = {"dataset": "notmnist", "stop": {"max_epochs": 4}}
+LETTERS = {"dataset": "notmnist", "normalise": "unit", "stop": {"max_epochs": 4}}
 
 # improvements
 

@@ -4,7 +4,7 @@ from typing import Any
 
 Layers = list[dict[str, Any]]
 
-DIGITS = {"dataset": "digits", "batch_size": 32}
+DIGITS = {"dataset": "digits", "normalise": "unit", "batch_size": 32}
 TABLE = {"dataset": "diabetes", "batch_size": "full"}
 
 

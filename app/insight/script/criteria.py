@@ -1,5 +1,5 @@
-"""The stop criteria as code, one a field of `Stop`; those that only bound the number of steps stand in the loop's
-range. Each ends the loop by `break`."""
+"""Code of the stop criteria, one for each field of `Stop`. Each ends the loop by `break`; those that only bound the
+number of steps are in the loop's range."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Lines = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Watch:
-    """What a criterion adds before the loop, after each epoch, after each step, and behind the loop."""
+    """Lines that a criterion adds before the loop, after each epoch, after each step, and behind the loop."""
 
     before: Lines = ()
     after_epoch: Lines = ()
@@ -22,16 +22,16 @@ class Watch:
 
 
 def watches(run: ScriptSpec) -> list[Watch]:
-    """Those of the criteria that are on."""
-    found = []
+    """Code of the criteria that are on."""
+    on = []
     for name, written in CRITERIA.items():
         if getattr(run.recipe.stop, name) is not None:
-            found.append(written(run, getattr(run.recipe.stop, name)))
-    return found
+            on.append(written(run, getattr(run.recipe.stop, name)))
+    return on
 
 
 def in_the_range(run: ScriptSpec, limit: int) -> Watch:  # noqa: ARG001
-    """The loop's own range sees to it."""
+    """Nothing: the loop's range ends it."""
     return Watch()
 
 

@@ -1,4 +1,4 @@
-"""How a script parts the examples: by folds, by the dataset's own parts, or as the lecture does."""
+"""The section of a script that splits the examples: by folds, by the dataset's own parts, or as the lecture does."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from app.learning.source import literal
 
 
 def dividing(run: ScriptSpec) -> list[str]:
-    """Arrays of the run's parts, out of X and y."""
+    """Code that makes the arrays of the run's parts from X and y."""
     split = run.request["split"]
     if run.own_parts:
         return _own(run)

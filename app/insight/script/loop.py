@@ -1,4 +1,4 @@
-"""The loop of a script: over epochs and their batches where only an epoch's end can end it, else over steps."""
+"""The training loop of a script: over epochs and batches if the run can end only with an epoch, else over steps."""
 
 from app.insight.script.criteria import watches
 from app.insight.script.specification import ScriptSpec
@@ -43,7 +43,7 @@ PERMUTATION = "torch.randperm(len(X_train), generator=order)"
 
 
 def steps_known(run: ScriptSpec) -> list[str]:
-    """`steps`, by which a schedule goes: at most so many, whatever else may end the run."""
+    """Code of `steps`, the most steps that the run may take, for the schedule."""
     if run.recipe.batch_size is None:
         return [f"steps = {_full_limit(run)}"]
     lines = [] if run.recipe.stop.max_epochs is None else _steps_per_epoch(run)
@@ -58,7 +58,7 @@ def steps_known(run: ScriptSpec) -> list[str]:
 
 
 def step(run: ScriptSpec) -> list[str]:
-    """One step: the gradient on a batch, and against it."""
+    """Code of one step: the gradient of a batch, and the step against it."""
     lines = ["model.train()", "optimizer.zero_grad()  # gradients add up: forget the last ones"]
     if run.recipe.accumulate == 1:
         whole = run.recipe.batch_size is None and not run.drawn_by_place
@@ -82,7 +82,7 @@ def step(run: ScriptSpec) -> list[str]:
 
 
 def _share(run: ScriptSpec) -> list[str]:
-    """How much of the step's loss the mean over some of its examples is."""
+    """Code of the share of the step's loss that the mean over some of its examples is."""
     if isinstance(run.recipe.loss, CrossEntropy) and run.recipe.loss.class_weights:
         return [
             "weight = class_weights[y_train[some]].sum()",
@@ -103,7 +103,7 @@ def _loss(run: ScriptSpec, chosen: str, share: str = "") -> list[str]:
 
 
 def augmenting(run: ScriptSpec) -> list[str]:
-    """How the pictures of a batch are changed before the network learns from them."""
+    """Section of the augmentation of a batch's pictures."""
     augment = run.recipe.augment
     if augment is None:
         return []
@@ -125,7 +125,7 @@ def augmenting(run: ScriptSpec) -> list[str]:
 
 
 def splitting(run: ScriptSpec) -> list[str]:
-    """How examples are split into batches where none may be alone."""
+    """Section that splits examples into batches where none may be alone."""
     if not run.needs_two_examples or run.recipe.batch_size is None:
         return []
     return [
@@ -170,7 +170,7 @@ def _at_epochs_end(lines: list[str]) -> list[str]:
 
 
 def _limit_in_steps(run: ScriptSpec) -> int | None:
-    """After how many steps the run ended by the clock, or else has to."""
+    """Number of steps after which the run ended by the clock, or else must end."""
     return run.step if run.ended_by_the_clock else run.recipe.stop.max_steps
 
 

@@ -1,12 +1,11 @@
-"""What a script is made of: the run's request, read."""
+"""Specification of a script: a run's request, with what the sections of the script need to know of it."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from app.learning.architecture import rows, spread
-from app.learning.layers import Shape
-from app.learning.layers.structure import Placed
+from app.learning.architecture import flatten_layers, rows
+from app.learning.layers import Layer, LayerShape, Shape
 from app.learning.recipe import Recipe
 from app.learning.schedules import Constant
 from app.learning.stopping import DivergenceLimits
@@ -14,11 +13,11 @@ from app.learning.stopping import DivergenceLimits
 
 @dataclass(frozen=True)
 class ScriptSpec:
-    """A run: its request as resolved, where it ran, and how it ended if it has.
+    """A run: its resolved request, its environment, and how it ended.
 
-    `shape` is that of one input, `missing` how many numbers of the inputs are; `own_parts` are those of the dataset's
-    own, where the run takes them; `threads` and `device` are None before it has run; `step` is how many steps it has
-    done.
+    `shape` is the shape of one input, and `missing` the number of missing values in the inputs. `own_parts` are the
+    dataset's own parts, if the run uses them. `device` is None before the run has started. `step` is the number of
+    steps done.
     """
 
     id: str
@@ -39,14 +38,14 @@ class ScriptSpec:
         return Recipe.from_json(self.request, self.shape)
 
     @cached_property
-    def places(self) -> tuple[Placed, ...]:
-        """The layers with the shapes around them, an implied flatten too."""
+    def places(self) -> tuple[LayerShape, ...]:
+        """The layers with their shapes, implied flattens included."""
         return rows(self.recipe.layers, self.shape)
 
     @cached_property
-    def types(self) -> set[str]:
-        """Of all layers, those within others too."""
-        return {place.layer.type for _, place in spread(self.places)} | {layer.type for layer in self.recipe.layers}
+    def layers(self) -> list[Layer]:
+        """All layers, nested ones instead of those that hold them."""
+        return [place.layer for _, place in flatten_layers(self.places)]
 
     @property
     def classification(self) -> bool:
@@ -58,7 +57,7 @@ class ScriptSpec:
 
     @property
     def one_output(self) -> bool:
-        """(N, 1) comes out of the network: a value, or the logit of the second of two classes."""
+        """True if the outputs are (N, 1): values, or logits of the second of two classes."""
         return self.recipe.loss.outputs(0) == 1
 
     @property
@@ -75,17 +74,26 @@ class ScriptSpec:
 
     @property
     def paced(self) -> bool:
-        """Whether a layer learns at a rate of its own."""
-        return any(getattr(place.layer, "lr_factor", 1.0) != 1 for _, place in spread(self.places))
+        """True if a layer has its own learning rate."""
+        return any(layer.learning_rate_factor != 1 for layer in self.layers)
 
     @property
     def needs_two_examples(self) -> bool:
-        """Whether an example cannot be alone in a batch: it has no spread."""
-        return "batch_norm" in self.types
+        """True if batches of one example are not allowed, since they have no statistics."""
+        return any(layer.uses_batch_statistics for layer in self.layers)
+
+    @property
+    def draws(self) -> bool:
+        """True if a layer draws random numbers in training."""
+        return any(layer.draws for layer in self.layers)
+
+    @property
+    def convolves(self) -> bool:
+        return any(layer.layout == "channels last" for layer in self.layers)
 
     @property
     def parts(self) -> dict[str, str]:
-        """The parts that have examples, and what their arrays are called by."""
+        """The parts that have examples, with the suffixes of their arrays' names."""
         split = self.request["split"]
         sizes = {"validation": split["validation"], "test": split.get("test", 1)}  # folds and own parts have one
         there = {"train", *self.own_parts, *(part for part, size in sizes.items() if size > 0)}
@@ -93,17 +101,17 @@ class ScriptSpec:
 
     @property
     def drawn_by_place(self) -> bool:
-        """Whether something is drawn for each example of a batch, so that their order counts in a full one too."""
-        return "dropout" in self.types or self.recipe.augment is not None
+        """True if something is drawn for each example of a batch, so that their order matters in a full batch too."""
+        return self.draws or self.recipe.augment is not None
 
     @property
     def ended_by_the_clock(self) -> bool:
-        """Whether the same step cannot be found again but by its number."""
+        """True if the last step can be found again only by its number."""
         return self.step > 0 and self.stop_reason in ("max_seconds", "cancelled")
 
     @property
     def watches_divergence(self) -> bool:
-        """Every run does; the check is written where it was chosen, or where it ended the run."""
+        """True if the script checks for divergence: if the request chose the limits, or divergence ended the run."""
         return self.recipe.stop.divergence is not None and (
             self.stop_reason == "diverged" or self.recipe.stop.divergence != DivergenceLimits()
         )

@@ -1,4 +1,4 @@
-"""Python as ruff formats it at its default width."""
+"""Formatting of Python code as ruff does it at its default width."""
 
 import ast
 import inspect
@@ -13,8 +13,8 @@ LONG_SIGNATURE = re.compile(r"^( *)(def \w+\()(.*)(\) -> .*:)$")
 
 
 def broken(code: str, indent: int = 0, before: str = "", after: str = "") -> list[str]:
-    """An expression on one line if it fits with what stands before and after it; else a call's arguments on lines of
-    their own, and a comprehension's element."""
+    """Lines of an expression: one if it fits between the texts `before` and `after`. Else a call's arguments, or a
+    comprehension's element, get lines of their own."""
     pad = " " * indent
     line = f"{pad}{before}{code}{after}"
     if len(line) <= WIDTH:
@@ -38,23 +38,23 @@ def broken(code: str, indent: int = 0, before: str = "", after: str = "") -> lis
 
 
 def _text(code: str, node: ast.expr) -> str:
-    found = ast.get_source_segment(code, node)
-    assert found is not None
-    return found
+    segment = ast.get_source_segment(code, node)
+    assert segment is not None
+    return segment
 
 
 def indented(lines: Iterable[str], by: int = 4) -> list[str]:
-    """Lines further to the right; empty ones stay empty."""
+    """Indent lines; empty ones stay empty."""
     return [f"{' ' * by}{line}" if line else "" for line in lines]
 
 
 def remark(text: str) -> list[str]:
-    """A comment, as many lines as it takes."""
+    """Lines of a comment."""
     return textwrap.wrap(text, WIDTH - 8, initial_indent="# ", subsequent_indent="#   ")
 
 
 def written_out(names: Iterable[Callable[..., Any]]) -> list[str]:
-    """Functions and classes of ours as they stand in their files, once each, less the linters' comments."""
+    """Source code of functions and classes, once each, without linters' comments."""
     lines: list[str] = []
     for name in dict.fromkeys(names):
         source = COMMENT_OF_A_LINTER.sub("", textwrap.dedent(inspect.getsource(name)))

@@ -1,5 +1,5 @@
-"""The script, section by section: data, network, loss and metrics, optimizer, and at its end the curve and the figures
-of each part. The loop between them is `loop.py`'s."""
+"""The script, section by section: data, network, loss and metrics, optimizer, and at the end the curve and each part's
+figures. `loop.py` writes the training loop."""
 
 import ast
 import re
@@ -10,10 +10,11 @@ from app.insight.script.specification import ScriptSpec
 from app.insight.script.text import WIDTH, broken, indented, remark, written_out
 from app.learning.evaluation import MAPE_CLAMP
 from app.learning.losses import BinaryCrossEntropy, CrossEntropy
+from app.learning.outputs import output_kind
 from app.learning.preprocessing import CONSTANT
 from app.learning.source import literal
 
-IMPORTS = {  # by the name that asks for it; an empty line parts Python's own from the others
+IMPORTS = {  # by the name that needs it; an empty line separates the standard library from the others
     "copy": "import copy",
     "itertools": "import itertools",
     "math": "import math",
@@ -31,11 +32,11 @@ IMPORTS = {  # by the name that asks for it; an empty line parts Python's own fr
 }
 MEASURED = [f"{name} = X_train.{name}(axis=0, dtype=np.float64)" for name in ("mean", "std")]
 KNOWN = [f"{name} = np.nan_to_num(np.nan{name}(X_train, axis=0, dtype=np.float64))" for name in ("mean", "std")]
-TOGETHER = {  # what is named in one line
+TOGETHER = {  # names imported in one line
     "abc": {"Callable", "Iterable", "Iterator"},
     "splits": {"KFold", "StratifiedKFold", "train_test_split"},
 }
-AT_ONCE = 1000  # pictures that go through a network of convolutions at once
+CHUNK = 1000  # pictures in one pass through a network of convolutions
 
 
 def script(run: ScriptSpec) -> str:
@@ -51,7 +52,7 @@ def script(run: ScriptSpec) -> str:
 
 
 def opening(run: ScriptSpec) -> list[str]:
-    """The docstring. A name is anybody's text: nothing in it may end the string."""
+    """The docstring. A run's name is free text, and nothing in it may end the string."""
     name = "".join(sign if sign.isprintable() and sign not in '"\\' else " " for sign in run.name or "")
     title = " ".join(name.split()).rstrip(".") or f"A network that learns {run.dataset_name}"
     lines = [
@@ -67,7 +68,7 @@ def opening(run: ScriptSpec) -> list[str]:
 
 
 def data(run: ScriptSpec) -> list[str]:
-    """Read, split and prepared; with as many threads as the run had."""
+    """Section that reads, splits and prepares the data, with as many threads as the run had."""
     lines = []
     if threads := run.environment.get("threads"):
         lines += [
@@ -89,7 +90,7 @@ def data(run: ScriptSpec) -> list[str]:
 
 
 def preparing(run: ScriptSpec) -> list[str]:
-    """Arrays to tensors as the network takes them; what is fitted is fitted on the training part."""
+    """Function that turns arrays into the network's tensors. Statistics come from the training part alone."""
     fitted, inputs, about = _inputs(run)
     targets = "torch.from_numpy(y)"
     if not run.classification and run.request["scaling"]["target"] == "standard":
@@ -118,7 +119,7 @@ def preparing(run: ScriptSpec) -> list[str]:
 
 
 def _inputs(run: ScriptSpec) -> tuple[list[str], str, str]:
-    """What is fitted for them, the expression, and what it gives."""
+    """Preparation of the inputs: lines that measure, the expression, and a description of its values."""
     kind = run.request["normalise"] if run.pictures else run.request["scaling"]["inputs"]
     match kind, run.pictures:
         case "unit", True:
@@ -142,7 +143,7 @@ def _inputs(run: ScriptSpec) -> tuple[list[str], str, str]:
 
 
 def network(run: ScriptSpec) -> list[str]:
-    """What torch.nn lacks, the class, and the network with its first weights."""
+    """Modules that torch.nn lacks, the network's class, and the network with its initial weights."""
     sources = [place.layer.source(place.shape) for place in run.places]
     lines = written_out(name for source in sources for name in source.names)
     lines += [
@@ -168,20 +169,20 @@ def network(run: ScriptSpec) -> list[str]:
     moves = ".to(device)" if run.cuda else ""
     if re.search(r"\b(Conv2d|Sparse)\(", "\n".join(lines)):
         moves += ".to(memory_format=torch.channels_last)"  # also decides in which order dropout draws
-    drawn = "the first weights, and what dropout leaves out" if "dropout" in run.types else "the first weights"
+    drawn = "the first weights, and what dropout leaves out" if run.draws else "the first weights"
     seed = f"torch.manual_seed({run.request['seed']})"
     return [*lines, "", "", f"{seed}  # of {drawn}", f"model = Network(){moves}", "", ""]
 
 
 def judging(run: ScriptSpec) -> list[str]:
-    """The loss as one function, and the figures of a part."""
+    """Section of the loss function and of the metrics of a part."""
     lines = []
     if isinstance(run.recipe.loss, CrossEntropy) and run.recipe.loss.class_weights:
         values = f"[{', '.join(literal(weight) for weight in run.recipe.loss.class_weights)}]"
         where = ", device=device" if run.cuda else ""
         lines += [*broken(f"torch.tensor({values}{where})", before="class_weights = "), "", ""]
     two_faced = "  # dropout and batch norm do something else than in training"
-    if not run.types & {"dropout", "batch_norm"}:
+    if not run.draws and not run.needs_two_examples:
         two_faced = ""
     lines += [
         "def loss_function(output: Tensor, y: Tensor) -> Tensor:",
@@ -192,8 +193,8 @@ def judging(run: ScriptSpec) -> list[str]:
         "def evaluate(x: Tensor, y: Tensor) -> dict[str, float]:",
         f"    model.eval(){two_faced}",
     ]
-    sliced = f"torch.cat([model(some) for some in x.split({AT_ONCE})])"
-    lines += [f"    output = {sliced if run.pictures and 'conv2d' in run.types else 'model(x)'}"]
+    sliced = f"torch.cat([model(some) for some in x.split({CHUNK})])"
+    lines += [f"    output = {sliced if run.pictures and run.convolves else 'model(x)'}"]
     if run.classification:
         return [
             *lines,
@@ -225,15 +226,15 @@ def judging(run: ScriptSpec) -> list[str]:
 
 
 def _labels(run: ScriptSpec) -> str:
-    """The class predicted, as code."""
+    """Code of the predicted classes."""
     if not isinstance(run.recipe.loss, BinaryCrossEntropy):
         return "output.argmax(1)"
-    own = run.recipe.layers[-1].type == "sigmoid"
+    own = output_kind(run.recipe.layers, run.recipe.loss).kind == "probabilities"
     return f"({'output' if own else 'output.sigmoid()'} >= {literal(run.recipe.loss.threshold)})"
 
 
 def descent(run: ScriptSpec) -> list[str]:
-    """The optimizer, and its learning rate over time."""
+    """Section of the optimizer and of the learning rate's schedule."""
     parameters, lines = "model.parameters()", []
     lr = literal(run.recipe.optimizer.lr)
     if run.paced:
@@ -280,7 +281,7 @@ def descent(run: ScriptSpec) -> list[str]:
 
 
 def results(run: ScriptSpec) -> list[str]:
-    """The curve as the lecture draws it, and how well the network does."""
+    """Section of the loss curve, as the lecture draws it, and of each part's metrics."""
     listed = [
         "for part, x, y in (",
         *(f'    ("{part}", X_{short}, y_{short}),' for part, short in run.parts.items()),

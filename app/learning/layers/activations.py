@@ -1,34 +1,58 @@
-"""The nonlinearities (lecture, "activations"): applied to each number by itself, they learn nothing and keep the shape.
+"""Activations (lecture, "activations"): nonlinear functions without parameters that keep the shape.
 
-Advantages and drawbacks are the lecture's tables, mended where they are wrong (docs/architectures.md says where).
+Advantages and drawbacks are the lecture's tables, corrected where they are wrong (docs/architectures.md says where).
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from math import pi, sqrt
 
+import torch
 from torch import Tensor, nn
 
 from app.learning.fields import bounded
-from app.learning.layers.entry import Keeps, Parameterless, Shape
+from app.learning.layers.entry import DepthLimit, Layer, Shape
 from app.learning.source import Source, call
 
 
+class Activation(Layer):
+    """An activation: by default a function of each number by itself."""
+
+    role = "activation"
+    elementwise = True
+
+
 @dataclass(frozen=True)
-class ReLU(Parameterless):
+class ReLU(Activation):
     """The rectified linear unit. Its derivative at 0 does not exist; PyTorch takes 0 there."""
 
-    type: ClassVar[str] = "relu"
-    keeps: ClassVar[Keeps] = "output"
-    formula: ClassVar[str] = "max(0, x)"
-    derivative: ClassVar[str | None] = "1 for x > 0, else 0"
-    range: ClassVar[str | None] = "[0, ∞)"
-    advantages: ClassVar[tuple[str, ...]] = (
+    type = "relu"
+    formula = "max(0, x)"
+    derivative = "1 for x > 0, else 0"
+    range = "[0, ∞)"
+    advantages = (
         "does not saturate for x > 0: gradients keep their size in depth, and it learns faster than sigmoid and tanh",
         "simple and quick: a comparison, no exponential",
     )
-    drawbacks: ClassVar[tuple[str, ...]] = (
+    drawbacks = (
         "a unit that is negative for every example is dead: its gradient is 0 and it learns no more",
         "not centred on zero: the weight gradients of a unit behind it share a sign, and the descent zigzags",
+    )
+    saved = "output"
+    label = "ReLU"
+    can_die = True
+    fitting_init = "he"
+    # PyTorch's initial weights have a variance of 1/(3·inputs), where ReLU needs 2/inputs to keep numbers their size
+    # (He et al. 2015, https://arxiv.org/abs/1502.01852): each layer leaves about 1/√6 of it, and of the gradient too.
+    # With Adam, ten layers learn digits badly; with SGD, six do not learn them at all.
+    depth_limit = DepthLimit(
+        10,
+        "shrinking_depth",
+        lambda count: (
+            f"{count} ReLUs in depth over PyTorch's initial weights: each leaves about 0.4 of the size of what goes "
+            "through it and of its gradient, and the first layers hardly learn"
+        ),
+        'take "init": "he", or put {"type": "batch_norm"} before each ReLU',
+        default_init=True,
     )
 
     def module(self, shape: Shape) -> nn.Module:
@@ -37,17 +61,22 @@ class ReLU(Parameterless):
     def source(self, shape: Shape) -> Source:
         return Source(("nn.ReLU()",))
 
+    def derivative_at(self, z: Tensor) -> Tensor:
+        return (z > 0).to(z.dtype)
+
 
 @dataclass(frozen=True)
-class LeakyReLU(Parameterless):
-    """A ReLU that lets a little through on the negative side, so that no unit dies."""
+class LeakyReLU(Activation):
+    """A ReLU with a small slope for negative numbers, so that no unit dies."""
 
-    type: ClassVar[str] = "leaky_relu"
-    formula: ClassVar[str] = "max(0, x) + slope·min(0, x)"
-    derivative: ClassVar[str | None] = "1 for x > 0, else slope"
-    range: ClassVar[str | None] = "(−∞, ∞)"
-    advantages: ClassVar[tuple[str, ...]] = ("no dead units", "quick: no exponential")
-    drawbacks: ClassVar[tuple[str, ...]] = ("one more number to choose",)
+    type = "leaky_relu"
+    formula = "max(0, x) + slope·min(0, x)"
+    derivative = "1 for x > 0, else slope"
+    range = "(−∞, ∞)"
+    advantages = ("no dead units", "quick: no exponential")
+    drawbacks = ("one more number to choose",)
+    label = "leaky ReLU"
+    fitting_init = "he"
 
     slope: float = bounded(0.01, doc="how much of a negative number is let through", ge=0, le=1)
 
@@ -57,25 +86,80 @@ class LeakyReLU(Parameterless):
     def source(self, shape: Shape) -> Source:
         return Source((call("nn.LeakyReLU", self.slope),))
 
+    @property
+    def affine(self) -> bool:
+        return self.slope == 1
+
+    def derivative_at(self, z: Tensor) -> Tensor:
+        return torch.where(z > 0, z.new_ones(()), z.new_tensor(self.slope))
+
 
 @dataclass(frozen=True)
-class Sigmoid(Parameterless):
+class ELU(Activation):
+    """The exponential linear unit: a ReLU that goes on smoothly to −α on the negative side.
+
+    Clevert, Unterthiner & Hochreiter 2016, https://arxiv.org/abs/1511.07289.
+    """
+
+    type = "elu"
+    formula = "x for x > 0, else α·(eˣ − 1)"
+    derivative = "1 for x > 0, else α·eˣ"
+    range = "(−α, ∞)"
+    advantages = (
+        "no dead units: the slope of a negative number is small, and not 0",
+        "nearly centred on zero: negative numbers balance the positive ones",
+    )
+    drawbacks = (
+        "saturates at −α: units far below 0 learn slowly",
+        "an exponential costs more than a comparison",
+        "one more number to choose",
+    )
+    label = "ELU"
+    fitting_init = "he"
+
+    alpha: float = bounded(1.0, doc="α: the outputs for very negative numbers come near −α", gt=0, le=1e3)
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.ELU(self.alpha)
+
+    def source(self, shape: Shape) -> Source:
+        return Source((call("nn.ELU", self.alpha),))
+
+    def derivative_at(self, z: Tensor) -> Tensor:
+        return torch.where(z > 0, z.new_ones(()), self.alpha * z.exp())
+
+
+@dataclass(frozen=True)
+class Sigmoid(Activation):
     """The logistic function; its derivative σ(1 − σ) is at most 1/4, so deep stacks of it learn slowly."""
 
-    type: ClassVar[str] = "sigmoid"
-    keeps: ClassVar[Keeps] = "output"
-    formula: ClassVar[str] = "σ(x) = 1 / (1 + e⁻ˣ)"
-    derivative: ClassVar[str | None] = "σ(x)·(1 − σ(x)), at most 1/4"
-    range: ClassVar[str | None] = "(0, 1)"
-    advantages: ClassVar[tuple[str, ...]] = (
+    type = "sigmoid"
+    formula = "σ(x) = 1 / (1 + e⁻ˣ)"
+    derivative = "σ(x)·(1 − σ(x)), at most 1/4"
+    range = "(0, 1)"
+    advantages = (
         "its value can be read as a probability",
         "smooth, and its derivative is had from its value",
         "its derivative is at most 1/4: it makes no gradient larger",
     )
-    drawbacks: ClassVar[tuple[str, ...]] = (
+    drawbacks = (
         "saturates on both sides: gradients vanish, all the more in depth",
         "not centred on zero: the weight gradients of a unit behind it share a sign, and the descent zigzags",
         "an exponential costs more than a comparison",
+    )
+    saved = "output"
+    probabilities = "independent"
+    shrinks_gradients = True
+    fitting_init = "xavier"
+    # With PyTorch's weights, the first layer's gradient is a hundredth of the last layer's.
+    depth_limit = DepthLimit(
+        3,
+        "saturating_depth",
+        lambda count: (
+            f"{count} sigmoids in depth: the derivative of each is at most 1/4, so that at most 1/{4**count:,} of a "
+            "gradient comes through, and the first layers hardly learn"
+        ),
+        'take {"type": "relu"}',
     )
 
     def module(self, shape: Shape) -> nn.Module:
@@ -84,24 +168,44 @@ class Sigmoid(Parameterless):
     def source(self, shape: Shape) -> Source:
         return Source(("nn.Sigmoid()",))
 
+    def derivative_at(self, z: Tensor) -> Tensor:
+        return z.sigmoid() * (1 - z.sigmoid())
+
+    @property
+    def unsaturated_range(self) -> tuple[float, float] | None:
+        return 0.02, 0.98
+
 
 @dataclass(frozen=True)
-class Tanh(Parameterless):
+class Tanh(Activation):
     """The hyperbolic tangent: a sigmoid that is centred on zero."""
 
-    type: ClassVar[str] = "tanh"
-    keeps: ClassVar[Keeps] = "output"
-    formula: ClassVar[str] = "tanh(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)"
-    derivative: ClassVar[str | None] = "1 − tanh²(x), at most 1"
-    range: ClassVar[str | None] = "(−1, 1)"
-    advantages: ClassVar[tuple[str, ...]] = (
+    type = "tanh"
+    formula = "tanh(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)"
+    derivative = "1 − tanh²(x), at most 1"
+    range = "(−1, 1)"
+    advantages = (
         "centred on zero",
         "smooth, with a derivative of 1 at 0, four times the sigmoid's: gradients vanish later",
         "nonlinear, as all of these are: with it layers fit what no stack of linear ones can",
     )
-    drawbacks: ClassVar[tuple[str, ...]] = (
+    drawbacks = (
         "saturates on both sides: gradients vanish in depth",
         "an exponential costs more than a comparison",
+    )
+    saved = "output"
+    shrinks_gradients = True
+    fitting_init = "xavier"
+    # Tanh saturates later than sigmoid: the first layer's gradient is a tenth of the last layer's.
+    depth_limit = DepthLimit(
+        10,
+        "saturating_depth",
+        lambda count: (
+            f"{count} times tanh in depth over PyTorch's initial weights: each takes its part of the gradient, and the "
+            "first layers hardly learn"
+        ),
+        'take "init": "xavier", or {"type": "relu"}',
+        default_init=True,
     )
 
     def module(self, shape: Shape) -> nn.Module:
@@ -110,20 +214,29 @@ class Tanh(Parameterless):
     def source(self, shape: Shape) -> Source:
         return Source(("nn.Tanh()",))
 
+    def derivative_at(self, z: Tensor) -> Tensor:
+        return 1 - z.tanh().square()
+
+    @property
+    def unsaturated_range(self) -> tuple[float, float] | None:
+        return -0.96, 0.96
+
 
 @dataclass(frozen=True)
-class GELU(Parameterless):
-    """A smooth relative of ReLU: x times the chance that a standard normal number is below it.
+class GELU(Activation):
+    """A smooth relative of ReLU: x times the probability that a standard normal number is below it.
 
     Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415.
     """
 
-    type: ClassVar[str] = "gelu"
-    formula: ClassVar[str] = "x·Φ(x)"
-    derivative: ClassVar[str | None] = "Φ(x) + x·φ(x)"
-    range: ClassVar[str | None] = "[−0.17, ∞)"
-    advantages: ClassVar[tuple[str, ...]] = ("smooth", "no dead units")
-    drawbacks: ClassVar[tuple[str, ...]] = ("costs more than ReLU",)
+    type = "gelu"
+    formula = "x·Φ(x)"
+    derivative = "Φ(x) + x·φ(x)"
+    range = "[−0.17, ∞)"
+    advantages = ("smooth", "no dead units")
+    drawbacks = ("costs more than ReLU",)
+    label = "GELU"
+    fitting_init = "he"
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.GELU()
@@ -131,21 +244,29 @@ class GELU(Parameterless):
     def source(self, shape: Shape) -> Source:
         return Source(("nn.GELU()",))
 
+    def derivative_at(self, z: Tensor) -> Tensor:
+        return 0.5 * (1 + torch.erf(z / sqrt(2))) + z * torch.exp(-z.square() / 2) / sqrt(2 * pi)
+
 
 @dataclass(frozen=True)
-class Softmax(Parameterless):
-    """Numbers as shares that sum to 1 (lecture, the last layer of a classifier).
+class Softmax(Activation):
+    """Positive numbers that sum to 1 (lecture, the last layer of a classifier).
 
-    `cross_entropy` takes the softmax itself: with one before it the loss cannot fall below ln(e + C − 1) − 1.
+    `cross_entropy` computes the softmax itself: after another one the loss cannot fall below ln(e + C − 1) − 1.
     """
 
-    type: ClassVar[str] = "softmax"
-    keeps: ClassVar[Keeps] = "output"
-    formula: ClassVar[str] = "pᵢ = eˣⁱ / Σⱼ eˣʲ"
-    derivative: ClassVar[str | None] = "∂pᵢ/∂xⱼ = pᵢ·(δᵢⱼ − pⱼ)"
-    range: ClassVar[str | None] = "(0, 1), summing to 1"
-    advantages: ClassVar[tuple[str, ...]] = ("its values can be read as probabilities",)
-    drawbacks: ClassVar[tuple[str, ...]] = ("before cross_entropy it is one softmax too many",)
+    type = "softmax"
+    formula = "pᵢ = eˣⁱ / Σⱼ eˣʲ"
+    derivative = "∂pᵢ/∂xⱼ = pᵢ·(δᵢⱼ − pⱼ)"
+    range = "(0, 1), summing to 1"
+    advantages = ("its values can be read as probabilities",)
+    drawbacks = ("before cross_entropy it is one softmax too many",)
+    saved = "output"
+    elementwise = False
+    probabilities = "exclusive"
+    layout = "contiguous"
+    shrinks_gradients = True
+    body = "softmax"
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.Softmax(-1 if len(shape) == 1 else -3)
@@ -176,22 +297,24 @@ class Log(nn.Module):
 
 
 @dataclass(frozen=True)
-class SquareActivation(Parameterless):
-    """The square: one of the lecture's examples of a nonlinearity, and what to choose with care."""
+class SquareActivation(Activation):
+    """The square: one of the lecture's examples of a nonlinearity, to be chosen with care."""
 
-    type: ClassVar[str] = "square"
-    formula: ClassVar[str] = "x²"
-    derivative: ClassVar[str | None] = "2x"
-    range: ClassVar[str | None] = "[0, ∞)"
-    advantages: ClassVar[tuple[str, ...]] = (
+    type = "square"
+    formula = "x²"
+    derivative = "2x"
+    range = "[0, ∞)"
+    advantages = (
         "simple and quick: one product, no exponential",
         "with it a network multiplies its inputs: (a + b)² − (a − b)² = 4ab, which ReLUs only come near",
     )
-    drawbacks: ClassVar[tuple[str, ...]] = (
+    drawbacks = (
         "small numbers shrink and large ones explode, layer by layer",
         "not monotonic: x and −x look alike",
     )
-    caution: ClassVar[str | None] = "x² makes small numbers vanish and large ones explode, the more so in depth"
+    caution = "x² makes small numbers vanish and large ones explode, the more so in depth"
+    degree = 2
+    shrinks_gradients = True  # small numbers become smaller, layer by layer
 
     def module(self, shape: Shape) -> nn.Module:
         return Square()
@@ -199,18 +322,21 @@ class SquareActivation(Parameterless):
     def source(self, shape: Shape) -> Source:
         return Source(("Square()",), (Square,))
 
+    def derivative_at(self, z: Tensor) -> Tensor:
+        return 2 * z
+
 
 @dataclass(frozen=True)
-class SineActivation(Parameterless):
-    """The sine: one of the lecture's examples of a nonlinearity, and what to choose with care."""
+class SineActivation(Activation):
+    """The sine: one of the lecture's examples of a nonlinearity, to be chosen with care."""
 
-    type: ClassVar[str] = "sine"
-    formula: ClassVar[str] = "sin x"
-    derivative: ClassVar[str | None] = "cos x"
-    range: ClassVar[str | None] = "[−1, 1]"
-    advantages: ClassVar[tuple[str, ...]] = ("bounded and centred on zero",)
-    drawbacks: ClassVar[tuple[str, ...]] = ("not monotonic: many inputs look alike, and the loss has many valleys",)
-    caution: ClassVar[str | None] = "sin x is not monotonic: many inputs look alike, and the loss has many valleys"
+    type = "sine"
+    formula = "sin x"
+    derivative = "cos x"
+    range = "[−1, 1]"
+    advantages = ("bounded and centred on zero",)
+    drawbacks = ("not monotonic: many inputs look alike, and the loss has many valleys",)
+    caution = "sin x is not monotonic: many inputs look alike, and the loss has many valleys"
 
     def module(self, shape: Shape) -> nn.Module:
         return Sine()
@@ -218,22 +344,26 @@ class SineActivation(Parameterless):
     def source(self, shape: Shape) -> Source:
         return Source(("Sine()",), (Sine,))
 
+    def derivative_at(self, z: Tensor) -> Tensor:
+        return z.cos()
+
 
 @dataclass(frozen=True)
-class LogActivation(Parameterless):
-    """The logarithm: one of the lecture's examples of a nonlinearity, and not one for numbers of any sign."""
+class LogActivation(Activation):
+    """The logarithm: one of the lecture's examples of a nonlinearity, for positive numbers only."""
 
-    type: ClassVar[str] = "log"
-    formula: ClassVar[str] = "ln x"
-    derivative: ClassVar[str | None] = "1 / x"
-    range: ClassVar[str | None] = "(−∞, ∞), for x > 0 alone"
-    advantages: ClassVar[tuple[str, ...]] = (
+    type = "log"
+    formula = "ln x"
+    derivative = "1 / x"
+    range = "(−∞, ∞), for x > 0 alone"
+    advantages = (
         "of numbers above 0 it makes products sums, and brings those that are powers of ten apart to one scale",
     )
-    drawbacks: ClassVar[tuple[str, ...]] = ("NaN for negative numbers and −∞ for 0: a linear layer gives both",)
-    caution: ClassVar[str | None] = (
+    drawbacks = ("NaN for negative numbers and −∞ for 0: a linear layer gives both",)
+    caution = (
         "ln x is NaN for negative numbers and −∞ for 0, and a linear layer gives both: expect NaN at the first step"
     )
+    positive_only = True
 
     def module(self, shape: Shape) -> nn.Module:
         return Log()
@@ -241,5 +371,8 @@ class LogActivation(Parameterless):
     def source(self, shape: Shape) -> Source:
         return Source(("Log()",), (Log,))
 
+    def derivative_at(self, z: Tensor) -> Tensor:
+        return 1 / z
 
-ENTRIES = (ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax, SquareActivation, SineActivation, LogActivation)
+
+ENTRIES = (ReLU, LeakyReLU, ELU, Sigmoid, Tanh, GELU, Softmax, SquareActivation, SineActivation, LogActivation)

@@ -1,31 +1,28 @@
 """Layers for pictures: convolution and pooling (lecture, VGG)."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from math import prod
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
-from app.learning.layers.entry import (
-    FACTOR_DOC,
-    INIT_DOC,
-    TRAINABLE_DOC,
-    Init,
-    Keeps,
-    Parameterless,
-    Shape,
-    learning,
-    learning_source,
-    needs_picture,
-)
+from app.learning.layers.entry import INDEX, Layer, Shape, Window
+from app.learning.layers.trainable import LinearMap, Trainable
 from app.learning.source import Source, call
 from app.messages import Fix
 
 
-def slid(size: int, kernel_size: int, stride: int, padding: int, field: str) -> int:
-    """How many places a window of `kernel_size` has on `size` pixels. Raises InvalidChoice when it has none."""
+def picture_shape(shape: Shape, layer: str) -> tuple[int, int, int]:
+    """Channels, height and width. Raises InvalidChoice for rows."""
+    if len(shape) != 3:
+        raise InvalidChoice("needs_pictures", layer=layer, shape=shape)
+    return shape[0], shape[1], shape[2]
+
+
+def positions(size: int, kernel_size: int, stride: int, padding: int, field: str) -> int:
+    """Number of positions of a window of `kernel_size` on `size` pixels. Raises InvalidChoice if there is none."""
     if size + 2 * padding < kernel_size:
         most = size + 2 * padding
         raise InvalidChoice(
@@ -36,20 +33,20 @@ def slid(size: int, kernel_size: int, stride: int, padding: int, field: str) -> 
 
 
 @dataclass(frozen=True)
-class Conv2d:
-    """Convolution: one small window of weights slides over the picture, for each output channel another one."""
+class Conv2d(Trainable, LinearMap):
+    """Convolution: a small window of weights slides over the picture; each output channel has its own."""
 
-    type: ClassVar[str] = "conv2d"
-    keeps: ClassVar[Keeps] = "input"
-    formula: ClassVar[str] = "y[c, i, j] = b[c] + Σ w[c, k, u, v]·x[k, i·s + u − p, j·s + v − p],  x = 0 outside"
-    derivative: ClassVar[str | None] = "∂L/∂w[c, k, u, v] = Σ ∂L/∂y[c, i, j]·x[k, i·s + u − p, j·s + v − p]"
-    range: ClassVar[str | None] = None
-    advantages: ClassVar[tuple[str, ...]] = (
+    type = "conv2d"
+    formula = "y[c, i, j] = b[c] + Σ w[c, k, u, v]·x[k, i·s + u − p, j·s + v − p],  x = 0 outside"
+    derivative = "∂L/∂w[c, k, u, v] = Σ ∂L/∂y[c, i, j]·x[k, i·s + u − p, j·s + v − p]"
+    advantages = (
         "finds a pattern wherever it stands",
         "few parameters, whatever the picture's size",
     )
-    drawbacks: ClassVar[tuple[str, ...]] = ("sees only as far as its window", "many products for each parameter")
-    caution: ClassVar[str | None] = None
+    drawbacks = ("sees only as far as its window", "many products for each parameter")
+    layout = "channels last"
+    label = "conv"
+    body = "convolution"
 
     channels: int = bounded(doc="how many output channels the layer has", ge=1, le=10**5)
     kernel_size: int = bounded(3, doc="side of the window", ge=1, le=1000)
@@ -62,55 +59,62 @@ class Conv2d:
         le=1000,
     )
     bias: bool = bounded(True, doc="whether b is learnt")
-    init: Init = bounded("default", doc=INIT_DOC)
-    trainable: bool = bounded(True, doc=TRAINABLE_DOC)
-    lr_factor: float = bounded(1.0, doc=FACTOR_DOC, gt=0, le=1e3)
 
     @property
-    def has_parameters(self) -> bool:
-        return True
+    def width(self) -> int:
+        return self.channels
+
+    @property
+    def window(self) -> Window:
+        return Window(self.kernel_size, self.stride)
 
     @property
     def zeros(self) -> int:
-        """The padding on each side."""
+        """Padding on each side, in pixels."""
         return (self.kernel_size - 1) // 2 if self.padding is None else self.padding
 
+    def fan_in(self, shape: Shape) -> int:
+        return shape[0] * self.kernel_size**2
+
     def output_shape(self, shape: Shape) -> Shape:
-        _, *sides = needs_picture(shape, self.type)
+        _, *sides = picture_shape(shape, self.type)
         return (
             self.channels,
-            *(slid(side, self.kernel_size, self.stride, self.zeros, "kernel_size") for side in sides),
+            *(positions(side, self.kernel_size, self.stride, self.zeros, "kernel_size") for side in sides),
         )
 
     def parameters(self, shape: Shape) -> int:
-        return (shape[0] * self.kernel_size**2 + self.bias) * self.channels
+        return (self.fan_in(shape) + self.bias) * self.channels
 
     def multiply_adds(self, shape: Shape) -> int:
         channels, height, width = self.output_shape(shape)
-        return shape[0] * self.kernel_size**2 * channels * height * width
+        return self.fan_in(shape) * channels * height * width
 
-    def module(self, shape: Shape) -> nn.Module:
-        module = convolution(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, self.bias)
-        return learning(module, self.init, self.trainable, self.lr_factor)
+    def bare_module(self, shape: Shape) -> nn.Module:
+        return convolution(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, self.bias)
 
-    def source(self, shape: Shape) -> Source:
-        inner = convolution_source(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, self.bias)
-        outer = learning_source(inner.code[0], self.init, self.trainable, self.lr_factor)
-        return Source(outer.code, inner.names + outer.names)
+    def bare_source(self, shape: Shape) -> Source:
+        return convolution_source(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, self.bias)
+
+    def copied_input(self, shape: Shape) -> int:
+        """The padded input of `Sparse`."""
+        if _kind(self.kernel_size, self.stride) is Sparse and self.zeros:
+            return shape[0] * prod(side + 2 * self.zeros for side in shape[1:])
+        return 0
 
 
 def convolution(inputs: int, outputs: int, kernel_size: int, stride: int, padding: int, bias: bool) -> nn.Conv2d:
-    """PyTorch's, or what is the same."""
+    """PyTorch's convolution, or `Sparse` where PyTorch's is at fault."""
     return _kind(kernel_size, stride)(inputs, outputs, kernel_size, stride, padding, bias=bias)
 
 
 def convolution_source(inputs: int, outputs: int, kernel_size: int, stride: int, padding: int, bias: bool) -> Source:
-    """The same as code; what is as in PyTorch's defaults is left out."""
+    """Code of `convolution`, without arguments that have PyTorch's default."""
     kind = _kind(kernel_size, stride)
     fields = {"stride": (stride, 1), "padding": (padding, 0), "bias": (bias, True)}
-    said = {name: value for name, (value, usual) in fields.items() if value != usual}
+    changed = {name: value for name, (value, default) in fields.items() if value != default}
     name, names = ("Sparse", (kind,)) if kind is Sparse else ("nn.Conv2d", ())
-    return Source((call(name, inputs, outputs, kernel_size, **said),), names)
+    return Source((call(name, inputs, outputs, kernel_size, **changed),), names)
 
 
 def _kind(kernel_size: int, stride: int) -> type[nn.Conv2d]:
@@ -134,14 +138,23 @@ class Sparse(nn.Conv2d):
 
 
 @dataclass(frozen=True)
-class _Pool(Parameterless):
+class _Pool(Layer):
+    """Pooling: one number for each window of each channel."""
+
+    role = "pooling"
+    body = "pooling"
+
     kernel_size: int = bounded(2, doc="side of the window", ge=1, le=1000)
     stride: int | None = bounded(None, doc="how far the window moves; null: its own side", ge=1, le=1000)
 
     def output_shape(self, shape: Shape) -> Shape:
-        channels, *sides = needs_picture(shape, "pooling")
-        stride = self.stride or self.kernel_size
-        return (channels, *(slid(side, self.kernel_size, stride, 0, "kernel_size") for side in sides))
+        channels, *sides = picture_shape(shape, "pooling")
+        size, stride = self.window
+        return (channels, *(positions(side, size, stride, 0, "kernel_size") for side in sides))
+
+    @property
+    def window(self) -> Window:
+        return Window(self.kernel_size, self.stride or self.kernel_size)
 
     def source(self, shape: Shape) -> Source:
         moved = {} if self.stride in (None, self.kernel_size) else {"stride": self.stride}
@@ -150,33 +163,44 @@ class _Pool(Parameterless):
 
 @dataclass(frozen=True)
 class MaxPool2d(_Pool):
-    """The largest number of each window: a picture of half the size keeps what was found, not quite where."""
+    """The largest number of each window: a smaller picture that keeps what was found, not quite where."""
 
-    type: ClassVar[str] = "max_pool2d"
-    formula: ClassVar[str] = "y[c, i, j] = max x[c, i·s + u, j·s + v]"
-    derivative: ClassVar[str | None] = "1 where the maximum stands, 0 elsewhere"
-    advantages: ClassVar[tuple[str, ...]] = (
+    type = "max_pool2d"
+    formula = "y[c, i, j] = max x[c, i·s + u, j·s + v]"
+    derivative = "1 where the maximum stands, 0 elsewhere"
+    advantages = (
         "smaller pictures: fewer products, and the layers behind it see further",
         "a pattern that is shifted by a pixel is found all the same",
     )
-    drawbacks: ClassVar[tuple[str, ...]] = ("where in its window a pattern stood is lost",)
+    drawbacks = ("where in its window a pattern stood is lost",)
+    label = "max pool"
+    composes = True
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.MaxPool2d(self.kernel_size, self.stride)
+
+    def saved_per_example(self, shape: Shape) -> int:
+        """Positions of the maxima."""
+        return INDEX * prod(self.output_shape(shape))
 
 
 @dataclass(frozen=True)
 class AvgPool2d(_Pool):
     """The mean of each window."""
 
-    type: ClassVar[str] = "avg_pool2d"
-    formula: ClassVar[str] = "y[c, i, j] = mean x[c, i·s + u, j·s + v]"
-    derivative: ClassVar[str | None] = "1 / kernel_size² everywhere in the window"
-    advantages: ClassVar[tuple[str, ...]] = (
+    type = "avg_pool2d"
+    formula = "y[c, i, j] = mean x[c, i·s + u, j·s + v]"
+    derivative = "1 / kernel_size² everywhere in the window"
+    advantages = (
         "smaller pictures: fewer products, and the layers behind it see further",
         "every pixel of a window has its share of the gradient",
     )
-    drawbacks: ClassVar[tuple[str, ...]] = ("blurs: what stands out in one pixel is diluted",)
+    drawbacks = ("blurs: what stands out in one pixel is diluted",)
+    label = "mean pool"
+
+    @property
+    def affine(self) -> bool:
+        return True
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.AvgPool2d(self.kernel_size, self.stride)

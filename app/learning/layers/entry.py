@@ -1,159 +1,210 @@
-"""What every layer offers, and what those that learn have in common."""
+"""The base of a layer's registry entry: what a layer says of itself, with defaults that fit most layers."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
-from app.learning.errors import InvalidChoice
-from app.learning.fields import bounded
-from app.learning.source import Code, Source, call
+from app.learning.layers.initialisation import Init
+from app.learning.source import Source
 
 Shape = tuple[int, ...]
-Keeps = Literal["input", "output"] | None  # that from which its derivative is computed
+Role = Literal["linear map", "activation", "normalisation", "regularisation", "pooling", "reshaping", "structure"]
+Body = Literal["convolution", "pooling", "fully connected", "residual", "softmax"]
+Probabilities = Literal["independent", "exclusive"]
+Nesting = Literal["sequence", "shortcut"]
+Saved = Literal["input", "input if trainable", "output"] | None
+Layout = Literal["channels last", "contiguous"] | None
+FLOAT, INDEX = 4, 8  # bytes of a float32 and of an int64
 
 
-class Layer(Protocol):
-    """An entry: a frozen dataclass whose fields are the request's. Shapes are without the batch, channels first.
+class Window(NamedTuple):
+    """A square that slides over a picture: its side and how far it moves, in pixels."""
 
-    An entry that does not fit a shape raises InvalidChoice, with a pointer below its own place in the request.
+    size: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class DepthLimit:
+    """The number of activations of a type in a row from which on the first layers hardly learn.
+
+    `detail` makes the warning's sentence of the actual number. With `default_init` the limit holds only for PyTorch's
+    initial weights.
     """
 
+    count: int
+    code: str
+    detail: Callable[[int], str]
+    fix: str
+    default_init: bool = False
+
+
+class Layer(ABC):
+    """A registry entry: a frozen dataclass whose fields are those of a request.
+
+    Code outside this package asks an entry for its traits, never for its type: a new layer is one class and one test.
+    Shapes leave out the batch and have the channels first. A method raises InvalidChoice for a shape that does not fit,
+    with a pointer relative to the layer's place in the request.
+    """
+
+    # Documentation
     type: ClassVar[str]
     formula: ClassVar[str]
-    derivative: ClassVar[str | None]
-    range: ClassVar[str | None]  # of what comes out; None where that is any number, or as what goes in
+    derivative: ClassVar[str | None] = None
+    range: ClassVar[str | None] = None  # of the outputs; None: any number, or as the inputs
     advantages: ClassVar[tuple[str, ...]]
     drawbacks: ClassVar[tuple[str, ...]]
-    caution: ClassVar[str | None]  # what is said to everybody who chooses it
-    keeps: ClassVar[Keeps]  # what autograd keeps of it for the way back
+    caution: ClassVar[str | None] = None  # a warning to everyone who chooses it
 
-    @property
-    def has_parameters(self) -> bool:
-        """Whether it learns anything."""
-        ...
+    # Function
+    role: ClassVar[Role]
+    elementwise: ClassVar[bool] = False  # f(x) of each number by itself, with f′ as `derivative_at`
+    takes_rows: ClassVar[bool] = False  # Y = XW + b of rows: a picture is flattened before it
+    probabilities: ClassVar[Probabilities | None] = None  # what its outputs are: each by itself, or summing to 1
+    degree: ClassVar[int] = 1  # |f(x)| grows as |x| to this power
+    positive_only: ClassVar[bool] = False  # not defined for inputs of 0 and below
+    composes: ClassVar[bool] = False  # two in a row are one with a larger window
+    nesting: ClassVar[Nesting | None] = None  # how the layers of `rounds` are connected
+
+    # Training
+    draws: ClassVar[bool] = False  # random numbers in each training step
+    uses_batch_statistics: ClassVar[bool] = False  # an example alone in its batch has none
+    restores_scale: ClassVar[bool] = False  # outputs and gradients have their size again, whatever came before
+    can_die: ClassVar[bool] = False  # a unit whose output is 0 for all examples learns no more
+    shrinks_gradients: ClassVar[bool] = False  # f′ is near 0 over much of the inputs' range
+    fitting_init: ClassVar[Literal["he", "xavier"] | None] = None  # of the linear map before it
+    depth_limit: ClassVar[DepthLimit | None] = None
+
+    # Memory
+    saved: ClassVar[Saved] = "input"  # by autograd, for the derivative
+    layout: ClassVar[Layout] = None  # of the outputs; None: as the inputs
+
+    # Diagram
+    label: ClassVar[str] = ""  # the name; empty: the type in words
+    body: ClassVar[Body | None] = None  # the kind of the body; None: drawn with the layer before it
+
+    @abstractmethod
+    def module(self, shape: Shape) -> nn.Module:
+        """PyTorch module for inputs of `shape`."""
+
+    @abstractmethod
+    def source(self, shape: Shape) -> Source:
+        """Code of the module: expressions to apply in turn, which draw the same numbers in the same order."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape that comes out when `shape` goes in. Raises InvalidChoice."""
-        ...
+        """Shape of the output for an input of `shape`. Raises InvalidChoice."""
+        return shape
 
-    def parameters(self, shape: Shape) -> int:
-        """How many numbers it learns."""
-        ...
-
-    def multiply_adds(self, shape: Shape) -> int:
-        """How many products it adds up for one example; what is done to each number by itself does not count."""
-        ...
-
-    def module(self, shape: Shape) -> nn.Module:
-        """The PyTorch module for inputs of `shape`."""
-        ...
-
-    def source(self, shape: Shape) -> Source:
-        """The same as code: modules one after another, which draw the same numbers in the same order."""
-        ...
-
-
-@dataclass(frozen=True)
-class Normal:
-    """Weights from a normal distribution around 0."""
-
-    name: Literal["normal"] = "normal"
-    std: float = bounded(0.01, doc="the spread of the weights", gt=0, le=1e3)
-
-
-Init = Literal["default", "xavier", "he", "zeros"] | Normal
-INIT_DOC = (
-    "default: PyTorch's; xavier: Glorot & Bengio 2010, for tanh and sigmoid; he: He et al. 2015, for ReLU; "
-    'zeros: every unit alike, which never learns apart; or {"name": "normal", "std": 0.02}'
-)
-TRAINABLE_DOC = "false: the layer keeps its initial parameters"
-FACTOR_DOC = "the layer's learning rate is so many times the optimizer's"
-
-
-Draw = Callable[..., Any]
-DRAWS: dict[str, tuple[Draw, dict[str, Any]]] = {
-    "xavier": (nn.init.xavier_uniform_, {}),
-    "he": (nn.init.kaiming_normal_, {"nonlinearity": "relu"}),
-    "zeros": (nn.init.zeros_, {}),
-}
-
-
-def _draw(init: Init) -> tuple[Draw, dict[str, Any]] | None:
-    """How the weights are drawn anew; None: PyTorch's default has drawn them already."""
-    if isinstance(init, Normal):
-        return nn.init.normal_, {"std": init.std}
-    return DRAWS.get(init)
-
-
-# These three stand in a run's script as they stand here.
-def initialised(layer: nn.Module, draw: Callable[..., Any], **how: Any) -> nn.Module:
-    """The layer with other weights to begin with; biases begin at 0."""
-    draw(layer.weight, **how)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return layer
-
-
-def frozen(layer: nn.Module) -> nn.Module:
-    """The layer, which keeps its initial parameters."""
-    return layer.requires_grad_(False)
-
-
-def paced(layer: nn.Module, factor: float) -> nn.Module:
-    """The layer, whose learning rate is so many times the optimizer's."""
-    layer.lr_factor = factor  # type: ignore[assignment]
-    return layer
-
-
-def learning(module: nn.Module, init: Init, trainable: bool, lr_factor: float) -> nn.Module:
-    """The module, initialised, and marked for the optimizer (`architecture.parameter_groups`)."""
-    if (draw := _draw(init)) is not None:
-        initialised(module, draw[0], **draw[1])
-    return paced(module if trainable else frozen(module), lr_factor)
-
-
-def learning_source(module: str, init: Init, trainable: bool, lr_factor: float) -> Source:
-    """The same for the module's code."""
-    names: list[Callable[..., Any]] = []
-    if (draw := _draw(init)) is not None:
-        module = call("initialised", Code(module), Code(f"nn.init.{draw[0].__name__}"), **draw[1])
-        names.append(initialised)
-    if not trainable:
-        module = call("frozen", Code(module))
-        names.append(frozen)
-    elif lr_factor != 1:
-        module = call("paced", Code(module), lr_factor)
-        names.append(paced)
-    return Source((module,), tuple(names))
-
-
-@dataclass(frozen=True)
-class Parameterless:
-    """What learns nothing and costs no products; by default it keeps the shape."""
-
-    derivative: ClassVar[str | None] = None
-    range: ClassVar[str | None] = None
-    caution: ClassVar[str | None] = None
-    keeps: ClassVar[Keeps] = "input"
+    # Parameters
 
     @property
     def has_parameters(self) -> bool:
         return False
 
-    def output_shape(self, shape: Shape) -> Shape:
-        return shape
+    @property
+    def learns(self) -> bool:
+        """True if it has parameters and a training may change them."""
+        return self.has_parameters
+
+    @property
+    def learning_rate_factor(self) -> float:
+        """The layer's learning rate as a multiple of the optimizer's."""
+        return 1.0
+
+    @property
+    def initialisation(self) -> Init:
+        """Distribution of the initial weights."""
+        return "default"
+
+    @property
+    def width(self) -> int:
+        """Number of units or output channels; 0 if it follows from the input."""
+        return 0
+
+    def fan_in(self, shape: Shape) -> int:
+        """Number of inputs that each output sums up; 0 if it is no weighted sum."""
+        return 0
 
     def parameters(self, shape: Shape) -> int:
+        """Number of parameters."""
         return 0
 
     def multiply_adds(self, shape: Shape) -> int:
+        """Multiply-add operations for one example; elementwise work does not count."""
+        return 0
+
+    # Function
+
+    @property
+    def affine(self) -> bool:
+        """True if in evaluation the outputs are a linear map of the inputs plus a shift."""
+        return False
+
+    def derivative_at(self, z: Tensor) -> Tensor:
+        """f′(z) of an elementwise layer, in the shape of z."""
+        raise NotImplementedError(f"{self.type} is not elementwise")
+
+    @property
+    def unsaturated_range(self) -> tuple[float, float] | None:
+        """Outputs between which the slope is at least a twelfth of the steepest; None if it does not saturate."""
+        return None
+
+    @property
+    def drop_probability(self) -> float:
+        """Probability with which training replaces a number by 0."""
+        return 0.0
+
+    @property
+    def window(self) -> Window | None:
+        """The window that slides over a picture."""
+        return None
+
+    @property
+    def rounds(self) -> "tuple[tuple[Layer, ...], ...]":
+        """The layers within, a tuple for each time that they are passed through, one after another."""
+        return ()
+
+    def inner_modules(self, module: nn.Module) -> Iterator[nn.Module]:
+        """Modules of the layers of all `rounds`, found in this layer's module."""
+        return iter(())
+
+    @contextmanager
+    def undisturbed(self, module: nn.Module) -> Iterator[None]:
+        """Context in which a forward pass in training mode draws no random number and updates no statistics."""
+        yield
+
+    # Memory, in bytes unless said otherwise
+
+    def aliases_input(self, *, training: bool) -> bool:
+        """True if the output shares the input's memory, as far as the memory layout allows."""
+        return False
+
+    def copied_input(self, shape: Shape) -> int:
+        """How many numbers of an example a copy of the input has that is computed with instead; 0 without a copy."""
+        return 0
+
+    def saved_per_example(self, shape: Shape) -> int:
+        """Memory for each example besides input and output. Autograd saves it; a prediction needs it for a moment."""
+        return 0
+
+    def saved_per_batch(self, shape: Shape) -> int:
+        """Memory that autograd saves once for each batch."""
         return 0
 
 
-def needs_picture(shape: Shape, what: str) -> tuple[int, int, int]:
-    """Channels, height and width. Raises InvalidChoice for what is flat."""
-    if len(shape) != 3:
-        raise InvalidChoice("needs_pictures", layer=what, shape=shape)
-    return shape[0], shape[1], shape[2]
+@dataclass(frozen=True)
+class LayerShape:
+    """A layer with the shapes of its input and output.
+
+    `pointer` leads to it from the list that holds it. An `implied` layer stands in no request.
+    """
+
+    layer: Layer
+    pointer: str
+    shape: Shape
+    output_shape: Shape
+    implied: bool = False

@@ -1,17 +1,21 @@
 """Layers as plain JSON: the form in which requests, weights files and checkpoints store an architecture."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
+from app.learning.fields import request_fields
 from app.learning.layers import LAYERS
-from app.learning.layers.entry import Layer, Normal
+from app.learning.layers.entry import Layer
+from app.learning.layers.initialisation import Normal
 
 
 def layers_to_json(layers: Sequence[Layer]) -> list[dict[str, object]]:
     """Each layer as its type and its fields."""
-    return [{"type": layer.type} | {f.name: _field_to_json(getattr(layer, f.name)) for f in fields(layer)}  # type: ignore[arg-type]
-            for layer in layers]  # fmt: skip
+    return [
+        {"type": layer.type} | {f.name: _field_to_json(getattr(layer, f.name)) for f in request_fields(layer)}
+        for layer in layers
+    ]
 
 
 def _field_to_json(value: Any) -> Any:

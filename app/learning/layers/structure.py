@@ -1,34 +1,37 @@
-"""Layers made of layers, and the one that only changes the shape."""
+"""Layers made of layers, flattening, and shape inference for a list of layers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from math import prod
-from typing import ClassVar
 
 from torch import Tensor, nn
 
 from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
 from app.learning.layers.convolution import convolution, convolution_source
-from app.learning.layers.entry import Keeps, Layer, Parameterless, Shape
+from app.learning.layers.entry import Layer, LayerShape, Shape
 from app.learning.source import Code, Source, call
 
 
 @dataclass(frozen=True)
-class Flatten(Parameterless):
-    """A picture as one row of numbers. It is put before a linear layer by itself where a picture comes in."""
+class Flatten(Layer):
+    """A picture as one row of numbers. A linear layer that gets a picture has one implied before it."""
 
-    type: ClassVar[str] = "flatten"
-    keeps: ClassVar[Keeps] = None
-    formula: ClassVar[str] = "(channels, height, width) → (channels·height·width)"
-    advantages: ClassVar[tuple[str, ...]] = (
-        "nothing is lost or learnt: the same numbers, as a linear layer takes them",
-    )
-    drawbacks: ClassVar[tuple[str, ...]] = (
+    type = "flatten"
+    formula = "(channels, height, width) → (channels·height·width)"
+    advantages = ("nothing is lost or learnt: the same numbers, as a linear layer takes them",)
+    drawbacks = (
         "the layers behind it no longer know which pixels are neighbours",
         "the linear layer behind it has a weight for each number and unit: three quarters of all that VGG-16 learns",
     )
+    role = "reshaping"
+    saved = None
+
+    @property
+    def affine(self) -> bool:
+        return True
 
     def output_shape(self, shape: Shape) -> Shape:
         return (prod(shape),)
@@ -39,15 +42,15 @@ class Flatten(Parameterless):
     def source(self, shape: Shape) -> Source:
         return Source(("nn.Flatten()",))
 
+    def aliases_input(self, *, training: bool) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
-class _Nest:
+class _Nest(Layer):
     """Layers one after another as one layer."""
 
-    derivative: ClassVar[str | None] = None
-    range: ClassVar[str | None] = None
-    caution: ClassVar[str | None] = None
-    keeps: ClassVar[Keeps] = None  # what is in it does
+    role = "structure"
 
     layers: tuple[Layer, ...] = bounded(doc="what is in it")
 
@@ -55,56 +58,58 @@ class _Nest:
     def has_parameters(self) -> bool:
         return any(layer.has_parameters for layer in self.layers)
 
+    @property
+    def affine(self) -> bool:
+        return all(layer.affine for layer in self.layers)
+
 
 @dataclass(frozen=True)
 class Block(_Nest):
-    """The same layers several times over, each time with parameters of their own."""
+    """Layers repeated several times, each time with parameters of their own."""
 
-    type: ClassVar[str] = "block"
-    formula: ClassVar[str] = "y = f(f(…f(x)))"
-    advantages: ClassVar[tuple[str, ...]] = ("a deep network in a few lines, whose depth is one number",)
-    drawbacks: ClassVar[tuple[str, ...]] = (
+    type = "block"
+    formula = "y = f(f(…f(x)))"
+    advantages = ("a deep network in a few lines, whose depth is one number",)
+    drawbacks = (
         "every round has the same fields: a network that grows in channels wants a block for each width",
         "depth without a shortcut: the gradient has to go through every round",
     )
+    nesting = "sequence"
 
     repeat: int = bounded(1, doc="how many times", ge=1, le=100)
 
+    @property
+    def rounds(self) -> tuple[tuple[Layer, ...], ...]:
+        return (self.layers,) * self.repeat
+
+    def inner_modules(self, module: nn.Module) -> Iterator[nn.Module]:
+        assert isinstance(module, nn.Sequential)
+        return iter(module)
+
     def output_shape(self, shape: Shape) -> Shape:
-        for _ in range(self.repeat):
-            shape = through(self.layers, shape)
+        for layers in self.rounds:
+            shape = output_shape(layers, shape)
         return shape
 
     def parameters(self, shape: Shape) -> int:
-        return sum(count.parameters for count in self._counted(shape))
+        return sum(place.layer.parameters(place.shape) for place in self._places(shape))
 
     def multiply_adds(self, shape: Shape) -> int:
-        return sum(count.multiply_adds for count in self._counted(shape))
+        return sum(place.layer.multiply_adds(place.shape) for place in self._places(shape))
 
-    def _counted(self, shape: Shape) -> "list[Counted]":
-        found = []
-        for _ in range(self.repeat):
-            found.append(counted(self.layers, shape))
-            shape = through(self.layers, shape)
-        return found
+    def _places(self, shape: Shape) -> Iterator[LayerShape]:
+        return (place for places in infer_rounds(self, shape) for place in places)
 
     def module(self, shape: Shape) -> nn.Module:
-        modules: list[nn.Module] = []
-        for _ in range(self.repeat):
-            modules += chain(self.layers, shape)
-            shape = through(self.layers, shape)
-        return nn.Sequential(*modules)
+        return nn.Sequential(*(place.layer.module(place.shape) for place in self._places(shape)))
 
     def source(self, shape: Shape) -> Source:
-        rounds = []
-        for _ in range(self.repeat):
-            rounds.append(chain_source(self.layers, shape))
-            shape = through(self.layers, shape)
+        rounds = [joined_source(places) for places in infer_rounds(self, shape)]
         code: list[str] = []
-        for (modules, _), alike in groupby((found.code, found.names) for found in rounds):
+        for (modules, _), alike in groupby((source.code, source.names) for source in rounds):
             times = len(list(alike))
             code += modules if times == 1 else [f"*[{in_one(modules)} for _ in range({times})]"]
-        return Source(tuple(code), tuple(name for found in rounds for name in found.names))
+        return Source(tuple(code), tuple(name for source in rounds for name in source.names))
 
 
 @dataclass(frozen=True)
@@ -115,17 +120,28 @@ class Residual(_Nest):
     bias: a 1×1 convolution for pictures, a linear layer for rows.
     """
 
-    type: ClassVar[str] = "residual"
-    formula: ClassVar[str] = "y = f(x) + x"
-    derivative: ClassVar[str | None] = "f′(x) + 1: the gradient has a way past the layers"
-    advantages: ClassVar[tuple[str, ...]] = ("gradients reach the first layers of deep networks",)
-    drawbacks: ClassVar[tuple[str, ...]] = (
+    type = "residual"
+    formula = "y = f(x) + x"
+    derivative = "f′(x) + 1: the gradient has a way past the layers"
+    advantages = ("gradients reach the first layers of deep networks",)
+    drawbacks = (
         "each adds to its input: with no batch norm within, numbers grow with the depth",
         "its input stays in memory until it is added; where the shape changes, the projection learns and costs as well",
     )
+    nesting = "shortcut"
+    restores_scale = True
+    body = "residual"
+
+    @property
+    def rounds(self) -> tuple[tuple[Layer, ...], ...]:
+        return (self.layers,)
+
+    def inner_modules(self, module: nn.Module) -> Iterator[nn.Module]:
+        assert isinstance(module, Sum)
+        return iter(module.layers)
 
     def output_shape(self, shape: Shape) -> Shape:
-        out = through(self.layers, shape)
+        out = output_shape(self.layers, shape)
         if len(out) != len(shape):
             raise InvalidChoice("residual_shape_changed", "/layers", shape=shape, out=out)
         if len(shape) == 3:
@@ -152,10 +168,10 @@ class Residual(_Nest):
             shortcut = convolution(shape[0], out[0], 1, _stride(shape, out), 0, bias=False)
         elif out != shape:
             shortcut = nn.Linear(shape[0], out[0], bias=False)
-        return Sum(nn.Sequential(*chain(self.layers, shape)), shortcut)
+        return Sum(nn.Sequential(*build_modules(self.layers, shape)), shortcut)
 
     def source(self, shape: Shape) -> Source:
-        out, layers = self.output_shape(shape), chain_source(self.layers, shape)
+        out, layers = self.output_shape(shape), joined_source(infer_shapes(self.layers, shape))
         shortcut = Source(("nn.Identity()",))
         if out != shape and len(shape) == 3:
             shortcut = convolution_source(shape[0], out[0], 1, _stride(shape, out), 0, bias=False)
@@ -182,79 +198,76 @@ def _stride(shape: Shape, out: Shape) -> int:
     return max(1, round(shape[1] / out[1]))
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A layer at its place. `pointer` leads to it from the list it stands in; `implied`: nobody wrote it."""
+@lru_cache(1000)  # the shapes of layers within layers are asked for again and again
+def infer_shapes(layers: tuple[Layer, ...], shape: Shape) -> tuple[LayerShape, ...]:
+    """Shape inference: each layer with its input and output shape, and a flatten before a layer that takes rows.
 
-    layer: Layer
-    pointer: str
-    shape: Shape
-    output_shape: Shape
-    implied: bool = False
-
-
-@lru_cache(1000)  # layers within layers would be asked for their shapes again and again
-def placed(layers: tuple[Layer, ...], shape: Shape) -> tuple[Placed, ...]:
-    """Each layer with the shapes around it, and a flatten where a picture comes to a linear layer.
-
-    Raises InvalidChoice, with a pointer that begins behind the list: `/3/kernel_size`.
+    Raises InvalidChoice, with a pointer relative to the list: `/3/kernel_size`.
     """
-    found = []
+    places = []
     for index, layer in enumerate(layers):
-        if layer.type == "linear" and len(shape) > 1:
+        if layer.takes_rows and len(shape) > 1:
             flat = Flatten()
-            found.append(Placed(flat, f"/{index}", shape, flat.output_shape(shape), implied=True))
-            shape = found[-1].output_shape
+            places.append(LayerShape(flat, f"/{index}", shape, flat.output_shape(shape), implied=True))
+            shape = places[-1].output_shape
         try:
             out = layer.output_shape(shape)
         except InvalidChoice as error:
             raise error.below(f"/{index}") from error
-        found.append(Placed(layer, f"/{index}", shape, out))
+        places.append(LayerShape(layer, f"/{index}", shape, out))
         shape = out
-    return tuple(found)
+    return tuple(places)
 
 
-def through(layers: tuple[Layer, ...], shape: Shape) -> Shape:
-    """The shape that comes out of nested layers."""
+def infer_rounds(layer: Layer, shape: Shape) -> Iterator[tuple[LayerShape, ...]]:
+    """Shapes of the layers within a layer whose input has `shape`, round by round."""
+    for layers in layer.rounds:
+        places = infer_shapes(layers, shape)
+        yield places
+        shape = places[-1].output_shape
+
+
+def output_shape(layers: tuple[Layer, ...], shape: Shape) -> Shape:
+    """Output shape of nested layers. Raises InvalidChoice, with a pointer relative to the layer that holds them."""
     try:
-        return placed(layers, shape)[-1].output_shape if layers else shape
+        return infer_shapes(layers, shape)[-1].output_shape if layers else shape
     except InvalidChoice as error:
         raise error.below("/layers") from error
 
 
 @dataclass(frozen=True)
 class Counted:
-    """How many numbers are learnt, and how many products are added up for one example."""
+    """Number of parameters, and multiply-adds for one example."""
 
     parameters: int
     multiply_adds: int
 
 
 def counted(layers: tuple[Layer, ...], shape: Shape) -> Counted:
-    """What layers one after another learn and compute."""
-    found = placed(layers, shape)
+    """Size and cost of layers one after another."""
+    places = infer_shapes(layers, shape)
     return Counted(
-        sum(place.layer.parameters(place.shape) for place in found),
-        sum(place.layer.multiply_adds(place.shape) for place in found),
+        sum(place.layer.parameters(place.shape) for place in places),
+        sum(place.layer.multiply_adds(place.shape) for place in places),
     )
 
 
-def chain(layers: tuple[Layer, ...], shape: Shape) -> list[nn.Module]:
-    """The modules of layers one after another."""
-    return [place.layer.module(place.shape) for place in placed(layers, shape)]
+def build_modules(layers: tuple[Layer, ...], shape: Shape) -> list[nn.Module]:
+    """Modules of layers one after another."""
+    return [place.layer.module(place.shape) for place in infer_shapes(layers, shape)]
 
 
-def chain_source(layers: tuple[Layer, ...], shape: Shape) -> Source:
-    """The same as code."""
-    found = [place.layer.source(place.shape) for place in placed(layers, shape)]
+def joined_source(places: tuple[LayerShape, ...]) -> Source:
+    """Code of the modules of layers one after another."""
+    sources = [place.layer.source(place.shape) for place in places]
     return Source(
-        tuple(code for source in found for code in source.code),
-        tuple(name for source in found for name in source.names),
+        tuple(code for source in sources for code in source.code),
+        tuple(name for source in sources for name in source.names),
     )
 
 
 def in_one(modules: tuple[str, ...]) -> str:
-    """Modules one after another as one expression."""
+    """One expression for modules one after another."""
     return modules[0] if len(modules) == 1 else call("nn.Sequential", *map(Code, modules))
 
 

@@ -39,8 +39,9 @@ FORMATS = {
         "{encoding!r} is no character encoding that is read; usual ones are utf-8, utf-16-le, cp1250 (Polish), cp1251 "
         "(Russian), cp1252 (German), gb18030 (Chinese), cp932 (Japanese)"
     ),
-    "download_failed": (
-        "{file} cannot be downloaded: {reasons:; }. Fetch {files:, } elsewhere (see {source}) and import from disk: "
+    "download_failed": ("{file} cannot be downloaded: {reasons:; }. {by_hand}"),
+    "fetch_by_hand": (
+        "Fetch {files:, } elsewhere (see {source}) and import from disk: "
         "antigrad datasets add {name} {files: }"
         "{@http:, or: curl -F {parts: -F } 'localhost:8000/datasets?name={name}&catalogue={name}'}"
     ),

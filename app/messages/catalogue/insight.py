@@ -34,7 +34,7 @@ CHANGES = {
     "relu_instead": 'use {{"type": "relu"}} instead',
     "default_init": 'leave "init" out of the layers, or set it to "he"',
     "he_init": 'set "init": "he" in the layers',
-    "xavier_init": 'set "init": "xavier" in the layers before it',
+    "fitting_init": 'set "init": "{init}" in the layers before it',
     "no_zeros_init": 'leave "init": "zeros" out of the layers',
     "leaky_relu_at": 'use {{"type": "leaky_relu"}} at {pointer}',
     "add_hidden_layer": 'add a hidden layer: {{"type": "linear", "units": 64}}, {{"type": "relu"}}',

@@ -5,7 +5,7 @@ LEARNING = {
     "layers_too_deep": "layers are nested more than {limit} deep; use fewer levels",
     "too_many_parameters": "with this layer the network has {parameters:,} parameters; at most {limit:,} are allowed",
     "nothing_trainable": 'no layer is trainable; leave out "trainable": false somewhere',
-    "batch_norm_alone": "batch_norm needs batches of at least 2 examples: one number has no spread",
+    "batch_statistics_of_one": "{layer} needs batches of at least 2 examples: one number has no spread",
     "augment_changes_nothing": "changes nothing; give at least one of {fields:, }, or leave augment out",
     "residual_shape_changed": "the layers return [{out:, }], which cannot be added to [{shape:, }]",
     "residual_stride_uneven": (

@@ -1,6 +1,5 @@
 """What a network comes to, before any training."""
 
-import subprocess
 import time
 from math import e, log
 from typing import Any
@@ -11,7 +10,8 @@ from fastapi.testclient import TestClient
 
 from app.learning.presets import PRESETS
 from app.learning.serialization import from_safetensors
-from tests.test_main_job import ended
+from tests.support.fork_server import Forked
+from tests.support.runs import ended
 
 
 def inspect(client: TestClient, layers: list[dict[str, Any]] | None = None, **body: Any) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def test_a_learning_rate_is_judged_before_there_is_a_run(quick_client: TestClien
 
 
 def test_a_trained_linear_stack_comes_with_the_one_matrix_and_bias_that_it_is(
-    client: TestClient, worker: subprocess.Popen[bytes]
+    client: TestClient, worker: Forked
 ) -> None:
     collapsing = {"layers": [{"type": "linear", "units": 8}, {"type": "dropout"}, {"type": "linear", "units": 4}]}
     body: dict[str, Any] = {"dataset": "diabetes", "model": collapsing, "optimizer": {"name": "adam", "lr": 1.0}}

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import LocalFiles
-from tests.api.routes.test_datasets import LECTURE, stored, upload
-from tests.api.routes.test_runs import SMALL, queue
-from tests.datasets.archives import zipped
-from tests.storage.rows import insert_run
+from tests.support.archives import zipped
+from tests.support.rows import insert_run
+from tests.support.runs import SMALL, queue
+from tests.support.services import Service
+from tests.support.uploads import LECTURE, stored, upload
+
+pytestmark = pytest.mark.sql
 
 
 @contextmanager
@@ -36,8 +40,10 @@ def meeting(database: Database, statement: str) -> Iterator[None]:
     event.remove(database.engine, "before_cursor_execute", wait)
 
 
-def twice(client: TestClient, statement: str, send: Callable[[], httpx.Response]) -> list[httpx.Response]:
-    with meeting(client.app.state.database, statement), ThreadPoolExecutor(2) as threads:  # type: ignore[attr-defined]
+def twice(
+    client: TestClient, statement: str, send: Callable[[], httpx.Response], service: Service
+) -> list[httpx.Response]:
+    with meeting(service.database, statement), ThreadPoolExecutor(2) as threads:
         both = [threads.submit(send) for _ in range(2)]
         return sorted((answer.result() for answer in both), key=lambda answer: answer.status_code)
 
@@ -85,8 +91,10 @@ def test_a_run_is_resumed_once(client: TestClient) -> None:
     assert (resumed.status_code, refused.status_code) == (202, 409), (resumed.text, refused.text)
 
 
-def test_a_name_that_is_pointed_at_two_runs_at_the_same_moment_points_at_one(client: TestClient) -> None:
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+def test_a_name_that_is_pointed_at_two_runs_at_the_same_moment_points_at_one(
+    client: TestClient, service: Service
+) -> None:
+    with service.database.write() as db:
         for run in ("run_a", "run_b"):
             insert_run(db, run, weights="runs/a/1/weights-1.safetensors")
     runs = iter(("run_a", "run_b"))
@@ -96,15 +104,17 @@ def test_a_name_that_is_pointed_at_two_runs_at_the_same_moment_points_at_one(cli
     assert [answer.status_code for answer in answers] in ([200, 409], [200, 200])  # SQLite takes one after the other
 
 
-def test_no_transaction_waits_for_the_files_of_a_dataset(client: TestClient, settings: Settings) -> None:
-    database: Database = client.app.state.database  # type: ignore[attr-defined]
+def test_no_transaction_waits_for_the_files_of_a_dataset(
+    client: TestClient, settings: Settings, service: Service
+) -> None:
+    database = service.database
     open_meanwhile: list[int] = []
 
     class Watched(LocalFiles):
         def local(self, name: str) -> Path:
-            open_meanwhile.append(database.engine.pool.checkedout())  # type: ignore[attr-defined]
+            open_meanwhile.append(database.engine.pool.checkedout())
             return super().local(name)
 
-    client.app.state.files = Watched(settings.files)  # type: ignore[attr-defined]
+    service.files = Watched(settings.files)
     queue(client, SMALL)
     assert open_meanwhile and set(open_meanwhile) == {0}

@@ -5,9 +5,8 @@ import io
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.api.routes.test_runs import SMALL, queue
-from tests.forked import Forked
-from tests.test_main_job import ended
+from tests.support.fork_server import Forked
+from tests.support.runs import SMALL, ended, queue
 
 
 def png(picture: Image.Image) -> bytes:

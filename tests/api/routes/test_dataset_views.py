@@ -26,9 +26,9 @@ from app.datasets.duplicates import NEAR, Duplicates, duplicates
 from app.datasets.splits import Split
 from app.datasets.statistics import column_statistics
 from app.plots.previews import preview_png
-from tests.api.routes.test_datasets import settled, upload
-from tests.conftest import Workers
-from tests.datasets.archives import png, zipped
+from tests.support.archives import png, zipped
+from tests.support.uploads import settled, upload
+from tests.support.workers import Workers
 
 
 def test_a_picture_is_given_as_its_numbers(quick_client: TestClient) -> None:

@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -18,34 +17,13 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.settings import Settings
-from tests.chaos.test_kills import children
-from tests.conftest import Workers
-from tests.datasets.archives import COMPRESSED, letters, png, tarred, zipped
-from tests.test_main_job import ended
+from tests.support.archives import COMPRESSED, letters, png, tarred, zipped
+from tests.support.processes import children
+from tests.support.runs import ended
+from tests.support.uploads import LECTURE, settled, stored, upload
+from tests.support.workers import Workers
 
-LECTURE = letters("ABCDEFGHIJ", each=10) | {
-    "notMNIST_small/A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png": b"",
-    "notMNIST_small/F/Q3Jvc3NvdmVyIEJvbGRPYmxpcXVlLnR0Zg==.png": b"\x89PNG broken",
-    "__MACOSX/notMNIST_small/A/._0.png": b"junk",
-}
-
-
-def upload(client: TestClient, name: str, archive: bytes, **headers: str) -> httpx.Response:
-    return client.post(f"/datasets?name={name}", content=archive, headers=headers)
-
-
-def settled(client: TestClient, name: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 200
-    while (found := client.get(f"/datasets/{name}").json())["status"] == "importing":
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
-    return dict(found)
-
-
-def stored(settings: Settings) -> set[str]:
-    """The files of uploads, and what became of them."""
-    found = [*settings.files.glob("datasets/ds_*/**/*"), *settings.files.glob("arrays/**/*")]
-    return {str(file.relative_to(settings.files)) for file in found if file.is_file()}
+pytestmark = pytest.mark.sql
 
 
 def test_the_lectures_letters_are_imported_trained_and_classified(client: TestClient, workers: Workers) -> None:
@@ -186,7 +164,7 @@ def test_an_import_shows_how_far_it_has_come_and_can_be_cancelled(
 ) -> None:
     workers.start()
     file = io.BytesIO()
-    Image.new("RGB", (3000, 3000)).save(file, "PNG")  # small to send, slow to decode
+    Image.new("RGB", (1000, 1000)).save(file, "PNG")  # small to send, slow to decode
     archive = tarred({f"{letter}/{number}.png": file.getvalue() for letter in "AB" for number in range(400)})
     id = upload(client, "letters", archive).json()["id"]
     deadline = time.monotonic() + 60
@@ -262,7 +240,8 @@ def test_a_killed_import_starts_over_and_leaves_nothing_half_done(
     client: TestClient, workers: Workers, settings: Settings, victim: str
 ) -> None:
     worker = workers.start()
-    archive = zipped({f"{letter}/{i}.png": png(i, (400, 400)) for letter in "AB" for i in range(60)})
+    picture = png(size=(400, 400))
+    archive = zipped({f"{letter}/{i}.png": picture for letter in "AB" for i in range(60)})
     upload(client, "letters", archive)
     while not (found := children(worker.pid)):
         time.sleep(0.005)
@@ -288,7 +267,8 @@ def test_an_import_that_kills_its_process_three_times_fails_and_says_what_to_do(
 ) -> None:
     """As a fault in a library that reads what strangers send would."""
     worker = workers.start()
-    slow = zipped({f"{letter}/{i}.png": png(i, (800, 800)) for letter in "AB" for i in range(100)})
+    picture = png(size=(800, 800))
+    slow = zipped({f"{letter}/{i}.png": picture for letter in "AB" for i in range(100)})
     id = upload(client, "letters", slow).json()["id"]
     deadline = time.monotonic() + 60
     while (found := client.get(f"/datasets/{id}").json())["status"] == "importing":

@@ -6,10 +6,9 @@ from itertools import pairwise
 
 from fastapi.testclient import TestClient
 
-from tests.api.routes.test_runs import SMALL, queue
-from tests.chaos.test_kills import children, until_step
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.processes import children
+from tests.support.runs import SMALL, ended, queue, until_step
+from tests.support.workers import Workers
 
 MEASURES = {
     "input": {"activation_mean", "activation_spread", "largest_column", "smallest_column"},

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from fastapi.testclient import TestClient
 
 from app.api.routes.events import Position, news_queries, stream
-from tests.api.routes.test_runs import ENDLESS, SMALL, queue, until
-from tests.chaos.test_kills import until_step
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.runs import ENDLESS, SMALL, ended, queue, until, until_step
+from tests.support.services import Service
+from tests.support.workers import Workers
 
 LONGER = SMALL | {"stop": {"max_epochs": 15}}
 
@@ -48,7 +47,7 @@ def test_the_status_that_ends_a_run_comes_behind_its_last_points(client: TestCli
         assert [kind for kind, _, _ in events(rest)] == ["status", "done"]
 
 
-def test_a_view_of_a_paused_run_has_its_points_first(client: TestClient, workers: Workers) -> None:
+def test_a_view_of_a_paused_run_has_its_points_first(client: TestClient, workers: Workers, service: Service) -> None:
     workers.start()
     run = queue(client, ENDLESS)
     until_step(client, run, 100)
@@ -57,7 +56,7 @@ def test_a_view_of_a_paused_run_has_its_points_first(client: TestClient, workers
 
     async def up_to_status() -> list[str]:
         found = []
-        async for event in stream(news_queries(client.app.state.database), Position(run, 0, 0)):  # type: ignore[attr-defined]
+        async for event in stream(news_queries(service.database), Position(run, 0, 0)):
             found.append(f"event: {event.event}\nid: {event.id}\ndata: {event.raw_data}\n\n")
             if event.event == "status":
                 break

@@ -10,11 +10,11 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.datasets.catalogue.published import CATALOGUE
-from tests.api.routes.test_datasets import settled, upload
-from tests.conftest import Workers
-from tests.datasets.archives import letters, png, zipped
-from tests.datasets.formats.test_class_labels import idx
-from tests.test_main_job import ended
+from tests.support.archives import letters, png, zipped
+from tests.support.numbered import idx
+from tests.support.runs import ended
+from tests.support.uploads import settled, upload
+from tests.support.workers import Workers
 
 FLOWERS = "width,colour,kind\n" + "".join(
     f"{'' if number % 7 == 0 else 1 + number % 2 + number / 100},{'red' if number % 2 else 'blue'},{'ab'[number % 2]}\n"

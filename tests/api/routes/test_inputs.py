@@ -17,7 +17,7 @@ from app.api.middleware import JSON_BYTES
 from app.main import create_app
 from app.serving.decoding import MAX_PIXELS
 from app.settings import Settings
-from tests.served import serve
+from tests.support.served import serve
 
 PNG = {"Content-Type": "image/png"}
 COLUMNS = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
@@ -206,8 +206,8 @@ def test_a_missing_file_part_is_named(client: TestClient) -> None:
 
 
 def test_a_dataset_is_imported_as_pictures_are_served(tmp_path: Path) -> None:
-    from tests.datasets.archives import png, zipped
-    from tests.datasets.reading import imported
+    from tests.support.archives import png, zipped
+    from tests.support.imports import imported
 
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -11,13 +11,12 @@ from sqlalchemy import update
 
 from app.learning import serialization
 from app.learning.serialization import from_safetensors
-from app.storage.database import Database
 from app.storage.tables import Run
-from tests.api.routes.test_datasets import settled, upload
-from tests.api.routes.test_runs import SMALL, queue
-from tests.conftest import Workers
-from tests.datasets.archives import letters, zipped
-from tests.test_main_job import ended
+from tests.support.archives import letters, zipped
+from tests.support.runs import SMALL, ended, queue
+from tests.support.services import Service
+from tests.support.uploads import settled, upload
+from tests.support.workers import Workers
 
 PIXELS = {"instances": [[(7 * row + column) % 256 for column in range(784)] for row in range(3)]}
 
@@ -133,12 +132,14 @@ def test_weights_files_of_before_predict_as_they_did(client: TestClient, workers
     assert then.output_kind == now.output_kind and torch.equal(then.outputs(inputs), now.outputs(inputs))
 
 
-def test_a_run_that_an_older_version_has_queued_is_trained(client: TestClient, workers: Workers) -> None:
+def test_a_run_that_an_older_version_has_queued_is_trained(
+    client: TestClient, workers: Workers, service: Service
+) -> None:
     run = queue(client, SMALL)
     request = client.get(f"/runs/{run}").json()["request"]
     request["loss"] = "cross_entropy"
     request["stop"] = {"max_epochs": 3, "max_steps": None, "divergence": {"factor": 10.0, "window": 50}}
-    database: Database = client.app.state.database  # type: ignore[attr-defined]
+    database = service.database
     with database.write() as db:
         db.execute(update(Run).where(Run.id == run).values(request=request))
     workers.start()

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.routes.test_runs import SMALL, queue
-from tests.forked import Forked
-from tests.test_main_job import ended
+from tests.support.fork_server import Forked
+from tests.support.runs import SMALL, ended, queue
 
 ZEROS = {"instances": [[0] * 784]}
 

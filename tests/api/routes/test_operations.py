@@ -1,13 +1,12 @@
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from app.storage.database import Database, database_now
+from app.storage.database import database_now
 from app.storage.queue import workers as storage
 from app.storage.tables import Worker
-from tests.api.routes.test_runs import ENDLESS, queue
-from tests.chaos.test_kills import until_step
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.runs import ENDLESS, ended, queue, until_step
+from tests.support.services import Service
+from tests.support.workers import Workers
 
 
 def test_a_worker_says_what_it_trains_and_where(client: TestClient, workers: Workers) -> None:
@@ -20,8 +19,8 @@ def test_a_worker_says_what_it_trains_and_where(client: TestClient, workers: Wor
     ended(client, run)
 
 
-def test_a_worker_that_fell_silent_is_not_said_to_be_alive(client: TestClient) -> None:
-    database: Database = client.app.state.database  # type: ignore[attr-defined]
+def test_a_worker_that_fell_silent_is_not_said_to_be_alive(client: TestClient, service: Service) -> None:
+    database = service.database
     with database.write() as db:
         storage.register(db, "elsewhere-1", 1, database_now())
     assert [worker["id"] for worker in client.get("/workers").json()["items"]] == ["elsewhere-1"]

@@ -15,11 +15,10 @@ from app.learning.outputs import OutputKind
 from app.learning.preprocessing import Affine
 from app.learning.serialization import Trained, from_safetensors
 from app.storage import runs
-from app.storage.database import Database
 from app.storage.files import Files
-from tests.api.routes.test_runs import SMALL, queue
-from tests.forked import Forked
-from tests.test_main_job import ended
+from tests.support.fork_server import Forked
+from tests.support.runs import SMALL, ended, queue
+from tests.support.services import Service
 
 PNG = {"Content-Type": "image/png"}
 
@@ -55,7 +54,9 @@ def test_a_picture_in_negative_is_recognised_when_it_is_said_so(client: TestClie
     assert client.post("/predict", params={"invert": "maybe"}, content=negative, headers=PNG).status_code == 422
 
 
-def test_the_preprocessing_is_named_when_asked_for_and_gives_the_same_by_hand(client: TestClient, run: str) -> None:
+def test_the_preprocessing_is_named_when_asked_for_and_gives_the_same_by_hand(
+    client: TestClient, run: str, service: Service
+) -> None:
     picture = client.get("/datasets/digits/images/5.png").content
     params = {"run": run, "logits": "true"}
     assert client.post("/predict", params=params, content=picture, headers=PNG).json()["preprocessing"] is None
@@ -63,8 +64,8 @@ def test_the_preprocessing_is_named_when_asked_for_and_gives_the_same_by_hand(cl
     found = named["preprocessing"]
     assert (found["input_shape"], found["shift"], found["scale"]) == ([1, 28, 28], [0.0], [255.0])
 
-    database: Database = client.app.state.database  # type: ignore[attr-defined]
-    files: Files = client.app.state.files  # type: ignore[attr-defined]
+    database = service.database
+    files: Files = service.files
     with database.read() as db:
         weights = runs.weights(db, run).weights
     assert weights is not None

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.forked import Forked
-from tests.test_main_job import ended
+from tests.support.fork_server import Forked
+from tests.support.runs import ended
 
 RUN: dict[str, Any] = {
     "dataset": "digits",

@@ -1,8 +1,5 @@
 """What a run's owner may do with it, on both databases, with a real worker."""
 
-import os
-import subprocess
-import sys
 import time
 from datetime import datetime
 from typing import Any
@@ -19,40 +16,16 @@ from app.runs.resolution import has_an_end
 from app.settings import Settings
 from app.storage.database import database_now
 from app.storage.tables import Dataset, Run
-from tests.chaos.test_kills import outcome, until_step
-from tests.conftest import Workers
-from tests.forked import Forked
-from tests.storage.rows import insert_run
-from tests.test_main_job import ended
+from tests.support.commands import command
+from tests.support.fork_server import Forked
+from tests.support.rows import insert_run
+from tests.support.runs import ENDLESS, SMALL, ended, outcome, queue, status, until, until_step
+from tests.support.services import Service
+from tests.support.workers import Workers
 
-SMALL = {
-    "dataset": "digits",
-    "model": {"layers": [{"type": "linear", "units": 16}, {"type": "relu"}]},
-    "batch_size": 32,
-    "stop": {"max_epochs": 3},
-    "device": "cpu",
-}
+pytestmark = pytest.mark.sql
+
 AUGMENTED = {"shift": 0.1, "rotate": 10, "scale": 0.1, "noise": 0.05, "erase": 0.1}
-ENDLESS = SMALL | {"stop": {"max_epochs": 10**6}}
-
-
-def queue(client: TestClient, request: dict) -> str:
-    answer = client.post("/runs", json=request)
-    assert answer.status_code == 202, answer.text
-    return answer.json()["id"]
-
-
-def status(client: TestClient, run: str) -> str:
-    return client.get(f"/runs/{run}").json()["status"]
-
-
-def until(client: TestClient, run: str, wanted: str, seconds: float = 60) -> float:
-    """How long it took."""
-    started = time.monotonic()
-    while status(client, run) != wanted:
-        assert time.monotonic() - started < seconds, client.get(f"/runs/{run}").json()
-        time.sleep(0.02)
-    return time.monotonic() - started
 
 
 def test_a_running_run_is_cancelled_within_a_second_and_says_so_only_when_it_is(
@@ -81,8 +54,8 @@ def test_a_name_may_hold_what_a_formula_would(client: TestClient) -> None:
     assert early.status_code == 409 and "axis=step" in early.json()["detail"]
 
 
-def test_runs_are_listed_by_their_datasets_name_or_id(client: TestClient) -> None:
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+def test_runs_are_listed_by_their_datasets_name_or_id(client: TestClient, service: Service) -> None:
+    with service.database.write() as db:
         db.execute(update(Dataset).where(Dataset.id == "digits").values(name="figures"))
     queue(client, SMALL | {"dataset": "notmnist"})
     run = queue(client, SMALL)
@@ -113,9 +86,11 @@ def test_a_queued_run_is_cancelled_at_once(client: TestClient) -> None:
         ("cancelled", "has been cancelled"),
     ],
 )
-def test_what_a_run_cannot_do_now_says_how_it_stands_in_words(client: TestClient, status: str, said: str) -> None:
+def test_what_a_run_cannot_do_now_says_how_it_stands_in_words(
+    client: TestClient, status: str, said: str, service: Service
+) -> None:
     run = queue(client, SMALL)
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+    with service.database.write() as db:
         db.execute(update(Run).where(Run.id == run).values(status=status))
     refused = [client.get(f"/runs/{run}/weights"), client.get(f"/runs/{run}/evaluation"),
                client.post(f"/predict?run={run}", json={"instances": [[0.0] * 64]}),
@@ -135,16 +110,17 @@ def test_cancel_by_filter_takes_what_matches_and_needs_a_filter(client: TestClie
 
 @pytest.mark.parametrize("augment", [None, AUGMENTED], ids=["plain", "augmented"])
 def test_a_paused_run_goes_on_exactly(client: TestClient, workers: Workers, augment: Any) -> None:
-    request = SMALL | {"stop": {"max_epochs": 100}, "optimizer": {"name": "adam"}, "augment": augment}
+    request = SMALL | {"optimizer": {"name": "adam"}, "augment": augment}
     workers.start()
-    undisturbed = queue(client, request)
-    assert ended(client, undisturbed)["status"] == "succeeded"
-    run = queue(client, request)
+    run = queue(client, request | {"stop": {"max_epochs": 10**6}})
     until_step(client, run, 5)
     client.post(f"/runs/{run}/pause")
     until(client, run, "paused")
-    assert client.post(f"/runs/{run}/resume").status_code == 202
+    stop = {"max_epochs": client.get(f"/runs/{run}").json()["progress"]["epoch"] + 2}
+    assert client.post(f"/runs/{run}/resume", json={"stop": stop}).status_code == 202
     assert ended(client, run)["status"] == "succeeded"
+    undisturbed = queue(client, request | {"stop": stop})
+    assert ended(client, undisturbed)["status"] == "succeeded"
     assert outcome(client, run) == outcome(client, undisturbed)
 
 
@@ -204,10 +180,10 @@ def test_again_carries_an_augmentation_over_changes_a_field_of_it_or_leaves_it_o
 
 
 def test_a_run_of_before_there_was_augmentation_is_trained_repeated_and_written_out(
-    client: TestClient, workers: Workers
+    client: TestClient, workers: Workers, service: Service
 ) -> None:
     run = queue(client, SMALL)
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+    with service.database.write() as db:
         request = client.get(f"/runs/{run}").json()["request"]
         db.execute(
             update(Run).where(Run.id == run).values(request={k: v for k, v in request.items() if k != "augment"})
@@ -291,9 +267,13 @@ def test_an_unknown_status_is_refused_with_those_there_are(quick_client: TestCli
 
 def test_the_document_lists_the_statuses(quick_client: TestClient) -> None:
     schemas = quick_client.get("/openapi.json").json()["components"]["schemas"]
-    for answer, status in (("RunAnswer", RunStatus), ("DatasetItem", DatasetStatus), ("DatasetAnswer", DatasetStatus)):
+    for answer, statuses in (
+        ("RunAnswer", RunStatus),
+        ("DatasetItem", DatasetStatus),
+        ("DatasetAnswer", DatasetStatus),
+    ):
         reference = schemas[answer]["properties"]["status"]["$ref"].rpartition("/")[2]
-        assert schemas[reference]["enum"] == [member.value for member in status]
+        assert schemas[reference]["enum"] == [member.value for member in statuses]
 
 
 def test_the_queue_tells_the_place_and_honours_priority(client: TestClient) -> None:
@@ -310,11 +290,13 @@ def test_an_unchanged_run_answers_304(client: TestClient) -> None:
     assert client.get(f"/runs/{run}", headers={"If-None-Match": first.headers["etag"]}).status_code == 200
 
 
-def test_the_start_is_estimated_from_how_long_runs_train(client: TestClient, settings: Settings) -> None:
+def test_the_start_is_estimated_from_how_long_runs_train(
+    client: TestClient, settings: Settings, service: Service
+) -> None:
     first, second, third = (queue(client, SMALL) for _ in range(3))
     etag = client.get(f"/runs/{third}").headers["etag"]
     assert client.get(f"/runs/{third}").json()["queue"] == {"position": 3, "estimated_start": None}
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+    with service.database.write() as db:
         now = db.execute(select(database_now())).scalar_one()
         for id, seconds in (("run_a", 10), ("run_b", 30)):  # 20 s on average, whatever pauses lay between
             insert_run(db, id, progress={"seconds": seconds}, started_at=now - 1000, finished_at=now)
@@ -330,13 +312,15 @@ def test_the_start_is_estimated_from_how_long_runs_train(client: TestClient, set
     assert unchanged.status_code == 304  # an estimate moves with the clock: that alone is no news
 
 
-def test_a_run_that_is_trained_further_in_vain_serves_what_it_served(client: TestClient, workers: Workers) -> None:
+def test_a_run_that_is_trained_further_in_vain_serves_what_it_served(
+    client: TestClient, workers: Workers, service: Service
+) -> None:
     workers.start()
     run = queue(client, SMALL)
     assert ended(client, run)["status"] == "succeeded"
     weights, evaluation = (client.get(f"/runs/{run}/{what}").content for what in ("weights", "evaluation"))
     furthers = {"max_epochs": 6, "divergence": {"factor": 1.0001, "window": 1}}
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+    with service.database.write() as db:
         request = client.get(f"/runs/{run}").json()["request"]
         broken = request | {"optimizer": request["optimizer"] | {"lr": 1e9}}
         db.execute(update(Run).where(Run.id == run).values(request=broken))
@@ -431,7 +415,7 @@ def test_a_run_says_where_its_gradients_come_from(
 
 
 def test_a_part_of_no_examples_has_no_evaluation_and_it_is_said_which_parts_have_some(
-    client: TestClient, workers: Workers
+    client: TestClient, workers: Workers, service: Service
 ) -> None:
     run = queue(client, SMALL | {"split": {"validation": 0}, "stop": {"max_steps": 2}})
 
@@ -447,7 +431,7 @@ def test_a_part_of_no_examples_has_no_evaluation_and_it_is_said_which_parts_have
     ended(client, run)
     assert (evaluation("train").json()["examples"], evaluation("test").json()["examples"]) == (1437, 360)
     assert evaluation("validation").json()["detail"] == empty
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+    with service.database.write() as db:
         db.execute(update(Run).where(Run.id == run).values(environment={}))  # as runs of before have it
     assert evaluation("validation").json()["detail"] == empty
 
@@ -467,9 +451,7 @@ def test_a_table_is_scaled_in_training_and_in_serving_alike(client: TestClient, 
 
 def test_an_empty_key_is_none_and_opens_nothing_beyond_this_machine(settings: Settings) -> None:
     assert Settings(api_key=SecretStr(" "), _env_file=None).api_key is None
-    environment = os.environ | {"ANTIGRAD_API_KEY": "", "ANTIGRAD_HOME": str(settings.home)}
-    command = [sys.executable, "-m", "app.cli.main", "serve", "--host", "0.0.0.0"]
-    refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    refused = command("serve", "--host", "0.0.0.0", ANTIGRAD_API_KEY="", ANTIGRAD_HOME=str(settings.home))
     assert refused.returncode == 2 and "ANTIGRAD_API_KEY" in refused.stderr
 
 

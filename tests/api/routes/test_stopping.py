@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.api.routes.test_runs import SMALL, queue
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.runs import SMALL, ended, queue
+from tests.support.workers import Workers
 
 OVERFITS = SMALL | {"batch_size": 64, "optimizer": {"name": "adam", "lr": 0.05}}
 ROWS = {"instances": [[(7 * row + column) % 256 for column in range(784)] for row in range(4)]}
@@ -21,10 +20,10 @@ def resolved(client: TestClient, stop: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_number_is_short_for_the_criterion_and_null_turns_one_off(quick_client: TestClient) -> None:
-    defaults = resolved(quick_client, {})
+    defaults = resolved(quick_client, {})  # 1,149 digits in batches of 32 are 36 steps: 28 epochs make 1,000
     assert defaults == {
-        "max_epochs": 20, "max_steps": None, "max_seconds": None, "min_parameter_change": None, "target_loss": None,
-        "patience": None, "divergence": {"factor": 10.0, "window": 50},
+        "max_epochs": 28, "max_steps": None, "max_seconds": None, "min_parameter_change": None, "target_loss": None,
+        "patience": {"epochs": 14, "part": "validation"}, "divergence": {"factor": 10.0, "window": 50},
     }  # fmt: skip
     short = {"min_parameter_change": 1e-3, "target_loss": 0.1, "patience": 5, "divergence": None}
     assert resolved(quick_client, short) == defaults | {
@@ -35,7 +34,7 @@ def test_a_number_is_short_for_the_criterion_and_null_turns_one_off(quick_client
     }
     assert resolved(quick_client, {"min_parameter_change": {}})["min_parameter_change"]["threshold"] == 1e-4
     assert resolved(quick_client, {"max_epochs": None, "max_seconds": 5})["max_seconds"] == 5
-    assert resolved(quick_client, {"max_seconds": 5})["max_epochs"] == 20
+    assert resolved(quick_client, {"max_seconds": 5})["max_epochs"] == 28
 
 
 def test_so_many_steps_are_so_many_steps(quick_client: TestClient) -> None:

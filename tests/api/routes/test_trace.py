@@ -1,13 +1,13 @@
 """One batch through a network before it is trained, over HTTP."""
 
-import subprocess
 import time
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.test_main_job import ended
+from tests.support.fork_server import Forked
+from tests.support.runs import ended
 
 
 def traced(client: TestClient, by_hand: bool = False, **body: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def test_an_ordinary_network_is_traced_in_half_a_second(quick_client: TestClient
     assert example["index"] in [item["index"] for item in sample["items"]] or len(sample["items"]) == 200
 
 
-def test_a_preset_is_traced_as_it_would_be_trained(client: TestClient, worker: subprocess.Popen[bytes]) -> None:
+def test_a_preset_is_traced_as_it_would_be_trained(client: TestClient, worker: Forked) -> None:
     body = {"dataset": "digits", "model": {"preset": "lenet"}, "seed": 4}
     found = traced(client, **body)
     assert found["batch_size"] == 128

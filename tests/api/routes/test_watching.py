@@ -8,9 +8,8 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.api.routes.test_runs import SMALL, queue
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.runs import SMALL, ended, queue
+from tests.support.workers import Workers
 
 WATCHERS = 100  # more than there are threads for handlers
 

@@ -5,12 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fastapi.testclient import TestClient
 
-from tests.chaos.test_kills import outcome, until_step
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.runs import ended, outcome, until_step
+from tests.support.workers import Workers
 
 SMALL = {"dataset": "digits", "batch_size": 64, "stop": {"max_epochs": 3}}
-LONG = {"dataset": "digits", "batch_size": 16, "stop": {"max_epochs": 60}, "device": "cpu"}
+LONG = {"dataset": "digits", "batch_size": 16, "stop": {"max_epochs": 30}, "device": "cpu"}
 
 
 def test_two_thousand_looks_at_a_run_that_trains_all_answer(client: TestClient, workers: Workers) -> None:

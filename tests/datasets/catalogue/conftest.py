@@ -8,7 +8,8 @@ import pytest
 
 from app.datasets.catalogue.download import Downloaded, RetryPolicy, download
 from app.datasets.catalogue.published import Remote
-from tests.datasets.catalogue.site import Fetch, Site, serving
+from app.messages import Message
+from tests.support.site import Fetch, Site, serving
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def mirror() -> Iterator[Site]:
         yield site
 
 
-BY_HAND = {"name": "letters", "source": "a page", "files": ["letters.gz"], "parts": ["file=@letters.gz"]}
+BY_HAND = Message.of("fetch_by_hand", name="letters", source="a page", files=["letters.gz"], parts=["file=@letters.gz"])
 
 
 @pytest.fixture

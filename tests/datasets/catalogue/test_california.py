@@ -14,8 +14,8 @@ from app.datasets.catalogue.california import TABLE
 from app.datasets.catalogue.published import CATALOGUE
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import Imported
-from tests.datasets.archives import tarred
-from tests.datasets.catalogue.site import Answer, serving
+from tests.support.archives import tarred
+from tests.support.site import Answer, serving
 
 # Three of the table's 20,640 lines: longitude, latitude, age, rooms, bedrooms, population, households, income, value.
 LINES = b"""\

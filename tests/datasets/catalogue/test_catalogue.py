@@ -14,8 +14,7 @@ from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.builtin import BUILTIN
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
-from app.messages import Message
-from tests.datasets.archives import letters, tarred
+from tests.support.archives import letters, tarred
 
 ENTRIES = pytest.mark.parametrize("entry", CATALOGUE.values(), ids=CATALOGUE.keys())
 
@@ -98,10 +97,7 @@ def test_the_housing_table_is_the_one_that_scikit_learn_loads() -> None:
 
 
 def test_what_to_do_by_hand_can_be_typed_as_it_stands() -> None:
-    letters, clothes = (
-        Message.of("download_failed", file="x", reasons=["y"], **CATALOGUE[name].by_hand).text()
-        for name in ("notmnist-small", "fashion-mnist")
-    )
+    letters, clothes = (CATALOGUE[name].by_hand.text() for name in ("notmnist-small", "fashion-mnist"))
     assert "antigrad datasets add notmnist-small notMNIST_small.tar.gz, or: " in letters
     query = "name=notmnist-small&catalogue=notmnist-small"
     assert f"curl -F file=@notMNIST_small.tar.gz 'localhost:8000/datasets?{query}'" in letters

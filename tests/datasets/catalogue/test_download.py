@@ -8,7 +8,7 @@ import pytest
 
 from app.datasets.catalogue.download import Downloaded
 from app.datasets.errors import DownloadFailed
-from tests.datasets.catalogue.site import DATA, HONEST, MD5, OTHER, SHA256, Answer, Fetch, Site, left
+from tests.support.site import DATA, HONEST, MD5, OTHER, SHA256, Answer, Fetch, Site, left
 
 CUT = Answer(DATA, cut=50_000)
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from app.datasets.errors import DownloadFailed
-from tests.datasets.catalogue.site import DATA, HONEST, OTHER, Answer, Fetch, Site, left
+from tests.support.site import DATA, HONEST, OTHER, Answer, Fetch, Site, left
 
 CUT = Answer(DATA, cut=50_000)
 

@@ -10,21 +10,8 @@ import numpy as np
 import pytest
 
 from app.datasets.errors import ImportFailed
-from tests.datasets.reading import imported, warnings_of
-
-CHANCE = np.random.default_rng(0)
-PICTURES = CHANCE.integers(0, 256, (30, 20, 24), dtype=np.uint8)
-LABELS = np.arange(30, dtype=np.uint8) % 3
-
-
-def idx(array: np.ndarray) -> bytes:
-    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
-
-
-def npz(**arrays: Any) -> bytes:
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
+from tests.support.imports import imported, warnings_of
+from tests.support.numbered import CHANCE, LABELS, PICTURES, WHOLE, idx, npz
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzipped"])
@@ -40,9 +27,6 @@ def test_a_second_pair_is_the_test_part(tmp_path: Path) -> None:
     assert np.array_equal(found.arrays.inputs[:, 0], PICTURES) and found.arrays.classes == ("0", "1", "2")
     assert found.arrays.parts is not None and found.arrays.parts.tolist() == [0] * 20 + [2] * 10
     assert found.arrays.own_split == ["train", "test"]
-
-
-WHOLE = {"images": idx(PICTURES), "labels": idx(LABELS)}
 
 
 @pytest.mark.parametrize(

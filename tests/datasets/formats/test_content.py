@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from app.datasets.errors import ImportFailed
-from tests.datasets.archives import png, tarred, zipped
-from tests.datasets.formats.test_class_labels import LABELS, PICTURES, WHOLE, npz
-from tests.datasets.reading import imported
+from tests.support.archives import png, tarred, zipped
+from tests.support.imports import imported
+from tests.support.numbered import LABELS, PICTURES, WHOLE, npz
 
 FOLDERS = {"A/1.png": png(), "B/1.png": png()}
 

@@ -23,8 +23,8 @@ from PIL import Image
 from app.datasets.errors import ImportFailed
 from app.datasets.formats import archives, compressed_file, tar
 from app.datasets.import_options import Imported
-from tests.datasets.archives import letters, png, tarred, zipped
-from tests.datasets.reading import imported
+from tests.support.archives import letters, png, tarred, zipped
+from tests.support.imports import imported
 
 
 @pytest.fixture

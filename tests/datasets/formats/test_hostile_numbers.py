@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from app.datasets.errors import ImportFailed
-from tests.datasets.archives import deflated, streams, zip_of
-from tests.datasets.measuring import Took, measured
-from tests.datasets.reading import imported
+from tests.support.archives import deflated, streams, zip_of
+from tests.support.imports import imported
+from tests.support.measuring import Took, measured
 
 OWN_MB = 500  # beside what the process begins with
 MEGABYTE = 2**20

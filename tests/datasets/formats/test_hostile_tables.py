@@ -18,9 +18,9 @@ import pytest
 
 from app.datasets.errors import ImportFailed
 from app.datasets.formats import columns, delimited
-from tests.datasets.archives import streams
-from tests.datasets.measuring import TOTAL_BYTES, Took, measured
-from tests.datasets.reading import imported
+from tests.support.archives import streams
+from tests.support.imports import imported
+from tests.support.measuring import TOTAL_BYTES, Took, measured
 
 OWN_MB, LIMIT_MB = 500, 1024  # beside what the process begins with; LIMIT_MB where one value alone is that large
 MEGABYTE = 2**20

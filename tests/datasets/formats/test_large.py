@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.datasets.archives import zipped
-from tests.datasets.measuring import measured
+from tests.support.archives import zipped
+from tests.support.measuring import measured
 
 MOST_MB = 500  # of the process that imports, beside what it begins with, and of all its decoders together
 COUNT = 60_000

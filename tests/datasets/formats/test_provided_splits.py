@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from app.datasets.errors import ImportFailed
-from tests.datasets.archives import png, zipped
-from tests.datasets.formats.test_class_labels import LABELS, PICTURES, idx, npz
-from tests.datasets.reading import imported, warnings_of
+from tests.support.archives import png, zipped
+from tests.support.imports import imported, warnings_of
+from tests.support.numbered import LABELS, PICTURES, idx, npz
 
 
 def archive(**parts: str) -> bytes:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import Imported
-from tests.datasets.archives import zipped
-from tests.datasets.reading import imported, warnings_of
+from tests.support.archives import zipped
+from tests.support.imports import imported, warnings_of
 
 HOUSES = "rooms,kind,price\n3,flat,100.5\n5,house,250\n,flat,90\n4,,180\n"
 
@@ -331,6 +331,7 @@ def test_texts_that_would_be_numbers_without_their_signs_are_a_warning(tmp_path:
         (b"Rar!\x1a\x07\1\0", "a .rar archive; pack it as .zip"),
         (gzip.compress(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), ".xls"),
     ],
+    ids=["workbook", "PDF", "7z", "rar", "packed xls"],
 )
 def test_another_format_is_called_by_its_name(tmp_path: Path, data: bytes, said: str) -> None:
     for target in (None, "price"):

@@ -13,8 +13,8 @@ from PIL import Image
 
 from app.datasets.images import decoding
 from app.datasets.images.decoding import CRASHED, Decoders
-from tests.datasets.archives import letters, png, zipped
-from tests.datasets.reading import imported, warnings_of
+from tests.support.archives import letters, png, zipped
+from tests.support.imports import imported, warnings_of
 
 
 def picture(size: tuple[int, int], color: object = "red", format: str = "PNG", mode: str = "RGB") -> bytes:

@@ -13,8 +13,9 @@ from app.learning.data import Data
 from app.learning.layers import Layer, Linear, ReLU
 from app.learning.layers.activations import Sigmoid, Tanh
 from app.learning.layers.convolution import Conv2d
-from app.learning.layers.entry import Normal
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.initialisation import Normal
+from app.learning.layers.normalisation import BatchNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.layers.structure import Block, Residual
 from app.learning.losses import LOSSES
 from app.learning.optimizers import SGD, Adam, Momentum, Optimizer

@@ -1,4 +1,6 @@
-"""Bytes that are foretold are those that PyTorch takes."""
+"""The bytes that are computed are those that PyTorch takes."""
+
+from dataclasses import MISSING
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from app.insight.analysis.memory import memory, numbers_a_parameter
 from app.learning.architecture import build, rows
+from app.learning.fields import request_fields
 from app.learning.layers import LAYERS, Layer, Linear, ReLU, Shape
 from app.learning.layers.activations import (
     GELU,
@@ -20,7 +23,8 @@ from app.learning.layers.activations import (
     Tanh,
 )
 from app.learning.layers.convolution import AvgPool2d, Conv2d, MaxPool2d
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.normalisation import BatchNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import Block, Flatten, Residual
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS, Adam, Momentum, Optimizer
@@ -59,6 +63,13 @@ NETWORKS: dict[str, tuple[list[Layer], Shape]] = {
     "vgg_small": (layers_from_json(PRESETS["vgg_small"].layers), (1, 28, 28)),
     "mlp": (layers_from_json(PRESETS["mlp"].layers), (1, 28, 28)),
 }
+# Every layer that a request may name without fields, behind rows and behind pictures.
+for kind, entry in LAYERS.items():
+    if all(item.default is not MISSING for item in request_fields(entry)):
+        if entry.role != "pooling":
+            NETWORKS[f"{kind} added to rows"] = [Linear(16), entry(), Linear(3)], (12,)
+        if entry.role != "reshaping":
+            NETWORKS[f"{kind} added to pictures"] = [Conv2d(6), entry(), Conv2d(4), entry(), Linear(3)], (1, 12, 12)
 
 
 def built(layers: list[Layer], shape: Shape) -> nn.Sequential:

@@ -7,16 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from app.insight.analysis import backpropagation as hand
-from app.insight.analysis.backpropagation import ByHand, by_hand
+from app.insight.analysis.backpropagation import WrittenOut, write_out
 from app.insight.analysis.trace import Trace, trace
-from app.learning.architecture import build, rows, spread
+from app.learning.architecture import build, flatten_layers, rows
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
 from app.learning.fast_cpu.linear_chain import modules
 from app.learning.layers import Layer, Linear, ReLU, Shape
 from app.learning.layers.activations import ENTRIES, LeakyReLU, Sigmoid, Softmax, Tanh
 from app.learning.layers.convolution import Conv2d, MaxPool2d
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.normalisation import BatchNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.layers.structure import Block, Residual
 from app.learning.losses import MAE, MSE, BinaryCrossEntropy, CrossEntropy, Huber, Loss
 from app.learning.optimizers import SGD
@@ -132,13 +133,13 @@ def test_what_would_not_fit_is_refused_with_what_would(
         assert 1 <= fits < (batch_size or 40)
 
 
-def written(layers: list[Layer], inputs: Tensor, targets: Tensor, loss: Loss) -> tuple[ByHand, nn.Sequential]:
+def written(layers: list[Layer], inputs: Tensor, targets: Tensor, loss: Loss) -> tuple[WrittenOut, nn.Sequential]:
     torch.manual_seed(0)
     shape = tuple(inputs.shape[1:])
     model = build(layers, shape)
     loss.function(model(inputs), targets).backward()  # type: ignore[no-untyped-call]
-    places = list(spread(rows(layers, shape), opened=("block",)))
-    return by_hand(places, list(modules(model)), inputs, targets, loss), model
+    places = list(flatten_layers(rows(layers, shape), opened=("sequence",)))
+    return write_out(places, list(modules(model)), inputs, targets, loss), model
 
 
 CLASSES = torch.tensor([0, 2, 1, 1])
@@ -179,8 +180,8 @@ def test_the_lectures_chapter_in_small_integers() -> None:
         first.weight.copy_(torch.tensor([[1.0, 0, 2], [-1, 1, 0]]))  # W₁ᵀ
         second.weight.copy_(torch.tensor([[3.0, 2]]))
     x, y = torch.tensor([[1.0, 2, 0], [0, 1, 1]]), torch.tensor([4.0, 9])
-    places = list(spread(rows(layers, (3,))))
-    found = by_hand(places, list(model), x, y, MSE(reduction="sum"))
+    places = list(flatten_layers(rows(layers, (3,))))
+    found = write_out(places, list(model), x, y, MSE(reduction="sum"))
     lines: list[tuple[str, Any]] = [(line.formula.split(":")[0], line.result.values) for line in found.products]
     assert lines == [
         ("Z₁ = X·W₁", [[1, 1], [2, 1]]),

@@ -15,10 +15,11 @@ from app.insight.analysis.recipe_rules import emulated_bfloat16
 from app.insight.analysis.stacks import as_one_layer, chains, modules_of_chains, stacks
 from app.insight.analysis.warnings import of_architecture, warnings
 from app.learning.architecture import build, rows, with_output_layer
-from app.learning.layers import Layer, Linear, Normal, ReLU, Shape
+from app.learning.layers import LAYERS, Layer, Linear, Normal, ReLU, Shape
 from app.learning.layers.activations import LeakyReLU, Sigmoid, Softmax, SquareActivation, Tanh
 from app.learning.layers.convolution import AvgPool2d, Conv2d, MaxPool2d
-from app.learning.layers.regularisation import BatchNorm, Dropout
+from app.learning.layers.normalisation import BatchNorm, LayerNorm
+from app.learning.layers.regularisation import Dropout
 from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import Block, Residual
 from app.learning.losses import MSE, BinaryCrossEntropy, CrossEntropy, Loss
@@ -92,6 +93,8 @@ SOUND: dict[str, list[Layer]] = {
     "zeros in the output layer": [WIDE, ReLU(), Linear(10, init="zeros")],
     "two sigmoids": [WIDE, Sigmoid()] * 2,
     "sigmoids with batch norm": [WIDE, BatchNorm(), Sigmoid()] * 6,
+    "sigmoids with layer norm": [WIDE, LayerNorm(), Sigmoid()] * 6,
+    "deep with layer norm": [WIDE, ReLU(), *[WIDE, LayerNorm(), ReLU()] * 21],
     "sigmoids between relus": [WIDE, Sigmoid(), WIDE, ReLU()] * 3,
     "tanh with xavier": [Linear(16, init="xavier"), Tanh()] * 12,
     "deep with shortcuts": [WIDE, ReLU(), *[Residual((WIDE, ReLU(), WIDE)), ReLU()] * 15],
@@ -201,6 +204,7 @@ def test_what_is_wrong_with_a_recipe_is_said() -> None:
     assert of_run(schedule=Cosine(warmup=159)) == []
     assert of_run(normalise="none") == [("inputs_not_normalised", "/normalise")]
     assert of_run([BatchNorm(), WIDE, ReLU()], normalise="none") == of_run(normalise=None) == []
+    assert of_run([LayerNorm(), WIDE, ReLU()], normalise="none") == []
 
 
 def test_bfloat16_is_slow_where_a_processor_emulates_it() -> None:
@@ -236,6 +240,7 @@ STACKS: dict[str, tuple[list[Layer], Shape]] = {
     "batch norm between": ([Linear(7), Dropout(0.5), BatchNorm(), Linear(5), LeakyReLU(1.0), Linear(2)], (4,)),
     "behind a relu": ([Linear(6), ReLU(), Linear(5), Linear(3)], (4,)),
     "a residual between": ([Linear(4), Residual((Linear(5),)), Linear(3)], (4,)),
+    "a block within a residual": ([Linear(4), Residual((Block((Linear(4),)),)), Linear(3)], (4,)),
     "within a residual": ([Linear(4), ReLU(), Residual((Linear(5), Linear(4), ReLU())), ReLU(), Linear(3)], (4,)),
     "convolutions": ([Conv2d(2), AvgPool2d(), Conv2d(3, stride=2), Linear(3)], (1, 6, 6)),
     "blocks": ([Block((Linear(5),), 3), Linear(2)], (4,)),
@@ -245,7 +250,7 @@ STACKS: dict[str, tuple[list[Layer], Shape]] = {
 @pytest.mark.parametrize("at_once", [10, 2**22])  # numbers: a row after another, or all
 @pytest.mark.parametrize("name", STACKS)
 def test_the_one_layer_has_the_outputs_of_the_stack(name: str, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chains_module, "AT_ONCE", at_once)
+    monkeypatch.setattr(chains_module, "CHUNK", at_once)
     layers, shape = STACKS[name]
     torch.manual_seed(1)
     model = build(layers, shape)
@@ -272,12 +277,12 @@ def test_the_one_layer_has_the_outputs_of_the_stack(name: str, at_once: int, mon
 
 
 def test_every_code_is_described() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "app/learning/insight").glob("*_rules.py"))
+    source = "".join(path.read_text() for path in (ROOT / "app/insight/analysis").glob("*_rules.py"))
     codes = set(re.findall(r'Warning\(\s*f?"([^"]+)"', source))
-    for kind in ("softmax", "sigmoid"):
-        codes.add(f"{kind}_before_cross_entropy")
-    for kind in ("square", "sine", "log"):
-        codes.add(f"{kind}_with_care")
+    for kind, entry in LAYERS.items():
+        codes |= {f"{kind}_before_cross_entropy"} if entry.probabilities else set()
+        codes |= {f"{kind}_with_care"} if entry.caution else set()
+        codes |= {entry.depth_limit.code} if entry.depth_limit else set()
     page = (ROOT / "docs/architectures.md").read_text()
     described = re.findall(r"^\| `(\w+)` \|", page.split("## Warnings")[1].split("\n## ")[0], re.MULTILINE)
     assert sorted(described) == sorted(code for code in codes if "{" not in code)

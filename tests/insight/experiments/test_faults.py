@@ -14,7 +14,7 @@ from app.learning.preprocessing import Affine
 from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
 from app.learning.training import Training
-from tests.learning.test_training import by_autograd
+from tests.support.training import by_autograd
 
 CPU = torch.device("cpu")
 

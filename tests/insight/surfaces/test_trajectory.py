@@ -23,7 +23,8 @@ from app.learning.optimizers import (
     Optimizer,
     RMSProp,
 )
-from tests.learning.test_optimizers import EQUATIONS, EVERY_OPTIMIZER, TORCH
+from tests.learning.test_optimizers import EQUATIONS, TORCH
+from tests.support.optimizers import EVERY_OPTIMIZER
 
 STILL: Point = (0.0, 0.0)
 

@@ -1,8 +1,11 @@
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 import torch
+from _pytest.mark import ParameterSet
 from torch import Tensor, nn
 
 from app.learning.data import Data
@@ -18,7 +21,7 @@ from app.learning.preprocessing import Affine
 from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
 from app.learning.training import Training
-from tests.learning.test_optimizers import EVERY_OPTIMIZER
+from tests.support.optimizers import EVERY_OPTIMIZER
 
 CHAINS: dict[str, list[Layer]] = {
     "linear": [],
@@ -54,9 +57,15 @@ def training(layers: list[Layer], loss: str, optimizer: Optimizer) -> Training:
     return Training(recipe, data, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("layers", CHAINS.values(), ids=CHAINS)
+def combinations() -> Iterator[ParameterSet]:
+    """Every pair of a chain, a loss and an optimizer; the other combinations of the three are long."""
+    for (row, chain), (column, optimizer) in product(enumerate(CHAINS), enumerate(EVERY_OPTIMIZER)):
+        for place, loss in enumerate(LOSSES):
+            marks = () if place == (row + column) % len(LOSSES) else pytest.mark.long
+            yield pytest.param(CHAINS[chain], loss, optimizer, id=f"{chain}-{loss}-{optimizer!r}", marks=marks)
+
+
+@pytest.mark.parametrize(("layers", "loss", "optimizer"), list(combinations()))
 def test_by_hand_is_what_autograd_does(layers: list[Layer], loss: str, optimizer: Optimizer) -> None:
     by_hand = training(layers, loss, optimizer)
     with patch.object(LinearChainStepper, "fits", return_value=False):

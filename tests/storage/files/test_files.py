@@ -17,7 +17,7 @@ import pytest
 from app.storage.files import Files, FilesRefused, LocalFiles, is_away, open_files, s3
 from app.storage.files.base import STALE_SECONDS
 from app.storage.files.s3 import S3Files
-from tests.object_store import ObjectStore
+from tests.support.object_store import ObjectStore
 
 NAME = "datasets/ds_1/inputs.npy"
 

@@ -31,6 +31,8 @@ from app.storage.ids import new_id
 from app.storage.queue.claims import MAX_DEATHS, Claims, Key, LeaseLost, RunClaims, import_claims, run_claims
 from app.storage.tables import Dataset, Run
 
+pytestmark = pytest.mark.sql
+
 LEASE = 30.0
 REQUEST = {"name": None, "dataset": "letters", "tags": {}, "priority": 0}
 DEATH = {"type": "ChildDied", "message": "the process was killed", "trace": []}

@@ -7,9 +7,9 @@ import time
 import psutil
 from fastapi.testclient import TestClient
 
-from tests.chaos.test_kills import children, has_job, of_warm_server
-from tests.conftest import Workers
-from tests.test_main_job import ended
+from tests.support.processes import children, has_job, of_warm_server
+from tests.support.runs import ended
+from tests.support.workers import Workers
 
 SHORT = {"dataset": "digits", "stop": {"max_steps": 3}}
 ENDLESS = {"dataset": "digits", "stop": {"max_epochs": 10**6}}

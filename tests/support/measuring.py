@@ -1,15 +1,15 @@
 """An import in a process of its own, bound as the worker's is, and what it took.
 
-`python -m tests.datasets.measuring` reads one, as JSON from stdin says, and prints what came of it.
+The module, run as `python -m` does, reads one as JSON from stdin says, and prints what came of it.
 """
 
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,8 @@ import psutil
 
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import ImportOptions
-from worker.import_job import _sentence, bound_memory
+from tests.support.fork_server import fork_server
+from worker.import_job import _reason, bound_memory
 
 TOTAL_BYTES = 16 * 1024**3  # that may be unpacked, unless a test says less
 MAKES = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate")
@@ -54,13 +55,10 @@ def measured(parts: Path | Mapping[str, Path], total: int = TOTAL_BYTES, **readi
     """
     by_role = {"file": parts} if isinstance(parts, Path) else parts
     asked = {"parts": {role: str(path) for role, path in by_role.items()}, "total": total, "reading": reading}
-    command = [sys.executable, "-B", "-W", "error", "-m", "tests.datasets.measuring"]
-    with (
-        tempfile.TemporaryFile("w+") as answer,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=answer, text=True) as process,
-    ):
+    with tempfile.TemporaryFile("w+") as answer:
+        process = fork_server().start("tests.support.measuring", pipes=["stdin"], output=answer)
         assert process.stdin is not None
-        process.stdin.write(json.dumps(asked))
+        process.stdin.write(json.dumps(asked).encode())
         process.stdin.close()
         decoders = decoder = 0.0
         while process.poll() is None:
@@ -80,8 +78,8 @@ def measured(parts: Path | Mapping[str, Path], total: int = TOTAL_BYTES, **readi
 def _decoders(pid: int) -> list[int]:
     """Those that have begun to be one: for a moment a child is a likeness of its parent."""
     found = []
-    for child in psutil.Process(pid).children():
-        with contextlib.suppress(psutil.NoSuchProcess):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children():
             if "app.datasets.images.decoder" in child.cmdline():
                 found.append(child.pid)
     return found
@@ -97,6 +95,8 @@ def _memory(pid: int | str, name: str = "VmHWM") -> float:
 
 
 def main() -> None:
+    warnings.simplefilter("error")
+    sys.dont_write_bytecode = True
     asked = json.load(sys.stdin)
     parts = {role: Path(path) for role, path in asked["parts"].items()}
     reading = ImportOptions.from_json(asked["reading"])
@@ -123,7 +123,7 @@ def main() -> None:
             found = content.read(parts, reading, tempfile.TemporaryFile, lambda *_: None)
             said |= {"examples": found.arrays.about()["examples"], "skipped": found.skipped}
         except (ImportFailed, MemoryError) as error:
-            said["failed"] = _sentence(error)
+            said["failed"] = _reason(error).text()
     named = [name for name in written if name not in (scratch, os.devnull)]  # a file without a name names its folder
     json.dump(said | {"own": _memory("self") - before, "written": named}, sys.stdout)
 

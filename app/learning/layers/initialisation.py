@@ -1,0 +1,38 @@
+"""Initial weights of the layers that have a weight matrix."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
+
+from app.learning.fields import bounded
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Weights from a normal distribution around 0."""
+
+    name: Literal["normal"] = "normal"
+    std: float = bounded(0.01, doc="the spread of the weights", gt=0, le=1e3)
+
+
+Init = Literal["default", "xavier", "he", "zeros"] | Normal
+INIT_DOC = (
+    "default: PyTorch's; xavier: Glorot & Bengio 2010, for tanh and sigmoid; he: He et al. 2015, for ReLU; "
+    'zeros: every unit alike, which never learns apart; or {"name": "normal", "std": 0.02}'
+)
+
+Draw = Callable[..., Any]
+DRAWS: dict[str, tuple[Draw, dict[str, Any]]] = {
+    "xavier": (nn.init.xavier_uniform_, {}),
+    "he": (nn.init.kaiming_normal_, {"nonlinearity": "relu"}),
+    "zeros": (nn.init.zeros_, {}),
+}
+
+
+def draw_of(init: Init) -> tuple[Draw, dict[str, Any]] | None:
+    """The function of `torch.nn.init` and its arguments; None keeps the weights that PyTorch has drawn."""
+    if isinstance(init, Normal):
+        return nn.init.normal_, {"std": init.std}
+    return DRAWS.get(init)

@@ -1,0 +1,114 @@
+"""Layers that centre and scale what goes through them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+
+from torch import nn
+
+from app.learning.fields import bounded
+from app.learning.layers.entry import FLOAT, Shape
+from app.learning.layers.trainable import Trainable
+from app.learning.source import Source, call
+
+
+@dataclass(frozen=True)
+class BatchNorm(Trainable):
+    """Centres and scales each channel, or each number of a row: by the batch in training, by running means later.
+
+    Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167.
+    """
+
+    type = "batch_norm"
+    formula = "y = γ·(x − μ) / √(σ² + ε) + β;  μ, σ² of the batch, in evaluation their running means"
+    derivative = (
+        "∂L/∂x = γ / √(σ² + ε)·(∂L/∂y − mean ∂L/∂y − x̂·mean(x̂·∂L/∂y)),  x̂ = (x − μ) / √(σ² + ε), means over the batch; "
+        "in evaluation γ / √(σ² + ε)·∂L/∂y"
+    )
+    advantages = (
+        "larger learning rates",
+        "deep networks whose activations keep their scale",
+    )
+    drawbacks = ("needs batches of two and more", "an example's answer depends on its batch")
+    role = "normalisation"
+    uses_batch_statistics = True
+    restores_scale = True
+
+    eps: float = bounded(1e-5, doc="ε: keeps the division finite", gt=0, le=1)
+    momentum: float = bounded(0.1, doc="how much of each batch goes into the running means", gt=0, le=1)
+
+    @property
+    def affine(self) -> bool:
+        return True
+
+    def parameters(self, shape: Shape) -> int:
+        return 2 * shape[0]
+
+    def bare_module(self, shape: Shape) -> nn.Module:
+        return _batch_norm(shape)(shape[0], self.eps, self.momentum)
+
+    def bare_source(self, shape: Shape) -> Source:
+        fields = {"eps": (self.eps, 1e-5), "momentum": (self.momentum, 0.1)}
+        changed = {name: value for name, (value, default) in fields.items() if value != default}
+        return Source((call(f"nn.{_batch_norm(shape).__name__}", shape[0], **changed),))
+
+    @contextmanager
+    def undisturbed(self, module: nn.Module) -> Iterator[None]:
+        module.track_running_stats = False  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            module.track_running_stats = True  # type: ignore[assignment]
+
+    def saved_per_batch(self, shape: Shape) -> int:
+        """Mean and spread of each channel."""
+        return 2 * FLOAT * shape[0]
+
+
+def _batch_norm(shape: Shape) -> type[nn.BatchNorm1d | nn.BatchNorm2d]:
+    return nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+
+
+@dataclass(frozen=True)
+class LayerNorm(Trainable):
+    """Centres and scales each example by its own numbers, all channels and pixels together, in training and evaluation.
+
+    Ba, Kiros & Hinton 2016, https://arxiv.org/abs/1607.06450.
+    """
+
+    type = "layer_norm"
+    formula = "y = γ·(x − μ) / √(σ² + ε) + β;  μ, σ² of the example, γ, β for each number"
+    derivative = (
+        "∂L/∂x = (g − mean g − x̂·mean(x̂·g)) / √(σ² + ε),  g = γ·∂L/∂y,  x̂ = (x − μ) / √(σ² + ε), means over the example"
+    )
+    advantages = (
+        "needs no batch: an example's answer depends on it alone, in training as in evaluation",
+        "deep networks whose activations keep their scale",
+    )
+    drawbacks = (
+        "two parameters for each number: many for pictures, where batch norm has two for each channel",
+        "how large an example's numbers are on the whole is lost",
+    )
+    role = "normalisation"
+    restores_scale = True
+    layout = "contiguous"
+
+    eps: float = bounded(1e-5, doc="ε: keeps the division finite", gt=0, le=1)
+
+    def parameters(self, shape: Shape) -> int:
+        return 2 * prod(shape)
+
+    def bare_module(self, shape: Shape) -> nn.Module:
+        return nn.LayerNorm(shape, self.eps)
+
+    def bare_source(self, shape: Shape) -> Source:
+        changed = {} if self.eps == 1e-5 else {"eps": self.eps}
+        return Source((call("nn.LayerNorm", shape[0] if len(shape) == 1 else shape, **changed),))
+
+    def saved_per_example(self, shape: Shape) -> int:
+        """Mean and spread."""
+        return 2 * FLOAT
+
+
+ENTRIES = (BatchNorm, LayerNorm)

@@ -1,0 +1,40 @@
+"""The processes of a service."""
+
+import socket
+import subprocess
+from pathlib import Path
+
+import psutil
+
+
+def family(pid: int) -> list[int]:
+    """A process, and all that it and theirs have started, from whichever of their threads."""
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+
+
+def of_warm_server(worker: int) -> list[int]:
+    """The children of a worker's warm server: those that train, and one that waits for its job."""
+    listing = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
+    parents = {int(pid): int(parent) for pid, parent in (line.split() for line in listing.splitlines()[1:])}
+    return [pid for pid, parent in parents.items() if parents.get(parent) == worker]
+
+
+def has_job(pid: int) -> bool:
+    """What a child says with a job goes to the job's log, and else where its parent's goes."""
+    try:
+        parent = psutil.Process(pid).ppid()
+        return not Path(f"/proc/{pid}/fd/1").samefile(f"/proc/{parent}/fd/1")
+    except (psutil.NoSuchProcess, OSError):  # it has just ended
+        return False
+
+
+def children(worker: int) -> list[int]:
+    """The processes that train for a worker."""
+    return [pid for pid in of_warm_server(worker) if has_job(pid)]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,34 @@
+"""Uploads over HTTP: the lecture's letters, sending them, and waiting for their import."""
+
+import time
+from typing import Any
+
+import httpx
+from fastapi.testclient import TestClient
+
+from app.settings import Settings
+from tests.support.archives import letters
+
+LECTURE = letters("ABCDEFGHIJ", each=10) | {
+    "notMNIST_small/A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png": b"",
+    "notMNIST_small/F/Q3Jvc3NvdmVyIEJvbGRPYmxpcXVlLnR0Zg==.png": b"\x89PNG broken",
+    "__MACOSX/notMNIST_small/A/._0.png": b"junk",
+}
+
+
+def upload(client: TestClient, name: str, archive: bytes, **headers: str) -> httpx.Response:
+    return client.post(f"/datasets?name={name}", content=archive, headers=headers)
+
+
+def settled(client: TestClient, name: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 200
+    while (found := client.get(f"/datasets/{name}").json())["status"] == "importing":
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+    return dict(found)
+
+
+def stored(settings: Settings) -> set[str]:
+    """The files of uploads, and what became of them."""
+    found = [*settings.files.glob("datasets/ds_*/**/*"), *settings.files.glob("arrays/**/*")]
+    return {str(file.relative_to(settings.files)) for file in found if file.is_file()}
