@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, make_friedman1
 
@@ -148,4 +149,7 @@ class Lab:
 def lab() -> Iterator[Lab]:
     """In a folder that is deleted afterwards."""
     with store() as found:
-        yield Lab(found)
+        try:
+            yield Lab(found)
+        finally:
+            torch.set_flush_denormal(False)  # an attempt turns it on, for a process of its own

@@ -130,10 +130,10 @@ class Worker:
         self.refused = False
         self._beat()
         self._record_deaths()
-        if not self.refused and time.monotonic() >= self.next_look:
+        if time.monotonic() >= self.next_look:
             self.next_look = time.monotonic() + LOOK_SECONDS
             self._look_around()
-        if not self.refused and self.changes.should_poll():
+        if self.changes.should_poll():
             self._fill_places()
         self._enforce()
         if self.refused:

@@ -62,7 +62,8 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A transaction that writes: commits at the end, rolls back on any error.
 
-        On SQLite it is `BEGIN IMMEDIATE`: a transaction that began as a reader would fail at its first write, unwaited.
+        On SQLite it is `BEGIN IMMEDIATE`: a transaction that began as a reader fails at its first write if another
+        one writes.
         """
         engine = self.engine.execution_options(writes=True)
         with Session(engine, expire_on_commit=False) as session, session.begin():
@@ -72,8 +73,8 @@ class Database:
         self.engine.dispose()
 
 
-# SQLite calls a wrong statement an operational error too; these are what passes by itself, or when somebody makes room.
-PASSING = (
+# SQLite reports a wrong statement as an operational error too. These are temporary, or end when the disk has room.
+TEMPORARY = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_IOERR,
@@ -83,7 +84,7 @@ PASSING = (
 
 
 def is_away(error: Exception) -> bool:
-    """Whether the database cannot answer now, so that trying again makes sense.
+    """True if the database is temporarily unavailable, so that a retry makes sense.
 
     A lost connection counts whatever its error: Postgres ends a transaction that was idle for too long with an
     internal error.
@@ -93,7 +94,7 @@ def is_away(error: Exception) -> bool:
     if not isinstance(error, OperationalError):
         return False
     code = getattr(error.orig, "sqlite_errorcode", None)
-    return code is None or code & 0xFF in PASSING
+    return code is None or code & 0xFF in TEMPORARY
 
 
 def changed_rows(db: Session, statement: Update) -> int:

@@ -63,7 +63,7 @@ def test_every_point_comes_back_from_any_step_on(settings: Settings) -> None:
     with database.write() as db:
         insert_run(db, "run_a")
         for first in range(1, 1000, 10):
-            curves.append(db, "run_a", "train.loss", range(first, first + 10), [float(first)] * 10)
+            curves.append(db, "run_a", {"train.loss": (range(first, first + 10), [float(first)] * 10)})
     for from_step in (1, 5, 10, 11, 640, 641, 642, 1000, 1001):
         found = curves.join(curves.pages(database, "run_a", "train.loss", from_step))
         assert found.steps.tolist() == list(range(from_step, 1001))

@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -167,6 +168,10 @@ def test_the_death_of_an_import_is_recorded_too(loop: Loop) -> None:
     with locked(loop.file):
         loop.report(loop.worker.children["ds_1/1"], exit=1)
         loop.turn(2)
+    loop.turn()
+    for thread in threading.enumerate():
+        if thread.name == "tidy ds_1":  # its reads may refuse the next claim
+            thread.join()
     loop.turn()
     with loop.database.read() as db:
         dataset = db.get_one(Dataset, "ds_1")

@@ -1,6 +1,10 @@
-"""Request and response models of published."""
+"""Response models of the catalogue of public datasets."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from app.messages import Message
 
 
 class PublishedFile(BaseModel):
@@ -23,7 +27,9 @@ class PublishedAnswer(BaseModel):
     source: str = Field(description="where it is described")
     licence: str | None = Field(description="as far as it is stated", examples=["MIT"])
     files: list[PublishedFile]
-    by_hand: str = Field(description="what to do where no address can be reached")
+    by_hand: Annotated[str, BeforeValidator(Message.text)] = Field(
+        description="what to do where no address can be reached"
+    )
 
 
 class PublishedList(BaseModel):

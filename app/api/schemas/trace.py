@@ -18,7 +18,7 @@ class TraceRequest(RequestModel):
     dataset: Text = Field(examples=["notmnist"])
     model: ModelRequest = Field(default_factory=ModelRequest)
     batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] | None = Field(
-        None, description='128, or the preset\'s, unless given; "full" takes all training examples'
+        None, description='that of a run with this request, unless given; "full" takes all training examples'
     )
     seed: int = Field(0, ge=0, lt=2**63)
 

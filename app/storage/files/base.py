@@ -67,5 +67,5 @@ class Files(ABC):
 
 
 def is_away(error: Exception) -> bool:
-    """Whether the store cannot answer now, so that trying again makes sense."""
+    """True if the store is temporarily unavailable, so that a retry makes sense."""
     return isinstance(error, OSError) and error.errno == AWAY

@@ -40,15 +40,13 @@ def meeting(database: Database, statement: str) -> Iterator[None]:
     event.remove(database.engine, "before_cursor_execute", wait)
 
 
-def twice(
-    client: TestClient, statement: str, send: Callable[[], httpx.Response], service: Service
-) -> list[httpx.Response]:
+def twice(service: Service, statement: str, send: Callable[[], httpx.Response]) -> list[httpx.Response]:
     with meeting(service.database, statement), ThreadPoolExecutor(2) as threads:
         both = [threads.submit(send) for _ in range(2)]
         return sorted((answer.result() for answer in both), key=lambda answer: answer.status_code)
 
 
-def test_one_key_at_the_same_moment_makes_one_run(client: TestClient) -> None:
+def test_one_key_at_the_same_moment_makes_one_run(client: TestClient, service: Service) -> None:
     source = queue(client, SMALL)
     for number, (path, body) in enumerate((("/runs", SMALL), (f"/runs/{source}/again", {"seed": 1}))):
         headers = {"Idempotency-Key": f"at once {number}"}
@@ -56,38 +54,38 @@ def test_one_key_at_the_same_moment_makes_one_run(client: TestClient) -> None:
         def send(path: str = path, body: Any = body, headers: Any = headers) -> httpx.Response:
             return client.post(path, json=body, headers=headers)
 
-        found, made = twice(client, "INSERT INTO idempotency_keys", send)
+        found, made = twice(service, "INSERT INTO idempotency_keys", send)
         assert (found.status_code, made.status_code) == (200, 202), (found.text, made.text)
         assert found.json()["id"] == made.json()["id"] and found.headers["Location"] == made.headers["Location"]
     assert len(client.get("/runs").json()["items"]) == 3
 
 
-def test_one_key_at_the_same_moment_makes_one_dataset(client: TestClient, settings: Settings) -> None:
+def test_one_key_at_the_same_moment_makes_one_dataset(client: TestClient, service: Service, settings: Settings) -> None:
     archive = zipped(LECTURE)
     found, made = twice(
-        client, "INSERT INTO datasets", lambda: upload(client, "letters", archive, **{"Idempotency-Key": "k"})
+        service, "INSERT INTO datasets", lambda: upload(client, "letters", archive, **{"Idempotency-Key": "k"})
     )
     assert (found.status_code, made.status_code) == (200, 202), (found.text, made.text)
     assert found.json()["id"] == made.json()["id"]
     assert {Path(file).parts[1] for file in stored(settings)} == {made.json()["id"]}
 
 
-def test_one_name_at_the_same_moment_is_two_versions(client: TestClient) -> None:
-    answers = twice(client, "INSERT INTO datasets", lambda: upload(client, "letters", zipped(LECTURE)))
+def test_one_name_at_the_same_moment_is_two_versions(client: TestClient, service: Service) -> None:
+    answers = twice(service, "INSERT INTO datasets", lambda: upload(client, "letters", zipped(LECTURE)))
     assert [answer.status_code for answer in answers] == [202, 202]
     assert {answer.json()["version"] for answer in answers} == {1, 2}
 
 
-def test_one_of_the_catalogue_is_fetched_once(client: TestClient) -> None:
-    answers = twice(client, "INSERT INTO datasets", lambda: client.post("/datasets/catalogue/mnist"))
+def test_one_of_the_catalogue_is_fetched_once(client: TestClient, service: Service) -> None:
+    answers = twice(service, "INSERT INTO datasets", lambda: client.post("/datasets/catalogue/mnist"))
     assert sorted(answer.status_code for answer in answers) == [200, 202]
     assert len({answer.json()["id"] for answer in answers}) == 1
 
 
-def test_a_run_is_resumed_once(client: TestClient) -> None:
+def test_a_run_is_resumed_once(client: TestClient, service: Service) -> None:
     run = queue(client, SMALL)
     client.post(f"/runs/{run}/pause")
-    resumed, refused = twice(client, "UPDATE runs", lambda: client.post(f"/runs/{run}/resume"))
+    resumed, refused = twice(service, "UPDATE runs", lambda: client.post(f"/runs/{run}/resume"))
     assert (resumed.status_code, refused.status_code) == (202, 409), (resumed.text, refused.text)
 
 
@@ -99,7 +97,7 @@ def test_a_name_that_is_pointed_at_two_runs_at_the_same_moment_points_at_one(
             insert_run(db, run, weights="runs/a/1/weights-1.safetensors")
     runs = iter(("run_a", "run_b"))
     answers = twice(
-        client, "INSERT INTO model_versions", lambda: client.put("/models/letters", json={"run": next(runs)})
+        service, "INSERT INTO model_versions", lambda: client.put("/models/letters", json={"run": next(runs)})
     )
     assert [answer.status_code for answer in answers] in ([200, 409], [200, 200])  # SQLite takes one after the other
 

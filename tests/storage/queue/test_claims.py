@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from app.constants import ENDED, DatasetStatus, RequestedAction, RunStatus
 from app.errors import Conflict
+from app.messages import Message
 from app.storage import datasets, migrate, runs
 from app.storage.database import Database
 from app.storage.ids import new_id
@@ -35,7 +36,8 @@ pytestmark = pytest.mark.sql
 
 LEASE = 30.0
 REQUEST = {"name": None, "dataset": "letters", "tags": {}, "priority": 0}
-DEATH = {"type": "ChildDied", "message": "the process was killed", "trace": []}
+REASON = Message.of("import_broke_down", kind="ValueError", reason="it is no dataset")
+DEATH = {"type": "ChildDied", "message": "the process was killed", "trace": [], **REASON.to_json()}
 
 
 @dataclass
@@ -308,7 +310,7 @@ class Imports(Queue):
 
     @rule(held=Queue.claims)
     def refuse_the_upload(self, held: Held) -> None:
-        if self.attempted(held, lambda db: import_claims.fail(db, held.job, held.attempt, "it is no dataset")):
+        if self.attempted(held, lambda db: import_claims.fail(db, held.job, held.attempt, REASON)):
             self.ends(self.model[held.job], "failed")
 
 
