@@ -80,8 +80,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        gc.collect()
         gc.freeze()  # full collections over torch's heap would pause predictions
+        gc.set_threshold(700)  # the default, which `app.cli` raises while the service loads
         yield
         database.close()
 

@@ -7,9 +7,9 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.constants import BUSY_TIMEOUT_SECONDS
+from app.api_key import is_sendable
+from app.constants import BUSY_TIMEOUT_SECONDS, SETTINGS_PREFIX
 
-PREFIX = "ANTIGRAD_"
 URLS = "postgresql+psycopg://user:password@host/database for Postgres, or empty for SQLite under ANTIGRAD_HOME"
 
 
@@ -19,7 +19,7 @@ class SettingsRefused(Exception):
 
 # An empty variable is none: compose files and .env templates are full of them.
 SOURCES = SettingsConfigDict(
-    env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", allow_inf_nan=False
+    env_prefix=SETTINGS_PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", allow_inf_nan=False
 )
 
 
@@ -102,20 +102,6 @@ class Settings(BaseSettings):
         return self.home / "files"
 
 
-class Address(BaseSettings):
-    """Address of the service, for the commands of its users."""
-
-    model_config = SOURCES
-
-    url: str = Field("http://127.0.0.1:8000", description="of the service")
-    api_key: SecretStr | None = Field(None, description="its key, if it asks for one")
-
-
-def is_sendable(key: str) -> bool:
-    """True if a header can carry the key: visible ASCII only."""
-    return all("!" <= character <= "~" for character in key)
-
-
 def load() -> Settings:
     """The settings of the environment. Raises SettingsRefused."""
     try:
@@ -128,7 +114,7 @@ def load() -> Settings:
 
 def _sentence(problem: ErrorDetails) -> str:
     """Pydantic's error with the variable's name; the value only where it can hold no secret."""
-    variable = "".join(f"{PREFIX}{field}".upper() for field in problem["loc"])
+    variable = "".join(f"{SETTINGS_PREFIX}{field}".upper() for field in problem["loc"])
     if problem["type"] != "value_error":
         return f"{variable} is {problem['input']!r}; {problem['msg'].replace('Input', 'it', 1)}"
     reason = str(problem["ctx"]["error"])

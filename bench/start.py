@@ -1,4 +1,4 @@
-"""From `POST /runs` to the first recorded step on an idle worker, through HTTP.
+"""Cold starts of the service and of commands, then from `POST /runs` to the first recorded step on an idle worker.
 
 Wanted: at most 100 ms on a CPU, median of 20. Beside it stands what a request costs by itself (`GET /healthz`), and the
 slowest of the 20.
@@ -9,6 +9,7 @@ import time
 
 import httpx
 
+from bench import cold_start
 from bench.report import figure
 from bench.service import antigrad, ended
 
@@ -35,6 +36,7 @@ def no_op(client: httpx.Client) -> float:
 
 
 def main() -> None:
+    cold_start.main()
     with antigrad() as client:
         first_step(client)  # the first of all pays for what is loaded lazily
         requests, starts = [], []

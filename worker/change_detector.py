@@ -2,10 +2,12 @@
 
 import sqlite3
 import time
-
-import psycopg
+from typing import TYPE_CHECKING
 
 from app.storage.database import Database
+
+if TYPE_CHECKING:
+    import psycopg
 
 LONGEST_SECONDS = 2.0  # after which a look is due in any case: a lease runs out without a change
 
@@ -46,16 +48,17 @@ class Changes:
             question = "PRAGMA data_version" if self.database.is_sqlite else "SELECT pg_current_snapshot()::text"
             found = self.connection.execute(question).fetchone()
             return found[0] if found else None
-        except sqlite3.OperationalError:  # somebody writes at this moment; whatever else it is, the look will meet it
-            return None
-        except psycopg.OperationalError:  # the same, but this connection is of no more use
-            self.close()
-            return None
+        except self.database.engine.dialect.loaded_dbapi.OperationalError:
+            if not self.database.is_sqlite:  # this connection is of no more use; on SQLite, another process writes now
+                self.close()
+            return None  # whatever else it is, the look will meet it
 
-    def _connect(self) -> sqlite3.Connection | psycopg.Connection:
+    def _connect(self) -> "sqlite3.Connection | psycopg.Connection":
         url = self.database.engine.url
         if self.database.is_sqlite:
             return sqlite3.connect(str(url.database), timeout=0, isolation_level=None)
+        import psycopg
+
         address = url.set(drivername="postgresql").render_as_string(hide_password=False)
         return psycopg.connect(address, autocommit=True, connect_timeout=10)
 

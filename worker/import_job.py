@@ -1,19 +1,15 @@
 """The import job of a child process: makes a dataset from an upload."""
 
-import logging
 import os
 import resource
-import shutil
 import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.constants import DatasetStatus
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import Imported, ImportOptions, half
 from app.datasets.names import printable, printable_json
@@ -24,13 +20,13 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.queue.claims import LeaseLost, import_claims
 from app.storage.tables import Dataset
+from worker.import_cleanup import downloads_of
 from worker.protocol import Commands
 from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 if TYPE_CHECKING:
     from app.datasets.catalogue.published import Published, Remote
 
-log = logging.getLogger("antigrad.worker")
 MEMORY_BYTES = 1024**3  # beside what the process has from the warm server; what is larger lies on disk
 TELL_SECONDS = 0.5
 
@@ -59,11 +55,6 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
             write_with_retry(database, lambda db: import_claims.fail(db, *this, reason))
     except LeaseLost:
         return
-
-
-def downloads_of(home: Path, published: str) -> Path:
-    """Folder of the downloads of a catalogue entry; a later import resumes from it."""
-    return home / "downloads" / published
 
 
 def bound_memory() -> None:
@@ -185,21 +176,3 @@ def _reason(error: Exception) -> Message:
             return Message.of("import_out_of_memory", limit=MEMORY_BYTES // 1024**2)
         case _:
             return Message.of("import_broke_down", kind=type(error).__name__, reason=printable(str(error)))
-
-
-def tidy(database: Database, files: Files, home: Path, dataset: str) -> None:
-    """Remove what an import leaves behind: the upload when it is over, a download when it is no longer needed.
-
-    What cannot be removed now goes with the dataset.
-    """
-    try:
-        with database.read() as db:
-            found = db.get(Dataset, dataset)
-            status = None if found is None else found.status
-            published = None if found is None else found.source.get("catalogue")
-        if status != DatasetStatus.IMPORTING:
-            files.delete_folder(f"{datasets.FOLDER}/{dataset}")
-        if status == DatasetStatus.READY and published:
-            shutil.rmtree(downloads_of(home, published), ignore_errors=True)
-    except (OperationalError, OSError) as error:
-        log.warning("%s: what its import has left is not removed: %s", dataset, error)

@@ -30,7 +30,7 @@ from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
 from app.storage.queue import workers
 from app.storage.queue.claims import LeaseLost, run_claims
-from worker import import_job
+from worker import import_cleanup
 from worker.change_detector import Changes
 from worker.child_process import QUEUES, Child, Kind
 from worker.host_locks import HostLock, dead_workers
@@ -222,7 +222,7 @@ class Worker:
                 if child.kind == "import":
                     # In a thread: a store that is away must not keep the leases from being renewed.
                     arguments = self.database, self.files, self.settings.home, child.id
-                    threading.Thread(target=import_job.tidy, args=arguments, name=f"tidy {child.id}").start()
+                    threading.Thread(target=import_cleanup.tidy, args=arguments, name=f"tidy {child.id}").start()
 
     def _record(self, db: Session, death: Death) -> None:
         """Raises LeaseLost."""

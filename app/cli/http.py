@@ -6,10 +6,11 @@ from typing import Annotated, Any, NoReturn
 import httpx
 import typer
 
+from app.api_key import is_sendable
+from app.cli.address import address
 from app.constants import EXPERIMENT_TAG
 from app.messages.rendering import render
 from app.messages.vocabulary import CLI
-from app.settings import Address, is_sendable
 
 FAILED, REFUSED, UNREACHABLE, CANCELLED, UNAUTHORIZED, INTERRUPTED = 1, 2, 3, 4, 5, 130
 STATUSES = (
@@ -29,22 +30,23 @@ def exit_with(status: int, *lines: str) -> NoReturn:
 def service() -> httpx.Client:
     """A client of ANTIGRAD_URL, with ANTIGRAD_API_KEY if it is set; both may stand in .env, as for the service."""
     try:
-        address = Address()
+        target = address()
     except (OSError, UnicodeDecodeError) as error:
         exit_with(REFUSED, f"the file .env cannot be read: {error}")
-    key = address.api_key.get_secret_value().strip() if address.api_key else None
+    key = target.api_key.strip() if target.api_key else None
     if key and not is_sendable(key):
         exit_with(
             UNAUTHORIZED, "ANTIGRAD_API_KEY cannot be sent: a key has ASCII letters, digits and signs, without spaces"
         )
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    if not address.url.lower().startswith(("http://", "https://")):
-        right = f"http://{address.url.rpartition('://')[2]}"
-        exit_with(REFUSED, f"ANTIGRAD_URL={address.url} begins with neither http:// nor https://; write {right}")
+    if not target.url.lower().startswith(("http://", "https://")):
+        right = f"http://{target.url.rpartition('://')[2]}"
+        exit_with(REFUSED, f"ANTIGRAD_URL={target.url} begins with neither http:// nor https://; write {right}")
+    secure = target.url.lower().startswith("https://")  # loading the certificates takes longer than most requests
     try:
-        return httpx.Client(base_url=address.url, headers=headers, timeout=60)
+        return httpx.Client(base_url=target.url, headers=headers, timeout=60, verify=secure)
     except httpx.InvalidURL as error:
-        exit_with(REFUSED, f"ANTIGRAD_URL={address.url} is no address ({error}); write one like http://127.0.0.1:8000")
+        exit_with(REFUSED, f"ANTIGRAD_URL={target.url} is no address ({error}); write one like http://127.0.0.1:8000")
 
 
 def send(method: str, path: str, labels: Mapping[str, str] = {}, **request: Any) -> httpx.Response:

@@ -1,6 +1,5 @@
 """The command line: all commands under one name."""
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -20,6 +19,8 @@ main.add_typer(datasets, name="datasets")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"antigrad {version('antigrad')}")
         raise typer.Exit
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.cli.address import address
 from app.cli.http import (
     CANCELLED,
     FAILED,
@@ -22,7 +23,6 @@ from app.cli.http import (
     sentence,
     service,
 )
-from app.settings import Address
 
 EXIT_STATUSES = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}
 RECONNECTIONS = 20
@@ -108,8 +108,8 @@ def follow(run: str, as_json: bool) -> NoReturn:
 
 def paused(run: str) -> str:
     """Advice for a paused run. No command resumes one, so it names the HTTP request."""
-    address = f"{Address().url.rstrip('/')}/runs/{run}/resume"
-    return f"the run is paused; it goes on with: curl -X POST {address}   (antigrad cancel {run} ends it)"
+    resume = f"{address().url.rstrip('/')}/runs/{run}/resume"
+    return f"the run is paused; it goes on with: curl -X POST {resume}   (antigrad cancel {run} ends it)"
 
 
 def print_warnings(run: dict[str, Any]) -> None:

@@ -4,21 +4,24 @@ import os
 import signal
 import socket
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.http import INTERRUPTED, REFUSED, exit_with
 from app.cli.supervisor import WorkerSupervisor
-from app.settings import Settings, SettingsRefused, load
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 serving = typer.Typer()
 
 
-def checked_settings() -> Settings:
+def checked_settings() -> "Settings":
     """The settings. Ends the command where they cannot work, before anything has started."""
-    from app.storage.files import FilesRefused, open_files  # imported late: it loads SQLAlchemy
+    from app.settings import SettingsRefused, load  # imported late: Pydantic and SQLAlchemy are slow to load
+    from app.storage.files import FilesRefused, open_files
 
     try:
         settings = load()
@@ -36,22 +39,24 @@ def serve(
     no_auth: Annotated[bool, typer.Option(help="allow other machines in without an API key")] = False,
 ) -> None:
     """Start the API and its workers."""
-    # A Ctrl-C while libraries load would print a traceback. No run is held yet, so the process may end at any moment.
+    # A Ctrl-C while libraries load would print a traceback. The workers end with this process, whenever that is.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     settings = checked_settings()
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
         exit_with(REFUSED, f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or add --no-auth")
-    from app.cli.server import listen  # imported late: these load torch, and `antigrad runs` must answer at once
-    from app.main import create_app
-    from app.ops.startup import starting
+    from app.ops.startup import check_database, starting
 
     _require_free(host, port)
-    with starting(settings):
-        app = create_app(settings)
-    # uvicorn raises the signal that ended it once more after its shutdown, which must not end us before the workers.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    check_database(settings)  # once, with a single message: from here on, the workers start while this process loads
     supervisor = WorkerSupervisor(workers)
     try:
+        from app.cli.server import listen  # imported late: these load torch, and `antigrad runs` must answer at once
+        from app.main import create_app
+
+        with starting(settings):
+            app = create_app(settings)
+        # uvicorn raises the signal that ended it once more after its shutdown; the workers have to end first.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         listen(app, host, port)
     finally:

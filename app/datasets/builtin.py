@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
-from sklearn.datasets import load_diabetes, load_digits
 
 from app.datasets.arrays import Arrays
 from app.datasets.formats.idx import read_idx
@@ -25,14 +23,14 @@ class Builtin:
     load: Callable[[], Arrays]
 
 
-def _idx(name: str) -> NDArray[np.uint8]:
-    packed = (files("app.datasets") / "data" / "notmnist" / name).read_bytes()
-    return read_idx(io.BytesIO(gzip.decompress(packed)))
+def _packed(name: str) -> io.BytesIO:
+    """The contents of a .gz file that ships with the package."""
+    return io.BytesIO(gzip.decompress((files("app.datasets") / "data" / f"{name}.gz").read_bytes()))
 
 
 def _notmnist() -> Arrays:
-    images = _idx("t10k-images-idx3-ubyte.gz")
-    labels = _idx("t10k-labels-idx1-ubyte.gz")
+    images = read_idx(_packed("notmnist/t10k-images-idx3-ubyte"))
+    labels = read_idx(_packed("notmnist/t10k-labels-idx1-ubyte"))
     return Arrays(images[:, None].copy(), labels.astype(np.int64), classes=tuple("ABCDEFGHIJ"))
 
 
@@ -43,19 +41,19 @@ def _of_two() -> Arrays:
 
 
 def _digits() -> Arrays:
-    digits = load_digits()
-    small = (digits.images * (255 / 16)).round().astype(np.uint8)
+    small = (read_idx(_packed("digits/images-idx3-ubyte")) * (255 / 16)).round().astype(np.uint8)
+    labels = read_idx(_packed("digits/labels-idx1-ubyte"))
     images = np.stack(
         [np.asarray(Image.fromarray(image).resize((28, 28), Image.Resampling.BILINEAR)) for image in small]
     )
-    return Arrays(images[:, None].copy(), digits.target.astype(np.int64), classes=tuple("0123456789"))
+    return Arrays(images[:, None].copy(), labels.astype(np.int64), classes=tuple("0123456789"))
 
 
 def _diabetes() -> Arrays:
-    table = load_diabetes(scaled=False)
-    return Arrays(
-        table.data.astype(np.float32), table.target.astype(np.float32), feature_names=tuple(table.feature_names)
-    )
+    lines = _packed("diabetes/diabetes.csv")
+    *names, _ = lines.readline().decode().strip().split(",")
+    table = np.loadtxt(lines, np.float32, delimiter=",")
+    return Arrays(table[:, :-1].copy(), table[:, -1].copy(), feature_names=tuple(names))
 
 
 BUILTIN: dict[str, Builtin] = {

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from app.datasets.arrays import OWN_PARTS, Arrays, Store
 from app.datasets.errors import SplitImpossible
+from app.datasets.shuffle_split import is_possible, shuffle_split, taken_count
 
 Indices = NDArray[np.int64]
 
@@ -119,19 +119,22 @@ def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: S
     """Separate a number or fraction of the indices from the others."""
     if size == 0:
         return indices, indices[:0]
+    labels, taken = targets[indices], taken_count(len(indices), size)
+    if is_possible(taken, labels, wanted.stratify):
+        rest, chosen = shuffle_split(taken, labels, wanted.seed % 2**32, wanted.stratify)
+        return indices[rest], indices[chosen]
+    from sklearn.model_selection import train_test_split  # for the reason that it gives
+
     try:
-        rest, taken = train_test_split(
-            indices,
-            test_size=size if size < 1 else round(size),
-            random_state=wanted.seed % 2**32,
-            stratify=targets[indices] if wanted.stratify else None,
-        )
+        train_test_split(indices, test_size=size if size < 1 else taken, stratify=labels if wanted.stratify else None)
     except ValueError as error:
         raise _impossible(indices, error) from error
-    return rest, taken
+    raise AssertionError("scikit-learn finds a split that `is_possible` denies")
 
 
 def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> tuple[Indices, Indices]:
+    from sklearn.model_selection import KFold, StratifiedKFold
+
     assert wanted.folds is not None
     kind = StratifiedKFold if wanted.stratify else KFold
     folds = kind(wanted.folds, shuffle=True, random_state=wanted.seed % 2**32)

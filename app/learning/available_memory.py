@@ -3,15 +3,19 @@
 import resource
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:  # a worker does without it: its children train
+    import torch
 
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def free_memory(device: torch.device) -> int:
+def free_memory(device: "torch.device") -> int:
     """Bytes that are free on the device, for this process."""
     if device.type == "cuda":
+        import torch
+
         return torch.cuda.mem_get_info(device)[0]
     return max(0, min(_free()))
 

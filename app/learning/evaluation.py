@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from sklearn import metrics as sk
 from torch import Tensor, nn
 
 from app.learning.data import Data, Part
@@ -114,6 +113,8 @@ def classification(
     confusion matrix (row: true class, column: predicted class); calibration; ROC-AUC for two classes; up to ten of the
     most confident mistakes.
     """
+    from sklearn import metrics as sk  # a second to load, and only a finished run needs it
+
     labels = list(range(len(classes)))
     guess, probabilities = output_kind.labels(predicted), output_kind.probabilities(predicted)
     scores = sk.precision_recall_fscore_support(targets, guess, labels=labels, zero_division=0.0)
@@ -150,7 +151,9 @@ def top_k_accuracy(probabilities: Tensor, targets: Tensor, k: int) -> float:
     """Share of examples (n,) whose class is among the `k` most probable of (n, C); NaN if a probability is NaN."""
     if not probabilities.isfinite().all():
         return float("nan")
-    return float(sk.top_k_accuracy_score(targets, probabilities, k=k, labels=range(probabilities.shape[1])))
+    from sklearn.metrics import top_k_accuracy_score
+
+    return float(top_k_accuracy_score(targets, probabilities, k=k, labels=range(probabilities.shape[1])))
 
 
 def roc_auc(second: Tensor, targets: Tensor) -> float:
@@ -161,7 +164,9 @@ def roc_auc(second: Tensor, targets: Tensor) -> float:
     """
     if int(targets.min()) == int(targets.max()) or not second.isfinite().all():
         return float("nan")
-    return float(sk.roc_auc_score(targets, second))
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(targets, second))
 
 
 def calibration(confidence: Tensor, right: Tensor) -> dict[str, Any]:

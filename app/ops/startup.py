@@ -4,10 +4,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from alembic.util import CommandError
 from sqlalchemy.exc import DatabaseError
 
 from app.settings import Settings
+from app.storage import migrate
+from app.storage.database import Database
 from app.storage.files import FilesRefused
 
 
@@ -22,10 +23,19 @@ def starting(settings: Settings) -> Iterator[None]:
         place = error.filename or settings.files_url or settings.home
         asked = "is ANTIGRAD_FILES_URL right?" if settings.files_url else f"is ANTIGRAD_HOME={settings.home} right?"
         sys.exit(f"{place} cannot be read or written: {error.strerror}; {asked} antigrad doctor says more")
-    except CommandError as error:
+    except migrate.SchemaTooNew as error:
         sys.exit(f"the database is of a newer Antigrad than this one ({error}): install that one")
     except DatabaseError as error:
         sys.exit(f"the database cannot be used: {reason(error)}; {advice(settings)}")
+
+
+def check_database(settings: Settings) -> None:
+    """Create the home if it is missing, and end the process unless the database can be used by this version."""
+    with starting(settings):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        database = Database(settings.database)
+        migrate.check(database)
+        database.close()
 
 
 def reason(error: Exception) -> str:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from app.insight.surfaces.functions import Surface
 from app.insight.surfaces.trajectory import Path
@@ -15,6 +14,8 @@ FAR = 3.0  # a path that leaves start and minimum by so many times their distanc
 
 def draw(surface: Surface, paths: dict[str, Path], format: Format) -> bytes:
     """The paths, by what to call them."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(10, 4.8), layout="constrained")
     ground, values = figure.subplots(1, 2, width_ratios=(3, 2))
     ground.set(title=f"{surface.name}: {surface.formula}", xlabel="x", ylabel="y")

@@ -3,16 +3,17 @@
 import io
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from app.errors import Conflict
 from app.storage.curves import Series
+
+if TYPE_CHECKING:  # matplotlib takes half a second to load: the first picture loads it
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Format = Literal["png", "svg"]
 MEDIA_TYPES: dict[Format, str] = {"png": "image/png", "svg": "image/svg+xml"}
@@ -52,6 +53,9 @@ def axis_of(progress: Mapping[str, Any], along: Along) -> Axis:
 def draw(series: dict[str, Series], title: str, format: Format, along: Axis = STEPS) -> bytes:
     """Series named `part.metric` or `layer.<layer>.measure`. Loss and accuracy share a panel, on its left and its right
     axis; each other metric has one of its own, since its numbers are of another size."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
     metrics = sorted({metric_of(name) for name in series}, key=lambda metric: (metric != "loss", metric))
     share = set(metrics) <= {"loss", "accuracy"}
     count = 1 if share else len(metrics)
@@ -91,6 +95,9 @@ def draw(series: dict[str, Series], title: str, format: Format, along: Axis = ST
 def draw_together(series: dict[str, tuple[Series, Axis]], title: str, format: Format) -> bytes:
     """One series of several runs, labelled, each along its own steps, epochs or seconds. A noisy curve is a thin line
     under its running mean; non-finite values are a gap in its colour."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.set(xlabel=next((along.name for _, along in series.values()), "step"), ylabel=metric_of(title))
@@ -115,7 +122,7 @@ def draw_together(series: dict[str, tuple[Series, Axis]], title: str, format: Fo
     return drawn(figure, format)
 
 
-def legend(figure: Figure, lines: Mapping[str, Any]) -> None:
+def legend(figure: "Figure", lines: Mapping[str, Any]) -> None:
     """Below the picture, the lines by what to call them, as many in a row as there is room for."""
     if lines:
         longest = 0.6 + 0.07 * max(map(len, lines))  # inches: the piece of line and its letters
@@ -123,7 +130,7 @@ def legend(figure: Figure, lines: Mapping[str, Any]) -> None:
         figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=columns, fontsize=8)
 
 
-def drawn(figure: Figure, format: Format) -> bytes:
+def drawn(figure: "Figure", format: Format) -> bytes:
     """The picture's bytes."""
     file = io.BytesIO()
     figure.savefig(file, format=format, dpi=110)
@@ -174,7 +181,7 @@ def _depth(layer: str) -> list[int]:
     return [int(place) if place.isdecimal() else -1 for place in layer.split(".")[1:]]
 
 
-def _scale(axes: Axes, lines: Iterable[Series]) -> None:
+def _scale(axes: "Axes", lines: Iterable[Series]) -> None:
     """A logarithmic scale if a linear one would show one of the lines as flat, next to a diverging loss or a vanishing
     gradient. Negative values have no logarithm; 0 is below the picture."""
     known = [values for line in lines if len(values := line.values[np.isfinite(line.values)])]
@@ -185,7 +192,7 @@ def _scale(axes: Axes, lines: Iterable[Series]) -> None:
         axes.set_yscale("log")
 
 
-def _plot(axes: Axes, points: Series, along: Axis, color: str, linestyle: str) -> Any:
+def _plot(axes: "Axes", points: Series, along: Axis, color: str, linestyle: str) -> Any:
     finite = np.isfinite(points.values)
     many = len(points.steps) > 50
     x = points.steps / along.steps

@@ -2,12 +2,12 @@
 
 import io
 from bisect import bisect_right
+from collections.abc import Set
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -18,9 +18,17 @@ from app.datasets.statistics import class_means, mean_of
 
 ENLARGED = 84  # pixels that the longer side of a small picture is given, if a whole number of times fits
 MARGIN, LABEL = 8, 18
-DEJAVU = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"  # Latin, Greek, Cyrillic and more
-FONT, DRAWN = ImageFont.truetype(DEJAVU, 12), FT2Font(str(DEJAVU)).get_charmap().keys()
 CLASSES_DRAWN, COLUMNS = 100, 12  # of mean pictures
+
+
+@cache
+def _font() -> tuple[ImageFont.FreeTypeFont, Set[int]]:
+    """DejaVu Sans, 12 pixels, and the code points it has: Latin, Greek, Cyrillic and more."""
+    import matplotlib  # half a second to load, for the font that comes with it
+    from matplotlib.ft2font import FT2Font
+
+    path = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+    return ImageFont.truetype(path, 12), FT2Font(str(path)).get_charmap().keys()
 
 
 def image_png(image: NDArray[np.uint8]) -> bytes:
@@ -35,11 +43,11 @@ def preview_png(images: NDArray[np.uint8], labels: list[str], rows: int, columns
     cell_width, cell_height = width + MARGIN, height + LABEL + MARGIN
     size = columns * cell_width + MARGIN, rows * cell_height + MARGIN
     sheet = Image.new(MODES[images.shape[1]], size, "white")
-    draw = ImageDraw.Draw(sheet)
+    draw, (font, _) = ImageDraw.Draw(sheet), _font()
     for place, (image, label) in enumerate(zip(images[: rows * columns], labels, strict=False)):
         row, column = divmod(place, columns)
         left, top = MARGIN + column * cell_width, MARGIN + row * cell_height
-        draw.text((left + width / 2, top), _fitted(label, width), fill="black", anchor="ma", font=FONT)
+        draw.text((left + width / 2, top), _fitted(label, width), fill="black", anchor="ma", font=font)
         sheet.paste(_picture(image).resize((width, height), Image.Resampling.NEAREST), (left, top + LABEL))
     return _png(sheet)
 
@@ -59,14 +67,15 @@ def means_png(arrays: Arrays, indices: Indices) -> bytes:
 def _fitted(label: str, width: int) -> str:
     """The label, cut in its middle where it is wider: its index, and where long names differ, often stand at the end.
     A letter that the font lacks, a Japanese one for one, is a question mark."""
-    letters = "".join(letter if ord(letter) in DRAWN else "?" for letter in label)
+    font, drawn = _font()
+    letters = "".join(letter if ord(letter) in drawn else "?" for letter in label)
 
     def cut(kept: int) -> str:
         return letters[: -(-kept // 2)] + "…" + letters[len(letters) - kept // 2 :]
 
-    if FONT.getlength(letters) <= width:
+    if font.getlength(letters) <= width:
         return letters
-    fitting = bisect_right(range(len(letters)), float(width), key=lambda kept: FONT.getlength(cut(kept)))
+    fitting = bisect_right(range(len(letters)), float(width), key=lambda kept: font.getlength(cut(kept)))
     return cut(fitting - 1) if fitting else ""
 
 

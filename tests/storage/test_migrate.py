@@ -34,6 +34,17 @@ def test_there_is_one_history(url: str) -> None:
     assert len(ScriptDirectory.from_config(migrate.config()).get_heads()) == 1
 
 
+def test_the_newest_revision_by_file_name_is_the_head_of_the_history(url: str) -> None:
+    database = Database(url)
+    assert not migrate.is_current(database)
+    migrate.upgrade(database)
+    assert migrate.is_current(database)
+    with database.engine.connect() as connection:
+        head = ScriptDirectory.from_config(migrate.config()).get_current_head()
+        assert MigrationContext.configure(connection).get_current_revision() == head
+    database.close()
+
+
 def test_processes_that_start_together_migrate_once(url: str) -> None:
     databases = [Database(url) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:

@@ -16,12 +16,9 @@ import socket
 import sys
 from typing import Any
 
-import numpy as np
 import psycopg  # noqa: F401  # SQLAlchemy would load it in each child
 import torch
 
-from app.datasets.arrays import Arrays
-from app.datasets.splits import SplitSpec, split
 from app.learning.optimizers import Adam
 from app.storage.curves import last_steps
 from app.storage.database import Database
@@ -92,8 +89,9 @@ def warm_up(settings: dict[str, Any]) -> None:
     Adam().build([torch.nn.Parameter(torch.zeros(1))])  # torch loads its compiler with the first optimizer: a second
     if settings["files_url"]:
         import app.storage.files.s3  # noqa: F401  # another second; a client of the store is each child's own
+    import sklearn.metrics  # noqa: F401  # one more; the end of a run needs it
+
     job_setup.versions(torch.device("cpu"))  # Python asks a process of its own for the processor's name, once
-    split(Arrays(np.zeros((10, 1), np.float32), np.arange(10) % 2, ("a", "b")), SplitSpec(test=0.2, validation=0.2))
 
 
 def ended_children() -> list[tuple[int, int]]:

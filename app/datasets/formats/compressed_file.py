@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-import pyarrow as pa
-
 from app.datasets.errors import ImportFailed
 
 TOTAL_BYTES = 16 * 1024**3
@@ -58,6 +56,8 @@ class CompressedFile:
         if self.magic.startswith(XZ):
             return sound(lzma.LZMAFile(raw), raw)
         if self.magic.startswith(ZSTD):  # Python itself reads it from 3.14 on only
+            import pyarrow as pa
+
             return sound(pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd"), raw)
         return sound(raw)
 

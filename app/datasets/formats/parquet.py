@@ -4,9 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.columns import Row, refuse_too_many
 from app.datasets.formats.compressed_file import CompressedFile
@@ -24,6 +21,8 @@ class Parquet:
     """Numbers, booleans and texts; dates and nested values are columns of which every value is missing."""
 
     def __init__(self, upload: CompressedFile) -> None:
+        import pyarrow.parquet as pq
+
         self.upload, self.comma = upload, False
         with _sound():
             about = pq.read_metadata(upload.path)
@@ -37,6 +36,8 @@ class Parquet:
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]:
         """Each row, a value that cannot be one as missing."""
+        import pyarrow.parquet as pq
+
         del skipped  # here every row is whole
         wanted = [name for name in self.names if name not in self.unread]
         with _sound():
@@ -70,17 +71,19 @@ def _sound() -> Iterator[None]:
 
 def _unread(kind: Any) -> str | None:
     """Name of a column type that is not read."""
-    if pa.types.is_dictionary(kind):
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
         return _unread(kind.value_type)
     if any(
         fits(kind)
-        for fits in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string,
-                     pa.types.is_large_string, pa.types.is_decimal, pa.types.is_null)
+        for fits in (types.is_integer, types.is_floating, types.is_boolean, types.is_string,
+                     types.is_large_string, types.is_decimal, types.is_null)
     ):  # fmt: skip
         return None
-    if pa.types.is_temporal(kind):
+    if types.is_temporal(kind):
         return "dates or times"
-    return "nested values" if pa.types.is_nested(kind) else f"values of the type {kind}"[:LETTERS]
+    return "nested values" if types.is_nested(kind) else f"values of the type {kind}"[:LETTERS]
 
 
 def read_parquet(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:

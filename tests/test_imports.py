@@ -1,0 +1,45 @@
+"""Processes load a heavy library when they need it, not when they start."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+DATA_LIBRARIES = {"sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "s3fs", "fsspec", "botocore", "alembic"}
+FRAMEWORKS = {"torch", "numpy", "PIL", "fastapi", "sqlalchemy", "psycopg", "pydantic_settings"}
+# A module, the heavy libraries that it needs at its start, and those that it must load later or never.
+STARTS = {
+    "app.cli.main": (set(), DATA_LIBRARIES | FRAMEWORKS | {"pydantic"}),
+    "app.main": ({"torch", "numpy", "fastapi", "sqlalchemy"}, DATA_LIBRARIES | {"httpx", "rich", "psycopg"}),
+    "worker.main": (
+        {"sqlalchemy"},
+        DATA_LIBRARIES | {"torch", "numpy", "PIL", "fastapi", "psycopg", "httpx", "rich"},
+    ),
+    "worker.prefork.server": ({"torch", "numpy", "sqlalchemy"}, DATA_LIBRARIES | {"fastapi", "httpx", "rich"}),
+}
+
+
+def loaded(code: str, libraries: set[str], **environment: str) -> set[str]:
+    """The libraries that a fresh process has loaded after the code."""
+    code += f"\nimport sys; print(*sorted({libraries!r} & sys.modules.keys()))"
+    process = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    return set(process.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("module", STARTS)
+def test_a_process_starts_without_what_it_needs_later(module: str) -> None:
+    needed, later = STARTS[module]
+    assert loaded(f"import {module}", needed | later) == needed
+
+
+def test_a_service_on_an_old_home_is_created_without_the_libraries_of_data(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    create = "from app.main import create_app; from app.settings import load; create_app(load())"
+    first = loaded(create, DATA_LIBRARIES, ANTIGRAD_HOME=str(home))
+    again = loaded(create, DATA_LIBRARIES, ANTIGRAD_HOME=str(home))
+    assert (first, again) == ({"alembic"}, set())
