@@ -57,4 +57,5 @@ def _shares(counts: Indices, draws: int, generator: np.random.RandomState) -> In
         chosen = generator.choice(tied, size=min(len(tied), missing), replace=False)
         shares[chosen] += 1
         missing -= len(chosen)
-    return shares.astype(np.int64)
+    whole: Indices = shares.astype(np.int64)
+    return whole

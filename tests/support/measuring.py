@@ -111,6 +111,8 @@ def main() -> None:
 
     sys.addaudithook(watch)
     bound_memory()
+    import pyarrow.parquet  # noqa: F401  # formats load it when they use it; its code is no cost of the upload
+
     from app.datasets.formats import (
         compressed_file,  # here, as the worker does
         content,
