@@ -16,6 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from app.datasets.images.decoding import AT_ONCE
 from app.settings import Settings
 from tests.support.archives import COMPRESSED, letters, png, tarred, zipped
 from tests.support.processes import children
@@ -164,14 +165,15 @@ def test_an_import_shows_how_far_it_has_come_and_can_be_cancelled(
 ) -> None:
     workers.start()
     file = io.BytesIO()
-    Image.new("RGB", (1000, 1000)).save(file, "PNG")  # small to send, slow to decode
-    archive = tarred({f"{letter}/{number}.png": file.getvalue() for letter in "AB" for number in range(400)})
+    Image.new("RGB", (600, 600)).save(file, "PNG")  # small to send, slow to decode
+    each = 2 * AT_ONCE  # four batches, so that some are left when the first are counted, even with a decoder a core
+    archive = tarred({f"{letter}/{number}.png": file.getvalue() for letter in "AB" for number in range(each)})
     id = upload(client, "letters", archive).json()["id"]
     deadline = time.monotonic() + 60
     while not (seen := client.get(f"/datasets/{id}").json())["progress"]:
         assert seen["status"] == "importing" and time.monotonic() < deadline
         time.sleep(0.02)
-    assert 0 < seen["progress"]["fraction"] < 1 and 0 < seen["progress"]["examples"] <= 800
+    assert 0 < seen["progress"]["fraction"] < 1 and 0 < seen["progress"]["examples"] <= 2 * each
     assert client.post(f"/datasets/{id}/cancel").json()["status"] == "cancelled"
     assert client.post(f"/datasets/{id}/cancel").status_code == 200  # once more changes nothing
     gone(settings, lambda: stored(settings) == set())
