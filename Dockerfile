@@ -12,6 +12,7 @@ RUN python -m venv /opt/antigrad \
     && /opt/antigrad/bin/pip install --index-url "$TORCH_INDEX" torch==2.13.0
 COPY requirements.lock .
 RUN /opt/antigrad/bin/pip install --no-deps --require-hashes -r requirements.lock
+COPY LICENSE .
 COPY pyproject.toml .
 COPY app app
 COPY worker worker
