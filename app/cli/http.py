@@ -102,10 +102,18 @@ def exit_refused(answer: httpx.Response, labels: Mapping[str, str] = {}) -> NoRe
     fields = [_field(field, labels) for field in problem.get("errors", [])]
     if len(fields) == 1:
         exit_with(status, f"{problem['title']}: {fields[0]}")
-    lines = [f"{problem['title']}: {sentence(problem, problem['detail'])}", *(f"  {field}" for field in fields)]
+    summary = sentence(_labelled(problem, labels), problem["detail"])
+    lines = [f"{problem['title']}: {summary}", *(f"  {field}" for field in fields)]
     if problem.get("more"):
         lines.append(f"  and {problem['more']} more")
     exit_with(status, *lines)
+
+
+def _labelled(problem: dict[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    """A problem whose `pointers` are replaced by labels."""
+    params = problem.get("params") or {}
+    pointers = [labels.get(pointer, pointer) for pointer in params.get("pointers", ())]
+    return problem | {"params": {**params, "pointers": pointers}}
 
 
 def _field(field: Mapping[str, Any], labels: Mapping[str, str]) -> str:
