@@ -339,7 +339,8 @@ def test_a_name_cannot_become_code(examples: Examples, name: str) -> None:
 
 
 def test_a_script_needs_nothing_of_antigrad_and_is_of_a_length_that_can_be_read(examples: Examples) -> None:
-    text = side_by_side(examples, {"dataset": "grey"}, play=False).text
+    lecture = {"dataset": "grey", "normalise": "unit", "batch_size": 128, "stop": {"max_epochs": 20}}
+    text = side_by_side(examples, lecture, play=False).text
     imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
     named = [node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports]
     imported = {name.split(".")[0] for name in named}
