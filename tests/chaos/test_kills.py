@@ -64,9 +64,9 @@ def freeze(database: Database, run: str, *processes: int) -> None:
 
 
 def is_free(database: Database, run: str) -> bool:
-    """Whether the run's row can be written within a moment."""
+    """True if the run's row can be written within a moment: a frozen reader of SQLite lets no writer commit."""
     short, begin = (
-        ("PRAGMA busy_timeout=200", "BEGIN IMMEDIATE")
+        ("PRAGMA busy_timeout=200", "BEGIN EXCLUSIVE")
         if database.is_sqlite
         else ("SET lock_timeout=200", f"SELECT 1 FROM runs WHERE id = '{run}' FOR UPDATE")
     )

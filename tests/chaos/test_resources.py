@@ -34,7 +34,7 @@ def test_a_run_that_the_disk_cannot_hold_fails_with_its_reason_and_the_next_one_
     run = client.post("/runs", json=REQUEST | LARGE).json()["id"]
     found = ended(client, run)
     assert found["status"] == "failed"
-    assert "File too large" in found["error"]["message"] and "see to the disk" in found["error"]["message"]
+    assert "File too large" in found["error"]["message"] and "check the disk" in found["error"]["message"]
     assert found["progress"]["step"] > 1  # and where it had got to
     assert list(Path(workers.settings.files).glob(f"runs/{run}/**/.*.part")) == []  # nothing half-written stays
     after = client.post("/runs", json=REQUEST | {"stop": {"max_epochs": 1}}).json()["id"]
