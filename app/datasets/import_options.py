@@ -44,12 +44,12 @@ def text_encoding(name: str) -> str:
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What the sender of an upload says of it.
+    """Options for reading an upload, as its sender gave them.
 
     shape: (C, H, W) of a picture, C 1 or 3; None for 28×28 gray, or for the shape that numbers have already.
-    target: the column of a table that is to be predicted.
+    target: the column of a table to predict.
     encoding: of a table that is a text, by Python's name for it; None for what is found.
-    types: of columns, where what is found shall not count.
+    types: of columns, where the detected type must not count.
     classes: names of the classes that the upload numbers from 0.
     """
 

@@ -29,11 +29,13 @@ class Split:
 
 @dataclass(frozen=True)
 class SplitSpec:
-    """How the examples shall be split.
+    """Specification of a split.
 
     validation, test: fractions of the whole below 1, or numbers of examples; 0 leaves a part empty.
-    own: take the dataset's own parts; validation is drawn from the training part where there is none.
-    folds, fold: the test part is the `fold`-th of so many folds, counted from 0.
+
+    own: use the dataset's own parts; validation is drawn from the training part if there is none.
+
+    folds, fold: the test part is the `fold`-th of `folds` folds, counted from 0.
     """
 
     validation: float = 0.16

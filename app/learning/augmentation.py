@@ -63,7 +63,7 @@ def noisy(x: Tensor, draws: torch.Generator, spread: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to each picture of a training batch; at least one field is above 0."""
+    """Changes to each picture of a training batch; at least one field is above 0."""
 
     shift: float = bounded(0.0, doc="is moved across and down, by up to this share of the side each", ge=0, le=0.5)
     rotate: float = bounded(0.0, doc="is turned by up to so many degrees, either way", ge=0, le=180)
@@ -83,7 +83,7 @@ class Augmentation:
             raise InvalidChoice("augment_changes_nothing", fields=list(fields))
 
     def apply(self, x: Tensor, prepare: Affine, draws: torch.Generator) -> Tensor:
-        """Prepared pictures (N, C, H, W) as the network sees them in training. What is done comes to the same before
+        """Prepared pictures (N, C, H, W) as the network sees them in training. The result is the same before
         and after `prepare`, but for the noise.
 
         `draws` is on the CPU, so that every device sees the same pictures.

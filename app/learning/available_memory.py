@@ -1,4 +1,4 @@
-"""How much memory is left, whoever it is that limits it."""
+"""Available memory, by the tightest of the limits: machine, process, container."""
 
 import resource
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def free_memory(device: "torch.device") -> int:
 
 
 def data_bytes() -> int:
-    """What this process has of the memory that RLIMIT_DATA counts."""
+    """Bytes of this process that RLIMIT_DATA counts."""
     return _bytes_of("VmData", Path("/proc/self/status"))
 
 

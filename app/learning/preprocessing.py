@@ -103,10 +103,7 @@ def fit_columns(kind: Scale, values: Tensor, train: Tensor) -> Affine:
 
 
 def fit_border(pictures: Tensor, train: Tensor) -> float:
-    """How bright the outermost pixels of the training pictures are on average: 0 for black around what is shown.
-
-    Pictures (N, C, H, W), of which those at `train` (n,) count.
-    """
+    """Mean brightness of the outermost pixels of the training pictures: 0 for a black border."""
     return sum(float(border(some).sum()) for some in slices(pictures, train)) / len(train)
 
 

@@ -30,10 +30,7 @@ def conv(channels: int, kernel_size: int = 3, **fields: Any) -> dict[str, Any]:
 
 
 def vgg_stage(channels: int, convolutions: int, *between: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
-    """So many convolutions of one width with ReLU, then a picture of half the size (the lecture's drawing of VGG).
-
-    `between` stands between each convolution and its ReLU; the convolutions have these `fields`.
-    """
+    """Convolutions of one width with ReLU, then a picture of half the size (the lecture's drawing of VGG)."""
     return [{"type": "block", "repeat": convolutions, "layers": [conv(channels, **fields), *between, RELU]}, POOL]
 
 

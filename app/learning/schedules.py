@@ -62,7 +62,7 @@ class _WithWarmup:
 
 @dataclass(frozen=True)
 class Constant(_WithWarmup):
-    """The same learning rate throughout."""
+    """A constant learning rate."""
 
     name: ClassVar[str] = "constant"
     formula: ClassVar[str] = "ηₜ = η"

@@ -108,7 +108,7 @@ def from_safetensors(data: bytes) -> Trained:
 
 
 def _output_kind(metadata: dict[str, Any]) -> OutputKind:
-    """How to read the outputs. Older files lack it; their classifiers output logits."""
+    """Interpretation of the outputs. Older files lack it; their classifiers output logits."""
     if "outputs" in metadata:
         return OutputKind(metadata["outputs"], metadata["threshold"])
     return OutputKind("logits" if metadata["task"] == "classification" else "values")

@@ -75,7 +75,7 @@ class Refusal(Exception):
 
     @classmethod
     def because(cls, refusal: "Refusal", pointer: str | None = None) -> Self:
-        """The same message as another kind of refusal."""
+        """A refusal of this kind with the message of another one."""
         return cls(refusal.message.code, pointer, refusal.fix, **refusal.message.params)
 
     def below(self, pointer: str) -> Self:

@@ -68,7 +68,7 @@ class _Values:
 
 @dataclass
 class _Tape:
-    """What autograd saves: each of the values once, however many layers need it, and more besides."""
+    """Values that autograd saves, each counted once however many layers need it, and further memory."""
 
     kept: dict[_Values, int] = field(default_factory=dict)
     besides: int = 0  # bytes an example

@@ -55,7 +55,7 @@ def _fold(run: ScriptSpec) -> list[str]:
 
 
 def _of_rest(split: dict[str, Any]) -> str:
-    """How much of what the test part leaves is for validation, as code."""
+    """The share of the examples outside the test part that goes to validation, as code."""
     validation = _size(split["validation"])
     if split["validation"] >= 1:
         return validation

@@ -184,7 +184,7 @@ class Layer(ABC):
         return False
 
     def copied_input(self, shape: Shape) -> int:
-        """How many numbers of an example a copy of the input has that is computed with instead; 0 without a copy."""
+        """Size, for one example, of a copy of the input that is used in its place; 0 without a copy."""
         return 0
 
     def saved_per_example(self, shape: Shape) -> int:

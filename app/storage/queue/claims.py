@@ -74,7 +74,7 @@ class Claims(ABC, Generic[Row]):
         return and_(self.table.id == id, self.table.attempt == attempt, self.held)
 
     def any_claimable(self, db: Session, now: Now) -> bool:
-        """Whether there is a row to claim. Takes no lock."""
+        """True if there is a row to claim. Takes no lock."""
         return db.execute(select(self.table.id).where(self.claimable(now)).limit(1)).first() is not None
 
     def claim(self, db: Session, worker: str, now: Now, lease_seconds: float) -> Row | None:
