@@ -93,7 +93,7 @@ class Augmentation:
         return x
 
     def source(self, spread: str) -> Source:
-        """The same as code over `x` and `draws`, a step each; `spread` is the noise's, after the preparation."""
+        """The changes as code over `x` and `draws`, one line a step; `spread` is the noise's, after the preparation."""
         steps = list(self._steps(Code(spread)))
         code = (call(step.__name__, Code("x"), Code("draws"), **how) for step, how in steps)
         return Source(tuple(code), tuple(step for step, _ in steps))
