@@ -99,7 +99,7 @@ class Augmentation:
         return Source(tuple(code), tuple(step for step, _ in steps))
 
     def _steps(self, spread: float | Code) -> Iterator[tuple[Callable[..., Tensor], dict[str, Any]]]:
-        """Those that change anything, with their arguments. The noise comes last: erased pixels have it too."""
+        """Changes with an effect, with their arguments. The noise comes last: erased pixels have it too."""
         if self.shift or self.rotate or self.scale:
             yield moved, {"shift": self.shift, "rotate": self.rotate, "scale": self.scale}
         if self.erase:
