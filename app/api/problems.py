@@ -36,6 +36,8 @@ from app.runs.request_model import FieldsInvalid
 
 log = logging.getLogger("antigrad.api")
 
+BINARY = {"type": "string", "format": "binary"}  # the schema of a file in the OpenAPI document
+
 
 SHOWN = 20  # of the wrong fields
 
@@ -81,7 +83,7 @@ def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
 
 def binary(*media_types: str) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route that answers with a file or a stream."""
-    schema = {"schema": {"type": "string", "format": "binary"}}
+    schema = {"schema": BINARY}
     return {200: {"content": {media_type: schema for media_type in media_types}}}
 
 

@@ -8,7 +8,7 @@ import torch
 from fastapi import APIRouter, Request, Response
 
 from app.api.inputs import Conversion, Inputs, read_inputs
-from app.api.problems import problems
+from app.api.problems import BINARY, problems
 from app.api.query import parameters, read_query
 from app.api.schemas.predict import Label, LabelPrediction, PredictAnswer, Preprocessing, Question, ValuePrediction
 from app.datasets.images.codec import Background, Resize
@@ -44,7 +44,6 @@ class Serves(NamedTuple):
 
 
 WeightsQueries = SingleFlight[Asked, Serves]
-BINARY = {"type": "string", "format": "binary"}
 BODY = {
     "requestBody": {
         "required": True,

@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
 from app.api.deps import DatabaseDep, FilesDep, Key
-from app.api.problems import no_such_part, problems
+from app.api.problems import BINARY, no_such_part, problems
 from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.import_options import reading
 from app.datasets.catalogue.published import CATALOGUE, Published
@@ -28,7 +28,6 @@ from app.storage.ids import new_id
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
-BINARY = {"type": "string", "format": "binary"}
 PARTS = {"type": "object", "properties": {role: BINARY for role in ROLES}}
 BODY = {
     "requestBody": {
