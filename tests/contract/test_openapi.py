@@ -39,12 +39,13 @@ def document(client: TestClient) -> dict[str, Any]:
 
 
 def operations() -> list[tuple[str, str]]:
-    """Every method and path, from the app itself."""
+    """Every method and path of the document, from the app itself; pages are not in it."""
     return sorted(
         {
             (method.lower(), route.path)
             for module in ROUTES
             for route in module.router.routes
+            if route.include_in_schema  # type: ignore[attr-defined]
             for method in route.methods  # type: ignore[attr-defined]
         }
     )
