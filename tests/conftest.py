@@ -1,5 +1,6 @@
 """Fixtures for tests of a service: a fresh home, a database of its own, the real app, real worker processes."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from tests.support.postgres import Postgres
 from tests.support.services import Service, Template
 from tests.support.workers import Workers
 
-# Tests run on each core at once: more threads in each would only wait for one another.
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # by itself PyTorch takes at most the cores
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -28,7 +28,9 @@ def blocks(language: str, page: str = README) -> list[str]:
 
 
 def run_shell(page: str, address: str, folder: Path) -> str:
-    """Run all that a page says in its order; answers what was printed."""
+    """Run a page's commands in their order, with no other run in the queue; returns their output."""
+    for status in ("queued", "running"):
+        assert httpx.post(f"http://{address}/runs/cancel", params={"status": status}).status_code == 200
     script = "\n".join(blocks("sh", page)).replace("localhost:8000", address)
     script = script.replace("curl -s", "curl --fail-with-body -sS")
     command = ["bash", "-euo", "pipefail", "-c", script]

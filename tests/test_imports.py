@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,11 +36,9 @@ def test_a_process_starts_without_what_it_needs_later(module: str) -> None:
     assert loaded(f"import {module}", needed | later) == needed
 
 
-def test_a_service_on_an_old_home_is_created_without_the_libraries_of_data(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    home = tmp_path_factory.mktemp("home")
+def test_a_service_is_created_without_the_libraries_of_data(tmp_path: Path) -> None:
+    """On a new home, which needs the migrations, and again on the same one, in one process after the other."""
     create = "from app.main import create_app; from app.settings import load; create_app(load())"
-    first = loaded(create, DATA_LIBRARIES, ANTIGRAD_HOME=str(home))
-    again = loaded(create, DATA_LIBRARIES, ANTIGRAD_HOME=str(home))
-    assert (first, again) == ({"alembic"}, set())
+    new = loaded(create, DATA_LIBRARIES, ANTIGRAD_HOME=str(tmp_path / "home"))
+    old = loaded(create, DATA_LIBRARIES, ANTIGRAD_HOME=str(tmp_path / "home"))
+    assert (new, old) == ({"alembic"}, set())

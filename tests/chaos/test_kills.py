@@ -23,7 +23,7 @@ pytestmark = pytest.mark.sql
 
 AUGMENTED = REQUEST | {"augment": {"shift": 0.1, "rotate": 10, "noise": 0.05, "erase": 0.1}}  # draws in each step
 RUNS = int(os.environ.get("CHAOS_RUNS", "10"))  # on each database; `make chaos` asks for 100
-SEEDS = [seed if seed < 2 else pytest.param(seed, marks=pytest.mark.long) for seed in range(RUNS)]
+SEEDS = [seed if seed == 0 else pytest.param(seed, marks=pytest.mark.long) for seed in range(RUNS)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,9 +1,6 @@
 """What keeps a command from starting is said in one sentence that names the variable, never in a traceback."""
 
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,16 +12,10 @@ from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
 from app.storage.database import Database
+from tests.support.commands import command
 from worker.main import Worker
 
 POSTGRES = "postgresql+psycopg://user:s3cret@127.0.0.1:1/none"
-
-
-def antigrad(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "app.cli.main", *arguments]
-    return subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
-    )
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +71,7 @@ def test_the_doctor_finds_what_cannot_be_opened(
 
 
 @pytest.mark.parametrize(
-    ("command", "variables", "status", "said"),
+    ("arguments", "variables", "status", "said"),
     [
         (
             ["serve", "--port", "47653"],
@@ -97,12 +88,12 @@ def test_the_doctor_finds_what_cannot_be_opened(
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_commands_end_with_a_sentence_and_without_a_traceback(
-    command: list[str], variables: dict[str, str], status: int, said: str
+    arguments: list[str], variables: dict[str, str], status: int, said: str
 ) -> None:
-    done = antigrad(*command, **variables)
+    done = command(*arguments, **variables)
     assert done.returncode == status
-    assert said in (done.stdout if command == ["doctor"] else done.stderr) and "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) == (command != ["doctor"])
+    assert said in (done.stdout if arguments == ["doctor"] else done.stderr) and "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == (arguments != ["doctor"])
 
 
 def test_a_database_of_a_newer_version_is_left_alone(homes: dict[str, str]) -> None:

@@ -16,14 +16,21 @@ from tests.support.processes import free_port
 CLI = "app.cli.main"
 
 
-def command(*arguments: str, folder: Path | None = None, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run `antigrad` with these arguments to its end."""
+def run_module(
+    module: str, *arguments: str, folder: Path | None = None, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a module as `python -m` does, to its end."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        process = fork_server().start(CLI, *arguments, folder=folder, output=output, errors=errors, **variables)
+        process = fork_server().start(module, *arguments, folder=folder, output=output, errors=errors, **variables)
         status = process.wait(120)
         for file in (output, errors):
             file.seek(0)
-        return subprocess.CompletedProcess([CLI, *arguments], status, output.read(), errors.read())
+        return subprocess.CompletedProcess([module, *arguments], status, output.read(), errors.read())
+
+
+def command(*arguments: str, folder: Path | None = None, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run `antigrad` with these arguments to its end."""
+    return run_module(CLI, *arguments, folder=folder, **variables)
 
 
 def antigrad(

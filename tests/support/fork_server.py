@@ -2,8 +2,8 @@
 
 Each `python -m app.cli.main serve` imports torch three times: for the API, its worker and the worker's own fork server.
 That takes seconds of both cores; a fork takes milliseconds. What is forked here runs the same module, with arguments,
-environment, descriptors, signals and children of its own. What `python -m` itself does is left to the tests that start
-a real one: of `serve` on a terminal, of the demo, of the commands in README and of those that cannot start.
+environment, descriptors, signals and children of its own. The tests of `serve` on a terminal, of the demo and of the
+commands in README start real processes, so that `python -m` itself is tested as well.
 """
 
 import atexit

@@ -48,7 +48,10 @@ CORES = os.cpu_count() or 1
 
 @pytest.mark.parametrize(
     ("options", "variables", "threads"),
-    [(["--concurrency", str(CORES)], {}, 1), ([], {"ANTIGRAD_THREADS": str(CORES + 1)}, CORES + 1)],
+    [
+        (["--concurrency", str(CORES)], {"ANTIGRAD_THREADS": ""}, 1),
+        ([], {"ANTIGRAD_THREADS": str(CORES + 1)}, CORES + 1),
+    ],
     ids=["a share", "as set"],
 )
 def test_a_training_has_its_share_of_the_cores_or_the_threads_that_are_set(

@@ -187,6 +187,7 @@ def test_the_catalogue_is_listed_and_a_name_that_is_not_there_is_told(quick_clie
     assert quick_client.post("/datasets?name=catalogue", content=b"x").status_code == 422
 
 
+@pytest.mark.long
 def test_a_public_dataset_that_cannot_be_reached_says_how_to_bring_it_in(
     client: TestClient, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,6 @@
 """A class that watches does not keep the service from answering; and who asks again for the same hears so."""
 
 import asyncio
-import time
 
 import httpx
 from fastapi.testclient import TestClient
@@ -27,10 +26,9 @@ def test_a_hundred_who_wait_and_a_hundred_who_watch_keep_nobody_waiting(settings
             ]
             watching = [asyncio.create_task(client.get(f"/runs/{created[n % 10]}/events")) for n in range(WATCHERS)]
             await asyncio.sleep(1)
-            began = time.monotonic()
             for path in ("/healthz", "/runs", f"/runs/{created[0]}", "/datasets"):
                 assert (await client.get(path)).status_code == 200
-            assert time.monotonic() - began < 10  # while they held the threads, the answer came after 50 s
+            # While they held the threads, these answers came only after the others had waited their 50 s.
             assert not any(task.done() for task in (*waiting, *watching))
             for run in created:
                 await client.post(f"/runs/{run}/cancel")

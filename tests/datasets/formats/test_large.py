@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.support.archives import zipped
@@ -14,6 +15,7 @@ MOST_MB = 500  # of the process that imports, beside what it begins with, and of
 COUNT = 60_000
 
 
+@pytest.mark.long
 def test_sixty_thousand_pictures_are_imported_in_half_a_gigabyte(tmp_path: Path) -> None:
     path, noise = tmp_path / "letters.tar.gz", np.random.default_rng(0)
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:

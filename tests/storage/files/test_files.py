@@ -17,6 +17,7 @@ import pytest
 from app.storage.files import Files, FilesRefused, LocalFiles, is_away, open_files, s3
 from app.storage.files.base import STALE_SECONDS
 from app.storage.files.s3 import S3Files
+from tests.support.commands import run_module
 from tests.support.object_store import ObjectStore
 
 NAME = "datasets/ds_1/inputs.npy"
@@ -325,19 +326,8 @@ COMMANDS = (
 
 @pytest.mark.parametrize("command", [*COMMANDS, ["app.cli.main", "doctor"]], ids=" ".join)
 def test_every_command_refuses_such_a_url_in_one_sentence(command: list[str], tmp_path: Path) -> None:
-    environment = os.environ | {"ANTIGRAD_HOME": str(tmp_path), "ANTIGRAD_FILES_URL": "s3://me:secret@bucket"}
-    done = subprocess.run(
-        [sys.executable, "-m", *command], env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
+    done = run_module(*command, ANTIGRAD_HOME=str(tmp_path), ANTIGRAD_FILES_URL="s3://me:secret@bucket")
     printed = done.stdout if "doctor" in command else done.stderr
     assert done.returncode != 0 and "ANTIGRAD_FILES_URL holds more than a bucket" in printed
     assert "secret@" not in done.stdout + done.stderr and "Traceback" not in done.stderr
     assert "doctor" in command or len(done.stderr.splitlines()) == 1
-
-
-def test_the_library_is_loaded_only_when_it_is_used(tmp_path: Path) -> None:
-    modules = "sys, app.main, worker.prefork.server, worker.main"
-    program = f"import {modules}; print('s3fs' in sys.modules, 'botocore' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "False False\n"
-    assert isinstance(open_files("", tmp_path), LocalFiles)

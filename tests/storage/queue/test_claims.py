@@ -333,15 +333,18 @@ def queue(database: Database, request: pytest.FixtureRequest) -> type[Queue]:
     return type("QueueHere", (request.param,), {"database": database})
 
 
-THOROUGH = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+BRIEF = settings(
+    max_examples=20, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
+THOROUGH = settings(BRIEF, max_examples=100)
 
 
-def test_one_attempt_at_a_time_holds_a_job(queue: type[Queue]) -> None:
-    run_state_machine_as_test(queue, settings=THOROUGH)
+@pytest.mark.parametrize("depth", [BRIEF, pytest.param(THOROUGH, marks=pytest.mark.long)], ids=["brief", "thorough"])
+def test_one_attempt_at_a_time_holds_a_job(queue: type[Queue], depth: settings) -> None:
+    run_state_machine_as_test(queue, settings=depth)
 
 
+@pytest.mark.long
 def test_without_the_fence_the_same_test_fails(queue: type[Queue]) -> None:
     with (
         patch.object(Claims, "fence", lambda self, id, _attempt: and_(self.table.id == id, self.held)),

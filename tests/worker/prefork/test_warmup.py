@@ -4,11 +4,10 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from app.settings import Settings
 from tests.support.services import Service
 
+DATASETS = ("digits", "diabetes")  # pictures and a table
 RUN = """
 import json, os, sys
 from pathlib import Path
@@ -22,20 +21,20 @@ settings = json.loads(sys.argv[1])
 server.warm_up(settings)
 database, files = Database(settings["database"]), open_files("", Path(settings["home"]))
 warmup.warm_up(settings, database)
-with database.write() as db:
-    run = run_claims.claim(db, "worker", database_now(), 3600)
 before = set(sys.modules)
-commands, _ = os.pipe()
-job = settings | {"kind": "train", "key": "", "id": run.id, "attempt": run.attempt}
-training_job.main(job, database, files, commands)
+for _ in range(2):
+    with database.write() as db:
+        run = run_claims.claim(db, "worker", database_now(), 3600)
+    commands, _ = os.pipe()
+    job = settings | {"kind": "train", "key": "", "id": run.id, "attempt": run.attempt}
+    training_job.main(job, database, files, commands)
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
-@pytest.mark.parametrize("dataset", ["digits", "diabetes"])
-def test_a_warm_child_runs_without_a_single_import(dataset: str, service: Service, settings: Settings) -> None:
-    body = {"dataset": dataset, "device": "cpu", "stop": {"max_epochs": 2}}
-    run = service.client.post("/runs", json=body).json()["id"]
+def test_a_warm_child_runs_without_a_single_import(service: Service, settings: Settings) -> None:
+    body = {"device": "cpu", "stop": {"max_epochs": 2}}
+    asked = [service.client.post("/runs", json=body | {"dataset": name}).json()["id"] for name in DATASETS]
     common = {
         "database": settings.database,
         "files_url": "",
@@ -48,5 +47,5 @@ def test_a_warm_child_runs_without_a_single_import(dataset: str, service: Servic
     process = subprocess.run(
         [sys.executable, "-c", RUN, json.dumps(common)], capture_output=True, text=True, check=True, timeout=200
     )
-    assert service.client.get(f"/runs/{run}").json()["status"] == "succeeded"
+    assert {service.client.get(f"/runs/{run}").json()["status"] for run in asked} == {"succeeded"}
     assert json.loads(process.stdout.splitlines()[-1]) == []
