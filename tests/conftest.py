@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from fastapi.testclient import TestClient
+from hypothesis import settings as hypothesis_settings
 
 from app.main import create_app
 from app.settings import Settings
@@ -17,6 +18,9 @@ from tests.support.postgres import Postgres
 from tests.support.services import Service, Template
 from tests.support.workers import Workers
 
+# The same examples each time, however long they take.
+hypothesis_settings.register_profile("stable", derandomize=True, deadline=None, database=None)
+hypothesis_settings.load_profile("stable")
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # by itself PyTorch takes at most the cores
 
 
