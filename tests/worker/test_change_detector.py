@@ -1,12 +1,11 @@
 """An idle worker looks for work only when there can be some."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
-from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.settings import Settings
@@ -14,7 +13,6 @@ from app.storage import migrate
 from app.storage.database import Database, database_now
 from app.storage.queue import workers
 from tests.support.postgres import Postgres
-from tests.support.workers import Workers
 from worker import change_detector
 from worker.change_detector import Changes
 
@@ -75,19 +73,10 @@ def test_while_somebody_writes_sqlite_neither_waits_nor_misses_anything(tmp_path
     migrate.upgrade(database)
     found = Changes(database)
     found.should_poll()
+    assert isinstance(found.connection, sqlite3.Connection)
+    assert found.connection.execute("PRAGMA busy_timeout").fetchone() == (0,)  # it does not wait for a lock
     connection = database.engine.raw_connection()
     connection.cursor().execute("BEGIN EXCLUSIVE")
-    began = time.monotonic()
-    assert found.should_poll() and time.monotonic() - began < 1
+    assert found.should_poll()
     connection.rollback()
     found.close()
-
-
-def test_an_idle_worker_leaves_the_machine_to_others(client: TestClient, workers: Workers) -> None:
-    process = psutil.Process(workers.start().pid)
-    while not client.get("/workers").json()["items"]:
-        time.sleep(0.1)
-    before, began = process.cpu_times(), time.monotonic()
-    time.sleep(3)
-    after, took = process.cpu_times(), time.monotonic() - began
-    assert (after.user + after.system - before.user - before.system) / took < 0.06  # 0.16 and more by looking each time

@@ -327,6 +327,18 @@ def test_the_worker_registers_once_the_database_answers(loop: Loop) -> None:
         assert db.get_one(WorkerRow, loop.worker.id).concurrency == 2
 
 
+def test_an_idle_worker_asks_the_database_nothing(loop: Loop) -> None:
+    loop.turn(2)  # it has registered, and found nothing to claim
+    loop.worker.last_beat = loop.worker.changes.due = math.inf  # neither a heartbeat nor a look is due
+    statements: list[str] = []
+    event.listen(loop.database.engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    loop.turn(20)
+    assert statements == []
+    loop.queue("run_1")
+    loop.turn()
+    assert statements and loop.started() == ["run_1/1"]
+
+
 def test_a_cancel_reaches_its_child_once_the_database_answers(loop: Loop) -> None:
     [child] = loop.begin("run_1")
     loop.change("run_1", requested_action="cancel")
