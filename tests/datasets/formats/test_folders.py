@@ -286,7 +286,7 @@ def test_a_tar_whose_headers_lie_is_refused(read: Read, data: bytes, said: str) 
         (tarred({}), "no folder holds"),
         (zipped(letters("A")), "only the folder 'A'"),
         (zipped({"A/x.png": b"x", "B/x.png": b"x"}), "2 files were skipped; A/x.png: this is no readable"),
-        (zipped({"a.png": png(), "b.png": png()}), "lies in no folder"),
+        (zipped({"a.png": png(), "b.png": png()}), "is in no folder"),
     ],
     ids=itertools.count(),  # an archive holds its time: its bytes are no name
 )

@@ -108,8 +108,8 @@ def test_rows_that_do_not_fit_are_skipped_with_their_line(tmp_path: Path) -> Non
     found = table(tmp_path, "x,price\n1,2\n3\n4,5,6\n7,8\n9,\n")
     assert found.arrays.targets.tolist() == [2, 8]
     assert {item["file"]: item["reason"] for item in found.skipped} == {
-        "line 3": "has 1 value, the header 2",
-        "line 4": "has 3 values, the header 2",
+        "line 3": "has 1 value, but the header has 2",
+        "line 4": "has 3 values, but the header has 2",
         "price": "1 row has no target; it is left out",
     }
 
@@ -127,7 +127,7 @@ def test_rows_that_do_not_fit_are_skipped_with_their_line(tmp_path: Path) -> Non
         ("", {}, "nothing that can be read"),
         ("\n\n", {}, "nothing that can be read"),
         ("x,price\n", {}, "no rows"),
-        ("x,price\n1\n2\n3,4,5\n", {}, "all its 3 rows are left out; line 2 has 1 value, the header 2"),
+        ("x,price\n1\n2\n3,4,5\n", {}, "all its 3 rows are left out; line 2 has 1 value, but the header has 2"),
         ("x,price\n1\n", {}, "its only row is left out"),
         ("x,price\n1\n2,\n", {}, "missing in every row. 1 row was skipped; line 2: has 1 value"),
         ("x,note,price\n1,a,2\n2,b,3\n", {"types": {"x": "ignore", "note": "ignore"}}, "types= ignores them all"),
