@@ -107,7 +107,7 @@ def test_of_several_pictures_those_that_cannot_be_read_are_named(address: str, t
     cut.write_bytes(good.read_bytes()[:60])
     done = antigrad(address, "predict", trained, *map(str, (good, broken, cut)))
     assert done.returncode == 2 and done.stdout == ""
-    assert f"{broken}: this is no readable picture" in done.stderr and f"{cut}: this is no" in done.stderr
+    assert f"{broken}: this is not a readable picture" in done.stderr and f"{cut}: this is not" in done.stderr
     assert str(good) not in done.stderr and "/image/" not in done.stderr
 
 
