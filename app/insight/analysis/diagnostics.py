@@ -165,8 +165,8 @@ def undisturbed(model: nn.Module, layers: Sequence[Located]) -> Iterator[None]:
 
 
 def of_input(inputs: Tensor) -> dict[str, Tensor]:
-    """Measures of the prepared inputs (n, …): mean and standard deviation of all numbers, and the root mean square of the
-    largest column and of the smallest that is not constant. A picture is one column."""
+    """Measures of the prepared inputs (n, …): mean and standard deviation of all numbers, and the root mean square of
+    the largest column and of the smallest that is not constant. A picture is one column."""
     columns = inputs.float() if inputs.dim() == 2 else inputs.float().reshape(-1, 1)
     squares, varies = columns.square().mean(0).sqrt(), columns.amax(0) > columns.amin(0)
     smallest = torch.where(varies, squares, torch.inf).min()
@@ -177,8 +177,8 @@ def of_input(inputs: Tensor) -> dict[str, Tensor]:
 def of_output(layer: Layer, output: Tensor) -> dict[str, Tensor]:
     """Measures of a layer's outputs (n, units, …): mean and standard deviation of all numbers.
 
-    If its units can die, also the share of units that are 0 for all examples at all positions. If it saturates, also the
-    share of numbers where its slope is nearly 0.
+    If its units can die, also the share of units that are 0 for all examples at all positions. If it saturates, also
+    the share of numbers where its slope is nearly 0.
     """
     measures = {"activation_mean": output.mean(), "activation_spread": output.std(correction=0)}
     if layer.can_die:

@@ -160,7 +160,8 @@ def weights_of_no_size(chain: Chain) -> Iterator[Warning]:
                 "initial_weights_unusual",
                 f"{pointer}/init/std",
                 f"weights with a standard deviation of {init.std:g} over {inputs:,} inputs make numbers {gain:.2g} "
-                f"times as large: {'too small to learn from' if small else 'the loss starts high, and activations saturate'}",
+                "times as large: "
+                f"{'too small to learn from' if small else 'the loss starts high, and activations saturate'}",
                 f'about {sqrt(2 / inputs):.2g} keeps their size after a ReLU; init "he" uses that',
             )
 
