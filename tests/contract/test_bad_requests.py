@@ -49,7 +49,7 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
     (LETTERS | {"optimizer": {"name": "adam", "lr": -1}}, "/optimizer/lr", "greater than 0"),
     (LETTERS | {"optimizer": {"name": "adam", "lr": 0}}, "/optimizer/lr", "greater than 0"),
     (LETTERS | {"optimizer": {"name": "adam", "lr": 1e10}}, "/optimizer/lr", "less than"),
-    (LETTERS | {"optimizer": {"name": "adam", "lr": "0.1"}}, "/optimizer/lr", "without quotes"),
+    (LETTERS | {"optimizer": {"name": "adam", "lr": "0.1"}}, "/optimizer/lr", "leave out the quotes"),
     (LETTERS | {"optimizer": {"name": "adam", "betas": [0.9, 1.5]}}, "/optimizer/betas", "less than"),
     (LETTERS | {"optimizer": {"lr": 0.1}}, "/optimizer", "field 'name'"),
     (LETTERS | {"optimizer": {"name": ["adam"]}}, "/optimizer", "field 'name'"),

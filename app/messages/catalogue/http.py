@@ -13,9 +13,9 @@ PROTOCOL = {
     ),
     "internal_error": "internal error; see the service log",
     "files_away": "the files cannot be read or written now: {reason}; try again in a moment",
-    "database_away": "the database does not respond; nothing was changed, try again in a moment",
+    "database_away": "the database does not answer; nothing was changed, try again in a moment",
     "schema_outdated": "the schema of the database is outdated; run: antigrad migrate",
-    "database_unready": "the database does not respond: {reason}",
+    "database_unready": "the database does not answer: {reason}",
     "storage_unready": "the file storage cannot be written to: {reason}",
     "no_such_parameter": (
         "there is no such parameter; this address has {parameters:, }{~parameters:none}{?near:; did you mean {near!r}?}"

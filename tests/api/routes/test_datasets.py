@@ -287,8 +287,8 @@ def test_an_import_that_kills_its_process_three_times_fails_and_says_what_to_do(
 
 
 HOPELESS = {
-    "text": (b"hello", "no archive"),
-    "no files": (zipped({}), "no folder holds"),
+    "text": (b"hello", "not an archive"),
+    "no files": (zipped({}), "no folder has"),
     "one class": (zipped(letters("A")), "only the folder 'A'"),
     "cut off": (tarred(LECTURE, "w:gz")[:2000], ""),
     "leads out": (zipped({"../A/0.png": png(0), "../B/0.png": png(1)}), ".. in its path"),
