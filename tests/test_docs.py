@@ -139,7 +139,7 @@ def test_every_experiment_stands_in_the_lecture_with_what_was_seen() -> None:
     for name, experiment in EXPERIMENTS.items():
         text = " ".join(told[name].split())
         assert experiment.claim in text and experiment.right in text and "*Seen (shown):*" in text
-        between = re.split(r"{\w+}", experiment.sentence)  # the numbers are those of another machine
+        between = re.split(r"{\w+(?::[^}]+)?}", experiment.sentence)  # the numbers are those of another machine
         assert re.search("[^ ]+".join(map(re.escape, between)), text), experiment.sentence
 
 
@@ -147,7 +147,7 @@ def test_every_slip_is_shown_by_an_experiment_or_a_test_that_there_is() -> None:
     tests = {
         name for file in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text())
     }
-    rows = re.findall(r"^\| L\d.*\| (.*) \|$", LECTURE[LECTURE.index("## Its slips") :], re.MULTILINE)
+    rows = re.findall(r"^\| L\d.*\| (.*) \|$", LECTURE[LECTURE.index("## The lecture's mistakes") :], re.MULTILINE)
     assert len(rows) > 40
     for row in rows:
         named = re.findall(r"`(\w+)`", row)

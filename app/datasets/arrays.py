@@ -10,7 +10,7 @@ from typing import IO, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-OWN_PARTS = ("train", "validation", "test")  # as `Arrays.parts` numbers them
+OWN_PARTS = ("train", "validation", "test")  # `Arrays.parts` holds indices into this
 
 
 def file_names(has_parts: bool) -> tuple[str, ...]:
@@ -30,9 +30,9 @@ class Store(Protocol):
 class Arrays:
     """Checked examples.
 
-    inputs: uint8 (N, C, H, W) for pictures, float32 (N, D) for tables, where NaN is a value that is missing.
-    targets: int64 (N,) indices into `classes`, or float32 (N,) where there are no classes.
-    parts: uint8 (N,) indices into OWN_PARTS, where the upload itself says which example is for what.
+    inputs: uint8 (N, C, H, W) for pictures, float32 (N, D) for tables, where NaN marks a missing value.
+    targets: int64 (N,) indices into `classes`, or float32 (N,) for a regression.
+    parts: uint8 (N,) indices into OWN_PARTS, if the upload assigns its examples to parts; otherwise None.
     """
 
     inputs: NDArray[np.uint8] | NDArray[np.float32]
@@ -51,18 +51,18 @@ class Arrays:
         return self.inputs.shape[1:]
 
     def counts(self, indices: NDArray[np.int64] | slice = slice(None)) -> list[int]:
-        """Examples a class, of those at `indices`."""
+        """Number of examples of each class among those at `indices`; empty for a regression."""
         targets = self.targets[indices]
         return np.bincount(targets.astype(np.int64), minlength=len(self.classes)).tolist() if self.classes else []
 
     def class_counts(self, indices: NDArray[np.int64] | slice = slice(None)) -> list[dict[str, Any]]:
-        """Counts of the classes, with the index and label of each."""
+        """Index, label and count of each class among the examples at `indices`."""
         counted = enumerate(zip(self.classes, self.counts(indices), strict=True))
         return [{"index": index, "label": label, "count": count} for index, (label, count) in counted]
 
     @property
     def own_split(self) -> list[str]:
-        """The parts that the upload itself names."""
+        """Names of the parts that the upload assigns examples to."""
         return [] if self.parts is None else [OWN_PARTS[index] for index in np.unique(self.parts)]
 
     def missing(self) -> int:
@@ -80,7 +80,7 @@ class Arrays:
         return digest.hexdigest()
 
     def about(self) -> dict[str, Any]:
-        """Description of a dataset, so that readers need not open it."""
+        """Description of the dataset as JSON, stored so that readers need not open the arrays."""
         return {
             "task": self.task,
             "examples": len(self.targets),
@@ -93,7 +93,7 @@ class Arrays:
         }
 
     def save(self, store: Store, folder: str) -> None:
-        """Write the files of its folder. `meta.json` comes last: with it all are there."""
+        """Write the files of the dataset's folder. `meta.json` comes last, so if it exists, all files do."""
         for name, array in (("inputs", self.inputs), ("targets", self.targets), ("parts", self.parts)):
             if array is not None:
                 with store.create(f"{folder}/{name}.npy") as file:
@@ -120,7 +120,7 @@ class Arrays:
 
     @classmethod
     def load(cls, store: Store, folder: str) -> "Arrays":
-        """From its folder; the arrays stay on disk, mapped into memory, and cannot be written to."""
+        """Load a dataset from its folder. The arrays stay on disk, mapped into memory read-only."""
 
         def array(name: str) -> Any:
             return np.load(store.local(f"{folder}/{name}.npy"), mmap_mode="r", allow_pickle=False)

@@ -1,4 +1,4 @@
-"""The datasets that come with Antigrad; the same bytes, and so the same checksum, on every machine."""
+"""The built-in datasets. Their bytes, and so their checksums, are equal on every machine."""
 
 import gzip
 import io
@@ -15,7 +15,7 @@ from app.datasets.formats.idx import read_idx
 
 @dataclass(frozen=True)
 class Builtin:
-    """A dataset by name."""
+    """A built-in dataset. `load` reads its examples from the package."""
 
     name: str
     description: str
@@ -34,7 +34,7 @@ def _notmnist() -> Arrays:
     return Arrays(images[:, None].copy(), labels.astype(np.int64), classes=tuple("ABCDEFGHIJ"))
 
 
-def _of_two() -> Arrays:
+def _notmnist_ab() -> Arrays:
     letters = _notmnist()
     chosen = letters.targets < 2
     return Arrays(letters.inputs[chosen], letters.targets[chosen], classes=("A", "B"))
@@ -63,7 +63,10 @@ BUILTIN: dict[str, Builtin] = {
             "notmnist", "10,000 letters A–J in many fonts, 28×28 gray", "notMNIST, Yaroslav Bulatov 2011", _notmnist
         ),
         Builtin(
-            "notmnist-ab", "2,000 of them, A and B: two classes, for one output with a sigmoid", "the same", _of_two
+            "notmnist-ab",
+            "2,000 letters A and B of notmnist: two classes, for one output with a sigmoid",
+            "notMNIST, Yaroslav Bulatov 2011",
+            _notmnist_ab,
         ),
         Builtin("digits", "1,797 handwritten digits, 8×8 scaled to 28×28", "scikit-learn load_digits (UCI)", _digits),
         Builtin("diabetes", "442 patients, 10 columns, disease progression", "scikit-learn load_diabetes", _diabetes),

@@ -1,5 +1,8 @@
-"""Test examples that the training part has already: who knows them by heart is right about them, and has learnt
-nothing. notMNIST is known for them."""
+"""Near-duplicates between the training and the test part.
+
+A network that memorised the training example also gets the test example right, so duplicates inflate the test score.
+notMNIST is known for them.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,17 +15,17 @@ from app.datasets.arrays import Arrays
 from app.datasets.splits import Indices, Split
 from app.datasets.statistics import drawn
 
-NEAR = 8.0  # root mean square of the pixels' differences, of 255: the same letter by two fonts that hardly differ
-MOST_PRODUCTS = 5 * 10**10  # of one comparison, a few seconds; beyond it the test part is drawn from
-MOST_PICTURES, MOST_ROWS = 2**14, 2**19  # of a test part, for the sake of memory; beyond them too
-MOST_NUMBERS = 784  # of a picture, when it is compared: larger ones are averaged over squares first
+NEAR = 8.0  # root mean square difference of the pixels, out of 255: the same letter in two almost equal fonts
+MOST_PRODUCTS = 5 * 10**10  # in one comparison, a few seconds of work; to stay below, the test part is sampled
+MOST_PICTURES, MOST_ROWS = 2**14, 2**19  # of a test part, to bound the memory; larger ones are sampled
+MOST_NUMBERS = 784  # of a picture in a comparison; larger ones are averaged over squares first
 AT_ONCE = 256
-NUMBERS_AT_ONCE = 2**18  # of rows whose hashes are taken
+NUMBERS_AT_ONCE = 2**18  # of rows that are hashed at once
 
 
 @dataclass(frozen=True)
 class Twin:
-    """A test example, the training example next to it, and how far apart they are (0 to 255, root mean square)."""
+    """A test example, its nearest training example, and their distance (root mean square, 0 to 255)."""
 
     test: int
     train: int
@@ -38,7 +41,7 @@ class Duplicates:
 
 
 def duplicates(arrays: Arrays, parts: Split) -> Duplicates:
-    """The test examples whose nearest training example is as good as equal: pictures within NEAR, rows exactly."""
+    """Find the test examples that have a duplicate in the training part: pictures within NEAR, rows exactly equal."""
     if not len(parts.train) or not len(parts.test):
         return Duplicates(0, [])
     if arrays.inputs.dtype == np.uint8:
@@ -47,8 +50,10 @@ def duplicates(arrays: Arrays, parts: Split) -> Duplicates:
 
 
 def _near(pictures: NDArray[Any], parts: Split) -> Duplicates:
-    """By ‖a − b‖² = ‖a‖² − 2(a·b − ‖b‖²/2), for all pairs as one product of matrices: each b brings its own −‖b‖²/2
-    along, and meets a 1."""
+    """Near-duplicates among pictures, by ‖a − b‖² = ‖a‖² − 2(a·b − ‖b‖²/2).
+
+    All pairs are one matrix product: each b has −‖b‖²/2 as an additional number, and each a has a 1 there.
+    """
     factor = _factor(pictures.shape)
     numbers = pictures[0, :, ::factor, ::factor].size
     test = drawn(parts.test, max(1, min(MOST_PICTURES, MOST_PRODUCTS // (len(parts.train) * numbers))))
@@ -64,7 +69,7 @@ def _near(pictures: NDArray[Any], parts: Split) -> Duplicates:
         closer = most > best
         best[closer], nearest[closer] = most[closer], indices[place[closer]]
     squares = np.square(probes[:, :-1]).sum(1) - 2 * best
-    # Averaging brings pictures nearer to each other, never farther: of those that are far apart so, none is near.
+    # Averaging only reduces distances. So pictures that are far apart after it are far apart without it.
     candidates = np.flatnonzero(np.sqrt(np.maximum(squares, 0) / (probes.shape[1] - 1)) <= NEAR)
     pairs = zip(test[candidates].tolist(), nearest[candidates].tolist(), strict=True)
     twins = [Twin(mine, other, _distance(pictures[mine], pictures[other])) for mine, other in pairs]
@@ -72,22 +77,24 @@ def _near(pictures: NDArray[Any], parts: Split) -> Duplicates:
 
 
 def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Root mean square of the pixels' differences."""
+    """Root mean square difference of the pixels, rounded to two decimals."""
     return round(float(np.sqrt(np.square(a.astype(np.float64) - b).mean())), 2)
 
 
 def _equal(rows: NDArray[Any], parts: Split) -> Duplicates:
-    """By hashes, 8 bytes a test row in memory; the training rows pass by in pieces. Of those whose hashes are equal, it
-    is seen whether they are."""
+    """Exact duplicates among rows. Hashes find the candidates, which are then compared.
+
+    The memory holds 8 bytes for each test row; the training rows are read in pieces.
+    """
     test = drawn(parts.test, MOST_ROWS)
     at_once = max(1, NUMBERS_AT_ONCE // rows.shape[1])
     hashes = np.concatenate([_hashes(rows[some]) for some in _pieces(test, at_once)])
     kinds, kind = np.unique(hashes, return_inverse=True)
     first = np.full(len(kinds), -1)
     for some in _pieces(np.sort(parts.train), at_once):
-        found = _hashes(rows[some])
-        place = np.searchsorted(kinds, found).clip(max=len(kinds) - 1)
-        new, where = np.unique(np.where((kinds[place] == found) & (first[place] < 0), place, -1), return_index=True)
+        hashed = _hashes(rows[some])
+        place = np.searchsorted(kinds, hashed).clip(max=len(kinds) - 1)
+        new, where = np.unique(np.where((kinds[place] == hashed) & (first[place] < 0), place, -1), return_index=True)
         first[new[new >= 0]] = some[where[new >= 0]]
     pairs = zip(test.tolist(), first[kind].tolist(), strict=True)
     twins = [Twin(a, b, 0.0) for a, b in pairs if b >= 0 and rows[a].tobytes() == rows[b].tobytes()]
@@ -95,8 +102,7 @@ def _equal(rows: NDArray[Any], parts: Split) -> Duplicates:
 
 
 def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """A 64-bit hash of each row: the bits of its numbers, multiplied and rotated differently in each column, and
-    summed."""
+    """64-bit hash of each row: the bits of its numbers, mixed with two random factors per column, and summed."""
     factors = np.random.default_rng(0).integers(2**64, size=(2, rows.shape[1]), dtype=np.uint64) | np.uint64(1)
     bits = np.ascontiguousarray(rows).view(np.uint32) * factors[0]
     bits ^= bits >> np.uint64(32)
@@ -110,13 +116,13 @@ def _pieces(indices: Indices, at_once: int) -> Iterator[Indices]:
 
 
 def _factor(shape: tuple[int, ...]) -> int:
-    """By how much the sides are reduced, so that a picture has few enough numbers."""
+    """Factor by which the sides are reduced, so that a picture has at most MOST_NUMBERS numbers."""
     _, channels, height, width = shape
     return max(1, int(np.ceil(np.sqrt(channels * height * width / MOST_NUMBERS))))
 
 
 def _flat(pictures: NDArray[Any], factor: int) -> NDArray[np.float32]:
-    """(N, C, H, W) as (N, D), averaged over squares of `factor`; what is left over at the edges does not count."""
+    """Pictures (N, C, H, W) as (N, D), averaged over squares of `factor`. Leftover pixels at the edges do not count."""
     count, channels, height, width = pictures.shape
     rows, columns = max(1, height // factor), max(1, width // factor)
     whole = pictures[:, :, : rows * min(factor, height), : columns * min(factor, width)].astype(np.float32)

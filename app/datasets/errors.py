@@ -8,7 +8,7 @@ class ImportFailed(Refusal, ValueError):
 
 
 class SplitImpossible(Refusal, ValueError):
-    """The data cannot be split as asked; `pointer` leads to the wrong field of the split."""
+    """The data cannot be split as requested; `pointer` is the JSON pointer to the wrong field of the split."""
 
 
 class NoPicture(Refusal, ValueError):
@@ -16,7 +16,7 @@ class NoPicture(Refusal, ValueError):
 
 
 class WrongSize(NoPicture):
-    """The picture has another size than the network takes: `width` and `height` are its own."""
+    """The picture's size is not the one that the network takes. Its own is in the parameters `width` and `height`."""
 
 
 class TooManyPixels(NoPicture):

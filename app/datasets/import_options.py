@@ -11,45 +11,45 @@ from app.datasets.errors import ImportFailed
 from app.datasets.images.codec import Background, Resize
 from app.messages import Message
 
-LISTED = 1000  # of the skipped files, so that the list can be sent with every answer
+LISTED = 1000  # skipped files, so that the list fits in every response
 MANY = 10  # files that could not be read: the lecture expects fewer
 CLASSES = 1000
-MOST_EXAMPLES = 10**7  # that are numbers; their targets are held in memory
+MOST_EXAMPLES = 10**7  # of numeric formats; their targets are held in memory
 
-# What Python has beside the encodings that files are in; those of mail and of host names fill the memory, too.
+# Codecs of Python that no file is written in. Those for mail and host names could also fill the memory.
 NO_ENCODINGS = {"charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 
 Kind = Literal["number", "category", "ignore"]  # of a table's column
 Task = Literal["classification", "regression"]
-Scratch = Callable[[], IO[bytes]]  # makes a file on this machine that has no name
-Tell = Callable[[float, int], None]  # hears what fraction has been read, and how many examples; may raise to stop
+Scratch = Callable[[], IO[bytes]]  # opens an unnamed temporary file on this machine
+Tell = Callable[[float, int], None]  # gets the fraction read and the number of examples; may raise to stop
 
 
 def half(tell: Tell, which: int) -> Tell:
-    """For a step that is the first (0) or the second (1) half of the way."""
+    """Progress callback for the first (0) or the second (1) half of an import."""
     return lambda fraction, examples: tell((which + fraction) / 2, examples)
 
 
 def text_encoding(name: str) -> str:
-    """Python's name for it. Raises ImportFailed for what no table is written in."""
+    """Python's name of a text encoding. Raises ImportFailed if it is unknown, or a codec that no table uses."""
     try:
-        io.TextIOWrapper(io.BytesIO(), name)  # which knows, too, what is a codec and not for text
-        found = codecs.lookup(name).name
+        io.TextIOWrapper(io.BytesIO(), name)  # raises LookupError for codecs that are not text encodings
+        codec = codecs.lookup(name).name
     except (LookupError, ValueError):
-        found = None
-    if found is None or found in NO_ENCODINGS:
+        codec = None
+    if codec is None or codec in NO_ENCODINGS:
         raise ImportFailed("unknown_encoding", encoding=name[:100])
-    return found
+    return codec
 
 
 @dataclass(frozen=True)
 class ImportOptions:
     """Options for reading an upload, as its sender gave them.
 
-    shape: (C, H, W) of a picture, C 1 or 3; None for 28×28 gray, or for the shape that numbers have already.
+    shape: (C, H, W) of a picture, C 1 or 3; None for 28×28 gray, or for the arrays' own shape.
     target: the column of a table to predict.
-    encoding: of a table that is a text, by Python's name for it; None for what is found.
-    types: of columns, where the detected type must not count.
+    encoding: Python's name for the encoding of a text table; None to detect it.
+    types: column types that override the detected ones.
     classes: names of the classes that the upload numbers from 0.
     """
 
@@ -63,9 +63,9 @@ class ImportOptions:
     classes: tuple[str, ...] = ()
 
     def given(self) -> list[str]:
-        """The names of what was said."""
-        unless_said = vars(ImportOptions())
-        return [name for name, value in vars(self).items() if value != unless_said[name]]
+        """Names of the options that differ from their defaults."""
+        defaults = vars(ImportOptions())
+        return [name for name, value in vars(self).items() if value != defaults[name]]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -78,8 +78,8 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class Imported:
-    """The examples; `{"file", "reason"}` for each file that is not among them; facts about the dataset, as JSON; and
-    warnings."""
+    """Result of an import: the examples; `{"file", "reason"}` for each skipped file; facts about the dataset, as JSON;
+    and warnings."""
 
     arrays: Arrays
     skipped: list[dict[str, str]] = field(default_factory=list)
@@ -101,13 +101,13 @@ class Skipped:
             self.first.append({"file": file[-LISTED:], "reason": reason[:LISTED]})
 
     def listed(self) -> list[dict[str, str]]:
-        """In the order of their names."""
-        found = sorted(self.first, key=lambda item: item["file"])
-        more = self.count - len(found)
-        return [*found, {"file": "…", "reason": f"{more:,} more {self._were(more)} skipped"}] if more else found
+        """The items in the order of their names, with a last line for those beyond the limit."""
+        items = sorted(self.first, key=lambda item: item["file"])
+        more = self.count - len(items)
+        return [*items, {"file": "…", "reason": f"{more:,} more {self._were(more)} skipped"}] if more else items
 
     def warnings(self) -> list[Message]:
-        """A warning about more than the usual number."""
+        """A warning if more items than usual were skipped."""
         return [Message.of("files_skipped", count=self.count, usual=MANY)] if self.count >= MANY else []
 
     def example(self) -> dict[str, Any]:

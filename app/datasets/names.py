@@ -1,18 +1,18 @@
-"""Names that strangers gave: of files, classes and columns."""
+"""Names of files, classes and columns in uploads, made safe to show and store."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
 def printable(name: str) -> str:
-    """The name as it can be shown and stored: what cannot be printed, or is half a character, as Python writes it."""
+    """Make a name safe to show and store: unprintable characters and lone surrogates become Python escapes."""
     if name.isprintable():
         return name
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
 
 
 def printable_json(value: Any) -> Any:
-    """JSON whose texts can be shown and stored."""
+    """JSON with all texts made `printable`."""
     match value:
         case str():
             return printable(value)
@@ -24,10 +24,10 @@ def printable_json(value: Any) -> Any:
 
 
 def first(names: Sequence[str], most: int = 5) -> dict[str, Any]:
-    """The first of the names, and how many more there are, as parameters of a message."""
+    """Parameters of a message: the first names, and the number of further ones."""
     return {"names": list(names[:most]), "more": max(0, len(names) - most)}
 
 
 def some(names: Sequence[str], most: int = 5) -> str:
-    """The first of the names, for a sentence."""
+    """The first names, joined for a sentence."""
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")

@@ -1,4 +1,4 @@
-"""A dataset as a run's request wants it: split, and with preprocessing that is fitted on the training part."""
+"""A dataset prepared for a run: split, and with preprocessing that is fitted on the training part."""
 
 import warnings
 from typing import Any
@@ -15,7 +15,7 @@ def prepared(arrays: Arrays, parts: Split, request: dict[str, Any]) -> Data:
     """Training data for a resolved request, whose split is `parts`."""
     classification = arrays.task == "classification"
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # and nobody writes to it
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # it is only read
         inputs, targets = torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.targets)
     train = torch.from_numpy(parts.train)
     scaling = request["scaling"] or {}

@@ -48,15 +48,15 @@ class SplitSpec:
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> "SplitSpec":
-        """From a resolved request's `split`."""
+        """Make a specification from the `split` of a resolved request."""
         return cls(**request)
 
     def to_json(self) -> dict[str, Any]:
-        """The specification as a resolved request has it, without fields that have no effect."""
-        found = asdict(self)
+        """JSON of the specification, as in a resolved request, without fields that have no effect."""
+        specification = asdict(self)
         if self.own or self.folds:
-            del found["test"]
-        return found
+            del specification["test"]
+        return specification
 
     @property
     def name(self) -> str:
@@ -66,7 +66,7 @@ class SplitSpec:
 
 
 def split(arrays: Arrays, wanted: SplitSpec) -> Split:
-    """Equal to `train_test_split` applied twice: the test part of the whole, then the validation part of the rest.
+    """Split as `train_test_split` twice: the test part from the whole, then the validation part from the rest.
 
     Raises SplitImpossible.
     """
@@ -88,7 +88,7 @@ def split(arrays: Arrays, wanted: SplitSpec) -> Split:
 
 
 def _of_rest(wanted: SplitSpec, rest: int, whole: int) -> float:
-    """The validation part's share of what the test part leaves, where it is a fraction of the whole."""
+    """Size of the validation part, as a fraction of the rest instead of the whole; a count stays as it is."""
     if wanted.validation >= 1:
         return wanted.validation
     share = wanted.validation / (rest / whole if wanted.folds or wanted.test >= 1 else 1 - wanted.test)
@@ -99,9 +99,9 @@ def _of_rest(wanted: SplitSpec, rest: int, whole: int) -> float:
 
 
 def stored_split(store: Store, folder: str, arrays: Arrays, wanted: SplitSpec, *, keep: bool = True) -> Split:
-    """The `split` as it lies in the dataset's folder; where it does not, it is drawn, and stored if it is to `keep`.
+    """Load a split from the dataset's folder. If it is missing, draw it, and store it if `keep`.
 
-    The file holds the sizes of the first two parts, and then all indices. Two who store it at once write the same.
+    The file holds the sizes of the first two parts, then all indices. Concurrent writers write equal files.
     """
     name = f"{folder}/splits/{wanted.name}.npy"
     try:
@@ -125,7 +125,7 @@ def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: S
     if is_possible(taken, labels, wanted.stratify):
         rest, chosen = shuffle_split(taken, labels, wanted.seed % 2**32, wanted.stratify)
         return indices[rest], indices[chosen]
-    from sklearn.model_selection import train_test_split  # for the reason that it gives
+    from sklearn.model_selection import train_test_split  # for its error message
 
     try:
         train_test_split(indices, test_size=size if size < 1 else taken, stratify=labels if wanted.stratify else None)
@@ -151,5 +151,5 @@ def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> 
 
 
 def _impossible(indices: Indices, error: ValueError) -> SplitImpossible:
-    why = str(error).partition(" Classes with")[0].rstrip(".")  # scikit-learn would name hundreds
+    why = str(error).partition(" Classes with")[0].rstrip(".")  # scikit-learn would list the classes, maybe hundreds
     return SplitImpossible("split_impossible", examples=len(indices), reason=why)

@@ -12,10 +12,10 @@ from app.datasets.arrays import Arrays
 from app.datasets.splits import Indices
 
 NUMBERS_AT_ONCE = 2**21
-MOST_NUMBERS = 2**23  # of a table that are looked at: of a larger one rows are drawn
+MOST_NUMBERS = 2**23  # of a table; rows of a larger one are sampled
 BINS = 20
-CANCELLED = 1e-7  # of a sum of squares; where no more is left beside the mean's part, rounding is felt in r
-CORRELATED = 100  # columns of which the correlations with one another are given
+CANCELLED = 1e-7  # of a sum of squares; if less is left after subtracting the mean's part, r loses digits
+CORRELATED = 100  # most columns for which the correlation matrix is computed
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Brightness:
 def brightness(arrays: Arrays, indices: Indices) -> Brightness:
     """Brightness of the images at `indices`. The total follows from the classes, so that each image is read once."""
     total, squares, of_classes = 0.0, 0.0, {}
-    for label, found in class_means(arrays, indices):
-        of_classes[label] = float(found.mean.mean())
-        total += found.count * of_classes[label]
-        squares += found.count * float((np.square(found.spread) + np.square(found.mean)).mean())
+    for label, pixels in class_means(arrays, indices):
+        of_classes[label] = float(pixels.mean.mean())
+        total += pixels.count * of_classes[label]
+        squares += pixels.count * float((np.square(pixels.spread) + np.square(pixels.mean)).mean())
     count = max(1, len(indices))
     return Brightness(total / count, sqrt(max(0.0, squares / count - (total / count) ** 2)), of_classes)
 
@@ -76,7 +76,7 @@ def column_statistics(arrays: Arrays, indices: Indices) -> dict[str, Any]:
     """Statistics of the rows at `indices`: each column and the target with a histogram, and their correlations."""
     most = max(1, MOST_NUMBERS // max(1, prod(arrays.shape)))
     indices = drawn(indices, most)
-    rows = np.asfortranarray(arrays.inputs[indices], np.float32)  # each column in one piece
+    rows = np.asfortranarray(arrays.inputs[indices], np.float32)  # columns are contiguous
     names = arrays.feature_names or tuple(f"column {place}" for place in range(rows.shape[1]))
     columns = [{"name": name, **_column(values)} for name, values in zip(names, rows.T, strict=True)]
     target = None
@@ -98,7 +98,7 @@ def _column(values: NDArray[np.float32]) -> dict[str, Any]:
     if not len(known):
         return {"missing": len(values), "min": None, "max": None, "mean": None, "std": None, "histogram": None}
     low, high = float(known.min()), float(known.max())
-    around = 0.0 if low < high else max(0.5, abs(low) / 1e6)  # numpy's own half is lost beside a large constant
+    around = 0.0 if low < high else max(0.5, abs(low) / 1e6)  # numpy's own margin of ½ is lost next to a large constant
     counts, edges = np.histogram(known, BINS, (low - around, high + around))
     return {
         "missing": len(values) - len(known),
@@ -111,28 +111,30 @@ def _column(values: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def _correlations(left: NDArray[np.float32], right: NDArray[np.float32]) -> list[list[float | None]]:
-    """Pearson's r of each column of the left (N, P) with each of the right (N, Q), over the rows that have both; None
-    where one of them is constant there."""
+    """Pearson's r of each column of `left` (N, P) with each of `right` (N, Q), over the rows that have both values.
+
+    It is None where one of the two is constant in these rows.
+    """
     sums = np.zeros((3 * left.shape[1], 3 * right.shape[1]))
     at_once = max(1, NUMBERS_AT_ONCE // (3 * (left.shape[1] + right.shape[1])))
     middle_left, middle_right = _middles(left), _middles(right)
     for start in range(0, len(left), at_once):
         some = _powers(left[start : start + at_once] - middle_left)
         other = some if right is left else _powers(right[start : start + at_once] - middle_right)
-        sums += some.T @ other  # of a table with itself it is symmetric: half the work
+        sums += some.T @ other  # symmetric for a table with itself, which halves the work
     (counts, y, yy), (x, xy, _), (xx, _, _) = sums.reshape(3, left.shape[1], 3, -1).swapaxes(1, 2)
     counts = np.maximum(counts, 1)
     varied = xx - x**2 / counts, yy - y**2 / counts
     spread = np.sqrt(np.maximum(varied[0], 0) * np.maximum(varied[1], 0))
     r = np.divide(xy - x * y / counts, spread, out=np.full(xy.shape, np.nan), where=spread > 0)
-    # Where the means over the rows that have both lie far from the columns' middles, too few digits are left.
+    # Where the means over the common rows are far from the columns' medians, too few digits are left.
     for pair in zip(*np.nonzero((varied[0] < CANCELLED * xx) | (varied[1] < CANCELLED * yy)), strict=True):
         r[pair] = _correlation(left[:, pair[0]], right[:, pair[1]])
     return [[None if np.isnan(value) else round(value, 6) for value in row] for row in r.clip(-1, 1).tolist()]
 
 
 def _middles(rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The median of what is known of each column: unlike the mean, no outlier draws it away from the others."""
+    """Median of the known values of each column. Unlike the mean, it hardly moves with outliers."""
     return np.array([np.median(known) if len(known := _known(values)) else 0.0 for values in rows.T])
 
 
@@ -141,14 +143,14 @@ def _known(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _powers(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Beside each other the 0th, first and second of each number; of what is missing, zeros."""
+    """The 0th, 1st and 2nd powers of the numbers (N, D), side by side (N, 3D); zeros for missing numbers."""
     known = ~np.isnan(rows)
     rows = np.where(known, rows, 0.0)
     return np.hstack([known, rows, rows**2])
 
 
 def _correlation(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
-    """Pearson's r of two columns, which takes longer and loses nothing."""
+    """Pearson's r of two columns, by the slower formula that loses no digits."""
     both = ~np.isnan(x) & ~np.isnan(y)
     x, y = (values[both] - values[both].mean(dtype=np.float64) for values in (x, y))
     spread = np.sqrt((x @ x) * (y @ y))

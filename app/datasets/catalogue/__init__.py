@@ -1,1 +1,1 @@
-"""Public datasets that are had by name."""
+"""Public datasets that can be downloaded by name."""

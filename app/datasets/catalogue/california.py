@@ -18,10 +18,10 @@ DOLLARS = 100_000  # the unit of the target
 
 
 def read_california(parts: Mapping[str, Path], _: ImportOptions, __: Scratch, tell: Tell) -> Imported:
-    """The eight columns and the target of sklearn.datasets.fetch_california_housing, from the archive that it loads.
+    """Read the eight columns and the target of sklearn.datasets.fetch_california_housing, from the archive it loads.
 
-    The census counts the rooms, bedrooms and people of a block group, which says little of its houses: here they are
-    those of a household. Raises ImportFailed, and what `tell` raises.
+    The census has totals of rooms, bedrooms and people for each block group, which say little about its houses. They
+    become averages per household; the population is kept as well. Raises ImportFailed, and whatever `tell` raises.
     """
     data = next((member.data for member in members(CompressedFile(parts["file"]), tell) if member.name == TABLE), None)
     if data is None:

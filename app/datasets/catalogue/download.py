@@ -1,4 +1,4 @@
-"""A published file, downloaded: what has come outlives a broken line, and nothing is taken for what it is not."""
+"""Download of a published file. It resumes after a broken connection, and every file is checked."""
 
 import hashlib
 import json
@@ -18,9 +18,9 @@ from app.retry import retry
 
 MOST = 2 * 1024**3
 REDIRECTS = 5
-PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that may be others a moment later
-SHOWN = 200  # letters of what a server has written
-# What If-Range may name: a strong ETag, or the date of the last change.
+PASSING = {408, 425, 429, 500, 502, 503, 504}  # temporary statuses, worth a retry
+SHOWN = 200  # characters of a server's text that a message quotes
+# Validators that If-Range accepts: a strong ETag, or a Last-Modified date.
 MARK = re.compile(r'"[!#-~]{0,200}"|[A-Z][a-z]{2}, [\w :]{1,40}', re.ASCII)
 PIECE = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)", re.ASCII)
 
@@ -29,9 +29,9 @@ Progress = Callable[[int, int | None], object]
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Retries at each address: `pauses` are the seconds between two tries.
+    """Retries at each address. `pauses` are the seconds between two tries.
 
-    A try is given up after `stall` seconds without a byte.
+    A try is abandoned after `stall` seconds without a byte.
     """
 
     pauses: tuple[float, ...] = (1, 2, 4, 8)
@@ -41,7 +41,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Downloaded:
-    """`verified`: a sum of the bytes was known before they came."""
+    """A downloaded file. `verified` is True if its checksum was known in advance."""
 
     sha256: str
     bytes: int
@@ -57,18 +57,18 @@ def download(
     most: int = MOST,
     policy: RetryPolicy = RetryPolicy(),
 ) -> Downloaded:
-    """Bring the file to `path`, where it appears whole and checked; what a former call has brought there is kept.
+    """Download the file to `path`, where it appears only complete and checked. A valid earlier file is kept.
 
-    What has come lies in `<path>.part`, also after a failure: the next try, or the next call, goes on from there if the
-    server says that the file is still the same one.
+    Partial content stays in `<path>.part`, also after a failure. The next try, or the next call, resumes from there if
+    the server confirms that the file has not changed.
 
     Args:
         by_hand: advice for a failure; for a dataset it is `Published.by_hand`.
-        progress: told after each piece, thousands of times for a large file: the bytes that are here (fewer than
-            before when it starts over), and how many there will be if that is known. What it raises stops the download.
-        most: bytes. A larger file is refused, and so is one that is larger than it is known to be.
+        progress: called after each piece, thousands of times for a large file, with the bytes received so far (fewer
+            than before after a restart) and the total if it is known. An exception from it stops the download.
+        most: limit in bytes. A larger file is refused, and so is one larger than its known size.
 
-    Raises DownloadFailed when no address has the file, and OSError when it cannot be written.
+    Raises DownloadFailed if no address delivers the file, and OSError if it cannot be written.
     """
     try:
         return _checked(remote, path)
@@ -81,10 +81,10 @@ def download(
     addresses = (remote.url, *remote.mirrors)
     with httpx.Client(timeout=policy.stall, headers={"Accept-Encoding": "identity"}) as client:
         for url in addresses:
-            line = _Line(client, url, remote, part, most, progress)
+            source = _Source(client, url, remote, part, most, progress)
             try:
-                line.follow(policy, alone=url == addresses[-1])
-                found = _checked(remote, part.file)
+                source.follow(policy, alone=url == addresses[-1])
+                downloaded = _checked(remote, part.file)
             except _Refused as refused:
                 reasons.append(f"{url} {refused}")
                 if isinstance(refused, _Wrong):
@@ -92,16 +92,16 @@ def download(
             else:
                 part.file.replace(path)
                 part.forget()
-                return found
+                return downloaded
     raise DownloadFailed("download_failed", file=remote.name, reasons=reasons, by_hand=by_hand)
 
 
 class _Broken(Exception):
-    """A try that failed; the next one may go on."""
+    """A failed try; another may succeed."""
 
 
 class _Refused(Exception):
-    """No further try at this address would help."""
+    """A failure that no retry at this address can fix."""
 
 
 class _Wrong(_Refused):
@@ -135,8 +135,8 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Line:
-    """To one of the addresses of a file."""
+class _Source:
+    """One of a file's addresses, to download from."""
 
     client: httpx.Client
     url: str
@@ -146,9 +146,9 @@ class _Line:
     progress: Progress
 
     def follow(self, policy: RetryPolicy, alone: bool) -> None:
-        """Try until all has come. Raises _Refused.
+        """Retry until the download is complete. Raises _Refused.
 
-        Where no connection can be made, and it is not `alone`, the next address is a better hope than the next try.
+        A failed connection is retried only at the last address (`alone`): elsewhere the next one is more promising.
         """
 
         def attempt() -> None:
@@ -165,10 +165,10 @@ class _Line:
             raise _Refused(f"{broken} (the last of {len(policy.pauses) + 1} tries)") from broken
 
     def once(self) -> None:
-        """One request: all that is still missing, or as much of it as comes."""
+        """Send one request for the missing bytes, and append those that arrive."""
         have, mark = self.part.held(self.url)
-        onwards = {"Range": f"bytes={have}-", "If-Range": mark} if have else {}
-        with self.answer(onwards) as response:
+        headers = {"Range": f"bytes={have}-", "If-Range": mark} if have else {}
+        with self.answer(headers) as response:
             if have and response.status_code in (206, 416):
                 total = self.rest(response, have, mark)
             elif response.status_code == 200:
@@ -185,60 +185,63 @@ class _Line:
                     self.refuse_over(have)
                     self.progress(have, expected)
         if have < (expected or 0):
-            raise _Broken(f"broke off after {have:,} of {expected:,} bytes")
+            raise _Broken(f"stopped after {have:,} of {expected:,} bytes")
 
     @contextmanager
     def answer(self, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        """The response, behind redirects if need be. Their own bodies are not read: one might have no end."""
+        """The response, after any redirects. The bodies of redirects are not read: one might be endless."""
         request = self.client.build_request("GET", self.url, headers=headers)
         for _ in range(REDIRECTS + 1):
             if request.url.scheme not in ("http", "https"):
-                raise _Refused(f"leads to {str(request.url)[:SHOWN]}; only http and https are followed")
+                raise _Refused(f"redirects to {str(request.url)[:SHOWN]}; only http and https are followed")
             try:
                 response = self.client.send(request, stream=True)
-            except (httpx.InvalidURL, ValueError) as error:  # a redirect to what is no name, or a header that is none
-                raise _Refused(f"cannot be asked: {str(error)[:SHOWN]}") from error
+            except (httpx.InvalidURL, ValueError) as error:  # a redirect to an invalid address, or an invalid header
+                raise _Refused(f"cannot be requested: {str(error)[:SHOWN]}") from error
             with closing(response):
                 if response.next_request is None:
                     yield response
                     return
                 request = response.next_request
-        raise _Refused(f"leads from one address to the next, over {REDIRECTS} times")
+        raise _Refused(f"redirects over {REDIRECTS} times")
 
     def rest(self, response: httpx.Response, have: int, mark: str) -> int | None:
-        """The size of the file of which this is the rest. Raises _Broken, to start over, when it is anything else."""
+        """Size of the whole file, of which the response is the rest. Raises _Broken, to start over, if it is not."""
         piece = PIECE.fullmatch(response.headers.get("Content-Range", ""))
         if not piece or int(piece[1]) != have or _mark(response) not in ("", mark):
             self.part.forget()
-            raise _Broken("sends another piece than the one that was asked for")
+            raise _Broken("sends another range of bytes than requested")
         return self.promised(_number(piece[2]))
 
     def promised(self, total: int | None) -> int | None:
-        """The size that the server says, if it is the file's. Raises _Wrong."""
+        """The size that the server declares. Raises _Wrong if it is not the file's known size, or too large."""
         known = self.remote.bytes
         if None not in (total, known) and total != known:
-            raise _Wrong(f"has {total:,} bytes where the file has {known:,}: something else lies there")
+            raise _Wrong(f"has {total:,} bytes, but the file has {known:,}: it is another file")
         self.refuse_over(total or 0)
         return total
 
     def refuse_over(self, size: int) -> None:
-        """Raises _Wrong. Servers may promise less than they send."""
+        """Raise _Wrong if there are too many bytes. Servers may send more than they declare."""
         limit = min(self.most, self.remote.bytes or self.most)
         if size > limit:
-            raise _Wrong(f"has over {limit:,} bytes, more than are taken of this file")
+            raise _Wrong(f"has over {limit:,} bytes, the limit for this file")
 
 
 def _checked(remote: Remote, file: Path) -> Downloaded:
-    """Raises _Wrong, with both sums, where the bytes are not those that are known, and FileNotFoundError."""
+    """Check a file's size and checksums against the known ones.
+
+    Raises _Wrong, with both values, if they differ, and FileNotFoundError if there is no file.
+    """
     size, sha256 = file.stat().st_size, _sum(file, "sha256")
     md5 = None if remote.md5 is None else _sum(file, "md5")
-    for name, found, known in (
+    for name, actual, known in (
         ("size", size, remote.bytes),
         ("SHA-256", sha256, remote.sha256),
         ("MD5", md5, remote.md5),
     ):
-        if known is not None and found != known:
-            raise _Wrong(f"sends a file whose {name} is {found}, not {known}: it is damaged, or another one")
+        if known is not None and actual != known:
+            raise _Wrong(f"sends a file whose {name} is {actual}, not {known}: it is damaged, or another file")
     return Downloaded(sha256, size, verified=(remote.sha256 or remote.md5) is not None)
 
 
@@ -260,10 +263,10 @@ def _mark(response: httpx.Response) -> str:
 def _cause(error: httpx.TransportError, stall: float) -> str:
     match error:
         case httpx.ConnectTimeout():
-            return f"takes no connection within {stall:g} s"
+            return f"accepted no connection within {stall:g} s"
         case httpx.TimeoutException():
             return f"sent nothing for {stall:g} s"
         case httpx.ConnectError():
             return f"cannot be reached: {str(error)[:SHOWN]}"
         case _:
-            return f"broke off: {str(error)[:SHOWN]}"
+            return f"broke the connection: {str(error)[:SHOWN]}"

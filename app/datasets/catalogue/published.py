@@ -1,9 +1,9 @@
-"""The public datasets that are had by name: where their files lie, what is known of the bytes, how they are read.
+"""Catalogue of public datasets: the addresses of their files, the known sizes and checksums, and how to read them.
 
-No sum here is from memory. Sizes and SHA-256 of the pictures are those of TensorFlow Datasets
+Every checksum has a source. Sizes and SHA-256 of the picture files are those of TensorFlow Datasets
 (tensorflow_datasets/url_checksums/{not_mnist,mnist,fashion_mnist,kmnist}.txt); torchvision
-(torchvision/prototype/datasets/_builtin/mnist.py) has the same of the three in MNIST's form. An MD5 is there where who
-published the file gives one. A file without a sum is taken as it comes, and shown as unverified.
+(torchvision/prototype/datasets/_builtin/mnist.py) has equal ones for the three sets in MNIST's format. An MD5 is given
+where the file's publisher states one. A file without a checksum is accepted, and shown as unverified.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,9 +22,9 @@ Reader = Callable[[Mapping[str, Path], ImportOptions, Scratch, Tell], Imported]
 
 @dataclass(frozen=True)
 class Remote:
-    """A file at its address, with mirrors that hold the same bytes and are tried in order.
+    """A file to download. The mirrors hold the same bytes and are tried in order.
 
-    Its role is the upload part that it would be if a user sent it.
+    `role` is the upload part that the file would be if a user sent it.
     """
 
     role: Role
@@ -38,26 +38,26 @@ class Remote:
 
 @dataclass(frozen=True)
 class Published:
-    """A dataset by name. `read`, of its files by their roles and of `reading`, gives the examples."""
+    """A public dataset. `read` makes the examples from the files, by role, and the import options `reading`."""
 
     name: str
     description: str
     source: str
-    licence: str | None  # as far as it is stated
+    licence: str | None  # None if none is stated
     files: tuple[Remote, ...]
     reading: ImportOptions = field(default_factory=ImportOptions)
     read: Reader = read
 
     @property
     def by_hand(self) -> Message:
-        """Advice where no address can be reached: where to find the files and how to send them."""
+        """Advice for when no address can be reached: where to find the files and how to send them."""
         files = [file.name for file in self.files]
         parts = [f"{file.role}=@{file.name}" for file in self.files]
         return Message.of("fetch_by_hand", name=self.name, source=self.source, files=files, parts=parts)
 
 
 def _notmnist(name: str, bytes: int, sha256: str) -> tuple[Remote, ...]:
-    """The first address is the lecture's; the second that of TensorFlow's Udacity course, whose files are as long."""
+    """A notMNIST archive, at the lecture's address and that of TensorFlow's Udacity course, whose files are as long."""
     mirror = f"https://commondatastorage.googleapis.com/books1000/{name}"
     return (Remote("file", name, f"http://yaroslavvb.com/upload/notMNIST/{name}", (mirror,), bytes, sha256),)
 
@@ -73,7 +73,7 @@ FOUR: dict[Role, str] = {
 def _four(
     folders: tuple[str, ...], sums: tuple[tuple[int, str], ...], md5: tuple[str | None, ...] = (None,) * 4
 ) -> tuple[Remote, ...]:
-    """The four files of a set in MNIST's form, in each of the folders; the sums stand in the order of FOUR."""
+    """The four files of a set in MNIST's format, in each of the folders; `sums` and `md5` are in the order of FOUR."""
     return tuple(
         Remote(role, name, folders[0] + name, tuple(folder + name for folder in folders[1:]), *known, md5_of_it)
         for (role, name), known, md5_of_it in zip(FOUR.items(), sums, md5, strict=True)
@@ -85,8 +85,8 @@ CATALOGUE: dict[str, Published] = {
     for published in (
         Published(
             name="notmnist-small",
-            # its two empty files: A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png and
-            # F/Q3Jvc3NvdmVyIEJvbGRPYmxpcXVlLnR0Zg==.png, left out by name in google-deepmind/dm_nevis' not_mnist.py
+            # The two empty files are A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png and
+            # F/Q3Jvc3NvdmVyIEJvbGRPYmxpcXVlLnR0Zg==.png; google-deepmind/dm_nevis' not_mnist.py skips them by name
             description="18,724 letters A–J in many fonts, 28×28 gray, cleaned by hand: the lecture's archive; two "
             "of its 18,726 files cannot be read",
             source="http://yaroslavvb.blogspot.com/2011/09/notmnist-dataset.html",
@@ -106,9 +106,9 @@ CATALOGUE: dict[str, Published] = {
         ),
         Published(
             name="mnist",
-            description="70,000 handwritten digits, 28×28 gray, of which 10,000 for testing",
+            description="70,000 handwritten digits, 28×28 gray, 10,000 of them for testing",
             source="http://yann.lecun.com/exdb/mnist/",
-            licence="CC BY-SA 3.0",  # as Keras says; the page is silent
+            licence="CC BY-SA 3.0",  # according to Keras; the page states none
             files=_four(
                 # PyTorch's and Google's copies: the files at yann.lecun.com are gone (pytorch/pytorch#164238)
                 (
@@ -125,7 +125,7 @@ CATALOGUE: dict[str, Published] = {
         ),
         Published(
             name="fashion-mnist",
-            description="70,000 pieces of clothing, 28×28 gray, of which 10,000 for testing",
+            description="70,000 pieces of clothing, 28×28 gray, 10,000 of them for testing",
             source="https://github.com/zalandoresearch/fashion-mnist",
             licence="MIT",
             files=_four(
@@ -163,7 +163,7 @@ CATALOGUE: dict[str, Published] = {
         ),
         Published(
             name="kmnist",
-            description="70,000 handwritten hiragana (Kuzushiji-MNIST), 28×28 gray, of which 10,000 for testing",
+            description="70,000 handwritten hiragana (Kuzushiji-MNIST), 28×28 gray, 10,000 of them for testing",
             source="https://github.com/rois-codh/kmnist",
             licence="CC BY-SA 4.0",
             files=_four(
@@ -187,10 +187,10 @@ CATALOGUE: dict[str, Published] = {
                     role="file",
                     name="cal_housing.tgz",
                     url="https://ndownloader.figshare.com/files/5976036",
-                    # where that copy is from, as sklearn/datasets/_california_housing.py said in earlier versions
+                    # the source of that copy, named in earlier versions of sklearn/datasets/_california_housing.py
                     mirrors=("https://www.dcc.fc.up.pt/~ltorgo/Regression/cal_housing.tgz",),
                     bytes=441_963,
-                    # the same module, of the installed version
+                    # from the same module, in the installed version
                     sha256="aaa5c9a6afe2225cc2aed2723682ae403280c4a3695a2ddda4ffb5d8215ea681",
                     md5="130d0eececf165046ec4dc621d121d80",  # api.figshare.com/v2/articles/3829992
                 ),

@@ -1,1 +1,1 @@
-"""The forms in which people's data lies on their disks: each read from bytes that are hostile until checked."""
+"""Dataset formats. Each reader treats its bytes as hostile until they are checked."""

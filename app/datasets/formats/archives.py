@@ -1,7 +1,7 @@
-"""The files in an archive, one after another: hostile until proven otherwise.
+"""The files in an archive, one after another. Archives are treated as hostile.
 
-Nothing is ever extracted to disk, so no name can lead anywhere. What is unpacked is counted as it is read, since a
-header may promise anything, and no step holds more than one member in memory.
+Nothing is extracted to disk, so no member's name can point outside a folder. Unpacked bytes are counted while they are
+read, since a header may claim anything. At most one member is in memory at a time.
 """
 
 import io
@@ -22,17 +22,17 @@ from app.datasets.names import printable
 
 MEMBER_BYTES = 64 * 1024**2
 MEMBERS = 1_000_000
-ZIP_MEMBERS = 500_000  # zipfile holds half a kilobyte for each
-DIRECTORY_BYTES = 64 * 1024**2  # of a zip's list of members, which is read at once
-CHUNK_BYTES = 64 * 1024  # counted one by one: a damaged member, too, costs what was unpacked of it
+ZIP_MEMBERS = 500_000  # zipfile keeps half a kilobyte for each
+DIRECTORY_BYTES = 64 * 1024**2  # of a zip's list of members, which is read in one piece
+CHUNK_BYTES = 64 * 1024  # counted one by one, so that the bytes of a damaged member count too
 PATH_LENGTH, NAME_LENGTH = 4096, 200
 DRIVE = re.compile(r"[A-Za-z]:")
 ENCRYPTED = 0x1
-ENTRY = b"PK\1\2"  # begins one of a zip's list of members
+ENTRY = b"PK\1\2"  # starts an entry in a zip's list of members
 
 
 class Member(NamedTuple):
-    """A file of the archive: its bytes, or why they were not read."""
+    """A file of the archive: its bytes, or the reason why they were not read."""
 
     name: str
     data: bytes = b""
@@ -42,13 +42,13 @@ class Member(NamedTuple):
 def members(upload: CompressedFile, tell: Tell) -> Iterator[Member]:
     """Iterate over the files of a .zip, or of a .tar that may be compressed; `tell` is called for each. Raises
     ImportFailed."""
-    found = _zip_members(upload) if upload.is_zip else _tar_members(upload)
+    files = _zip_members(upload) if upload.is_zip else _tar_members(upload)
     for count in range(MEMBERS + 1):
         try:
-            member = next(found, None)
+            member = next(files, None)
         except (ImportFailed, MemoryError):
             raise
-        except Exception as error:  # zipfile and gzip raise nearly anything on broken files
+        except Exception as error:  # zipfile and gzip raise almost anything on damaged files
             raise ImportFailed("archive_damaged", reason=str(error)) from error
         if member is None:
             return
@@ -58,7 +58,7 @@ def members(upload: CompressedFile, tell: Tell) -> Iterator[Member]:
 
 
 class _DirectoryGuard(io.FileIO):
-    """A zip file whose list of members is not read when it is too long for the memory."""
+    """Zip file that refuses to read a list of members that is too large for memory."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or size > DIRECTORY_BYTES:
@@ -82,20 +82,20 @@ def _zip_members(upload: CompressedFile) -> Iterator[Member]:
 
 @contextmanager
 def zip_file(upload: CompressedFile) -> Iterator[zipfile.ZipFile]:
-    """Its list of members has been read, and is short enough. Raises ImportFailed, and nearly anything."""
+    """Open a zip whose list of members is short enough. Raises ImportFailed, and almost anything if it is damaged."""
     with _DirectoryGuard(upload.path) as upload.raw, zipfile.ZipFile(upload.raw) as archive:
         yield archive
 
 
 def zip_problem(info: zipfile.ZipInfo) -> str | None:
-    """Why a member is not read, if so."""
+    """Reason why a member cannot be read; None if it can."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        return "is a link or a device, no file"
+        return "is a link or a device, not a file"
     if info.flag_bits & ENCRYPTED:
         return "is encrypted; pack it without a password"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "is packed by a method that is not read; use deflate, the usual one"
+        return "is compressed by an unsupported method; use deflate, the usual one"
     return None
 
 
@@ -130,22 +130,22 @@ def _sized(name: str, data: bytes) -> Member:
 
 
 def clean(name: str) -> str:
-    """A name as it can be shown and stored: `/` between folders, one form of each accent, nothing unprintable."""
+    """Normalise a member's name: `/` between folders, accents in one form (NFC), nothing unprintable."""
     name = name.replace("\\", "/")
-    if len(name) <= PATH_LENGTH:  # a longer one is refused, and could take a second
+    if len(name) <= PATH_LENGTH:  # a longer one is refused later; normalising it could take a second
         name = unicodedata.normalize("NFC", name)
     return printable(name)
 
 
 def path_problem(name: str) -> str | None:
-    """Why a cleaned name is not to be trusted, if so."""
+    """Reason why a cleaned name is refused; None if it is safe."""
     if len(name) > PATH_LENGTH:
-        return f"has a path of over {PATH_LENGTH:,} letters"
+        return f"has a path of over {PATH_LENGTH:,} characters"
     parts = name.split("/")
     if ".." in parts:
         return "has .. in its path"
     if name.startswith("/") or DRIVE.match(name):
         return "has an absolute path"
     if len(name) > NAME_LENGTH and any(len(part) > NAME_LENGTH for part in parts):
-        return f"has a name of over {NAME_LENGTH} letters in its path"
+        return f"has a name of over {NAME_LENGTH} characters in its path"
     return None

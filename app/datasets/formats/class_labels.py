@@ -15,7 +15,7 @@ MOST_SIDE = 224
 
 
 def named_classes(labels: NDArray[Any], names: tuple[str, ...]) -> tuple[str, ...]:
-    """The classes of labels (N,) that count from 0: by the names that were given, else by their numbers.
+    """Names of the classes of labels (N,) counted from 0: the given ones, or else the numbers.
 
     Raises ImportFailed.
     """
@@ -31,7 +31,7 @@ def named_classes(labels: NDArray[Any], names: tuple[str, ...]) -> tuple[str, ..
 
 
 def unused(arrays: Arrays) -> list[Message]:
-    """Warnings about classes without examples: their numbers lie between others, or they are only named."""
+    """Warnings about classes without examples: numbers that no label has, or names without a label."""
     names = [name for name, count in zip(arrays.classes, arrays.counts(), strict=True) if not count]
     if not names:
         return []
@@ -39,7 +39,7 @@ def unused(arrays: Arrays) -> list[Message]:
 
 
 def refuse_other_shape(shape: tuple[int, ...], wanted: tuple[int, int, int] | None) -> tuple[int, int, int]:
-    """(H, W) or (C, H, W) as (C, H, W). Raises ImportFailed for what is not wanted, or too large."""
+    """Shape (H, W) or (C, H, W) as (C, H, W). Raises ImportFailed if it is too large, or not the wanted one."""
     channels, height, width = shape if len(shape) == 3 else (1, *shape)
     if channels not in (1, 3) or not 1 <= height <= MOST_SIDE or not 1 <= width <= MOST_SIDE:
         sides = {"channels": channels, "height": height, "width": width}

@@ -16,15 +16,15 @@ from app.datasets.import_options import MOST_EXAMPLES, Kind
 from app.datasets.names import first
 from app.messages import Message
 
-CATEGORIES = 100  # of an input: each becomes a column of zeros and ones
-# In any case; what is infinite is no value that could be learnt from either.
+CATEGORIES = 100  # of an input; each becomes a column of zeros and ones
+# In lower case. Infinite values count as missing, since nothing can be learnt from them.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?", "inf", "+inf", "-inf", "infinity", "-infinity"})
-THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")  # or a decimal comma: nothing says
-# What may stand around a number, and one whose thousands are parted.
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")  # might also be a decimal comma: the text does not tell
+# Signs that may surround a number, and a number that may have thousands separators.
 SIGNS = "+-$¢£¥€₹₽₩₺₴₫₪% \u00a0\u202f"
 PARTED = re.compile(r"(\d{1,3}([.,'’\s]\d{3})+|\d+)([.,]\d+)?")
-FEW = 20  # different whole numbers, which may well be classes
-DISTINCT = 0.99  # of the different values of a target, where no more than chance makes two the same as float32
+FEW = 20  # different whole numbers, which may be classes
+DISTINCT = 0.99  # of a target's different values must stay different as float32; a few may merge by chance
 MOST_COLUMNS = 20_000
 NAME_LENGTH = 200
 VALUE_LENGTH = 200
@@ -36,22 +36,22 @@ Row = tuple[Value, ...]
 
 
 def number(value: Value, comma: bool = False) -> float:
-    """The number that a value is. Raises ValueError; what float32 cannot hold is none."""
+    """Convert a value to a number. Raises ValueError, also for a number that float32 cannot hold."""
     if isinstance(value, str):
         text = value.strip()
-        if "_" in text:  # which Python reads as a number
+        if "_" in text:  # float() would accept it
             raise ValueError(value)
-        found = float(text.replace(",", ".") if comma else text)
+        parsed = float(text.replace(",", ".") if comma else text)
     else:
         assert value is not None
-        found = value
-    if not math.isfinite(found) or abs(found) > 3.4e38:
+        parsed = value
+    if not math.isfinite(parsed) or abs(parsed) > 3.4e38:
         raise ValueError(value)
-    return found
+    return parsed
 
 
 def missing(value: Value) -> bool:
-    """True if the cell is empty or a usual word for a missing value."""
+    """True if the cell is empty, infinite, or a usual word for a missing value."""
     if isinstance(value, str):
         return value.strip().lower() in MISSING
     return value is None or not math.isfinite(value)
@@ -67,10 +67,11 @@ def is_number(value: Value, comma: bool = False) -> bool:
 
 @dataclass
 class Column:
-    """One column: how often a value is missing, and all its values as long as they may be categories.
+    """Statistics of one column: how many values are missing, and the distinct values while they may be categories.
 
-    not_a_number, doubtful: the first value that is none, if any, or whose comma may part thousands.
-    unread: what it holds, where that is neither numbers nor texts.
+    not_a_number: the first value that is not a number, if any.
+    doubtful: the first value whose comma may be a thousands separator, if any.
+    unread: a noun phrase for the values if they are neither numbers nor texts.
     """
 
     name: str
@@ -84,15 +85,15 @@ class Column:
     overflowing: bool = False
 
     def see(self, value: Value, most: int) -> float | None:
-        """Count the value in; `most` values are kept by name. The number that it is, if all so far are numbers."""
+        """Count a value; up to `most` distinct values are kept. Returns its number if all values so far are numbers."""
         self.count += 1
         if missing(value):
             self.missing += 1
             return None
-        found = None
+        parsed = None
         if self.not_a_number is None:
             try:
-                found = number(value, self.comma)
+                parsed = number(value, self.comma)
             except ValueError:
                 self.not_a_number = str(value)[:VALUE_LENGTH]
         if self.comma and self.doubtful is None and isinstance(value, str) and THOUSANDS.fullmatch(value.strip()):
@@ -101,7 +102,7 @@ class Column:
             text = as_text(value)
             self.values[text] = self.values.get(text, 0) + 1
             self.overflowing = len(self.values) > most
-        return found
+        return parsed
 
     @property
     def numeric(self) -> bool:
@@ -123,25 +124,25 @@ class Column:
 
     def about(self, kind: Kind) -> dict[str, Any]:
         """Description of the column, as JSON."""
-        said: dict[str, Any] = {"name": self.name, "type": kind, "missing": self.missing}
+        about: dict[str, Any] = {"name": self.name, "type": kind, "missing": self.missing}
         if kind == "category":
-            said["categories"] = sorted(self.values)
+            about["categories"] = sorted(self.values)
         if kind == "ignore" and self.reason is not None:
-            said["reason"] = self.reason
-        return said
+            about["reason"] = self.reason
+        return about
 
     @property
     def reason(self) -> str | None:
-        """Why it can be no input, if so."""
+        """Reason why the column cannot be an input; None if it can."""
         if self.unread is not None:
-            return f"it holds {self.unread}, which are not read; numbers and texts are"
+            return f"it holds {self.unread}; only numbers and texts are read"
         if self.missing == self.count:
             return "all its values are missing"
         return f"it is text with over {CATEGORIES} different values" if self.overflowing else None
 
     @property
     def parted(self) -> str | None:
-        """A text that would be a number without its signs and separators, where most of the texts are."""
+        """A text that is a number apart from signs and separators; None unless most of the texts are such numbers."""
         alike = [value for value in self.values if PARTED.fullmatch(value.strip(SIGNS))]
         if self.numeric or 2 * len(alike) <= len(self.values):
             return None
@@ -150,9 +151,9 @@ class Column:
 
 @dataclass
 class Target(Column):
-    """The column that is predicted: where all of it is numbers, they are told apart as such, however they are written.
+    """Statistics of the column to predict. If all its values are numbers, `1` and `1.0` are the same value.
 
-    numbers: how often each comes, by its name, up to as many as are kept of the texts.
+    numbers: count of each distinct number, by its text. As many are kept as of the texts.
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
@@ -162,18 +163,18 @@ class Target(Column):
 
     def see(self, value: Value, most: int) -> float | None:
         """Count a value of the target column. Returns its number, or None for a missing value."""
-        found = super().see(value, most)
-        if found is None:
+        parsed = super().see(value, most)
+        if parsed is None:
             return None
-        self.least, self.greatest = min(self.least, found), max(self.greatest, found)
+        self.least, self.greatest = min(self.least, parsed), max(self.greatest, parsed)
         self.boolean = isinstance(value, bool)
         if len(self.numbers) <= most:
-            name = as_text(found)
+            name = as_text(parsed)
             self.numbers[name] = self.numbers.get(name, 0) + 1
-        return found
+        return parsed
 
     def label(self, value: Value) -> str:
-        """The class that a value is."""
+        """Name of the class of a value."""
         return as_text(number(value, self.comma) if self.numeric else value)
 
     @property
@@ -185,7 +186,7 @@ class Target(Column):
 
 
 def as_text(value: Value) -> str:
-    """A value as the name of a category: a whole number without a point."""
+    """A value as the name of a category. Whole numbers have no decimal point."""
     if isinstance(value, str):
         return value.strip()[:VALUE_LENGTH]
     assert value is not None
@@ -193,7 +194,7 @@ def as_text(value: Value) -> str:
 
 
 def same_as_float32(target: str | None, least: float, greatest: float) -> ImportFailed:
-    """The refusal of a target (None where it has no name) whose numbers differ and are stored as one."""
+    """Refusal of a target (None if it has no name) whose numbers differ, but are all equal as float32."""
     bounds = {"least": as_text(least), "greatest": as_text(greatest)}
     return ImportFailed("target_constant_as_float32", target=target, **bounds)
 
@@ -212,9 +213,9 @@ def doubts_of_numbers(target: str | None, values: NDArray[Any], said: bool) -> l
 
 
 def surveyed(names: Iterable[str], rows: Iterable[Row], target: str, comma: bool, classes: int) -> list[Column]:
-    """Each column, after all rows have been seen; of the target so many values are kept. Raises ImportFailed."""
-    found = checked_names(names, target)
-    columns = [Target(name, comma) if name == target else Column(name, comma) for name in found]
+    """Statistics of each column over all rows; `classes` limits the kept values of the target. Raises ImportFailed."""
+    checked = checked_names(names, target)
+    columns = [Target(name, comma) if name == target else Column(name, comma) for name in checked]
     most = [classes if column.name == target else CATEGORIES for column in columns]
     for count, row in enumerate(rows, 1):
         if count > MOST_EXAMPLES:
@@ -225,22 +226,22 @@ def surveyed(names: Iterable[str], rows: Iterable[Row], target: str, comma: bool
 
 
 def checked_names(names: Iterable[str], target: str) -> list[str]:
-    """The names of the columns, of which one is the target. Raises ImportFailed."""
-    found = [name.strip()[:NAME_LENGTH] for name in names]
-    if len(found) > MOST_COLUMNS:
-        raise ImportFailed("too_many_columns", columns=len(found), least=1, limit=MOST_COLUMNS)
-    twice = next((name for name, count in Counter(found).items() if count > 1), None)
+    """Names of the columns, stripped and shortened. Raises ImportFailed unless there are a target and inputs."""
+    checked = [name.strip()[:NAME_LENGTH] for name in names]
+    if len(checked) > MOST_COLUMNS:
+        raise ImportFailed("too_many_columns", columns=len(checked), least=1, limit=MOST_COLUMNS)
+    twice = next((name for name, count in Counter(checked).items() if count > 1), None)
     if twice is not None:
         raise ImportFailed("duplicate_column", column=twice)
-    if target not in found:
-        raise ImportFailed("no_such_column", target=target, **listed(found))
-    if len(found) < 2:
+    if target not in checked:
+        raise ImportFailed("no_such_column", target=target, **listed(checked))
+    if len(checked) < 2:
         raise ImportFailed("table_without_inputs", target=target)
-    return found
+    return checked
 
 
 def refuse_too_many(rows: int, columns: int) -> None:
-    """Raises ImportFailed where a table of numbers would be larger than what is read of any upload."""
+    """Raise ImportFailed if a table of numbers would exceed the limits on rows, columns or bytes."""
     if rows > MOST_EXAMPLES:
         raise ImportFailed("too_many_rows", limit=MOST_EXAMPLES)
     if columns > MOST_COLUMNS or rows * columns * NUMBER_BYTES > TOTAL_BYTES:
@@ -249,12 +250,12 @@ def refuse_too_many(rows: int, columns: int) -> None:
 
 
 def listed(names: Sequence[str]) -> dict[str, Any]:
-    """The first of the columns' names, and how many more there are, as parameters of a message."""
+    """Parameters of a message: the first column names, and the number of further ones."""
     return first([name.strip()[:NAME_LENGTH] for name in names], LISTED)
 
 
 def check_types(types: Mapping[str, Kind], columns: Iterable[Column], target: str) -> None:
-    """Raises ImportFailed for a type of a column that is not there."""
+    """Raise ImportFailed if a type is given for the target, or for a column that does not exist."""
     names = {column.name for column in columns}
     for name in types:
         if name not in names:

@@ -1,4 +1,4 @@
-"""A file of an upload, on this machine's disk: unpacked as it is read, if it is compressed."""
+"""A file of an upload on the local disk, decompressed while it is read."""
 
 import bz2
 import gzip
@@ -11,13 +11,13 @@ from typing import IO, Any
 from app.datasets.errors import ImportFailed
 
 TOTAL_BYTES = 16 * 1024**3
-BEGINNING = 512  # bytes that tell what it is
+BEGINNING = 512  # bytes from which the format is detected
 GZIP, BZIP2, XZ, ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 ZIP = (b"PK\3\4", b"PK\5\6")
 
 
 class CompressedFile:
-    """`raw` is the file itself, once it is open: how far it has been read is how far the import has come."""
+    """A file that may be compressed. `raw` is the open file on disk; its position shows the import's progress."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.size = path, path.stat().st_size
@@ -42,7 +42,7 @@ class CompressedFile:
 
     @cached_property
     def beginning(self) -> bytes:
-        """The first bytes of what it holds. Raises ImportFailed."""
+        """First bytes of the unpacked content. Raises ImportFailed."""
         with self.open() as file:
             return file.read(BEGINNING)
 
@@ -55,7 +55,7 @@ class CompressedFile:
             return sound(bz2.BZ2File(raw), raw)
         if self.magic.startswith(XZ):
             return sound(lzma.LZMAFile(raw), raw)
-        if self.magic.startswith(ZSTD):  # Python itself reads it from 3.14 on only
+        if self.magic.startswith(ZSTD):  # the standard library reads it only from Python 3.14
             import pyarrow as pa
 
             return sound(pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd"), raw)
@@ -69,14 +69,14 @@ class Budget:
         self.left = TOTAL_BYTES
 
     def spend(self, size: int) -> None:
-        """Raises ImportFailed when there is not so much left."""
+        """Subtract bytes. Raises ImportFailed if fewer are left."""
         self.left -= size
         if self.left < 0:
             raise ImportFailed("upload_too_large", limit=TOTAL_BYTES)
 
 
 class _Sound(io.RawIOBase):
-    """Counts what is unpacked, and says what the libraries mean that raise nearly anything on damaged files."""
+    """Stream that counts unpacked bytes, and turns the libraries' various errors on damaged files into ImportFailed."""
 
     def __init__(self, file: Any, *under: IO[bytes]) -> None:
         self.file, self.under, self.budget = file, under, Budget()
@@ -101,5 +101,5 @@ class _Sound(io.RawIOBase):
 
 
 def sound(file: Any, *under: IO[bytes]) -> IO[bytes]:
-    """Reading it raises ImportFailed where it is damaged, or too much; closing it closes the files under it."""
+    """Stream whose reading raises ImportFailed if it is damaged or too large. Closing it also closes those under it."""
     return io.BufferedReader(_Sound(file, *under), 2**17)

@@ -1,4 +1,4 @@
-"""CSV and its kin: the encoding, the separator and the header are found."""
+"""Delimited text such as CSV. Encoding and separator are detected; the first row is the header."""
 
 import codecs
 import csv
@@ -18,20 +18,20 @@ from app.datasets.import_options import MOST_EXAMPLES, Imported, ImportOptions, 
 from app.messages import Message
 
 SEPARATORS = ",;\t|"
-SAMPLE, LINES = 2**16, 20  # characters, or lines, that the separator is told from
+SAMPLE, LINES = 2**16, 20  # characters and lines from which the separator is detected
 FIELD_BYTES = 2**20
 MOST_LINES = 2 * MOST_EXAMPLES
 ROW_LETTERS = MOST_COLUMNS * VALUE_LENGTH
-MARK = "\ufeff"  # what a BOM is where an encoding is named that has none
+MARK = "\ufeff"  # a byte order mark, as a chosen encoding may leave it in the text
 BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-OTHER = "cp1252"  # what is not UTF-8 is taken for what Windows writes in the West
+OTHER = "cp1252"  # for bytes that are not UTF-8: usual on Windows in Western countries
 GUESSED = Message.of("encoding_guessed")
 
 
 class Delimited:
-    """Rows of texts under a header. Raises ImportFailed where that cannot be found.
+    """Rows of texts under a header. Raises ImportFailed if there is none.
 
-    merged: the first and last line of a row that may be several, of which a stray quote has made one value.
+    merged: first and last line of a row that may be several rows, joined into one value by a stray quote.
     """
 
     def __init__(self, upload: CompressedFile, encoding: str | None) -> None:
@@ -53,15 +53,15 @@ class Delimited:
 
     @property
     def warnings(self) -> list[Message]:
-        """Warnings about guesses."""
-        found = [GUESSED] if self.said is None and self.encoding == OTHER else []
+        """Warnings about a guessed encoding and about merged rows."""
+        messages = [GUESSED] if self.said is None and self.encoding == OTHER else []
         if self.merged is not None:
             first, last = self.merged
-            found.append(Message.of("rows_merged", first=first, last=last))
-        return found
+            messages.append(Message.of("rows_merged", first=first, last=last))
+        return messages
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]:
-        """All but the header; a row with too few values or too many is skipped, and said to be."""
+        """Rows after the header. A row with too few or too many values is recorded in `skipped`."""
         with self._open() as file:
             parsed = self._parsed(file)
             next(parsed)
@@ -76,7 +76,7 @@ class Delimited:
                             values=len(row), several=len(row) > 1, columns=len(self.names),
                         )  # fmt: skip
                     values = "1 value" if len(row) == 1 else f"{len(row):,} values"
-                    skipped.add(f"line {parsed.line}", f"has {values}, the header {len(self.names):,}")
+                    skipped.add(f"line {parsed.line}", f"has {values}, but the header has {len(self.names):,}")
                     continue
                 if len(parsed.lines) > 2 and self.merged is None and parsed.holds_rows(len(row)):
                     self.merged = parsed.began, parsed.line
@@ -93,13 +93,14 @@ class Delimited:
 
 
 class _Rows(Iterator[list[str]]):
-    """The rows of a CSV file, none longer than the memory; what is wrong is said with its line."""
+    """Rows of a CSV file, of limited length. Errors name the line."""
 
     def __init__(self, file: IO[str], separator: str) -> None:
         csv.field_size_limit(FIELD_BYTES)
         self.file, self.separator, self.line, self.left = file, separator, 0, ROW_LETTERS
-        self.lines: list[str] = []  # of the row
-        self.reader = csv.reader(self._lines(), delimiter=separator, strict=True)  # else it ends within a quote unsaid
+        self.lines: list[str] = []  # of the current row
+        # Strict: otherwise an open quote at the end of the file is no error.
+        self.reader = csv.reader(self._lines(), delimiter=separator, strict=True)
 
     def __next__(self) -> list[str]:
         self.left, self.lines = ROW_LETTERS, []
@@ -110,7 +111,7 @@ class _Rows(Iterator[list[str]]):
 
     @property
     def began(self) -> int:
-        """The line in which the row does."""
+        """Number of the line in which the row begins."""
         return self.line - len(self.lines) + 1
 
     def holds_rows(self, columns: int) -> bool:
@@ -118,16 +119,16 @@ class _Rows(Iterator[list[str]]):
         return all(line.count(self.separator) == columns - 1 for line in self.lines[1:-1])
 
     def _broken(self) -> int:
-        """The line in which the value begins that has no end, or a wrong one: the first that is not whole."""
+        """Line in which the first value begins that is not complete, such as one whose quote is never closed."""
         end = f"{re.escape(self.separator)}\r\n"
         whole = re.compile(rf'(?:(?:"[^"]*+(?:""[^"]*+)*+"|[^"{end}][^{end}]*+|)(?:[{end}]))*+')
-        found = whole.match("".join(self.lines))
-        assert found is not None
-        place = bisect_right(list(accumulate(map(len, self.lines))), found.end())
+        matched = whole.match("".join(self.lines))
+        assert matched is not None
+        place = bisect_right(list(accumulate(map(len, self.lines))), matched.end())
         return self.began + min(place, len(self.lines) - 1)
 
     def _lines(self) -> Iterator[str]:
-        """A row has several where a quoted value does."""
+        """Lines of the file. A row has several if one of its quoted values has."""
         while line := self._read():
             self.line += 1
             if self.line == 1:
@@ -150,7 +151,7 @@ class _Rows(Iterator[list[str]]):
 
 
 def _encoding(upload: CompressedFile) -> str:
-    """By the mark at the beginning, else UTF-8 if all of it is."""
+    """Encoding by the byte order mark. Without one, UTF-8 if the whole file is valid, or else Windows-1252."""
     with upload.open() as file:
         beginning = file.read(4)
         for mark, encoding in BOMS.items():
@@ -175,7 +176,7 @@ def _sample(file: IO[str]) -> str:
 
 
 def _separator(sample: str) -> str:
-    """The one that parts the first lines into as many columns each; if none does, the header into the most."""
+    """Separator that splits the first lines into equally many columns; if none does, the header into the most."""
 
     def columns(separator: str) -> tuple[bool, int]:
         rows = csv.reader(io.StringIO(sample.removeprefix(MARK), newline=""), delimiter=separator)
@@ -191,18 +192,18 @@ def _separator(sample: str) -> str:
 
 
 def is_text(upload: CompressedFile) -> bool:
-    """True if the upload is text. It may still be no table."""
+    """True if the upload is text, which may still not be a table."""
     beginning = upload.beginning
     return bool(beginning.strip()) and (b"\0" not in beginning or beginning.startswith(tuple(BOMS)))
 
 
 def read_delimited(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
-    """Raises ImportFailed."""
+    """Read a delimited table as a dataset. Raises ImportFailed."""
     table = Delimited(upload, reading.encoding)
     try:
         return read_table(table, reading, scratch, tell)
     except ImportFailed as error:
-        if GUESSED in table.warnings:  # and so a name that was said may not be found
+        if GUESSED in table.warnings:  # a wrong guess may be why a column is not found
             raise ImportFailed("table_in_guessed_encoding", reason=error.message, guess=GUESSED) from error
         raise
 

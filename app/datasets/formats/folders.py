@@ -1,4 +1,4 @@
-"""An archive with a folder a class, as the lecture reads notMNIST."""
+"""Archives with a folder for each class, as the lecture reads notMNIST."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from app.datasets.import_options import CLASSES, Imported, ImportOptions, Scratc
 from app.messages import Message
 
 GRAY = (1, 28, 28)
-# What folders on top are called that say which part their pictures are of.
+# Names of outer folders that assign their pictures to a part.
 PARTS = {
     name: part
     for part, names in {
@@ -32,28 +32,29 @@ PARTS = {
 
 
 def is_archive(upload: CompressedFile) -> bool:
-    """Whatever it holds."""
+    """True if the upload is an archive, whatever it contains."""
     return upload.is_zip or tar.begins_one(upload.beginning)
 
 
 def read_folders(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
-    """The pictures of an archive; a class is the folder that directly holds them, whatever lies around it, but for
-    `train/`, `validation/` and `test/`, which are the archive's own parts.
+    """Read the pictures of an archive. A class is the folder that directly holds them.
 
-    The examples stand in the order of their class, then of their path: the same files make the same dataset, however
-    they were packed. Raises ImportFailed.
+    Outer folders do not matter, except `train/`, `validation/` and `test/`, which are the archive's own parts.
+
+    Examples are ordered by class, then by path. So the same files make the same dataset, however they were packed.
+    Raises ImportFailed.
     """
     shape = reading.shape or GRAY
     skipped, paths = Skipped(), _Paths()
     pixels = DiskArray(scratch(), shape, np.uint8)
     with Decoders(shape, reading.resize, reading.background) as decoders:
-        for path, found in decoders.decoded(_pictures(members(upload, tell), skipped)):
-            if isinstance(found, str):
-                skipped.add(path, found)
+        for path, outcome in decoders.decoded(_pictures(members(upload, tell), skipped)):
+            if isinstance(outcome, str):
+                skipped.add(path, outcome)
             elif paths.add(path):
-                pixels.append(found)
+                pixels.append(outcome)
             else:
-                skipped.add(path, "stands in the archive once more; the first one counts")
+                skipped.add(path, "occurs in the archive again; only the first one is read")
     classes = tuple(sorted(set(paths.labels)))
     if len(classes) < 2:
         only = classes[0] if classes else None
@@ -80,13 +81,13 @@ def _alike(classes: tuple[str, ...]) -> list[Message]:
 
 
 def _pictures(files: Iterable[Member], skipped: Skipped) -> Iterator[tuple[str, bytes]]:
-    """Path and bytes of each file that may be one."""
+    """Path and bytes of each file that may be a picture."""
     for member in files:
         *_, label, _ = ("", *member.name.split("/"))
         if member.reason is not None:
             skipped.add(member.name, member.reason)
         elif label in ("", "."):
-            skipped.add(member.name, "lies in no folder; the folder is the class")
+            skipped.add(member.name, "is in no folder; the folder is the class")
         else:
             yield member.name, member.data
 
@@ -107,7 +108,7 @@ class _Paths:
         self.parts = bytearray()
 
     def add(self, path: str) -> bool:
-        """False where the path is known already."""
+        """Add a path. Returns False if it is already known."""
         if path in self.paths:
             return False
         self.paths[path] = None
@@ -117,13 +118,13 @@ class _Paths:
         return True
 
     def order(self) -> list[int]:
-        """Their places by class, then by path."""
+        """Positions of the paths, sorted by class and then by path."""
         keys = list(zip(self.labels, self.paths, strict=True))
         return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 FOLDERS = Format(
-    "an archive, where pictures are looked for (a table is sent by itself)",
+    "an archive of pictures (a table must be sent by itself)",
     ("shape", "resize", "background"),
     is_archive,
     read_folders,

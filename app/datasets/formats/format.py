@@ -11,13 +11,13 @@ from app.messages import Message
 
 @dataclass(frozen=True)
 class Format:
-    """One way in which a dataset lies in a file.
+    """A file format of datasets.
 
     Attributes:
-        name: as it stands in a sentence.
-        takes: the fields of `Reading` that say something of it.
-        recognises: tells it by its content.
-        read: gives the examples; raises ImportFailed, and what `Tell` raises.
+        name: a noun phrase for sentences.
+        takes: the fields of `ImportOptions` that apply to it.
+        recognises: detects the format by content.
+        read: reads the examples; raises ImportFailed, and whatever `Tell` raises.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Format:
 
 
 def refuse_others(reading: ImportOptions, name: str, takes: tuple[str, ...]) -> None:
-    """Raises ImportFailed where something is said that says nothing of this format."""
+    """Raise ImportFailed if an option is given that does not apply to this format."""
     others = [field for field in reading.given() if field not in takes]
     if others:
         not_taken, taken = ([Message.of("option", name=field) for field in fields] for fields in (others, takes))

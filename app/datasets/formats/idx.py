@@ -19,7 +19,7 @@ from app.datasets.formats.provided_splits import own_parts
 from app.datasets.import_options import MOST_EXAMPLES, Imported, ImportOptions, Scratch, Tell
 
 BEGINNING = b"\0\0\x08"  # of a file of unsigned bytes
-OPTIONS = ("shape", "classes")  # the fields of `Reading` that say something of it
+OPTIONS = ("shape", "classes")  # the fields of `ImportOptions` that apply to it
 PIECE_BYTES = 2**20
 PAIRS = {"train": ("images", "labels"), "test": ("test_images", "test_labels")}
 
@@ -27,7 +27,10 @@ PAIRS = {"train": ("images", "labels"), "test": ("test_images", "test_labels")}
 def read_idx_pairs(
     uploads: Mapping[str, CompressedFile], reading: ImportOptions, scratch: Scratch, tell: Tell
 ) -> Imported:
-    """The parts `images` and `labels` of an upload, and `test_images` and `test_labels`. Raises ImportFailed."""
+    """Read the parts `images` and `labels` of an upload, and `test_images` and `test_labels` if there are any.
+
+    Raises ImportFailed.
+    """
     pixels: DiskArray | None = None
     targets: list[NDArray[np.uint8]] = []
     parts: list[NDArray[np.uint8]] = []
@@ -60,7 +63,7 @@ def read_idx_pairs(
 
 
 def read_idx(file: IO[bytes]) -> NDArray[np.uint8]:
-    """An array of unsigned bytes from a small file. Raises ImportFailed."""
+    """Read an array of unsigned bytes from a small file. Raises ImportFailed."""
     shape, body = header(file), file.read()
     if len(body) != math.prod(shape):
         raise ImportFailed("idx_size_wrong", shape=shape, bytes=len(body))
@@ -68,7 +71,7 @@ def read_idx(file: IO[bytes]) -> NDArray[np.uint8]:
 
 
 def header(file: IO[bytes]) -> tuple[int, ...]:
-    """The sizes. Raises ImportFailed."""
+    """Read the header, and return the sizes of the dimensions. Raises ImportFailed."""
     magic = file.read(4)
     if len(magic) < 4 or not magic.startswith(BEGINNING):
         raise ImportFailed("idx_no_magic")
@@ -87,7 +90,7 @@ def _sizes(upload: CompressedFile, name: str) -> tuple[int, ...]:
 
 
 def _append(upload: CompressedFile, name: str, pixels: DiskArray, tell: Tell) -> None:
-    """All pictures of a file, some at a time."""
+    """Append all pictures of a file, in pieces."""
     with upload.open() as file:
         count, *_ = header(file)
         at_once = max(1, PIECE_BYTES // pixels.row_bytes)

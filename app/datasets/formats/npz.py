@@ -1,4 +1,4 @@
-"""NumPy's .npz: a zip of arrays, of which none may hold objects (which are pickles)."""
+"""NumPy's .npz: a zip of arrays. Arrays of Python objects are refused, since they are pickles."""
 
 import io
 from collections.abc import Mapping
@@ -25,15 +25,15 @@ from app.messages import Message
 
 PIECE_BYTES = 2**20
 MEMBERS = 100
-HEADER_BYTES = 10_000  # of an array: all that numpy takes for harmless
+HEADER_BYTES = 10_000  # of an array: numpy's own limit for safe parsing
 MOST_DIMENSIONS = 4
 LISTED = 20  # arrays that a message names
-LETTERS = 500  # of a text: the name of a class, or of a column with one of its values
+LETTERS = 500  # of a text: the name of a class, or of a column and one of its values
 INPUTS = ("inputs", "X", "x", "data", "images", "features")
 TARGETS = ("targets", "y", "labels", "target")
 NAMES = ("classes", "feature_names")
 PAIRS = [(inputs, targets) for inputs in INPUTS for targets in TARGETS]
-# As Keras' mnist.npz has them.
+# Names as in Keras' mnist.npz.
 IN_PARTS = (
     ("x_train", "y_train", "train"),
     ("x_validation", "y_validation", "validation"),
@@ -44,7 +44,7 @@ KNOWN = "inputs and targets (or X and y), or x_train, y_train, x_test and y_test
 
 
 def is_npz(upload: CompressedFile) -> bool:
-    """A zip of nothing but arrays."""
+    """True if the upload is a zip that contains only arrays."""
     if not upload.is_zip:
         return False
     try:
@@ -52,23 +52,25 @@ def is_npz(upload: CompressedFile) -> bool:
             names = archive.namelist()
     except ImportFailed:
         raise
-    except Exception:  # it is damaged, and the reader of archives says how
+    except Exception:  # a damaged zip is reported by the reader of archives
         return False
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
 def read_npz(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
-    """Pictures of unsigned bytes (N, H, W), (N, C, H, W) or (N, H, W, 3), or a table of numbers (N, D); and targets
-    (N,), which are classes where they are whole numbers or texts, unless `task` says otherwise. Raises ImportFailed."""
+    """Read pictures of unsigned bytes (N, H, W), (N, C, H, W) or (N, H, W, 3), or a table of numbers (N, D).
+
+    The targets are (N,). Integers and texts are classes unless `task` says otherwise. Raises ImportFailed.
+    """
     with zip_file(upload) as archive:
-        found = _arrays(archive, upload, scratch, tell)
-    names = {name: _names(name, found[name]) for name in NAMES if name in found}
-    pieces = _pieces(found)
+        by_name = _arrays(archive, upload, scratch, tell)
+    names = {name: _names(name, by_name[name]) for name in NAMES if name in by_name}
+    pieces = _pieces(by_name)
     inputs = _inputs([piece for piece, _, _ in pieces], reading, scratch)
     targets = np.concatenate([target for _, target, _ in pieces])
     parts = np.concatenate([np.full(len(target), OWN_PARTS.index(part), np.uint8) for _, target, part in pieces])
-    if "parts" in found:  # as a dataset is exported
-        parts = _checked_parts(found["parts"], len(targets))
+    if "parts" in by_name:  # written by `Arrays.export`
+        parts = _checked_parts(by_name["parts"], len(targets))
     warnings: list[Message] = []
     if inputs.ndim > 2 and reading.task == "regression":
         raise ImportFailed("pictures_have_classes")
@@ -83,7 +85,7 @@ def read_npz(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, t
         raise ImportFailed("feature_names_differ", names=len(columns), columns=inputs.shape[1])
     own, said = own_parts(parts, targets, classes)
     arrays = Arrays(inputs, targets, classes, columns, own)
-    return Imported(arrays, warnings=[*warnings, *said, *unused(arrays), *_unread(found)])
+    return Imported(arrays, warnings=[*warnings, *said, *unused(arrays), *_unread(by_name)])
 
 
 def _names(of: str, array: NDArray[Any]) -> tuple[str, ...]:
@@ -95,7 +97,7 @@ def _names(of: str, array: NDArray[Any]) -> tuple[str, ...]:
 def _texts(array: NDArray[Any]) -> tuple[str, ...]:
     try:
         return tuple(printable(str(item)[:LETTERS]) for item in array.ravel())
-    except (SystemError, ValueError) as error:  # what numpy raises where a number is no letter
+    except (SystemError, ValueError) as error:  # numpy raises these where a number is not a character
         raise ImportFailed("text_damaged", reason=str(error)) from error
 
 
@@ -107,7 +109,7 @@ def _checked_parts(parts: NDArray[Any], count: int) -> NDArray[np.uint8]:
 
 def _arrays(archive: ZipFile, upload: CompressedFile, scratch: Scratch, tell: Tell) -> dict[str, NDArray[Any]]:
     """The arrays by name, on disk."""
-    budget, found = Budget(), {}
+    budget, by_name = Budget(), {}
     for info in archive.infolist()[:MEMBERS]:
         with _opened(archive, info) as file:
             shape, is_fortran, dtype = _header(file, info.filename)
@@ -121,8 +123,8 @@ def _arrays(archive: ZipFile, upload: CompressedFile, scratch: Scratch, tell: Te
             if left:
                 raise ImportFailed("array_cut_off", file=info.filename, bytes=left)
         flat.count = prod(shape)
-        found[info.filename.removesuffix(".npy")] = flat.mapped().reshape(shape, order="F" if is_fortran else "C")
-    return found
+        by_name[info.filename.removesuffix(".npy")] = flat.mapped().reshape(shape, order="F" if is_fortran else "C")
+    return by_name
 
 
 def _opened(archive: ZipFile, info: ZipInfo) -> IO[bytes]:
@@ -131,14 +133,14 @@ def _opened(archive: ZipFile, info: ZipInfo) -> IO[bytes]:
         raise ImportFailed("member_unreadable", file=info.filename, reason=problem)
     try:
         return sound(archive.open(info))
-    except Exception as error:  # zipfile raises nearly anything on broken files
+    except Exception as error:  # zipfile raises almost anything on damaged files
         raise ImportFailed("member_damaged", file=info.filename, reason=str(error)) from error
 
 
 def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether it lies in Fortran's order, and type: what numpy makes of a header, if that can be an array here.
+    """Shape, True for Fortran order, and type from an array's header. Raises ImportFailed if a dataset cannot have it.
 
-    numpy would read a header of any length before it finds it too long.
+    The length is checked first, since numpy would read a header of any length before refusing it.
     """
     try:
         version = npy.read_magic(file)
@@ -149,7 +151,7 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
         shape, is_fortran, dtype = read(io.BytesIO(size + file.read(int.from_bytes(size, "little"))))
     except ImportFailed:
         raise
-    except Exception as error:  # it is parsed as Python, and fails as Python does
+    except Exception as error:  # it is parsed as Python, and may raise any of its errors
         raise ImportFailed("array_unreadable", array=name, reason=str(error)[:LETTERS]) from error
     if dtype.hasobject:
         raise ImportFailed("array_of_objects", array=name)
@@ -157,31 +159,31 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
         raise ImportFailed("array_type_unsupported", array=name, type=str(dtype))
     if len(shape) > MOST_DIMENSIONS or any(not 0 <= side < TOTAL_BYTES for side in shape):
         raise ImportFailed("array_shape_impossible", array=name, shape=str(shape)[:LETTERS])
-    return tuple(map(int, shape)), is_fortran, dtype  # True is an int, too
+    return tuple(map(int, shape)), is_fortran, dtype  # a header may say True, which is an int
 
 
-def _pairs(found: Mapping[str, NDArray[Any]]) -> list[tuple[str, str, str]]:
-    """The names of inputs and targets, and the part that they are of. Raises ImportFailed."""
-    in_parts = [(x, y, part) for x, y, part in IN_PARTS if x in found or y in found]
+def _pairs(by_name: Mapping[str, NDArray[Any]]) -> list[tuple[str, str, str]]:
+    """Names of inputs and targets, and the part that they belong to. Raises ImportFailed."""
+    in_parts = [(x, y, part) for x, y, part in IN_PARTS if x in by_name or y in by_name]
     for x, y, _ in in_parts:
         for missing, other in ((x, y), (y, x)):
-            if missing not in found:
+            if missing not in by_name:
                 raise ImportFailed("array_without_partner", array=other, missing=missing)
-    return in_parts or [(x, y, "train") for x, y in PAIRS if x in found and y in found][:1]
+    return in_parts or [(x, y, "train") for x, y in PAIRS if x in by_name and y in by_name][:1]
 
 
-def _unread(found: Mapping[str, NDArray[Any]]) -> list[Message]:
+def _unread(by_name: Mapping[str, NDArray[Any]]) -> list[Message]:
     """Warnings about arrays that a dataset cannot use."""
-    read = {name for x, y, _ in _pairs(found) for name in (x, y)} | {*NAMES, "parts"}
-    others = [name for name in found if name not in read]
+    read = {name for x, y, _ in _pairs(by_name) for name in (x, y)} | {*NAMES, "parts"}
+    others = [name for name in by_name if name not in read]
     return [Message.of("arrays_not_read", **first(others, LISTED))] if others else []
 
 
-def _pieces(found: Mapping[str, NDArray[Any]]) -> list[tuple[NDArray[Any], NDArray[Any], str]]:
-    """Inputs, targets and the part that they are of. Raises ImportFailed."""
-    pieces = [(found[x], found[y], part) for x, y, part in _pairs(found)]
+def _pieces(by_name: Mapping[str, NDArray[Any]]) -> list[tuple[NDArray[Any], NDArray[Any], str]]:
+    """Inputs, targets and the part that they belong to. Raises ImportFailed."""
+    pieces = [(by_name[x], by_name[y], part) for x, y, part in _pairs(by_name)]
     if not pieces:
-        raise ImportFailed("arrays_unknown", **first(list(found), LISTED), wanted=KNOWN)
+        raise ImportFailed("arrays_unknown", **first(list(by_name), LISTED), wanted=KNOWN)
     for inputs, targets, _ in pieces:
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets.shape = targets.shape[:1]
@@ -193,7 +195,7 @@ def _pieces(found: Mapping[str, NDArray[Any]]) -> list[tuple[NDArray[Any], NDArr
 
 
 def _inputs(pieces: list[NDArray[Any]], reading: ImportOptions, scratch: Scratch) -> Any:
-    """All pieces in one array on disk, as a dataset holds it."""
+    """Inputs of all pieces in one array on disk, with the shape and type of a dataset."""
     if len({piece.shape[1:] for piece in pieces}) > 1:
         raise ImportFailed("part_shapes_differ", shapes=[str(piece.shape[1:]) for piece in pieces])
     sides = pieces[0].shape[1:]

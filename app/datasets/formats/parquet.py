@@ -14,11 +14,11 @@ from app.messages import Message
 
 MAGIC = b"PAR1"
 ROWS_AT_ONCE = 1024
-LETTERS = 500  # of what Arrow has to say
+LETTERS = 500  # of Arrow's error messages
 
 
 class Parquet:
-    """Numbers, booleans and texts; dates and nested values are columns of which every value is missing."""
+    """Parquet table of numbers, booleans and texts. Columns of dates or nested values have only missing values."""
 
     def __init__(self, upload: CompressedFile) -> None:
         import pyarrow.parquet as pq
@@ -29,16 +29,16 @@ class Parquet:
             schema = about.schema.to_arrow_schema()
             self.names = list(schema.names)
             held = {name: _unread(kind) for name, kind in zip(schema.names, schema.types, strict=True)}
-        refuse_too_many(about.num_rows, len(self.names))  # in a tiny file: what repeats is stored once
+        refuse_too_many(about.num_rows, len(self.names))  # repeats are stored once, so tiny files may be huge tables
         self.unread = {name: what for name, what in held.items() if what is not None}
         self.about: dict[str, Any] = {"unread_columns": list(self.unread)} if self.unread else {}
         self.warnings: list[Message] = []
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]:
-        """Each row, a value that cannot be one as missing."""
+        """Rows of the table. Unsupported values are missing."""
         import pyarrow.parquet as pq
 
-        del skipped  # here every row is whole
+        del skipped  # every Parquet row is complete
         wanted = [name for name in self.names if name not in self.unread]
         with _sound():
             file = pq.ParquetFile(self.upload.path)
@@ -60,7 +60,7 @@ class Parquet:
 
 @contextmanager
 def _sound() -> Iterator[None]:
-    """Arrow raises nearly anything on broken files."""
+    """Context that turns Arrow's various errors on damaged files into ImportFailed."""
     try:
         yield
     except MemoryError:
@@ -70,7 +70,7 @@ def _sound() -> Iterator[None]:
 
 
 def _unread(kind: Any) -> str | None:
-    """Name of a column type that is not read."""
+    """Noun phrase for the values of an unsupported column type; None for a supported one."""
     from pyarrow import types
 
     if types.is_dictionary(kind):
@@ -87,7 +87,7 @@ def _unread(kind: Any) -> str | None:
 
 
 def read_parquet(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
-    """Raises ImportFailed."""
+    """Read a Parquet table as a dataset. Raises ImportFailed."""
     if upload.is_compressed:
         raise ImportFailed("parquet_compressed")
     return read_table(Parquet(upload), reading, scratch, tell)

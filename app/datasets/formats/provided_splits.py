@@ -1,5 +1,4 @@
-"""The parts that an upload has itself, to train on and to test on: taken as a whole or not at all, and never dropped
-in silence."""
+"""The split that an upload itself provides: used as a whole, or ignored with a warning."""
 
 from typing import Any
 
@@ -10,14 +9,14 @@ from app.datasets.arrays import OWN_PARTS
 from app.datasets.names import first
 from app.messages import Message
 
-NO_PART = 255  # of an example that lies outside
+NO_PART = 255  # of an example that belongs to none
 TRAIN, VALIDATION, TEST = range(len(OWN_PARTS))
 
 
 def own_parts(
     parts: NDArray[np.uint8], targets: NDArray[Any], classes: tuple[str, ...]
 ) -> tuple[NDArray[np.uint8] | None, list[Message]]:
-    """The parts (N,) to keep, or None, and the warnings, from the part (N,) that each example names."""
+    """Parts (N,) to store, or None if they are ignored, and warnings, from the part (N,) of each example."""
     counts = np.bincount(parts, minlength=NO_PART + 1)
     there = [name for part, name in enumerate(OWN_PARTS) if counts[part]]
     if there in ([], ["train"]):
@@ -28,7 +27,7 @@ def own_parts(
     if not counts[TRAIN]:
         return None, [Message.of("no_training_part", parts=there)]
     warnings = []
-    if not counts[TEST]:  # two parts: what is held out is tested on, and is never trained on
+    if not counts[TEST]:  # only two parts: the held-out one is for the test, and never trained on
         parts = np.where(parts == VALIDATION, np.uint8(TEST), parts)
         warnings.append(Message.of("validation_is_test"))
     learnt, known = (np.unique(of_them).tolist() if classes else [] for of_them in (targets[parts == TRAIN], targets))

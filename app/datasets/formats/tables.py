@@ -1,4 +1,4 @@
-"""A table, CSV or Parquet: read twice, once to see what its columns hold, and once to write it down."""
+"""Tables (CSV, Parquet), read in two passes: one to infer the column types, one to write the numbers."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
@@ -27,8 +27,8 @@ from app.datasets.formats.disk_array import DiskArray
 from app.datasets.import_options import CLASSES, MANY, Imported, ImportOptions, Kind, Scratch, Skipped, Task, Tell, half
 from app.messages import Message
 
-OPTIONS = ("target", "task", "types")  # the fields of `Reading` that say something of a table
-CONSIDERABLE = 0.05  # of all rows, to be left out
+OPTIONS = ("target", "task", "types")  # the fields of `ImportOptions` that apply to a table
+CONSIDERABLE = 0.05  # share of the rows; if as many are left out, a warning says so
 
 
 class Table(Protocol):
@@ -50,9 +50,9 @@ class Table(Protocol):
 
 
 def read_table(table: Table, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
-    """Numbers as they are, NaN where one is missing; a category as a column of zeros and ones for each of its values.
+    """Read a table as a dataset. A missing number is NaN; a category becomes a column of zeros and ones for each value.
 
-    A row without its target is skipped. Raises ImportFailed.
+    A row without a target is skipped. Raises ImportFailed.
     """
     target = reading.target
     if target is None:
@@ -70,7 +70,7 @@ def read_table(table: Table, reading: ImportOptions, scratch: Scratch, tell: Tel
     names = [name for _, column, kind in inputs for name in _columns(column, kind)]
     if not names:
         raise _no_inputs(columns, reading)
-    refuse_too_many(wanted.count, len(names))  # a category has become a number for each of its values
+    refuse_too_many(wanted.count, len(names))  # each category has become several columns
     classes = tuple(wanted.labels) if task == "classification" else ()
     features, targets = DiskArray(scratch(), (len(names),), np.float32), DiskArray(scratch(), (), np.float64)
     numbered = {label: float(index) for index, label in enumerate(classes)}
@@ -109,7 +109,7 @@ def read_table(table: Table, reading: ImportOptions, scratch: Scratch, tell: Tel
 
 
 def _refuse_nothing(target: Target, skipped: Skipped) -> None:
-    """Raises ImportFailed where no row has a target."""
+    """Raise ImportFailed if no row has a target."""
     if target.count == 0 and skipped.count:
         raise ImportFailed("no_row_read", rows=skipped.count, several=skipped.count > 1, **skipped.first[0])
     if target.count == 0:
@@ -121,7 +121,7 @@ def _refuse_nothing(target: Target, skipped: Skipped) -> None:
 
 
 def _task(target: Target, wanted: Task | None) -> Task:
-    """Texts and truth values are classes, numbers are not, unless it is said. Raises ImportFailed."""
+    """Task of a target: `wanted`, or else classification for texts and booleans. Raises ImportFailed."""
     if wanted == "regression" and target.not_a_number is not None:
         raise ImportFailed("target_not_numeric", target=target.name, value=target.not_a_number)
     task: Task = wanted or ("regression" if target.numeric and not target.boolean else "classification")
@@ -137,7 +137,7 @@ def _task(target: Target, wanted: Task | None) -> Task:
 
 
 def _no_inputs(columns: list[Column], reading: ImportOptions) -> ImportFailed:
-    """The refusal of a table none of whose columns can be an input."""
+    """Refusal of a table in which no column can be an input."""
     inputs = [column for column in columns if column.name != reading.target]
     if all(reading.types.get(column.name) == "ignore" for column in inputs):
         return ImportFailed("all_inputs_ignored")
@@ -151,7 +151,7 @@ def _no_inputs(columns: list[Column], reading: ImportOptions) -> ImportFailed:
 
 
 def _left_out(target: Target, skipped: Skipped) -> list[Message]:
-    """For a table of which a considerable share is not among the examples."""
+    """A warning if a considerable share of the rows is left out."""
     left_out, rows = skipped.count + target.missing, skipped.count + target.count
     if skipped.count < MANY and left_out < CONSIDERABLE * rows:
         return []
@@ -185,7 +185,7 @@ def _commas(columns: list[Column]) -> list[Message]:
 
 
 def _columns(column: Column, kind: Kind) -> list[str]:
-    """The names of what it becomes."""
+    """Names of the dataset's columns that a column becomes."""
     match kind:
         case "number":
             return [column.name]
@@ -196,7 +196,7 @@ def _columns(column: Column, kind: Kind) -> list[str]:
 
 
 def _encoder(column: Column, kind: Kind) -> Any:
-    """From a value of the column to its numbers."""
+    """Function that turns a value of the column into its numbers."""
     if kind == "number":
         return lambda value: (np.nan if missing(value) else number(value, column.comma),)
     places = {value: place for place, value in enumerate(sorted(column.values))}
@@ -206,5 +206,5 @@ def _encoder(column: Column, kind: Kind) -> Any:
 
 
 def plain(value: Any) -> Value:
-    """A value of a typed table as one of a row."""
+    """Convert a value of a typed table to a value of a row."""
     return value if value is None or isinstance(value, str | float | bool) else float(value)

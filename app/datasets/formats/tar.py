@@ -1,9 +1,10 @@
-"""Walking through a tar archive in bounded memory.
+"""Iteration over a tar archive in bounded memory.
 
-`tarfile` reads the headers, one block each, but for those of nearly all files, on which it would spend as long as a
-decoder does on a small picture. The walk from header to header is done here: its own takes a damaged or missing header
-for the end of the archive, so that a cut-off upload would lose files in silence, it reads long names and sparse maps of
-any size into memory, and it seeks for years towards an end that a header makes up.
+Headers of the usual kind are parsed here, since `tarfile` takes as long for one as a decoder takes for a small picture.
+`tarfile` parses only the unusual ones. Iterating from header to header is done here too, because `tarfile` has three
+faults at it. It treats a damaged or missing header as the end of the archive, so that a cut-off upload would silently
+lose files. It reads long names and sparse maps of any size into memory. And it seeks for years towards an end that a
+forged header claims.
 """
 
 import struct
@@ -39,13 +40,13 @@ def begins_one(block: bytes) -> bool:
     try:
         tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except (tarfile.TarError, ValueError):
-        return len(block) == BLOCK and not any(block)  # an empty one
+        return len(block) == BLOCK and not any(block)  # an empty archive
     return True
 
 
 @dataclass(slots=True)
 class Entry:
-    """A file, link or device. `read` is for before the next entry; what it leaves is passed over."""
+    """A file, link or device. Call `read` before taking the next entry, which skips the unread bytes."""
 
     name: str
     problem: str | None
@@ -53,14 +54,14 @@ class Entry:
     take: Callable[[int], bytes]
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes of its content."""
+        """Read up to `size` bytes of the content."""
         size = min(size, self.left)
         self.left -= size
         return self.take(size)
 
 
 def entries(file: IO[bytes]) -> Iterator[Entry]:
-    """All but the folders. Raises ImportFailed."""
+    """Iterate over the entries of an archive, without folders. Raises ImportFailed."""
 
     def take(size: int) -> bytes:
         data = file.read(size)
@@ -80,7 +81,7 @@ def entries(file: IO[bytes]) -> Iterator[Entry]:
             take(padding)
             extended |= _extensions(data) if header.type == EXTENDED else {"path": _text(data.rstrip(b"\0"))}
             continue
-        problem = None if header.type in FILES else "is a link or a device, no file"
+        problem = None if header.type in FILES else "is a link or a device, not a file"
         entry = Entry(extended.get("path", header.name), problem, size, take)
         if header.type not in OF_THE_NEXT:
             extended = {}
@@ -89,7 +90,7 @@ def entries(file: IO[bytes]) -> Iterator[Entry]:
         while entry.left:
             entry.read(2**20)
         take(padding)
-    while file.read(2**16):  # to the end: only there does gzip find out whether all was sound
+    while file.read(2**16):  # up to the end, where gzip verifies its checksum
         pass
 
 
@@ -98,14 +99,14 @@ def _header(block: bytes) -> Header:
     if usual is not None:
         return usual
     try:
-        found = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except (tarfile.TarError, ValueError) as error:
         raise ImportFailed("tar_damaged") from error
-    return Header(found.name, found.size, found.type)
+    return Header(info.name, info.size, info.type)
 
 
 def _usual(block: bytes) -> Header | None:
-    """A header such as nearly all files have; None for any other, sound or not."""
+    """Header of the kind that almost all files have; None for any other, valid or not."""
     name, digits, checksum, kind, start = FIELDS.unpack(block)
     try:
         size, wanted = _octal(digits), _octal(checksum)
@@ -130,7 +131,7 @@ def _octal(field: bytes) -> int:
 
 
 def _stored(header: Header, extended: dict[str, str]) -> int:
-    """Number of bytes after the header."""
+    """Number of content bytes that follow the header. Raises ImportFailed."""
     if header.type == tarfile.GNUTYPE_SPARSE:
         raise ImportFailed("tar_sparse")
     if header.type in WITHOUT_DATA:
@@ -150,8 +151,8 @@ def _text(data: bytes) -> str:
 
 
 def _extensions(data: bytes) -> dict[str, str]:
-    """`path` and `size` from the records `<length> <key>=<value>\\n` of a pax header; the length is the record's."""
-    found: dict[str, str] = {}
+    """`path` and `size` from the records `<length> <key>=<value>\\n` of a pax header. `length` counts the record."""
+    records: dict[str, str] = {}
     while data:
         digits, _, _ = data[:24].partition(b" ")
         length = int(digits) if digits.isdigit() else 0
@@ -161,6 +162,6 @@ def _extensions(data: bytes) -> dict[str, str]:
         if key.startswith(b"GNU.sparse."):
             raise ImportFailed("tar_sparse")
         if key in (b"path", b"size"):
-            found[_text(key)] = _text(value)
+            records[_text(key)] = _text(value)
         data = data[length:]
-    return found
+    return records

@@ -1,1 +1,1 @@
-"""Pictures: from bytes to pixels in processes that may crash, and back to be looked at."""
+"""Decoding of pictures, in separate processes that may crash."""

@@ -1,4 +1,4 @@
-"""From the bytes of a picture to pixels: hostile until checked, never converted in silence."""
+"""Decoding of one picture. Its bytes are treated as hostile, and it is resized only on request."""
 
 import io
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ MAX_PIXELS = 25_000_000
 ORIENTATION, UPRIGHT = 0x0112, 1  # EXIF: how the camera was held
 MODES = {1: "L", 3: "RGB"}  # by channels
 Background = Literal["white", "black"]
-Resize = Literal["fit", "fill", "stretch"]  # whole with a margin, filled and cut off, or out of proportion
+Resize = Literal["fit", "fill", "stretch"]  # whole with a margin, cropped, or distorted
 
 
 def count_pixels(data: bytes) -> int:
@@ -30,18 +30,17 @@ def decode(
     background: Background = "white",
     most: int = MAX_PIXELS,
 ) -> bytes:
-    """A picture as the bytes of `shape`, (1, H, W) gray or (3, H, W) in colour, upright as EXIF says.
+    """Decode a picture to the bytes of `shape`: (1, H, W) gray or (3, H, W) colour, upright according to EXIF.
 
-    A picture of that size is taken as it is, but for its mode; another size is refused, or with `resize` brought to
-    it. Transparency lies over `background`. Raises NoPicture, WrongSize where `resize` would help, and TooManyPixels
-    over `most`.
+    The mode is converted. A picture of another size is refused, or resized if `resize` is given. `background` shows
+    through transparent parts. Raises NoPicture; WrongSize if `resize` would help; TooManyPixels for more than `most`.
     """
     channels, height, width = shape
     mode, size = MODES[channels], (width, height)
     with _opened(data) as opened:
         if opened.width * opened.height > most:
             raise TooManyPixels("picture_size", width=opened.width, height=opened.height)
-        opened.load()  # with which Pillow turns a TIFF by itself
+        opened.load()  # while loading, Pillow rotates a TIFF by itself
         turned = opened.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
         picture: Image.Image = ImageOps.exif_transpose(opened) if turned else opened
         if picture.size != size and resize is None:
@@ -64,9 +63,9 @@ def _resized(picture: Image.Image, size: tuple[int, int], resize: Resize | None,
 
 
 def converted(picture: Image.Image, mode: str, background: Background) -> Image.Image:
-    """Any mode as `L` or `RGB`, transparency over `background`; 16-bit values are scaled to 8.
+    """Convert any mode to `L` or `RGB`, with transparency over `background`. 16-bit values are scaled to 8 bits.
 
-    Raises NoPicture for 32-bit numbers: nothing says which of them is white.
+    Raises NoPicture for 32-bit numbers, since it is unknown which of them is white.
     """
     if picture.mode in ("I", "F"):
         kind = "integers" if picture.mode == "I" else "floating-point numbers"
@@ -83,7 +82,7 @@ def converted(picture: Image.Image, mode: str, background: Background) -> Image.
 
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
-    """The picture, of which only the header has been read. Whatever Pillow raises in the block is a NoPicture."""
+    """Open a picture and read only its header. Any error of Pillow within the block becomes NoPicture."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
@@ -96,6 +95,6 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise NoPicture("picture_too_large", width=None, height=None, limit=MAX_PIXELS) from error
     except MemoryError as error:
         raise NoPicture("picture_takes_too_much_memory") from error
-    except Exception as error:  # Pillow's decoders raise nearly anything on broken files
+    except Exception as error:  # Pillow's decoders raise almost anything on damaged files
         reason = None if "BytesIO" in str(error) else str(error)  # "cannot identify <_io.BytesIO object at …>"
         raise NoPicture("picture_unreadable", formats=FORMATS, reason=reason) from error

@@ -1,10 +1,11 @@
-"""A process that decodes pictures and nothing else: `python -m app.datasets.images.decoder C H W RESIZE BACKGROUND`.
+"""A process that only decodes pictures: `python -m app.datasets.images.decoder C H W RESIZE BACKGROUND`.
 
-Decoders are large programs in C that are fed by strangers. What one of them does wrong, it does here: with bounded
-memory and time, and unable to write a file. It reads batches from stdin and answers each on stdout, until stdin ends.
+Image decoders are large C programs that parse files from strangers. Their faults are contained here: this process has
+bounded memory and time, and cannot write files. It reads batches from stdin and answers each on stdout, until stdin
+ends.
 
-A batch is a count, the lengths of so many pictures, and their bytes; the answer is, for each, a 0 and its pixels, or a
-1 and the length and text of the reason why there are none. Numbers are 4 bytes, the least significant first.
+A batch is a count, the lengths of that many pictures, and their bytes. The answer has for each picture a 0 and its
+pixels, or a 1 and the length and text of the reason why it cannot be decoded. Numbers are 4 bytes, little-endian.
 """
 
 import resource
@@ -19,8 +20,8 @@ from app.datasets.images.codec import decode
 from app.datasets.images.png import plain
 
 MEMORY_BYTES = 1024**3
-SECONDS = 20  # for a picture
-TOGETHER_BYTES = 2**22  # of pixels
+SECONDS = 20  # for one picture
+TOGETHER_BYTES = 2**22  # of pixels that are decoded together
 NUMBER = struct.Struct("<I")
 
 

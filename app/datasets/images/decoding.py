@@ -1,7 +1,7 @@
-"""Pictures by the thousand, decoded in processes of their own (see `decoder`), in the order in which they come.
+"""Decoding of many pictures in separate processes (see `decoder`), in order.
 
-A decoder that crashes or does not come to an end costs the one picture that it was at: what it has not answered of its
-batch is decoded by another, one by one.
+A decoder may crash or hang. Then another one decodes the unanswered pictures of the batch one at a time, so that only
+the picture at fault fails.
 """
 
 import contextlib
@@ -21,11 +21,11 @@ from app.datasets.images.codec import Background, Resize
 from app.datasets.images.decoder import NUMBER
 
 AT_ONCE, BYTES_AT_ONCE = 512, 4 * 1024**2  # in a batch
-PIPE_BYTES = 1024**2  # what a batch of letters fits in, there and back: nobody waits for the other to read
+PIPE_BYTES = 1024**2  # room for a batch of letters both ways, so that neither side waits for the other to read
 MOST_DECODERS = 4
 MOST_CRASHES = 50  # each may take a while
-Tag = TypeVar("Tag")  # what a picture is told from others by
-CRASHED = "its decoder crashed, or took too long or too much memory; save the picture anew"
+Tag = TypeVar("Tag")  # identifies a picture
+CRASHED = "its decoder crashed, or took too long or too much memory; save the picture again"
 
 
 class Broken(Exception):
@@ -33,7 +33,7 @@ class Broken(Exception):
 
 
 class Decoders:
-    """Decodes to uint8 of `shape`, (C, H, W). As a context it ends its processes."""
+    """Pool of decoders to uint8 of `shape` (C, H, W). Leaving its context ends the processes."""
 
     def __init__(self, shape: tuple[int, ...], resize: Resize, background: Background) -> None:
         self.arguments = [*map(str, shape), resize, background]
@@ -50,7 +50,7 @@ class Decoders:
             decoder.end()
 
     def decoded(self, pictures: Iterable[tuple[Tag, bytes]]) -> Iterator[tuple[Tag, bytes | str]]:
-        """For each picture its pixels as bytes, or why there are none. Raises ImportFailed where many crash."""
+        """For each picture, its pixels as bytes or why there are none. Raises ImportFailed if too many crash."""
         at_work: deque[tuple[_Decoder, list[tuple[Tag, bytes]]]] = deque()
         try:
             for batch in batches(pictures):
@@ -58,7 +58,7 @@ class Decoders:
                     yield from self._answered(*at_work[0])
                     at_work.popleft()
                 decoder = self._take()
-                with contextlib.suppress(BrokenPipeError):  # what it has died of shows in its answer
+                with contextlib.suppress(BrokenPipeError):  # `answer` reports the crash
                     decoder.ask([data for _, data in batch])
                 at_work.append((decoder, batch))
             while at_work:
@@ -132,20 +132,20 @@ class _Decoder:
         return self.process.stdin, self.process.stdout
 
     def ask(self, pictures: list[bytes]) -> None:
-        """Raises BrokenPipeError."""
+        """Send a batch. Raises BrokenPipeError."""
         pipe, _ = self._pipes
         pipe.write(struct.pack(f"<{1 + len(pictures)}I", len(pictures), *map(len, pictures)))
         pipe.writelines(pictures)
         pipe.flush()
 
     def answer(self, size: int) -> bytes | str:
-        """The next answer, of so many bytes of pixels. Raises Broken."""
+        """The next answer: `size` bytes of pixels, or the reason why there are none. Raises Broken."""
         if self._read(1) == b"\0":
             return self._read(size)
         return self._read(*NUMBER.unpack(self._read(NUMBER.size))).decode(errors="replace")
 
     def _read(self, size: int) -> bytes:
-        """Waits for ever: a decoder that takes too long ends itself."""
+        """Read exactly `size` bytes, without a timeout: a decoder that takes too long ends itself."""
         data = self._pipes[1].read(size)
         if len(data) < size:
             raise Broken

@@ -18,8 +18,8 @@ from app.learning.layers import LAYERS, LayerShape, Shape
 from app.learning.losses import Loss
 from app.messages import Fix
 
-FEW = 256  # numbers of a matrix, to be written out
-MOST_LAYERS = 50  # that are linear
+FEW = 256  # numbers of a matrix that are still written out
+MOST_LAYERS = 50  # linear ones
 MOST_PRODUCTS = 10**8
 
 Placement = list[tuple[str, LayerShape]]

@@ -2,7 +2,7 @@
 
 A sample is a separate forward and backward pass of a fixed probe of training examples. It changes no bit of the run:
 gradients are returned instead of stored, dropout is off, so that no generator advances, and batch norm uses the probe's
-own mean and spread without updating its running means.
+own mean and standard deviation without updating its running means.
 """
 
 import math
@@ -20,11 +20,11 @@ from app.learning.layers import Layer, LayerShape, Shape
 from app.learning.layers.structure import infer_rounds, infer_shapes
 from app.learning.training import Training
 
-PROBE = 256  # examples: a unit that is active for one in fifty is missed once in 170 times
-MEMORY = 256 * 1024**2  # bytes for what the layers give for the probe; a batch has been room enough in any case
-SHARE = 0.01  # of the time since the sampling began; the first sample and the last are taken in any case
-REGULAR = 40  # samples of a run whose length is known, once the steps between them have stopped doubling
-TWINS = 1e-4  # weights that differ by less of the largest of them are one unit twice
+PROBE = 256  # examples; a unit that is active for one in fifty is missed once in 170 times
+MEMORY = 256 * 1024**2  # bytes for the outputs of all layers for the probe; a batch always fits
+SHARE = 0.01  # of the time since sampling began; the first and the last sample are always taken
+REGULAR = 40  # samples of a run of known length, once the interval has stopped doubling
+TWINS = 1e-4  # of the largest weight; units that differ by less are duplicates
 INPUT = "input"
 
 Sample = dict[str, dict[str, float]]  # by layer and measure
@@ -165,8 +165,8 @@ def undisturbed(model: nn.Module, layers: Sequence[Located]) -> Iterator[None]:
 
 
 def of_input(inputs: Tensor) -> dict[str, Tensor]:
-    """Measures of the prepared inputs (n, …): mean and spread of all numbers, and the root mean square of the largest
-    column and of the smallest that is not constant. A picture is one column."""
+    """Measures of the prepared inputs (n, …): mean and standard deviation of all numbers, and the root mean square of
+    the largest column and of the smallest that is not constant. A picture is one column."""
     columns = inputs.float() if inputs.dim() == 2 else inputs.float().reshape(-1, 1)
     squares, varies = columns.square().mean(0).sqrt(), columns.amax(0) > columns.amin(0)
     smallest = torch.where(varies, squares, torch.inf).min()
@@ -175,9 +175,11 @@ def of_input(inputs: Tensor) -> dict[str, Tensor]:
 
 
 def of_output(layer: Layer, output: Tensor) -> dict[str, Tensor]:
-    """Measures of a layer's outputs (n, units, …): mean and spread of all numbers. If its units can die, the share of
-    units that are 0 for all examples and at all places; if it saturates, the share of numbers where its slope is nearly
-    0."""
+    """Measures of a layer's outputs (n, units, …): mean and standard deviation of all numbers.
+
+    If its units can die, also the share of units that are 0 for all examples at all positions. If it saturates, also
+    the share of numbers where its slope is nearly 0.
+    """
     measures = {"activation_mean": output.mean(), "activation_spread": output.std(correction=0)}
     if layer.can_die:
         units = output.transpose(0, 1).flatten(1)

@@ -1,4 +1,4 @@
-"""Warnings that follow from the layers alone, output layer included. A rule that is not sure says nothing."""
+"""Warnings that follow from the layers alone, output layer included. A rule that is not sure gives no warning."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -16,7 +16,7 @@ GAIN = 10.0  # by which numbers grow or shrink in each layer
 
 
 def linear_stack(chain: Chain) -> Iterator[Warning]:
-    """(XW₁ + b₁)W₂ + b₂ is XW + b again: without a nonlinearity between, depth adds nothing (lecture, nonlinearity)."""
+    """Linear layers in a row: (XW₁ + b₁)W₂ + b₂ is XW + b again, so depth adds nothing (lecture, nonlinearity)."""
     for stack in stacks(chain):
         layers = [place.layer for _, place in stack.chain]
         between = sorted({layer.type for layer in layers if layer.role not in ("linear map", "reshaping")})
@@ -28,26 +28,26 @@ def linear_stack(chain: Chain) -> Iterator[Warning]:
             "linear_stack_collapses",
             stack.pointers[1],
             f"{len(stack.pointers)} {kind} layers with {nothing} between them are one linear layer, {of} → {to}: "
-            f"{stack.parameters:,} parameters learn what one matrix and one bias say",
+            f"{stack.parameters:,} parameters learn what one matrix and one bias can",
             'put {"type": "relu"} between them, or leave all but one out',
         )
 
 
 def no_nonlinearity(chain: Chain) -> Iterator[Warning]:
-    """Several layers without a nonlinearity between them. The output layer needs none behind it."""
+    """Several layers without a nonlinearity between them. The output layer needs none after it."""
     learning = [index for index, (_, place) in enumerate(chain) if place.layer.role == "linear map"]
     if len(learning) > 1 and all(place.layer.affine for _, place in chain[: learning[-1]]):
         yield Warning(
             "no_nonlinearity",
             "/model/layers",
-            f"none of the {len(learning)} layers that learn has a nonlinearity behind it: the network draws straight "
-            "boundaries only, as one linear layer does",
-            'put {"type": "relu"} behind each linear or convolution layer but the last',
+            f"none of the {len(learning)} layers that learn has a nonlinearity after it: the network can draw only "
+            "straight boundaries, like one linear layer",
+            'put {"type": "relu"} after each linear or convolution layer except the last',
         )
 
 
 def too_deep(chain: Chain) -> Iterator[Warning]:
-    """Activations whose gradients vanish after some layers (lecture, activations). Each entry says after how many."""
+    """Activations whose gradients vanish after some layers (lecture, activations). The limit is a trait of each."""
     default = all(place.layer.initialisation == "default" for _, place in _hidden(chain))
     for layer, pointers in _in_depth(chain):
         limit = layer.depth_limit
@@ -56,7 +56,7 @@ def too_deep(chain: Chain) -> Iterator[Warning]:
 
 
 def _in_depth(chain: Chain) -> Iterator[tuple[Layer, list[str]]]:
-    """Activations of one type with no other one between them, and no layer that restores their scale."""
+    """Runs of activations of one type, without another one or a layer that restores their scale between them."""
     layer: Layer | None = None
     pointers: list[str] = []
     for pointer, place in _hidden(chain):
@@ -79,7 +79,7 @@ def _hidden(chain: Chain) -> Chain:
 
 
 def overflow(chain: Chain) -> Iterator[Warning]:
-    """x² again and again is x to a power that exceeds float32."""
+    """Repeated squaring, which raises numbers to a power that exceeds float32."""
     count, power = 0, 1
     for pointer, place in chain:
         layer, before = place.layer, power
@@ -92,32 +92,32 @@ def overflow(chain: Chain) -> Iterator[Warning]:
                 "activation_overflows",
                 pointer,
                 f"{count} {layer.type}s raise a number to the power {power}: float32 ends at {LARGEST:g}, which "
-                f"{LARGEST ** (1 / power):,.0f} comes to, and sums over many inputs come there sooner",
-                'take {"type": "relu"}, or put {"type": "batch_norm"} before each square',
+                f"{LARGEST ** (1 / power):,.0f} already reaches, and sums over many inputs reach it sooner",
+                'use {"type": "relu"}, or put {"type": "batch_norm"} before each square',
             )
 
 
 def chosen_with_care(chain: Chain) -> Iterator[Warning]:
-    """Nonlinearities that are the lecture's examples and seldom learn well."""
+    """Nonlinearities from the lecture's examples that rarely learn well."""
     for pointer, place in chain:
         if place.layer.caution:
             yield Warning(
                 f"{place.layer.type}_with_care",
                 pointer,
                 place.layer.caution,
-                'take {"type": "relu"} or {"type": "tanh"}',
+                'use {"type": "relu"} or {"type": "tanh"}',
             )
 
 
 def in_a_row(chain: Chain) -> Iterator[Warning]:
-    """Two activations without a layer that learns between them. Other rules judge those behind the last linear map."""
+    """Two activations without a layer that learns between them. Other rules judge those after the last linear map."""
     row = [place for place in _hidden(chain) if place[1].layer.role not in ("reshaping", "regularisation")]
     for (_, before), (pointer, place) in pairwise(row):
         if before.layer.role == place.layer.role == "activation":
             yield Warning(
                 "activations_in_a_row",
                 pointer,
-                f"{place.layer.type} comes right behind {before.layer.type}: between them nothing is learnt",
+                f"{place.layer.type} directly follows {before.layer.type}: nothing is learnt between them",
                 "leave one of them out, or put a layer that learns between them",
             )
 
@@ -131,7 +131,7 @@ def softmax_within(chain: Chain) -> Iterator[Warning]:
                 pointer,
                 f"a {place.layer.type} before another layer that learns: its outputs sum to 1, so most of them are "
                 "near 0, and so are the gradients",
-                'take {"type": "relu"} here; for probabilities none is needed, predictions have them all the same',
+                'use {"type": "relu"} here; predictions contain probabilities without a softmax',
             )
 
 
@@ -142,8 +142,8 @@ def symmetric(chain: Chain) -> Iterator[Warning]:
             yield Warning(
                 "symmetric_initialisation",
                 f"{pointer}/init",
-                "all units of this layer begin alike, get the same gradient and stay alike: as one unit, or dead",
-                'take "init": "he" (for ReLU) or "xavier" (for tanh and sigmoid)',
+                "all units of this layer start equal, get equal gradients and stay equal: as one unit, or dead",
+                'use "init": "he" (for ReLU) or "xavier" (for tanh and sigmoid)',
             )
 
 
@@ -159,9 +159,10 @@ def weights_of_no_size(chain: Chain) -> Iterator[Warning]:
             yield Warning(
                 "initial_weights_unusual",
                 f"{pointer}/init/std",
-                f"weights of a spread of {init.std:g} over {inputs:,} inputs make numbers {gain:.2g} times as "
-                f"large: {'too small to learn from' if small else 'the loss begins high, and activations saturate'}",
-                f'about {sqrt(2 / inputs):.2g} keeps their size behind a ReLU; init "he" takes that',
+                f"weights with a standard deviation of {init.std:g} over {inputs:,} inputs make numbers {gain:.2g} "
+                "times as large: "
+                f"{'too small to learn from' if small else 'the loss starts high, and activations saturate'}",
+                f'about {sqrt(2 / inputs):.2g} keeps their size after a ReLU; init "he" uses that',
             )
 
 
@@ -173,7 +174,7 @@ def dropout(chain: Chain) -> Iterator[Warning]:
             yield Warning(
                 "dropout_unusual",
                 f"{pointer}/p",
-                f"{place.layer.drop_probability:g} of the numbers are left out: what is left hardly says anything",
+                f"{place.layer.drop_probability:g} of the numbers are dropped: the rest carries hardly any information",
                 "0.1 to 0.5 is usual",
             )
     for (pointer, before), (_, place) in pairwise(row):
@@ -181,14 +182,14 @@ def dropout(chain: Chain) -> Iterator[Warning]:
             yield Warning(
                 "dropout_before_batch_norm",
                 pointer,
-                f"{before.layer.type} changes the spread of what {place.layer.type} sees in training and not of what "
-                "it sees in evaluation",
-                f"put the {before.layer.type} behind the {place.layer.type} and its activation",
+                f"{before.layer.type} changes the standard deviation of the inputs of {place.layer.type} in training, "
+                "but not in evaluation",
+                f"put the {before.layer.type} after the {place.layer.type} and its activation",
             )
 
 
 def skipped_pixels(chain: Chain) -> Iterator[Warning]:
-    """A window that moves further than it is wide. With one pixel that is usual, in shortcuts."""
+    """A window that moves further than it is wide. For one pixel this is usual, in shortcuts."""
     for pointer, place in chain:
         window = place.layer.window
         if window is not None and window.stride > window.size > 1:
@@ -196,7 +197,7 @@ def skipped_pixels(chain: Chain) -> Iterator[Warning]:
                 "window_skips_pixels",
                 f"{pointer}/stride",
                 f"the window of {window.size} moves by {window.stride}: the pixels between are never seen",
-                f"take a stride of at most {window.size}",
+                f"use a stride of at most {window.size}",
             )
 
 
@@ -207,8 +208,8 @@ def plain_depth(chain: Chain) -> Iterator[Warning]:
         yield Warning(
             "deep_without_shortcuts",
             learning[PLAIN],
-            f"{len(learning)} layers that learn, one behind the other, with neither batch_norm nor residual: such "
-            "networks learn worse than shallower ones, on their own training data too",
+            f"{len(learning)} layers that learn, with neither batch_norm nor residual: such networks learn worse than "
+            "shallower ones, even on their training data",
             'put {"type": "batch_norm"} before the activations, or layers into {"type": "residual"}',
         )
 
@@ -220,7 +221,7 @@ def pooled_twice(chain: Chain) -> Iterator[Warning]:
             yield Warning(
                 "pooled_twice",
                 pointer,
-                f"two {place.layer.type} with nothing between them are one with a larger window",
+                f"two {place.layer.type} with nothing between them equal one with a larger window",
                 "put a conv2d and a relu between them, or leave one out",
             )
 
@@ -235,7 +236,7 @@ def beyond_a_run(chain: Chain) -> Iterator[Warning]:
                 "units_exceed_limit",
                 pointer,
                 f"with this layer the network has {total:,} parameters; a run has at most {MAX_PARAMETERS:,}",
-                "take fewer units or channels to train it here",
+                "use fewer units or channels to train it here",
             )
             return
 

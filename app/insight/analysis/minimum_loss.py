@@ -1,4 +1,4 @@
-"""Minimum loss: a lower bound that no training gets below."""
+"""Minimum loss: a lower bound that no training can reach below."""
 
 from math import e, log
 
@@ -7,7 +7,7 @@ from app.learning.losses import BinaryCrossEntropy, CrossEntropy, Loss
 
 
 def minimum_loss(last: Layer, loss: Loss, outputs: int) -> float:
-    """Minimum loss of an example, for a network with so many outputs that ends in the layer `last`. 0 if none is known.
+    """Minimum loss of an example, for a network with `outputs` outputs and the last layer `last`; 0 if unknown.
 
     Cross-entropy of numbers from 0 to 1 instead of logits is least at (0, …, 1, …, 0), where the softmax gives the
     right class e / (e + C − 1): ln(e + C − 1) − 1. With label smoothing the classes have target shares q, whose entropy
@@ -19,7 +19,7 @@ def minimum_loss(last: Layer, loss: Loss, outputs: int) -> float:
     if not isinstance(loss, CrossEntropy) or outputs < 2:
         return 0.0
     if loss.label_smoothing and loss.class_weights is not None:
-        return 0.0  # each class has another minimum
+        return 0.0  # the minimum differs from class to class
     wanted = 1 - loss.label_smoothing + loss.label_smoothing / outputs
     if squashed and wanted > e / (e + outputs - 1):
         return log(e + outputs - 1) - wanted

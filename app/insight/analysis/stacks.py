@@ -14,7 +14,7 @@ from app.learning.layers import LayerShape, Shape
 from app.learning.layers.structure import Sum, infer_rounds
 
 Chain = list[tuple[str, LayerShape]]  # each layer with the pointer to it
-CHUNK = 2**22  # numbers in memory while the rows of the one matrix are computed
+CHUNK = 2**22  # numbers in memory while the rows of the equivalent matrix are computed
 
 
 def chains(places: Iterable[LayerShape], pointer: str = "/model/layers") -> Iterator[Chain]:

@@ -22,15 +22,14 @@ from app.messages import Fix
 
 # One core traces this in under half a second.
 MOST_PARAMETERS = 10**7
-MOST_PRODUCTS = 2 * 10**9  # of the batch, forward; back again takes twice as many
-MOST_BYTES = 2**28  # saved of the batch for the backward pass
+MOST_PRODUCTS = 2 * 10**9  # of the batch's forward pass; the backward pass takes twice as many
+MOST_BYTES = 2**28  # saved for the batch's backward pass
 NOT_ON_THE_WAY = ("AccumulateGrad", "TBackward0")  # parameters, and their transposes
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Statistics of a tensor. `zeros` and `saturated` are shares; only the output of a layer that saturates has the
-    latter."""
+    """Statistics of a tensor. `zeros` and `saturated` are shares. `saturated` is None unless the layer can saturate."""
 
     mean: float
     std: float
@@ -196,7 +195,7 @@ def _backward_functions(loss: Tensor) -> Iterator[str]:
 
 
 def _refuse_large(layers: list[Layer], input_shape: Shape, size: int) -> None:
-    """Raise InvalidChoice, with the bound and the largest batch within it, for what is too large."""
+    """Raise InvalidChoice, with the bound and the largest batch within it, if the trace would be too large."""
     rows(layers, input_shape, MOST_PARAMETERS)
     products = max(1, counted(tuple(layers), input_shape).multiply_adds)
     kept = memory(layers, input_shape, 1, SGD(), MOST_PARAMETERS).saved_for_backward + 4 * prod(input_shape)

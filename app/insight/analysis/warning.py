@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Warning:
-    """A warning. `pointer` leads to the field of the request; `fix` is one change to try."""
+    """A warning. `pointer` is the JSON pointer to the request's field; `fix` is one change to try."""
 
     code: str
     pointer: str

@@ -13,7 +13,7 @@ from app.learning.losses import Loss
 from app.learning.optimizers import Optimizer
 from app.learning.recipe import Recipe
 
-MOST_PARAMETERS = 10**9 - 1  # of a network to inspect, of which nothing is allocated
+MOST_PARAMETERS = 10**9 - 1  # of a network to inspect; nothing is allocated
 
 
 def warnings(recipe: Recipe, train: int, normalise: str | None) -> list[Warning]:

@@ -3,20 +3,20 @@
 from itertools import permutations
 from typing import Any
 
-from app.insight.diagnosis.facts import POORLY, Facts
+from app.insight.diagnosis.facts import ADJECTIVES, POORLY, Facts
 from app.insight.diagnosis.rule import Found, change, rule, setting
 
 LARGE_INPUT = 10.0  # root mean square of a column; scaled ones have about 1
-UNEVEN_COLUMNS = 100.0  # the largest column against the smallest
+UNEVEN_COLUMNS = 100.0  # largest column / smallest column
 LARGE_TARGET = 10.0
-UNEVEN_CLASSES = 5.0  # the largest class against the smallest
-CONFUSED = 0.25  # of a class's examples taken for one and the same other class
+UNEVEN_CLASSES = 5.0  # largest class / smallest class
+CONFUSED = 0.25  # of a class's examples predicted as one other class
 
 
 @rule(
     "warning",
     "layers",
-    means="The inputs are large, or their columns of very different sizes: one step suits none of the weights.",
+    means="The inputs are large, or their columns have very different sizes: no learning rate suits all weights.",
     remedy="`normalise: unit` or `standard` for pictures, `scaling.inputs: standard` for tables",
     explains=(
         "learning_rate_too_high", "learning_rate_too_low", "exploding_gradients", "vanishing_gradients", "dead_units",
@@ -32,11 +32,11 @@ def inputs_not_normalised(facts: Facts) -> Found | None:
     largest, smallest = facts.input["largest_column"].first, facts.input["smallest_column"].first
     if not (largest > LARGE_INPUT or largest > UNEVEN_COLUMNS * smallest):
         return None
-    sizes = "" if pictures else f", the smallest {smallest:.3g}"
+    sizes = "" if pictures else f", of the smallest {smallest:.3g}"
     failed = facts.ended and facts.learnt < POORLY
     return Found(
-        f"the inputs come as they are: the root mean square of their largest column is {largest:.3g}{sizes}, "
-        "where weights and learning rates are made for about 1",
+        f"the inputs are not scaled: the root mean square of the largest column is {largest:.3g}{sizes}; the usual "
+        "initial weights and learning rates suit about 1",
         {"layer": "input", "largest_column": largest, "smallest_column": smallest, "first_loss": facts.loss.first},
         setting("normalise" if pictures else "scaling.inputs", "standard"),
         "error" if failed else None,
@@ -47,8 +47,8 @@ def inputs_not_normalised(facts: Facts) -> Found | None:
     "error",
     "end",
     "layers",
-    means="The target's numbers are large, so that the weights have far to go before anything is learnt.",
-    remedy="`scaling.target: standard`; predictions come back in the target's units all the same",
+    means="The target's values are large, so the weights have far to go before predictions are near them.",
+    remedy="`scaling.target: standard`; predictions are still in the target's units",
     explains=(
         "learning_rate_too_high", "learning_rate_too_low", "exploding_gradients", "vanishing_gradients", "dead_units",
         "saturated_units", "model_too_small", "still_improving", "no_better_than_guess",
@@ -61,8 +61,8 @@ def target_not_scaled(facts: Facts) -> Found | None:
     if not size > LARGE_TARGET or facts.learnt >= POORLY:
         return None
     return Found(
-        f"the target comes as it is: the first predictions were about {size:.3g} away from it, and in the end R² on "
-        f"the training part is {facts.score('train'):.2f}",
+        f"the target is not scaled: the first predictions were off by about {size:.3g}, and in the end "
+        f"{facts.score_of('train')}",
         {"first_loss": facts.loss.first, "first_error": size, "train_r2": facts.score("train")},
         setting("scaling.target", "standard"),
     )
@@ -77,8 +77,8 @@ def judged(facts: Facts) -> dict[str, Any]:
     "warning",
     "end",
     "evaluation",
-    means="One class is rare, and the network hardly ever finds it: calling all the others right costs it little.",
-    remedy="`loss.class_weights` that weigh the rare class more, or more examples of it",
+    means="One class is rare, and the network hardly ever predicts it: missing it costs little loss.",
+    remedy="`loss.class_weights` with a higher weight for the rare class, or more examples of it",
     explains=("no_better_than_guess", "classes_confused", "model_too_small", "still_improving"),
 )
 def class_imbalance(facts: Facts) -> Found | None:
@@ -88,24 +88,24 @@ def class_imbalance(facts: Facts) -> Found | None:
     if facts.request["loss"].get("class_weights"):
         return None
     rare, often = (chosen(range(len(facts.counts)), key=facts.counts.__getitem__) for chosen in (min, max))
-    missed, found = evaluation["per_class"][rare], evaluation["per_class"][often]
-    if missed["support"] < 3 or missed["recall"] >= 0.5 or found["recall"] < 0.9:
+    missed, largest = evaluation["per_class"][rare], evaluation["per_class"][often]
+    if missed["support"] < 3 or missed["recall"] >= 0.5 or largest["recall"] < 0.9:
         return None
     weights = [round(max(facts.counts) / count, 1) if count else 1.0 for count in facts.counts]
     binary = facts.request["loss"]["name"] == "binary_cross_entropy"
     weighted = setting("loss", {"name": "cross_entropy", "class_weights": weights})
     return Found(
-        f"class {missed['label']} has {facts.counts[rare]:,} examples, {found['label']} {facts.counts[often]:,}; of "
-        f"the {evaluation['part']} part's {missed['support']} examples of {missed['label']} {missed['recall']:.0%} are "
-        f"found",
+        f"class {missed['label']} has {facts.counts[rare]:,} examples, class {largest['label']} has "
+        f"{facts.counts[often]:,}; of the {missed['support']} {ADJECTIVES[evaluation['part']]} examples of "
+        f"{missed['label']} the network recognises {missed['recall']:.0%}",
         {
             "part": evaluation["part"],
             "class": missed["label"],
             "examples": facts.counts[rare],
             "recall": missed["recall"],
-            "largest_class": found["label"],
+            "largest_class": largest["label"],
             "largest_examples": facts.counts[often],
-            "largest_recall": found["recall"],
+            "largest_recall": largest["recall"],
         },
         change("lower_threshold") if binary and rare == 1 else weighted,
     )
@@ -115,8 +115,8 @@ def class_imbalance(facts: Facts) -> Found | None:
     "hint",
     "end",
     "evaluation",
-    means="Two classes are taken for one another far more often than the others.",
-    remedy="look at their examples: labels may be wrong or the classes one; else more examples of both",
+    means="Two classes are confused with each other far more often than any others.",
+    remedy="look at their examples: labels may be wrong, or the classes may be the same; otherwise add examples of both",
 )
 def classes_confused(facts: Facts) -> Found | None:
     evaluation = judged(facts)
@@ -135,8 +135,8 @@ def classes_confused(facts: Facts) -> Found | None:
         return None
     a, b = evaluation["classes"][true], evaluation["classes"][taken]
     return Found(
-        f"{rate(pair):.0%} of the {evaluation['part']} examples of {a} are taken for {b}; the two make "
-        f"{between / mistakes:.0%} of all mistakes",
+        f"{rate(pair):.0%} of the {ADJECTIVES[evaluation['part']]} examples of {a} are predicted as {b}; confusing "
+        f"the two makes up {between / mistakes:.0%} of all mistakes",
         {"part": evaluation["part"], "class": a, "taken_for": b, "share": rate(pair), "mistakes": between},
         change("look_at_confused", a=a, b=b, run=facts.run),
     )

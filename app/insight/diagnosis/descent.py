@@ -56,7 +56,7 @@ def _dead(facts: Facts) -> list[LayerSeen]:
     "error",
     "end",
     "layers",
-    means="Numbers and gradients grow from layer to layer at the very start: the first weights are too large.",
+    means="Activations and gradients grow from layer to layer before the first step: the initial weights are too large.",
     remedy="`init: he` (ReLU) or `xavier` (tanh), batch norm, or another nonlinearity than `square`",
     explains=("learning_rate_too_high", "dead_units", "saturated_units", *MIXED),
 )
@@ -71,8 +71,8 @@ def exploding_gradients(facts: Facts) -> Found | None:
     gradients = [layer["gradient_norm"].first for layer in facts.learning]
     powers = [layer.type for layer in facts.layers_with(lambda entry: entry.degree > 1)]
     return Found(
-        f"the first loss, before any step, was {shown(first)}, where a constant guess has {guess:.3g}: the numbers' "
-        f"spread grows from {shown(spreads[0])} at {one} to {shown(spreads[-1])} at {last}",
+        f"the loss before the first step was {shown(first)}; a constant guess would have {guess:.3g}. The standard "
+        f"deviation of the activations grows from {shown(spreads[0])} at {one} to {shown(spreads[-1])} at {last}",
         {
             "step": 1,
             "first_loss": first,
@@ -87,7 +87,7 @@ def exploding_gradients(facts: Facts) -> Found | None:
 @rule(
     "error",
     "end",
-    means="The logarithm of a negative number is no number, and a linear layer gives negative ones.",
+    means="A linear layer outputs negative numbers, and the logarithm of a negative number is NaN.",
     remedy="another nonlinearity",
     explains=("learning_rate_too_high", "exploding_gradients", "vanishing_gradients", "dead_units", *MIXED),
 )
@@ -97,7 +97,7 @@ def logarithm_of_negative_numbers(facts: Facts) -> Found | None:
         return None
     return Found(
         f"the loss was {shown(facts.loss.last)} at step {facts.loss.steps[-1]}: {logs[0]} takes the logarithm of "
-        "what is negative or 0",
+        "numbers that are negative or 0",
         {"layer": logs[0].name, "pointer": logs[0].pointer, "step": facts.loss.steps[-1], "loss": facts.loss.last},
         change("relu_instead"),
     )
@@ -106,9 +106,9 @@ def logarithm_of_negative_numbers(facts: Facts) -> Found | None:
 @rule(
     "error",
     "end",
-    means="Steps so long that the loss rises instead of falling; ReLUs die and sigmoids saturate of it.",
-    remedy="a tenth of the learning rate, or the largest usual one; `schedule.warmup` or `clip_norm` where the first "
-    "steps are the trouble",
+    means="The steps are so long that the loss rises. They can also kill ReLUs and saturate sigmoids.",
+    remedy="a tenth of the learning rate, or the largest usual one; `schedule.warmup` or `clip_norm` if only the first "
+    "steps are too long",
     explains=("dead_units", "saturated_units", "vanishing_gradients", "exploding_gradients", *MIXED),
 )
 def learning_rate_too_high(facts: Facts) -> Found | None:
@@ -130,7 +130,7 @@ def learning_rate_too_high(facts: Facts) -> Found | None:
     if not facts.loss.finite:
         said += f" and was {shown(facts.loss.last)} at step {facts.loss.steps[-1]}"
     if layer is not None and update > LARGE_UPDATE:
-        said += f"; one step changed the weights of {layer} by {update:.0%} of them"
+        said += f"; one step changed the weights of {layer} by {update:.0%} of their size"
     evidence = {"learning_rate": lr, "first_loss": facts.loss.first, "highest_loss": highest, "step": at}
     if layer is not None:
         evidence |= {"layer": layer.name, "update_ratio": update}
@@ -141,7 +141,7 @@ def learning_rate_too_high(facts: Facts) -> Found | None:
     "error",
     "end",
     "layers",
-    means="On its way down the gradient shrinks to almost nothing: the first layers hardly learn.",
+    means="The gradient shrinks to almost nothing on its way back to the first layers, which hardly learn.",
     remedy="ReLU instead of sigmoid or tanh, `init: he`, batch norm, a residual, or fewer layers",
     explains=("saturated_units", "learning_rate_too_low", "dead_units", *MIXED),
 )
@@ -171,7 +171,7 @@ def vanishing_gradients(facts: Facts) -> Found | None:
     "error",
     "end",
     "layers",
-    means="Steps so short that the weights have hardly moved from where they began.",
+    means="The steps are so short that the weights have hardly moved from their initial values.",
     remedy="ten times the learning rate, or the smallest usual one",
     explains=("saturated_units", *MIXED),
 )
@@ -182,13 +182,13 @@ def learning_rate_too_low(facts: Facts) -> Found | None:
         return None
     if steps < FEW_STEPS:
         return None
-    if all(found["gradient_norm"].last == 0 for found in facts.learning[:-1]) and len(facts.learning) > 1:
+    if all(layer["gradient_norm"].last == 0 for layer in facts.learning[:-1]) and len(facts.learning) > 1:
         return None
     lr = facts.request["optimizer"]["lr"]
     return Found(
-        f"with the learning rate {lr:g} one step changes the weights by at most {update:.2g} of them, at {layer}: in "
-        f"all {steps:,} steps they have come {update * steps:.1%} far at most, and the loss from "
-        f"{facts.loss.first:.3g} to {facts.loss.smooth()[-1]:.3g}",
+        f"with the learning rate {lr:g} one step changes the weights by at most {update:.2g} of their size, at "
+        f"{layer}: at most {update * steps:.1%} in all {steps:,} steps. The loss went from {facts.loss.first:.3g} to "
+        f"{facts.loss.smooth()[-1]:.3g}",
         {
             "learning_rate": lr,
             "steps": steps,
@@ -205,7 +205,8 @@ def learning_rate_too_low(facts: Facts) -> Found | None:
     "error",
     "end",
     "layers",
-    means="Sigmoid or tanh units stand at their ends, where the slope is almost 0: the layers below hardly learn.",
+    means="Sigmoid or tanh units output almost their extreme values, where the slope is near 0: the layers before them "
+    "hardly learn.",
     remedy="`init: xavier`, smaller inputs, batch norm before the nonlinearity, or ReLU",
     explains=("vanishing_gradients", *MIXED),
 )
@@ -216,8 +217,8 @@ def saturated_units(facts: Facts) -> Found | None:
     worst = max(layers, key=lambda layer: layer["saturated_units"].last)
     share = worst["saturated_units"]
     return Found(
-        f"{share.last:.0%} of the outputs of {worst} stand at an end of its range at step {share.steps[-1]}, "
-        f"{share.first:.0%} at step {share.steps[0]}",
+        f"{share.last:.0%} of the outputs of {worst} are saturated at step {share.steps[-1]}; at step "
+        f"{share.steps[0]} {share.first:.0%} were",
         worst.evidence("saturated_units"),
         change("fitting_init", init=LAYERS[worst.type].fitting_init),
     )
@@ -227,7 +228,7 @@ def saturated_units(facts: Facts) -> Found | None:
     "error",
     "end",
     "layers",
-    means="ReLUs that are 0 for every example: no gradient comes through them, and they never come back.",
+    means="ReLUs that output 0 for every example get no gradient, so they stay dead.",
     remedy="`leaky_relu`, `init: he`, or a smaller learning rate",
     explains=("vanishing_gradients", "learning_rate_too_low", *MIXED),
 )
@@ -238,8 +239,8 @@ def dead_units(facts: Facts) -> Found | None:
     worst = max(layers, key=lambda layer: layer["dead_units"].last)
     share = worst["dead_units"]
     return Found(
-        f"{share.last:.0%} of the units of {worst} are 0 for every example at step {share.steps[-1]}, "
-        f"{share.first:.0%} at step {share.steps[0]}",
+        f"{share.last:.0%} of the units of {worst} output 0 for every example at step {share.steps[-1]}; at step "
+        f"{share.steps[0]} {share.first:.0%} did",
         worst.evidence("dead_units"),
         change("leaky_relu_at", pointer=worst.pointer),
     )

@@ -17,6 +17,7 @@ from app.learning.layers.serialization import layers_from_json
 from app.learning.losses import loss_from_json
 
 PARTS_OF_A_CURVE = 20
+ADJECTIVES = {"train": "training", "validation": "validation", "test": "test"}
 POORLY = 0.7  # of the way from a constant guess to no mistake
 
 
@@ -147,6 +148,12 @@ class Facts:
     def score(self, part: str) -> float:
         """Final accuracy or R² of a part; NaN if it is unknown."""
         return self.metric(part, "accuracy" if self.classification else "r2")
+
+    def score_of(self, part: str) -> str:
+        """Noun phrase for a part's score: 'the training accuracy is 93.2%' or 'the training R² is 0.61'."""
+        score = self.score(part)
+        number = f"accuracy is {score:.1%}" if self.classification else f"R² is {score:.2f}"
+        return f"the {ADJECTIVES[part]} {number}"
 
     @cached_property
     def learnt(self) -> float:

@@ -5,21 +5,21 @@ import math
 from app.insight.diagnosis.facts import POORLY, Facts
 from app.insight.diagnosis.rule import Found, change, rule, setting
 
-GAP_TOO_SMALL = 0.1  # what is too small errs as much on training examples as on others
-RISEN, SLIGHTLY_RISEN = 1.25, 1.1  # the last validation loss, in the lowest
+GAP_TOO_SMALL = 0.1  # between the scores: too small a network is as wrong on training examples as on others
+RISEN, SLIGHTLY_RISEN = 1.25, 1.1  # last validation loss / lowest validation loss
 # Between the scores of training and validation part: of accuracy, of R² (which is less sure), and where the loss rose.
 GAP, GAP_R2, SLIGHT_GAP = 0.15, 0.25, 0.12
 STILL = 0.06  # of a constant guess's loss, fallen in the last quarter of the run
-SLOWLY, OF_ALL = 0.01, 0.1  # the same of a run that has learnt little, if it is so much of all that the loss fell
-BETTER_ONCE = 0.9  # the lowest validation loss, in that of a constant guess
+SLOWLY, OF_ALL = 0.01, 0.1  # for a run that has learnt little: the same share, and at least a tenth of the whole fall
+BETTER_ONCE = 0.9  # lowest validation loss / loss of a constant guess
 SURE = 3.0  # standard deviations
 
 
 @rule(
     "error",
     "end",
-    means="The network is too narrow or too shallow for what it should learn: it errs on training examples as well.",
-    remedy="a hidden layer of more units",
+    means="The network is too narrow or too shallow for the task: it is wrong on training examples as well.",
+    remedy="a hidden layer with more units",
     explains=("still_improving", "no_better_than_guess", "classes_confused"),
 )
 def model_too_small(facts: Facts) -> Found | None:
@@ -34,11 +34,11 @@ def model_too_small(facts: Facts) -> Found | None:
         quarter = smooth[-len(smooth) // 4 :]
         if quarter[0] - quarter[-1] > STILL * (facts.baseline_loss or smooth[0]):
             return None
-        said = f"one linear layer comes to a training score of {train:.2f} and no further"
+        said = f"the network is one linear layer, and it no longer improves: {facts.score_of('train')}"
         to_try = change("add_hidden_layer")
     elif min(hidden) <= max(1, outputs // 4):
         units = "1 unit" if min(hidden) == 1 else f"{min(hidden)} units"
-        said = f"all goes through a layer of {units}; in the end the training part's score is {train:.2f}"
+        said = f"everything passes through a layer of {units}; {facts.score_of('train')}"
         to_try = change("widen_layer", units=min(hidden), several=min(hidden) > 1, wanted=max(16, 4 * outputs))
     else:
         return None
@@ -49,7 +49,7 @@ def model_too_small(facts: Facts) -> Found | None:
     "warning",
     "end",
     "validation",
-    means="The network learns its training examples by heart: on others it does worse, or no longer better.",
+    means="The network memorises its training examples: on others it is worse, or has stopped improving.",
     remedy="`stop.patience`, dropout, `augment` for pictures, `weight_decay`, a smaller network, or more examples",
 )
 def overfitting(facts: Facts) -> Found | None:
@@ -64,9 +64,9 @@ def overfitting(facts: Facts) -> Found | None:
     risen = not stopped and at < 0.75 * epochs and rise > (SLIGHTLY_RISEN if gap > SLIGHT_GAP else RISEN) and gap > 0
     if not (risen or gap > (GAP if facts.classification else GAP_R2)):
         return None
-    said = f"the training part's score is {train:.2f}, the validation part's {validation:.2f}"
+    said = f"{facts.score_of('train')}, {facts.score_of('validation')}"
     if risen:
-        said += f"; the validation loss was lowest at step {losses.steps[at]} ({best:.3g}) and is {losses.last:.3g} now"
+        said += f"; the validation loss was lowest at step {losses.steps[at]} ({best:.3g}) and is now {losses.last:.3g}"
     return Found(
         said,
         {
@@ -83,7 +83,7 @@ def overfitting(facts: Facts) -> Found | None:
 @rule(
     "hint",
     "end",
-    means="The loss was falling when the run ended.",
+    means="The loss was still falling when the run ended.",
     remedy="resume the run with more epochs or steps",
 )
 def still_improving(facts: Facts) -> Found | None:
@@ -94,7 +94,7 @@ def still_improving(facts: Facts) -> Found | None:
     smooth = validation.values if epochs >= 8 else facts.loss.smooth()
     if len(smooth) < 8 or not all(map(math.isfinite, smooth)):
         return None
-    before, last = min(smooth[: -max(2, len(smooth) // 4)]), smooth[-1]  # the lowest: a peak is no place to fall from
+    before, last = min(smooth[: -max(2, len(smooth) // 4)]), smooth[-1]  # the lowest, so that a peak does not count
     scale = facts.baseline_loss or smooth[0]
     fell, slowly = before - last, facts.learnt < POORLY and before - last > OF_ALL * (smooth[0] - last)
     if fell < (SLOWLY if slowly else STILL) * scale or last > min(smooth) * 1.02:
@@ -114,8 +114,8 @@ def still_improving(facts: Facts) -> Found | None:
 @rule(
     "error",
     "end",
-    means="The network does no better than one that always gives the same answer, and no other rule says why.",
-    remedy="look at the data: do labels and inputs belong together?",
+    means="The network is no better than a constant answer, and no other rule explains why.",
+    remedy="check the data: do the labels belong to the inputs?",
     explains=("overfitting", "still_improving", "classes_confused"),
 )
 def no_better_than_guess(facts: Facts) -> Found | None:
@@ -132,9 +132,9 @@ def no_better_than_guess(facts: Facts) -> Found | None:
         margin = SURE * math.sqrt(facts.guess * (1 - facts.guess) / evaluated)
     if score > facts.guess + margin:
         return None
-    kind = "accuracy" if facts.classification else "R²"
+    guess = f"{facts.guess:.1%}" if facts.classification else f"{facts.guess:.2f}"
     return Found(
-        f"the {part} part's {kind} is {score:.3f}; always the same answer has {facts.guess:.3f}",
+        f"{facts.score_of(part)}; a constant answer would have {guess}",
         {"part": part, "score": score, "guess": facts.guess, "train_score": facts.score("train")},
         change("look_at_examples", dataset=facts.request["dataset"]),
     )

@@ -11,7 +11,7 @@ TWINS = 0.999
 @rule(
     "warning",
     "end",
-    means="Linear layers one after another without a nonlinearity are one linear layer: depth adds nothing.",
+    means="Linear layers in a row without a nonlinearity equal one linear layer: depth adds nothing.",
     remedy='`{"type": "relu"}` between them',
     explains=("model_too_small", "no_better_than_guess", "still_improving", "classes_confused", "overfitting"),
 )
@@ -21,8 +21,8 @@ def linear_stack_collapses(facts: Facts) -> Found | None:
     if linear < 2 or any(layer.probabilities != "exclusive" for layer in nonlinear):  # a softmax is the output's
         return None
     return Found(
-        f"the network's {linear} linear layers have no nonlinearity between them and are one linear layer: in the end "
-        f"the training part's score is {facts.score('train'):.2f}",
+        f"the network's {linear} linear layers have no nonlinearity between them and equal one linear layer; "
+        f"{facts.score_of('train')}",
         {"linear_layers": linear, "train_score": facts.score("train"), "guess": facts.guess},
         change("relu_between"),
         "error" if facts.learnt < POORLY else None,
@@ -32,8 +32,8 @@ def linear_stack_collapses(facts: Facts) -> Found | None:
 @rule(
     "warning",
     "end",
-    means="`cross_entropy` takes the softmax itself; after another one its loss has a floor, and learning is slow.",
-    remedy="leave the softmax out",
+    means="`cross_entropy` applies a softmax itself. After a second one its loss has a floor, and learning is slow.",
+    remedy="remove the softmax",
     explains=(
         "still_improving", "learning_rate_too_low", "no_better_than_guess", "vanishing_gradients", "model_too_small",
     ),
@@ -45,8 +45,8 @@ def softmax_before_cross_entropy(facts: Facts) -> Found | None:
     least = minimum_loss(last, loss_from_json(facts.request["loss"]), len(facts.counts))
     loss = facts.loss.smooth()[-1]
     return Found(
-        f"a softmax stands before cross_entropy, which takes one itself: the loss cannot fall below {least:.3f}, and "
-        f"has come to {loss:.3f}",
+        f"the network ends with a softmax, and cross_entropy applies another: the loss cannot fall below "
+        f"{least:.3f}; it is {loss:.3f}",
         {"layer": str(len(facts.request["model"]["layers"]) - 1), "floor": least, "loss": loss},
         change("leave_softmax_out"),
     )
@@ -56,7 +56,7 @@ def softmax_before_cross_entropy(facts: Facts) -> Found | None:
     "error",
     "end",
     "layers",
-    means="All units of a layer began alike, got the same gradient ever since, and are one unit.",
+    means="All units of a layer started with the same weights and got the same gradients: they act as one unit.",
     remedy="`init: he` before ReLU, `xavier` before tanh and sigmoid",
     explains=(
         "dead_units", "saturated_units", "vanishing_gradients", "learning_rate_too_low", "learning_rate_too_high",
@@ -69,12 +69,12 @@ def symmetric_initialisation(facts: Facts) -> Found | None:
         if not twins.first >= TWINS or facts.learnt >= 0.9:
             continue
         still = twins.last >= TWINS
-        if still or facts.learnt < POORLY:  # rounding takes twins apart in the end, and Adam makes much of it
+        if still or facts.learnt < POORLY:  # rounding separates twins in the end, and Adam amplifies it
             units = layer.fields.get("units", layer.fields.get("channels"))
-            since = f"and still have at step {twins.steps[-1]}" if still else "and came apart by rounding alone"
+            since = f"and still do at step {twins.steps[-1]}" if still else "and only rounding separated them"
             return Found(
-                f"the {units} units of {layer} had the same weights at step {twins.steps[0]}, {since}: they are one "
-                "unit as long as their gradients are the same",
+                f"the {units} units of {layer} had the same weights at step {twins.steps[0]}, {since}: units with the "
+                "same weights and gradients act as one unit",
                 layer.evidence("twin_units"),
                 change("no_zeros_init"),
             )

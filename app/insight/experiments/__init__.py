@@ -1,4 +1,4 @@
-"""The lecture's claims, each with what shows whether it is so. A new experiment is an entry in one of these files."""
+"""The lecture's claims, each with runs or a calculation to test it. A new experiment is an entry in these files."""
 
 from collections.abc import Mapping
 

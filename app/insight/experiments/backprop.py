@@ -17,7 +17,7 @@ from app.learning.fast_cpu.linear_chain import modules
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid
 from app.learning.losses import MSE
 
-N, D, M = 2, 3, 2  # examples, inputs, units between
+N, D, M = 2, 3, 2  # examples, inputs, hidden units
 
 
 def integers(*shape: int) -> Tensor:
@@ -52,14 +52,14 @@ def see_backprop_by_hand(_: int, __: Mapping[str, Facts]) -> Seen:
 
 
 def with_sigmoid() -> tuple[list[dict[str, Any]], float]:
-    """Every product of the same network with a sigmoid between, and how far its gradients are from autograd's."""
+    """All products of the same network with a sigmoid, and the largest difference of its gradients from autograd's."""
     layers: list[Layer] = [Linear(M, bias=False), Sigmoid(), Linear(1, bias=False)]
     loss = MSE(reduction="sum")
     model, x, y = build(layers, (D,)), integers(N, D).float(), integers(N).float()
     loss.function(model(x), y).backward()  # type: ignore[no-untyped-call]
     places = list(flatten_layers(rows(layers, (D,))))
-    found = write_out(places, list(modules(model)), x, y, loss)
-    return [asdict(line) for line in found.products], found.largest_difference
+    written = write_out(places, list(modules(model)), x, y, loss)
+    return [asdict(line) for line in written.products], written.largest_difference
 
 
 BACKPROP_BY_HAND = Experiment(
@@ -68,10 +68,10 @@ BACKPROP_BY_HAND = Experiment(
     title="Backpropagation by hand",
     lines="L245–304",
     claim="∂L/∂W₂ = Σ 2(TⱼW₂ − Yⱼ)Tⱼ, ∂L/∂Tⱼ = 2(TⱼW₂ − Yⱼ)W₂, ∂L/∂W₁ = Xᵀ ∂L/∂T.",
-    right="So it is, for L = Σ (TW₂ − Y)²; with a mean there would be 1/N before it. A nonlinearity between the layers"
-    " multiplies what passes it by its derivative, number by number.",
-    sentence="For 2 examples, 3 inputs and 2 units of whole numbers the lecture's formulas and autograd differ by "
-    "{apart}; with a sigmoid between, in single precision, by {gated_apart}.",
+    right="True for L = Σ (TW₂ − Y)²; with a mean, the gradients have a factor of 1/N. A nonlinearity between the "
+    "layers multiplies the gradient that passes it by its derivative, element by element.",
+    sentence="For 2 examples, 3 inputs and 2 hidden units, all whole numbers, the lecture's formulas and autograd "
+    "differ by {apart}. With a sigmoid between the layers, in single precision, they differ by {gated_apart}.",
     observe=see_backprop_by_hand,
 )
 
@@ -86,7 +86,7 @@ def see_backward_does_not_update(_: int, __: Mapping[str, Facts]) -> Seen:
 
     T = X @ W1
     above = 2 * (T @ W2 - Y) / len(X)
-    updated = W2 - 0.1 * T.t() @ above  # as if W₂ were changed before the gradient goes on
+    updated = W2 - 0.1 * T.t() @ above  # as if W₂ were updated before it passes the gradient on
     after_all, too_soon = X.t() @ (above @ W2.t()), X.t() @ (above @ updated.t())
     right = by_differences(loss, W1)
     numbers = {
@@ -98,12 +98,12 @@ def see_backward_does_not_update(_: int, __: Mapping[str, Facts]) -> Seen:
 
 def by_differences(loss: Any, at: Tensor, ε: float = 1e-6) -> Tensor:
     """∂loss/∂at by central differences."""
-    found = torch.zeros_like(at)
+    gradient = torch.zeros_like(at)
     for place in product(*map(range, at.shape)):
         step = torch.zeros_like(at)
         step[place] = ε
-        found[place] = (loss(at + step) - loss(at - step)) / (2 * ε)
-    return found
+        gradient[place] = (loss(at + step) - loss(at - step)) / (2 * ε)
+    return gradient
 
 
 BACKWARD_DOES_NOT_UPDATE = Experiment(
@@ -111,18 +111,18 @@ BACKWARD_DOES_NOT_UPDATE = Experiment(
     about=("linear",),
     title="Backward does not update",
     lines="L308, L315, L341, L344",
-    claim="A layer gets the gradient, updates its parameters by it, and passes the gradient on.",
-    right="Backward only stores the gradients; `step()` updates all parameters afterwards. Had W₂ been updated first, "
-    "what it passes on would be the gradient of another network.",
-    sentence="Against finite differences the gradient of W₁ is wrong by {after} of its size, and by {too_soon} when W₂"
-    " is updated before it passes the gradient on.",
+    claim="A layer gets the gradient, updates its parameters with it, and passes the gradient on.",
+    right="Backward only stores the gradients; `step()` updates all parameters afterwards. If W₂ were updated first, "
+    "it would pass on the gradient of another network.",
+    sentence="Compared with finite differences, the gradient of W₁ has a relative error of {after}. It is {too_soon} "
+    "if W₂ is updated before it passes the gradient on.",
     observe=see_backward_does_not_update,
 )
 
 # eval_is_not_no_grad
 
 LAYERS, UNITS, EXAMPLES = 8, 256, 512
-SETTINGS = (  # training mode, with gradients
+SETTINGS = (  # name, training mode, gradients
     ("train", True, True),
     ("eval", False, True),
     ("train_no_grad", True, False),
@@ -131,7 +131,7 @@ SETTINGS = (  # training mode, with gradients
 
 
 def kept_for_backward(model: nn.Sequential, x: Tensor) -> int:
-    """Bytes that autograd keeps of a pass forward, but for the parameters."""
+    """Bytes that autograd keeps of a forward pass, without the parameters."""
     own = {parameter.data_ptr() for parameter in model.parameters()}
     kept: dict[int, int] = {}
 
@@ -140,7 +140,7 @@ def kept_for_backward(model: nn.Sequential, x: Tensor) -> int:
             kept[tensor.data_ptr()] = tensor.nbytes
         return tensor
 
-    held = []  # what is freed might give its address to another
+    held = []  # a freed tensor might give its address to another
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         for layer in model:
             x = layer(x)
@@ -164,11 +164,11 @@ EVAL_IS_NOT_NO_GRAD = Experiment(
     name="eval_is_not_no_grad",
     title="Eval mode is not no_grad",
     lines="L328–335, L343",
-    claim="In eval mode the network does not keep what lies between its layers, which saves memory.",
-    right="`model.eval()` changes what dropout and batch norm do; of linear layers and activations it keeps as much as"
-    " `model.train()`. It is `torch.no_grad()` that keeps nothing.",
-    sentence="Of 512 examples through 8 layers of 256 units, training mode keeps {train} bytes and eval mode {eval}; "
-    "under `no_grad` either keeps {eval_no_grad}.",
+    claim="In eval mode, the network does not keep the values between its layers, which saves memory.",
+    right="`model.eval()` only changes what dropout and batch norm do; it keeps as much as `model.train()` for linear "
+    "layers and activations. It is `torch.no_grad()` that keeps nothing.",
+    sentence="For 512 examples through 8 layers of 256 units, training mode keeps {train} bytes and eval mode {eval}. "
+    "Under `no_grad`, both keep {eval_no_grad}.",
     observe=see_eval_is_not_no_grad,
 )
 

@@ -33,8 +33,8 @@ SIGN = Experiment(
     about=("sgd",),
     title="The sign",
     lines="L359, L369, L397",
-    claim="θ ← θ + η∇L, and the gradient shows the direction of the greatest decrease.",
-    right="The gradient shows the direction of the greatest increase, so one goes against it: θ ← θ − η∇L, as the "
+    claim="θ ← θ + η∇L, and the gradient points in the direction of steepest descent.",
+    right="The gradient points in the direction of steepest ascent, so the step goes against it: θ ← θ − η∇L, as the "
     "lecture itself says at L371, L429 and L801.",
     sentence="From a loss of {first}, 30 steps with the minus lead to {down}, with the plus to {up}.",
     observe=see_sign,
@@ -58,10 +58,10 @@ STEP_SIZE = Experiment(
     about=("sgd",),
     title="The size of a step",
     lines="L387",
-    claim="Too large a step jumps over the minimum, too small a step takes very long.",
-    right="So it is: the learning rate is the first thing to try, by powers of ten.",
-    sentence="After 10 epochs, {small} of the test digits are right with a learning rate of 0.0005, {right} with 0.2 "
-    "and {large} with 20.",
+    claim="A step that is too large jumps over the minimum; a step that is too small takes very long.",
+    right="True: the learning rate is the first thing to tune, by powers of ten.",
+    sentence="After 10 epochs, the test accuracy on digits is {small:.1%} with a learning rate of 0.0005, {right:.1%} "
+    "with 0.2 and {large:.1%} with 20.",
     observe=see_step_size,
     trials={
         name: Trial(SMALL | sgd(lr) | {"batch_size": 32, "stop": {"max_epochs": 10}})
@@ -73,7 +73,7 @@ STEP_SIZE = Experiment(
 
 SIZES: dict[str, int | str] = {"full": "full", "mini": 32, "one": 1}
 FEW = {"split": {"validation": 0.3, "test": 0.37}}
-EPOCHS = 3  # of a third of the digits, so that one at a time makes a curve that is kept with every point
+EPOCHS = 3  # over a third of the digits, so that even the curve of single examples keeps every point
 
 
 def roughness(facts: Facts) -> float:
@@ -101,14 +101,14 @@ THREE_DESCENTS = Experiment(
     about=("sgd",),
     title="All the data, a batch, one example",
     lines="L353, L388, L395, L408–412",
-    claim="Gradient descent takes a part of the data, SGD a batch, or one example; SGD needs less memory, converges "
+    claim="Gradient descent takes a part of the data, SGD a batch or one example. SGD needs less memory, converges "
     "quickly, and is unsteady.",
-    right="Gradient descent takes all the data in each step, SGD one example, mini-batch SGD a few. For the same "
-    "number of passes over the data, smaller batches take more steps, come further and are noisier.",
-    sentence="Each passes over the data three times. All in one step, at a learning rate of 0.1: {full_steps} steps in"
-    " {full_seconds} s, a validation loss of {full_loss}, and from step to step {full_rough} of difference. 32 at a "
-    "time, at 0.1: {mini_steps} in {mini_seconds} s, {mini_loss}, {mini_rough}. One at a time, at 0.01: {one_steps} in"
-    " {one_seconds} s, {one_loss}, {one_rough}.",
+    right="Gradient descent takes all the data in each step, SGD one example, and mini-batch SGD a few. For the same "
+    "number of passes over the data, smaller batches take more steps, get further, and are noisier.",
+    sentence="Each passes over the data three times. All data in one step, at a learning rate of 0.1: {full_steps} "
+    "steps in {full_seconds} s, a validation loss of {full_loss}, and a mean difference of {full_rough} between the "
+    "losses of consecutive steps. Batches of 32, at 0.1: {mini_steps} steps in {mini_seconds} s, {mini_loss} and "
+    "{mini_rough}. Single examples, at 0.01: {one_steps} steps in {one_seconds} s, {one_loss} and {one_rough}.",
     observe=see_three_descents,
     trials={
         name: Trial(SMALL | FEW | sgd(lr) | {"batch_size": SIZES[name], "stop": {"max_epochs": EPOCHS}})
@@ -135,12 +135,12 @@ FOUR_STOPS = Experiment(
     name="four_stops",
     title="Four criteria to stop by",
     lines="L373–383",
-    claim="A number of iterations (50), parameters that hardly change (1e-4), a loss that is low enough (0.1), "
-    "divergence.",
-    right="So it is. Only the first is sure to end a run: the others need it beside them.",
-    sentence="A linear regression ends at step {max_steps} by the number of iterations, at {target_loss} by a loss of "
-    "0.5, at {min_parameter_change} by a change below 1e-4, and, with a learning rate of 2, at {diverged} because it "
-    "diverges.",
+    claim="Stop after a number of iterations (50), when the parameters hardly change (1e-4), when the loss is low "
+    "enough (0.1), or when it diverges.",
+    right="True, but only the first criterion is sure to end a run. The others need it in addition.",
+    sentence="A linear regression ends at step {max_steps} by the number of iterations, at step {target_loss} by a "
+    "loss of 0.5, at step {min_parameter_change} by a change below 1e-4, and, with a learning rate of 2, at step "
+    "{diverged} by divergence.",
     observe=see_four_stops,
     trials={
         name: Trial(
@@ -166,10 +166,11 @@ SAME_SEED = Experiment(
     name="same_seed",
     title="The same seed twice",
     lines="L580–587",
-    claim="With the generators' seeds fixed, the results can be had again.",
-    right="So it is, bit for bit, with the same version of PyTorch, the same processor and as many threads: a run "
-    "keeps all of these. The split must be fixed too, and the order of the files (L624) is the file system's.",
-    sentence="With the same seed no loss of two runs differs (by {apart} at most), with another one by up to "
+    claim="If the seeds of the generators are fixed, the results can be reproduced.",
+    right="True, bit for bit, with the same version of PyTorch, the same processor and the same number of threads: a "
+    "run records all of these. The split must be fixed too, and the order of the files (L624) depends on the file "
+    "system.",
+    sentence="With the same seed, the losses of two runs differ by at most {apart}; with different seeds, by up to "
     "{elsewhere}.",
     observe=see_same_seed,
     trials={

@@ -1,4 +1,4 @@
-"""The interface of an experiment: trials that differ in one thing, or a calculation, and the observation of them."""
+"""Interface of an experiment: trials that differ in one thing, or a calculation, and the observation of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Trial:
 
     request: Mapping[str, Any]
     fault: str | None = None
-    seed_apart: int = 0  # from the experiment's seed
+    seed_apart: int = 0  # added to the experiment's seed
 
     def __post_init__(self) -> None:
         assert self.fault is None or self.fault in FAULTS
@@ -43,11 +43,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Experiment:
-    """`claim` is what the lecture says at the `lines` of its text, `right` what is right about it.
+    """A claim of the lecture with a test.
 
-    `about` are the layers, losses and optimizers that it is on, by their names. `observe` looks at the ended runs of
-    one seed, by the names of the `trials`; without trials it calculates from the seed alone, which torch's generator is
-    seeded with, in under a second. `sentence` is a template over the means of its numbers.
+    `claim` is the lecture's statement at the `lines` of its text, `right` the correct one. `about` names the layers,
+    losses and optimizers concerned. `observe` gets the finished runs of one seed, by the names of the `trials`. Without
+    trials it calculates from the seed alone, in under a second; torch's generator starts from that seed. `sentence` is
+    a template for the means of its numbers. A field without a format has three digits.
     """
 
     name: str
@@ -62,24 +63,28 @@ class Experiment:
 
     def says(self, spreads: Mapping[str, Spread]) -> str:
         """The observation as a sentence."""
-        return self.sentence.format_map({name: figure(spread.mean) for name, spread in spreads.items()})
+        return self.sentence.format_map({name: Figure(spread.mean) for name, spread in spreads.items()})
 
 
-def figure(value: float) -> str:
-    """Three digits, and no power of ten where none is needed."""
-    return f"{value:,.0f}" if abs(value) >= 1000 and abs(value) < 1e9 else f"{value:.3g}"
+class Figure(float):
+    """A number in a sentence: without a format it has three digits, and an exponent only if it needs one."""
+
+    def __format__(self, spec: str, /) -> str:
+        if spec:
+            return super().__format__(spec)
+        return super().__format__(",.0f" if 1000 <= abs(self) < 1e9 else ".3g")
 
 
 def spreads(seen: list[Seen]) -> dict[str, Spread]:
     """Mean and range of each number over the seeds."""
-    found = {}
+    by_name = {}
     for name in seen[0].numbers:
         values = [one.numbers[name] for one in seen]
-        found[name] = Spread(fmean(values), min(values), max(values))
-    return found
+        by_name[name] = Spread(fmean(values), min(values), max(values))
+    return by_name
 
 
 def verdict(seen: list[Seen]) -> Verdict:
-    """Over the seeds."""
+    """Verdict over all seeds."""
     shown = sum(one.shown for one in seen)
     return "shown" if shown == len(seen) else "differs by seed" if shown else "not shown"

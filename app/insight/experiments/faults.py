@@ -1,6 +1,6 @@
-"""Trainings that go wrong on purpose, each by one mistake that the lecture makes or warns of.
+"""Trainings with injected faults: each makes one mistake that the lecture makes or warns of.
 
-Only the trials of experiments use them: no request can ask for one.
+Only the trials of experiments use them. No request can ask for one.
 """
 
 from dataclasses import replace
@@ -38,7 +38,7 @@ class AscentStepper(AutogradStepper):
 class Ascent(Fault):
     """L359, L397: θ ← θ + η∇L"""
 
-    mistake = "every gradient has the other sign: it climbs where it should descend"
+    mistake = "every gradient has the wrong sign, so the loss climbs instead of descending"
     faulty_stepper = AscentStepper
 
 
@@ -69,7 +69,7 @@ class ForgottenZeroGradStepper(AutogradStepper):
 class ForgottenZeroGrad(Fault):
     """L825: backward adds to `.grad`, and nothing empties it."""
 
-    mistake = "the gradients of all steps before are added to each step's"
+    mistake = "each step's gradient also contains the gradients of all earlier steps"
     faulty_stepper = ForgottenZeroGradStepper
 
 
@@ -92,14 +92,14 @@ class BroadcastLoss(Fault):
 class ForgottenEval(Fault):
     """L867: accuracy of a network that was not put into eval mode."""
 
-    mistake = "the metrics are measured in training mode, with dropout at work"
+    mistake = "the metrics are measured in training mode, with dropout active"
 
     def measure(self, *parts: Part, model: nn.Module | None = None) -> dict[Part, Metrics]:
         return super().measure(*parts, model=InTraining(model or self.model))
 
 
 class InTraining(nn.Module):
-    """A network in training mode, whatever is asked of it."""
+    """A network that is always in training mode."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -107,15 +107,15 @@ class InTraining(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         before = self.model.training
-        found: Tensor = self.model.train()(x)
+        output: Tensor = self.model.train()(x)
         self.model.train(before)
-        return found
+        return output
 
 
 class WrongLabel(Fault):
     """L748: X_train[i] has the label y[i] from before the shuffled split, which belongs to another picture."""
 
-    mistake = "training examples, shuffled by the split, have the labels of before it: other pictures'"
+    mistake = "training examples have the labels from before the shuffled split, which belong to other pictures"
 
     def __init__(self, recipe: Recipe, data: Data, device: torch.device) -> None:
         targets, train = data.targets.clone(), data.parts["train"]

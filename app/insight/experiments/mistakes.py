@@ -12,13 +12,13 @@ from app.learning.losses import CrossEntropy
 
 
 def arrival(curve: Curve, value: float) -> float:
-    """The first step at which a curve that rises is at `value`; its last where it never is."""
+    """First step at which a rising curve reaches `value`; its last step if it never does."""
     return next((step for step, here in zip(curve.steps, curve.values, strict=True) if here >= value), curve.steps[-1])
 
 
 # double_softmax
 
-# Three times the lecture's learning rate: as many epochs fewer show the same.
+# Three times the lecture's learning rate shows the same in a third of the epochs.
 LECTURE = {
     "dataset": "digits",
     "normalise": "unit",
@@ -53,14 +53,14 @@ def see_double_softmax(_: int, runs: Mapping[str, Facts]) -> Seen:
 DOUBLE_SOFTMAX = Experiment(
     name="double_softmax",
     about=("softmax", "cross_entropy"),
-    title="A softmax too many",
+    title="One softmax too many",
     lines="L709, L748, L832",
     claim="The network ends in a softmax, and `F.cross_entropy` is its loss.",
-    right="`F.cross_entropy` takes a softmax itself. The second puts a floor of ln(e + C − 1) − 1 under the loss and "
-    "makes the descent slower; the accuracy suffers far less, which is why nobody notices.",
-    sentence="As written the loss ends at {written_loss}, above the floor of {floor}; mended at {mended_loss}. Test "
-    "accuracy {written} and {mended}; 0.88 of the validation digits are right after {written_steps} and {mended_steps}"
-    " steps.",
+    right="`F.cross_entropy` applies a softmax itself. A second one keeps the loss above ln(e + C − 1) − 1 and makes "
+    "the descent slower. The accuracy suffers much less, so the mistake goes unnoticed.",
+    sentence="As written, the loss ends at {written_loss}, above its minimum of {floor}; without the second softmax, "
+    "it ends at {mended_loss}. The test accuracy is {written:.1%} and {mended:.1%}. A validation accuracy of 88% is "
+    "reached after {written_steps} and {mended_steps} steps.",
     observe=see_double_softmax,
     trials={
         "as written": Trial(
@@ -86,11 +86,11 @@ WRONG_LABEL = Experiment(
     about=("cross_entropy",),
     title="Another picture's label",
     lines="L748",
-    claim="The loss of X_train[0] is that against y[0].",
-    right="The split has shuffled: the label of X_train[0] is y_train[0], and y[0] is another picture's. Nothing "
-    "fails; what is learnt is nothing.",
-    sentence="With its own labels {right} of the test digits are right, with those of before the split {wrong}; the "
-    "most frequent digit alone would be {guess}.",
+    claim="The loss of X_train[0] compares it with y[0].",
+    right="The split shuffles the examples: the label of X_train[0] is y_train[0], and y[0] is another picture's. "
+    "There is no error, but the network learns nothing.",
+    sentence="With the right labels, the test accuracy on digits is {right:.1%}; with the labels from before the "
+    "split, it is {wrong:.1%}. Always answering the most frequent digit would give {guess:.1%}.",
     observe=see_wrong_label,
     trials={
         "its own label": LABELLED,
@@ -114,10 +114,11 @@ FORGOT_ZERO_GRAD = Experiment(
     name="forgot_zero_grad",
     title="A forgotten zero_grad",
     lines="L825–828",
-    claim="PyTorch adds gradients up, so that they must be emptied in each step.",
-    right="So it is. Each step then goes along all gradients so far: a momentum that never forgets, and never settles.",
-    sentence="With `zero_grad` the loss falls to {zero_grad}. Without it, the second half of the run still swings "
-    "between {least} and {largest}.",
+    claim="PyTorch adds gradients up, so they must be zeroed in each step.",
+    right="True. Otherwise each step follows the sum of all gradients so far: a momentum that never forgets and never "
+    "settles.",
+    sentence="With `zero_grad`, the loss falls to {zero_grad}. Without it, the loss still swings between {least} and "
+    "{largest} in the second half of the run.",
     observe=see_forgot_zero_grad,
     trials={
         "zero_grad": EMPTIED,
@@ -143,11 +144,11 @@ FORGOT_SQUEEZE = Experiment(
     about=("mse",),
     title="A forgotten squeeze",
     lines="L896–905",
-    claim="`squeeze(1)` brings the predictions from (N, 1) to (N,).",
-    right="It has to: against targets (N,) predictions (N, 1) broadcast to (N, N) in silence, and the best that can be"
-    " predicted is the mean. `squeeze()` without the 1 would take the batch away from a batch of one.",
-    sentence="Squeezed, R² on the training part is {right}; broadcast, {wrong}, with a loss of {loss}: the variance of"
-    " the standardised target.",
+    claim="`squeeze(1)` turns predictions of shape (N, 1) into (N,).",
+    right="It is necessary: predictions (N, 1) and targets (N,) silently broadcast to (N, N), and then the mean is the "
+    "best prediction. `squeeze()` without the 1 would also remove the batch dimension of a batch of one.",
+    sentence="With the squeeze, R² on the training part is {right:.2f}. With broadcasting, it is {wrong:z.2f}, and the "
+    "loss is {loss}: the variance of the standardised target.",
     observe=see_forgot_squeeze,
     trials={
         "squeezed": SQUEEZED,
@@ -169,11 +170,11 @@ FORGOT_EVAL = Experiment(
     about=("dropout",),
     title="A forgotten eval",
     lines="L821–841, L867",
-    claim="Accuracy is that of `model(x)`, with no word of `model.eval()` or `torch.no_grad()`.",
-    right="With dropout or batch norm the network in training mode is another one, and a worse one; and without "
-    "`no_grad` all that backward would need is kept.",
-    sentence="The same weights are right for {forgotten} of the test digits in training mode, with dropout at work, "
-    "and for {eval} in eval mode.",
+    claim="Accuracy is computed from `model(x)`, without `model.eval()` or `torch.no_grad()`.",
+    right="With dropout or batch norm, the network in training mode is a different one, and a worse one. Without "
+    "`no_grad`, it also keeps everything that backward would need.",
+    sentence="The same weights have a test accuracy on digits of {forgotten:.1%} in training mode, with dropout "
+    "active, and of {eval:.1%} in eval mode.",
     observe=see_forgot_eval,
     trials={
         "dropout": Trial(

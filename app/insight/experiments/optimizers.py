@@ -12,26 +12,26 @@ from app.insight.surfaces.functions import Plateau, Quadratic, Surface
 from app.insight.surfaces.trajectory import Path, Spike, gaussian_noise, walk
 from app.learning.optimizers import SGD, AdaGrad, Adam, LectureAdam, Momentum, Optimizer, RMSProp
 
-NOISE = 0.01  # as small batches have it; it is what differs from seed to seed
+NOISE = 0.01  # standard deviation, as of small batches; it makes the seeds differ
 
 
 def path(surface: Surface, optimizer: Optimizer, steps: int, seed: int, spike: Spike | None = None) -> Path:
-    """From where one usually begins."""
+    """Path from the surface's usual start."""
     return walk(surface, surface.start, optimizer, gaussian_noise(NOISE, steps, seed), spike)
 
 
 # momentum
 
 
-def swings(found: Path) -> int:
+def swings(walked: Path) -> int:
     """Number of times that the path crosses the floor of the ravine, y = 0, at a distance of 0.1 or more."""
-    sides = [y > 0 for _, y in found.points if abs(y) > 0.1]
+    sides = [y > 0 for _, y in walked.points if abs(y) > 0.1]
     return sum(a != b for a, b in pairwise(sides))
 
 
-def arrival(found: Path, value: float) -> float:
-    """The first step at which the surface is below `value`; all of them where it never is."""
-    return next((step for step, here in enumerate(found.values) if here < value), len(found.values))
+def arrival(walked: Path, value: float) -> float:
+    """First step at which the surface is below `value`; the length of the path if it never is."""
+    return next((step for step, here in enumerate(walked.values) if here < value), len(walked.values))
 
 
 def see_momentum(seed: int, _: Mapping[str, Facts]) -> Seen:
@@ -70,14 +70,16 @@ MOMENTUM = Experiment(
     about=("momentum", "sgd"),
     title="Momentum in a ravine and on a plateau",
     lines="L425–446",
-    claim="The old speed counts 0.9 and the new 0.1. Momentum may overshoot, on a plateau above all, and may lower the"
-    " learning rate too fast.",
-    right="It overshoots in a valley, where the gradient turns; on a plateau it is what helps. It does not lower the "
-    "learning rate: with 0.9/1 the steps grow up to tenfold, with 0.9/0.1 they are about plain descent's.",
-    sentence="In a ravine momentum with μ = 0.9 swings across {swings} times, plain descent {swings_plain}; after 120 "
-    "steps it is at {value}, plain descent at {value_plain}, μ = 0.5 at {value_half}, μ = 0.99, still swinging, at "
-    "{value_long}; the lecture's 0.9/0.1 at {value_damped} ({value_stretched} with ten times the learning rate). It "
-    "leaves the plateau in {plateau} steps, plain descent in {plateau_plain}.",
+    claim="The old velocity has the weight 0.9 and the new gradient 0.1. Momentum may overshoot, above all on a "
+    "plateau, and may lower the learning rate too fast.",
+    right="Momentum overshoots in a valley, where the gradient changes direction; on a plateau it is what helps. It "
+    "does not lower the learning rate: with 0.9/1 the steps grow up to tenfold, and with 0.9/0.1 they are about as "
+    "long as those of plain descent.",
+    sentence="In a ravine, momentum with μ = 0.9 swings across {swings} times, plain descent {swings_plain} times. "
+    "After 120 steps, momentum is at a height of {value} and plain descent at {value_plain}; μ = 0.5 is at "
+    "{value_half}, μ = 0.99, which still swings, at {value_long}, and the lecture's 0.9/0.1 at {value_damped} "
+    "({value_stretched} with ten times the learning rate). Momentum leaves the plateau in {plateau} steps, plain "
+    "descent in {plateau_plain}.",
     observe=see_momentum,
 )
 
@@ -106,14 +108,14 @@ OUTLIER_GRADIENT = Experiment(
     about=("adagrad", "rmsprop", "adam"),
     title="One outlier",
     lines="L455, L461–469",
-    claim="AdaGrad keeps a large gradient in its sum for good, which slows it down, lets it diverge or overfit; "
-    "RMSProp forgets.",
-    right="It stalls: what its learning rate is divided by only grows, so that it can neither diverge by that nor "
-    "overfit. RMSProp and Adam forget, as quickly as their memory of squares is short: Adam's own 0.999 remembers "
-    "thousands of steps.",
-    sentence="In a bowl, from 10 away, 400 steps end {adagrad} from the minimum with AdaGrad and, when the fifth "
-    "gradient is a thousand times itself, {adagrad_spiked}; with RMSProp and a memory of 0.9 {rmsprop} and "
-    "{rmsprop_spiked}, with Adam and 0.9 {adam} and {adam_spiked}, with 0.999 {long} and {long_spiked}.",
+    claim="AdaGrad keeps a large gradient in its sum forever, which slows it down, or makes it diverge or overfit; "
+    "RMSProp forgets it.",
+    right="AdaGrad stalls: the divisor of its learning rate only grows, so the outlier can make it neither diverge nor "
+    "overfit. RMSProp and Adam forget, and the sooner the shorter their memory of squares is: Adam's default of 0.999 "
+    "remembers thousands of steps.",
+    sentence="In a bowl, from a distance of 10, 400 steps end at these distances from the minimum, without and with a "
+    "fifth gradient that is a thousand times too large. AdaGrad: {adagrad} and {adagrad_spiked}; RMSProp (memory 0.9): "
+    "{rmsprop} and {rmsprop_spiked}; Adam (0.9): {adam} and {adam_spiked}; Adam (0.999): {long} and {long_spiked}.",
     observe=see_outlier_gradient,
 )
 
@@ -123,17 +125,17 @@ OUTLIER_GRADIENT = Experiment(
 def step_sizes(optimizer: Optimizer, gradient: float, steps: int) -> list[float]:
     """Length of each step under a constant gradient, as a multiple of the learning rate."""
     θ = Parameter(torch.zeros(1, dtype=torch.float64))
-    stepping, found, before = optimizer.build([θ]), [], 0.0
+    stepping, sizes, before = optimizer.build([θ]), [], 0.0
     for _ in range(steps):
         θ.grad = torch.full_like(θ, gradient)
         stepping.step()
-        found.append(abs(θ.item() - before) / optimizer.lr)
+        sizes.append(abs(θ.item() - before) / optimizer.lr)
         before = θ.item()
-    return found
+    return sizes
 
 
 def see_adam_variants(seed: int, _: Mapping[str, Facts]) -> Seen:
-    gradient = 1.0 + seed  # it makes no difference: steps are as long whatever its size
+    gradient = 1.0 + seed  # its size makes no difference to the steps
     paper = step_sizes(Adam(), gradient, 200)
     slow = step_sizes(LectureAdam(betas=(0.9, 0.999)), gradient, 200)
     quick = step_sizes(LectureAdam(), gradient, 200)
@@ -163,13 +165,13 @@ ADAM_VARIANTS = Experiment(
     about=("adam",),
     title="Adam as written and as published",
     lines="L496–528",
-    claim="v and g begin somewhere, are averaged with 0.9 and μ = 0.9, and θ moves by η/√(g + ε) · v.",
-    right="Both means begin at zero and are too small at first: the paper divides them by 1 − βᵗ. Its second memory is"
-    " 0.999, and ε stands outside the root: inside, 1e-8 acts as 1e-4 does outside.",
-    sentence="Where the gradient stays the same, each step of the paper's Adam is {paper_1} η long. Without the "
-    "correction the first is {slow_1} η with 0.999, the twelfth {slow_12} η and the 200th {slow_200} η; with the "
-    "lecture's 0.9 they grow from {quick_1} η to {quick_200} η. At a gradient of 1e-5, ε outside the root leaves steps"
-    " of {outside} η, inside {inside} η.",
+    claim="v and g start somewhere and are averaged with 0.9 and μ = 0.9, and θ moves by η/√(g + ε) · v.",
+    right="Both averages start at zero and are too small at first, so the paper divides them by 1 − βᵗ. Its memory of "
+    "squares is 0.999, and its ε is outside the root: inside, 1e-8 acts like 1e-4 outside.",
+    sentence="With a constant gradient, each step of the paper's Adam is {paper_1} η long. Without the correction, the "
+    "first step with 0.999 is {slow_1} η long, the twelfth {slow_12} η and the 200th {slow_200} η; with the lecture's "
+    "0.9, the steps grow from {quick_1} η to {quick_200} η. At a gradient of 1e-5, the steps are {outside} η long with "
+    "ε outside the root, and {inside} η with ε inside.",
     observe=see_adam_variants,
 )
 

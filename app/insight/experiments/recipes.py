@@ -1,4 +1,4 @@
-"""Data and networks of trials, as a request says them."""
+"""Data and networks of trials, as parts of a request."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ TABLE = {"dataset": "diabetes", "batch_size": "full"}
 
 
 def hidden(units: int, activation: str | None, times: int = 1, **fields: Any) -> Layers:
-    """A linear layer, with an activation behind it unless that is None; so often."""
+    """A linear layer and its activation (None for none), repeated `times`."""
     one: Layers = [{"type": "linear", "units": units} | fields]
     return (one + ([{"type": activation}] if activation else [])) * times
 

@@ -1,7 +1,7 @@
-"""A run as one plain PyTorch script, which needs nothing of Antigrad and reads like the lecture's.
+"""A run as one plain PyTorch script, which does not need Antigrad and reads like the lecture's.
 
-A pure function of what was asked for and where it ran. The code of a layer, loss, optimizer or schedule comes from its
-entry (`source`), that of a criterion from `criteria.py`; only what the run uses is written.
+It is a pure function of the request and the environment. The code of a layer, loss, optimizer or schedule comes from
+its entry (`source`), that of a criterion from `criteria.py`. Only what the run uses is written.
 """
 
 from app.insight.script.specification import ScriptSpec

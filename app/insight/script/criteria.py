@@ -13,7 +13,7 @@ Lines = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Watch:
-    """Lines that a criterion adds before the loop, after each epoch, after each step, and behind the loop."""
+    """Lines that a criterion adds before the loop, after each epoch, after each step, and after the loop."""
 
     before: Lines = ()
     after_epoch: Lines = ()
@@ -31,13 +31,13 @@ def watches(run: ScriptSpec) -> list[Watch]:
 
 
 def in_the_range(run: ScriptSpec, limit: int) -> Watch:  # noqa: ARG001
-    """Nothing: the loop's range ends it."""
+    """No code: the loop's range ends the run."""
     return Watch()
 
 
 def max_seconds(run: ScriptSpec, limit: float) -> Watch:
     if run.ended_by_the_clock:
-        return Watch()  # the range has the number of steps that it was
+        return Watch()  # the loop's range is the run's number of steps
     return Watch(
         before=("began = time.monotonic()",),
         after_step=(f"if time.monotonic() - began >= {literal(limit)}:", "    break"),
@@ -52,17 +52,17 @@ def divergence(run: ScriptSpec, limits: DivergenceLimits) -> Watch:
     of_a_batch: list[str] = []
     if run.recipe.loss.reduction == "sum" and run.recipe.batch_size is not None:
         size = run.recipe.batch_size * run.recipe.accumulate
-        of_a_batch = [f"guess = guess * min({size}, len(y_train)) / len(y_train)  # a batch's"]
+        of_a_batch = [f"guess = guess * min({size}, len(y_train)) / len(y_train)  # for a batch"]
     return Watch(
         before=(
-            "# What the best answer that is the same for every example would score.",
+            "# The loss of the best constant prediction.",
             *statements,
             f"constant = {constant}",
             f"guess = loss_function(constant.expand({examples}), y_train)",
             *of_a_batch,
         ),
         after_step=(
-            "# Diverged: NaN or ∞, or a loss that stays far above that of the start.",
+            "# Diverged: the loss is NaN or ∞, or stays far above its start.",
             f"too_much = {literal(limits.factor)} * max(losses[0], guess.item())",
             f"if not math.isfinite(losses[-1]) or min(losses[-{limits.window}:]) > too_much:",
             '    print(f"diverged at step {len(losses)}: try a smaller learning rate")',
@@ -89,7 +89,7 @@ def min_parameter_change(run: ScriptSpec, limit: ParameterChangeLimit) -> Watch:
         after_step=(
             "weights_before = weights",
             f"weights = {now}",
-            f"if {change} < {literal(limit.threshold)}:  # it hardly moves",
+            f"if {change} < {literal(limit.threshold)}:  # they hardly change",
             "    break",
         ),
     )
@@ -100,7 +100,7 @@ def patience(run: ScriptSpec, limit: PatienceLimit) -> Watch:  # noqa: ARG001
     return Watch(
         before=("best_loss, best, epochs_since = math.inf, model.state_dict(), 0",),
         after_epoch=(
-            f"# Patience: the best parameters by the {limit.part} loss are kept.",
+            f"# Patience: keep the parameters with the best {limit.part} loss.",
             f'epoch_loss = evaluate(X_{short}, y_{short})["loss"]',
             "if epoch_loss < best_loss:",
             "    best_loss, epochs_since = epoch_loss, 0",
@@ -110,7 +110,7 @@ def patience(run: ScriptSpec, limit: PatienceLimit) -> Watch:  # noqa: ARG001
             f"if epochs_since == {limit.epochs}:",
             "    break",
         ),
-        behind=("model.load_state_dict(best)  # the best epoch's, not the last one's",),
+        behind=("model.load_state_dict(best)  # from the best epoch, not the last one",),
     )
 
 

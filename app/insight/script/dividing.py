@@ -22,9 +22,9 @@ def dividing(run: ScriptSpec) -> list[str]:
             return _taken(run, "val", validation, "train", "")
         case False, True:
             return _taken(run, "test", test, "train", "")
-    said = f"# For the test {test}, for validation {validation}."
+    said = f"# Test part: {test}. Validation part: {validation}."
     if split["validation"] < 1 and split["test"] < 1:
-        said = f"# For the test {test} of all examples, for validation {validation} of all."
+        said = f"# Of all examples, {test} are for the test and {validation} for validation."
     return [said, *_taken(run, "test", test, "rest", ""), *_taken(run, "val", _of_rest(split), "train", "_rest")]
 
 
@@ -32,7 +32,7 @@ def _own(run: ScriptSpec) -> list[str]:
     validation = 0 if "validation" in run.own_parts else run.request["split"]["validation"]
     rest = "rest" if validation else "train"
     lines = [
-        "# Of each example: 0 to train on, 1 for validation, 2 for the test.",
+        "# The part of each example: 0 is training, 1 is validation, 2 is test.",
         'part = dataset["parts"]',
         f"X_{rest}, y_{rest} = X[part == 0], y[part == 0]",
         "X_test, y_test = X[part == 2], y[part == 2]",
@@ -70,7 +70,7 @@ def _taken(run: ScriptSpec, part: str, share: str, rest: str, source: str) -> li
 
 
 def _size(size: float) -> str:
-    """A fraction, or a number of examples."""
+    """Code of a part's size: a fraction, or a number of examples."""
     return literal(size) if size < 1 else str(round(size))
 
 

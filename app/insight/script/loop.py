@@ -9,14 +9,14 @@ from app.learning.source import literal
 
 
 def loop(run: ScriptSpec) -> list[str]:
-    """Losses from the first step to the last."""
-    found = watches(run)
+    """Section of the training loop, which collects the loss of each step."""
+    criteria = watches(run)
     before, after_epoch, after_step, behind = (
-        [line for watch in found for line in getattr(watch, when)]
+        [line for watch in criteria for line in getattr(watch, when)]
         for when in ("before", "after_epoch", "after_step", "behind")
     )
     shuffled = run.recipe.batch_size is not None or run.drawn_by_place
-    order = f"order = torch.Generator().manual_seed({run.request['seed']})  # of the examples"
+    order = f"order = torch.Generator().manual_seed({run.request['seed']})  # draws the order of the examples"
     lines = ["", *([order] if shuffled else [])]
     if run.recipe.batch_size is None:
         draw = [f"batch = {PERMUTATION}"] if shuffled else []
@@ -59,7 +59,7 @@ def steps_known(run: ScriptSpec) -> list[str]:
 
 def step(run: ScriptSpec) -> list[str]:
     """Code of one step: the gradient of a batch, and the step against it."""
-    lines = ["model.train()", "optimizer.zero_grad()  # gradients add up: forget the last ones"]
+    lines = ["model.train()", "optimizer.zero_grad()  # gradients add up: clear the last ones"]
     if run.recipe.accumulate == 1:
         whole = run.recipe.batch_size is None and not run.drawn_by_place
         lines += [*_loss(run, "" if whole else "[batch]"), "loss.backward()"]
@@ -70,7 +70,7 @@ def step(run: ScriptSpec) -> list[str]:
             "step_loss = 0.0",
             f"for some in {_split(run, 'batch', run.recipe.batch_size or 0)}:",
             *indented([*share, *_loss(run, "[some]", "" if summed else "share * ")]),
-            "    loss.backward()  # adds its gradient to those before",
+            "    loss.backward()  # adds to the gradients so far",
             "    step_loss += loss.item()",
         ]
     if run.recipe.clip_norm is not None:
@@ -86,7 +86,7 @@ def _share(run: ScriptSpec) -> list[str]:
     if isinstance(run.recipe.loss, CrossEntropy) and run.recipe.loss.class_weights:
         return [
             "weight = class_weights[y_train[some]].sum()",
-            "share = weight / class_weights[y_train[batch]].sum()  # of the step's",
+            "share = weight / class_weights[y_train[batch]].sum()  # of the whole step",
         ]
     return ["share = len(some) / len(batch)  # of the step's examples"]
 
@@ -112,11 +112,11 @@ def augmenting(run: ScriptSpec) -> list[str]:
     source = augment.source(by_kind[run.request["normalise"]])
     return [
         *written_out(source.names),
-        f"draws = torch.Generator().manual_seed({run.request['seed'] + 1})  # of how pictures change",
+        f"draws = torch.Generator().manual_seed({run.request['seed'] + 1})  # draws the changes of pictures",
         "",
         "",
         "def augmented(x: Tensor) -> Tensor:",
-        '    """Training pictures, each changed by a draw of its own."""',
+        '    """Training pictures, each changed at random."""',
         *(row for code in source.code for row in broken(code, 4, before="x = ")),
         "    return x",
         "",
@@ -125,12 +125,12 @@ def augmenting(run: ScriptSpec) -> list[str]:
 
 
 def splitting(run: ScriptSpec) -> list[str]:
-    """Section that splits examples into batches where none may be alone."""
+    """Section that splits examples into batches of at least two."""
     if not run.needs_two_examples or run.recipe.batch_size is None:
         return []
     return [
         "def split(examples: Tensor, size: int) -> list[Tensor]:",
-        '    """Batches; a last example alone joins those before: it has no spread by itself."""',
+        '    """Batches. A single last example joins the batch before: batch norm needs two."""',
         "    batches = list(examples.split(size))",
         "    if len(batches) > 1 and len(batches[-1]) == 1:",
         "        batches[-2:] = [torch.cat(batches[-2:])]",
@@ -150,7 +150,7 @@ def _endless(run: ScriptSpec) -> list[str]:
         "",
         "",
         "def batches() -> Iterator[Tensor]:",
-        '    """The indices of each step\'s examples: all once an epoch, in a new order each time."""',
+        '    """Indices of each step\'s examples: all once per epoch, each time in a new order."""',
         "    while True:",
         f"        yield from {_split(run, PERMUTATION, size)}",
         "",
@@ -166,7 +166,7 @@ def _steps_per_epoch(run: ScriptSpec) -> list[str]:
 
 
 def _at_epochs_end(lines: list[str]) -> list[str]:
-    return ["if len(losses) % steps_per_epoch == 0:  # an epoch is over", *indented(lines)] if lines else []
+    return ["if len(losses) % steps_per_epoch == 0:  # the epoch is over", *indented(lines)] if lines else []
 
 
 def _limit_in_steps(run: ScriptSpec) -> int | None:

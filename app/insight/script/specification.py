@@ -93,7 +93,7 @@ class ScriptSpec:
 
     @property
     def parts(self) -> dict[str, str]:
-        """The parts that have examples, with the suffixes of their arrays' names."""
+        """Parts that have examples, with the suffixes of their arrays' names."""
         split = self.request["split"]
         sizes = {"validation": split["validation"], "test": split.get("test", 1)}  # folds and own parts have one
         there = {"train", *self.own_parts, *(part for part, size in sizes.items() if size > 0)}
@@ -106,7 +106,7 @@ class ScriptSpec:
 
     @property
     def ended_by_the_clock(self) -> bool:
-        """True if the last step can be found again only by its number."""
+        """True if time or a cancellation ended the run, so that only a number of steps can end the script."""
         return self.step > 0 and self.stop_reason in ("max_seconds", "cancelled")
 
     @property

@@ -1,5 +1,5 @@
 """The script, section by section: data, network, loss and metrics, optimizer, and at the end the curve and each part's
-figures. `loop.py` writes the training loop."""
+metrics. `loop.py` writes the training loop."""
 
 import ast
 import re
@@ -44,8 +44,8 @@ def script(run: ScriptSpec) -> str:
     sections = data, network, judging, augmenting, splitting, descent, loop, results
     code = "\n".join(line for section in sections for line in section(run))
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)} | {""}
-    found = {name: ", ".join(sorted(used & some)) for name, some in TOGETHER.items()}
-    lines = (line.format(found.get(name)) for name, line in IMPORTS.items() if name in used or found.get(name))
+    listed = {name: ", ".join(sorted(used & some)) for name, some in TOGETHER.items()}
+    lines = (line.format(listed.get(name)) for name, line in IMPORTS.items() if name in used or listed.get(name))
     imports = "\n".join(lines).strip()
     text = "\n".join([*opening(run), "", imports, "", code]).strip() + "\n"
     return re.sub(r"\n{4,}", "\n\n\n", text)
@@ -54,12 +54,12 @@ def script(run: ScriptSpec) -> str:
 def opening(run: ScriptSpec) -> list[str]:
     """The docstring. A run's name is free text, and nothing in it may end the string."""
     name = "".join(sign if sign.isprintable() and sign not in '"\\' else " " for sign in run.name or "")
-    title = " ".join(name.split()).rstrip(".") or f"A network that learns {run.dataset_name}"
+    title = " ".join(name.split()).rstrip(".") or f"A network trained on {run.dataset_name}"
     lines = [
         f'"""{title[: WIDTH - 4]}.',
         "",
-        f"Antigrad's run {run.id} as plain PyTorch, which needs nothing of Antigrad but",
-        f"the dataset: {run.dataset_name}.npz beside this file, as the service gives it at",
+        f"Antigrad's run {run.id} as plain PyTorch. It needs only the dataset,",
+        f"{run.dataset_name}.npz, next to this file. Download it from",
         f"{run.data_address}.",
     ]
     if run.device is not None:
@@ -72,12 +72,12 @@ def data(run: ScriptSpec) -> list[str]:
     lines = []
     if threads := run.environment.get("threads"):
         lines += [
-            "# As many threads as the run had: with another number sums are rounded differently.",
+            "# The run's number of threads: with another one, sums are rounded differently.",
             f"torch.set_num_threads({threads})",
         ]
     if run.cuda:
         lines.append('device = "cuda" if torch.cuda.is_available() else "cpu"')
-    about = "pictures, channels first, bytes of 0 to 255" if run.pictures else "a row of numbers an example"
+    about = "pictures, channels first, bytes from 0 to 255" if run.pictures else "one row of numbers per example"
     lines += ["", f"# The data: {about}.", f'dataset = np.load("{run.dataset_name}.npz")']
     if run.classification:
         lines += [
@@ -90,19 +90,19 @@ def data(run: ScriptSpec) -> list[str]:
 
 
 def preparing(run: ScriptSpec) -> list[str]:
-    """Function that turns arrays into the network's tensors. Statistics come from the training part alone."""
+    """Function that turns arrays into the network's tensors. Its statistics are those of the training part."""
     fitted, inputs, about = _inputs(run)
     targets = "torch.from_numpy(y)"
     if not run.classification and run.request["scaling"]["target"] == "standard":
         fitted += ["y_mean, y_std = y_train.mean(dtype=np.float64), y_train.std(dtype=np.float64)"]
         targets = "(torch.from_numpy(y) - y_mean) / y_std"
-        about += ", and the target too" if "mean 0" in about else ", and the target with mean 0 and spread 1"
+        about += ", and the target too" if "mean 0" in about else ", and the target with mean 0 and std 1"
     if run.cuda:
         inputs, targets = (
             f"({code}).to(device)" if " " in code else f"{code}.to(device)" for code in (inputs, targets)
         )
     if fitted:
-        fitted = ["# Measured on the training part alone: the others stand for what is yet unknown.", *fitted]
+        fitted = ["# Measured on the training part only: the other parts stand for unseen data.", *fitted]
     one_line = f"    return {inputs}, {targets}"
     return [
         *fitted,
@@ -126,20 +126,20 @@ def _inputs(run: ScriptSpec) -> tuple[list[str], str, str]:
             return [], "torch.from_numpy(x) / 255", "brightness from 0 to 1"
         case "standard", True:
             fitted = ["mean, std = X_train.mean(), X_train.std()"]
-            return fitted, "(torch.from_numpy(x).float() - mean) / std", "brightness with mean 0 and spread 1"
+            return fitted, "(torch.from_numpy(x).float() - mean) / std", "brightness with mean 0 and std 1"
         case "standard", False:
             fitted = [
                 *(KNOWN if run.missing else MEASURED),
                 f"std[std <= {literal(CONSTANT)} * abs(mean)] = 1  # a constant column keeps its scale",
             ]
-            about = "each column with mean 0 and spread 1"
+            about = "each column with mean 0 and std 1"
             if run.missing:
-                about += ", what is missing as its mean"
+                about += ", missing values as its mean"
             return fitted, "torch.from_numpy((x - np.float32(mean)) / np.float32(std))", about
     if run.missing:
         fitted = KNOWN[:1]
-        return fitted, "torch.from_numpy(x)", "numbers as they are, what is missing as its column's mean"
-    return [], "torch.from_numpy(x).float()", "numbers as they are"
+        return fitted, "torch.from_numpy(x)", "unscaled, missing values as the column's mean"
+    return [], "torch.from_numpy(x).float()", "unscaled"
 
 
 def network(run: ScriptSpec) -> list[str]:
@@ -161,7 +161,7 @@ def network(run: ScriptSpec) -> list[str]:
     lines += ["        )", "", "    def forward(self, x: Tensor) -> Tensor:"]
     if run.one_output:
         lines += [
-            "        # (N, 1) -> (N,), like the targets: else each would be compared with all.",
+            "        # (N, 1) -> (N,), like the targets: otherwise each is compared with all.",
             "        return self.layers(x).squeeze(1)",
         ]
     else:
@@ -169,9 +169,9 @@ def network(run: ScriptSpec) -> list[str]:
     moves = ".to(device)" if run.cuda else ""
     if re.search(r"\b(Conv2d|Sparse)\(", "\n".join(lines)):
         moves += ".to(memory_format=torch.channels_last)"  # also decides in which order dropout draws
-    drawn = "the first weights, and what dropout leaves out" if run.draws else "the first weights"
+    drawn = "the initial weights and dropout" if run.draws else "the initial weights"
     seed = f"torch.manual_seed({run.request['seed']})"
-    return [*lines, "", "", f"{seed}  # of {drawn}", f"model = Network(){moves}", "", ""]
+    return [*lines, "", "", f"{seed}  # for {drawn}", f"model = Network(){moves}", "", ""]
 
 
 def judging(run: ScriptSpec) -> list[str]:
@@ -181,7 +181,7 @@ def judging(run: ScriptSpec) -> list[str]:
         values = f"[{', '.join(literal(weight) for weight in run.recipe.loss.class_weights)}]"
         where = ", device=device" if run.cuda else ""
         lines += [*broken(f"torch.tensor({values}{where})", before="class_weights = "), "", ""]
-    two_faced = "  # dropout and batch norm do something else than in training"
+    two_faced = "  # dropout and batch norm work differently in training"
     if not run.draws and not run.needs_two_examples:
         two_faced = ""
     lines += [
@@ -189,7 +189,7 @@ def judging(run: ScriptSpec) -> list[str]:
         *broken(run.recipe.loss.source(), 4, before="return "),
         "",
         "",
-        "@torch.no_grad()  # nothing has to be kept for a way back",
+        "@torch.no_grad()  # nothing is kept for a backward pass",
         "def evaluate(x: Tensor, y: Tensor) -> dict[str, float]:",
         f"    model.eval(){two_faced}",
     ]
@@ -240,7 +240,7 @@ def descent(run: ScriptSpec) -> list[str]:
     if run.paced:
         parameters = "groups"
         lines = [
-            "# Each layer's parameters, with a learning rate of their own.",
+            "# Each layer's parameters, with their own learning rate.",
             "groups = [",
             "    {",
             '        "params": list(layer.parameters(recurse=False)),',
@@ -250,7 +250,7 @@ def descent(run: ScriptSpec) -> list[str]:
             "]",
         ]
     source = run.recipe.optimizer.source(parameters)
-    formula = [] if source.names else remark(run.recipe.optimizer.formula)  # ours say it themselves
+    formula = [] if source.names else remark(run.recipe.optimizer.formula)  # our own optimizers contain it
     lines = [*written_out(source.names), *lines, *formula, *broken(source.code[0], before="optimizer = ")]
     if not run.has_schedule:
         return lines
@@ -260,7 +260,7 @@ def descent(run: ScriptSpec) -> list[str]:
     if warmup:
         before = []
         if any(re.search(r"\bt\b", line) for line in (*statements, factor)):
-            before += [f"t = max(0, step - {warmup})  # behind the warm-up"]
+            before += [f"t = max(0, step - {warmup})  # after the warm-up"]
         if run.recipe.schedule.needs_total:
             before += [f"T = max({run.recipe.schedule.shortest}, steps - {warmup})"]
         statements = [*before, *statements, f"rise = min(1, (step + 1) / {warmup + 1})"]
@@ -271,7 +271,7 @@ def descent(run: ScriptSpec) -> list[str]:
         "",
         "",
         "def factor(step: int) -> float:",
-        '    """What the learning rate is multiplied by in each step; 0 is the first."""',
+        '    """Factor of the learning rate at each step, counted from 0."""',
         *indented(remark(run.recipe.schedule.formula)),
         *indented([*statements, f"return {factor}"]),
         "",

@@ -1,7 +1,7 @@
-"""Functions of two numbers to walk down on, an entry each: its formula, value and gradient by hand.
+"""Functions of two numbers to minimise. An entry has a formula, a value, and a gradient derived by hand.
 
-Plain arithmetic, so that x and y may be numbers, which is quick, or tensors, whose gradient autograd knows. Products
-instead of powers: what is too large becomes ∞, where Python's `**` would raise.
+Plain arithmetic, so that x and y may be floats, which are fast, or tensors, for autograd. Products replace powers: on
+overflow they become ∞, while Python's `**` would raise.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Surface(Protocol):
     name: ClassVar[str]
     formula: ClassVar[str]
     gradient_formula: ClassVar[str]
-    minimum: ClassVar[Point]  # where the value is 0; it may be so elsewhere too
-    start: ClassVar[Point]  # where one usually begins
+    minimum: ClassVar[Point]  # a point where the value is 0; there may be others
+    start: ClassVar[Point]  # usual start
 
     def value(self, x: Number, y: Number) -> Number:
         """f(x, y)."""
@@ -54,7 +54,7 @@ class Rosenbrock:
 
 @dataclass(frozen=True)
 class Quadratic:
-    """A bowl, κ times as steep in y as in x: a straight ravine, the worse the larger κ is."""
+    """A bowl, κ times as steep in y as in x: a straight ravine, narrower with larger κ."""
 
     name: ClassVar[str] = "quadratic"
     formula: ClassVar[str] = "f(x, y) = ½ (x² + κ y²)"
@@ -73,7 +73,7 @@ class Quadratic:
 
 @dataclass(frozen=True)
 class Ravine:
-    """The bowl, turned by 45°: no scaling of x and y alone makes it round."""
+    """The bowl, rotated by 45°: scaling x and y does not make it round."""
 
     name: ClassVar[str] = "ravine"
     formula: ClassVar[str] = "f(x, y) = ½ (u² + κ v²),  u = (x + y)/√2,  v = (y − x)/√2"
@@ -94,7 +94,7 @@ class Ravine:
 
 @dataclass(frozen=True)
 class Saddle:
-    """Two valleys with a pass between them at (0, 0), where the gradient is 0 and nothing is reached."""
+    """Two valleys with a pass between them at (0, 0), where the gradient is 0 without a minimum."""
 
     name: ClassVar[str] = "saddle"
     formula: ClassVar[str] = "f(x, y) = ½ x² + ¼ (y² − 1)²"
@@ -112,7 +112,7 @@ class Saddle:
 
 @dataclass(frozen=True)
 class Plateau:
-    """A funnel in a plain: far from it the gradient says where to go, and is next to nothing."""
+    """A funnel in a plain: far from it the gradient points the right way, but is almost 0."""
 
     name: ClassVar[str] = "plateau"
     formula: ClassVar[str] = "f(x, y) = 1 − 1/(1 + x² + y²)"
@@ -155,13 +155,13 @@ class Beale:
 
     @staticmethod
     def _terms(y: Number) -> tuple[tuple[float, Number], ...]:
-        """Each residual's constant, and the power of y in it."""
+        """Constant of each residual, and the power of y in it."""
         return (1.5, y), (2.25, y * y), (2.625, y * y * y)
 
 
 @dataclass(frozen=True)
 class Himmelblau:
-    """Four valleys of the same depth: where one ends follows from where one starts. Himmelblau 1972, Applied Nonlinear
+    """Four equally deep valleys: the start decides which one is reached. Himmelblau 1972, Applied Nonlinear
     Programming."""
 
     name: ClassVar[str] = "himmelblau"
@@ -185,5 +185,5 @@ SURFACES: dict[str, type[Surface]] = {
 
 
 def surface_from_json(stored: dict[str, Any]) -> Surface:
-    """The surface of a request: its name and its fields."""
+    """Make a surface from a request: its name and its fields."""
     return SURFACES[stored["name"]](**{name: value for name, value in stored.items() if name != "name"})

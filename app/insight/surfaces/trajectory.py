@@ -1,4 +1,4 @@
-"""The way that an optimizer takes down a surface, in float64: the very optimizer that trains a network."""
+"""Path of an optimizer down a surface, in float64, with the optimizers that train networks."""
 
 import math
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from app.learning.optimizers import Optimizer
 class Spike:
     """An outlier: in one step the surface's gradient is `factor` times what it is."""
 
-    step: int  # 1 is the first
+    step: int  # counted from 1
     factor: float
 
 
 @dataclass(frozen=True)
 class Path:
-    """The start and a point a step, with the surface's value at each; all are finite.
+    """The start and the point after each step, with the surface's values; all are finite.
 
-    Diverged: a step led to where the value is not finite, and the path ends before it.
+    diverged: True if a step led to a value that is not finite. The path ends before that step.
     """
 
     points: list[Point]
@@ -44,7 +44,7 @@ def walk(
 ) -> Path:
     """The path of an optimizer, with one step for each row of noise."""
     place, slope = np.array(start, np.float64), np.zeros(2)
-    θ = Parameter(torch.from_numpy(place))  # they share memory: numpy's numbers are quicker to read and to write
+    θ = Parameter(torch.from_numpy(place))  # shared memory: numpy is faster to read and write
     θ.grad = torch.from_numpy(slope)
     stepping = optimizer.build([θ])
     points, values = [start], [surface.value(*start)]

@@ -1,24 +1,24 @@
 """Refusals of single routes, and of HTTP requests as such."""
 
 PROTOCOL = {
-    "not_found": "there is nothing here; /docs lists what there is",
-    "method_not_allowed": "{method} is not for this address; it takes {methods:, }",
+    "not_found": "this address does not exist; /docs lists all addresses",
+    "method_not_allowed": "{method} is not allowed at this address; it takes {methods:, }",
     "bad_request": "{reason}",
     "body_too_large": "the body is over {limit:,} bytes",
-    "not_json": "the Content-Type is {type}; this address reads JSON: add -H 'Content-Type: application/json'",
-    "address_with_nul": "the address holds a NUL (%00), which no text may; leave it out",
+    "not_json": "the Content-Type is {type}, but this address reads JSON: add -H 'Content-Type: application/json'",
+    "address_with_nul": "the address contains a NUL character (%00), which is not allowed; leave it out",
     "api_key_wrong": (
-        "{@http:send the header Authorization: Bearer <key>; it is ANTIGRAD_API_KEY of the service}"
-        "{@cli:set ANTIGRAD_API_KEY to the service's own}"
+        "{@http:send the header Authorization: Bearer <key> with the service's ANTIGRAD_API_KEY}"
+        "{@cli:set ANTIGRAD_API_KEY to the value that the service has}"
     ),
     "internal_error": "internal error; see the service log",
     "files_away": "the files cannot be read or written now: {reason}; try again in a moment",
     "database_away": "the database does not answer; nothing was changed, try again in a moment",
-    "schema_outdated": "the database's schema is not at the newest revision; run: antigrad migrate",
+    "schema_outdated": "the schema of the database is outdated; run: antigrad migrate",
     "database_unready": "the database does not answer: {reason}",
     "storage_unready": "the file storage cannot be written to: {reason}",
     "no_such_parameter": (
-        "there is no such parameter; there are {parameters:, }{~parameters:none}{?near:; did you mean {near!r}?}"
+        "there is no such parameter; this address has {parameters:, }{~parameters:none}{?near:; did you mean {near!r}?}"
     ),
     "invalid_fields": "several fields are wrong: {pointers:, }",
 }
@@ -27,45 +27,47 @@ UPLOADS = {
     "part_is_text": (
         "the part {part} holds text, not a file; put an @ before the file's name: curl -F {part}=@{example}"
     ),
-    "part_missing": ("no part is called {part}, there is {sent!r:, }{~sent:none}; send one: curl -F {part}=@{example}"),
+    "part_missing": (
+        "the part {part} is missing, there is {sent!r:, }{~sent:none}; send it: curl -F {part}=@{example}"
+    ),
     "catalogue_says_how": (
-        "{@option:catalogue={catalogue}} says already how its files are read; leave {@option:{option}=} out"
+        "{@option:catalogue={catalogue}} already defines how its files are read; leave {@option:{option}=} out"
     ),
     "upload_not_stored": "the upload cannot be stored: {reason}; nothing was changed",
-    "upload_cut_off": "the upload ended before its end; send it again",
-    "name_like_id": "a name does not begin with {prefix!r}, as ids do; choose another one",
+    "upload_cut_off": "the upload was cut off; send it again",
+    "name_like_id": "a name must not begin with {prefix!r}, as ids do; choose another one",
     "name_reserved": "a dataset cannot be called {name!r}; choose another name",
     "catalogue_parts_differ": (
-        "{catalogue} comes in the parts {wanted:, }, and {sent:, } was sent; send just those, or "
-        "{@http:leave catalogue= out to have a dataset of your own}{@cli:choose another name}"
+        "{catalogue} consists of the parts {wanted:, }, but {sent:, } was sent; send exactly those, or "
+        "{@http:leave catalogue= out to make your own dataset}{@cli:choose another name}"
     ),
     "catalogue_file_differs": (
-        "{file} has the SHA-256 {sha256}, where the catalogue knows {wanted}: it is damaged, or another file; "
-        "{@http:leave catalogue= out to have a dataset of your own}{@cli:choose another name}"
+        "{file} has the SHA-256 {sha256}, but the catalogue has {wanted}: it is damaged, or another file; "
+        "{@http:leave catalogue= out to make your own dataset}{@cli:choose another name}"
     ),
     "upload_empty": (
         "{part} is empty{@http:; send a file with curl --data-binary @letters.zip or -F file=@letters.zip}"
     ),
     "unknown_part": (
-        "no part is called {part}; there are {parts:, }; import options go into the address: ?name=letters&target=price"
+        "no part is called {part}; there are {parts:, }. Import options belong in the query: ?name=letters&target=price"
     ),
-    "part_sent_twice": "{part} is sent twice; a dataset is made of one",
-    "file_and_parts": "send one file, or the parts {parts:, }; not both",
-    "shape_malformed": ("a shape is channels (1 or 3), height and width (to {limit}), such as 1,28,28 or 3,32,32"),
-    "column_typed_twice": "the column {column!r} is given two types; name one",
-    "type_malformed": "{given!r} is no column:type, such as zip_code:category; types are {types:, }",
-    "class_names_repeat": "each class needs a name of its own: A,B,C",
+    "part_sent_twice": "the part {part} is sent twice; send it once",
+    "file_and_parts": "send one file or the parts {parts:, }, not both",
+    "shape_malformed": ("a shape is channels (1 or 3), height and width (at most {limit}), such as 1,28,28 or 3,32,32"),
+    "column_typed_twice": "the column {column!r} is given two types; give one",
+    "type_malformed": "{given!r} is not column:type, such as zip_code:category; the types are {types:, }",
+    "class_names_repeat": "each class needs its own name, such as A,B,C",
     "not_in_catalogue": (
-        "nothing in the catalogue is called {name!r}{?near:; did you mean {near!r}?}; {@catalogue:} lists it"
+        "the catalogue has no dataset {name!r}{?near:; did you mean {near!r}?}; {@catalogue:} lists them"
     ),
-    "import_has_ended": "the dataset {dataset!r} is {status} already",
+    "import_has_ended": "the dataset {dataset!r} is already {status}",
 }
 
 VIEWS = {
-    "run_of_other_dataset": "the run {run} learns from {learns_from!r}, not from {dataset!r}",
+    "run_of_other_dataset": "the run {run} is trained on {learns_from!r}, not on {dataset!r}",
     "no_such_picture": "there are {pictures} pictures; index goes from 0 to {last}",
     "table_without_pictures": "this dataset is a table; it has no pictures",
-    "no_such_class": "no class is called {label!r}; there are {classes:, }{~classes:none: this is a table}",
+    "no_such_class": "no class is called {label!r}; there are {classes:, }{~classes:none in this dataset}",
     "no_such_preset": "no preset is called {preset!r}; there are {presets:, }{?near:; did you mean {near!r}?}",
     "no_such_experiment": (
         "no experiment is called {experiment!r}{?near:; did you mean {near!r}?}; {@experiments:} lists them"
@@ -74,40 +76,40 @@ VIEWS = {
         "no series is called {series!r}{?near:; did you mean {near!r}?}; there are {?many:{count:,}: }{names:, }"
         "{?more:, …}{?many:; {@diagnostics:{run}} has those of the layers}"
     ),
-    "event_id_unknown": "Last-Event-ID is not one of this stream; leave it out to begin at the start",
+    "event_id_unknown": "Last-Event-ID is not from this stream; leave it out to start at the beginning",
     "filter_missing": ("give a filter: status=, dataset= or tag=key:value; without one this would cancel every run"),
-    "part_without_examples": "the run's {part} part has no examples to evaluate; there are some in {filled: and }",
-    "not_evaluated": "the run {phrase}; its evaluation comes when it has succeeded",
-    "no_weights": "the run {phrase}; its weights come when it has succeeded",
+    "part_without_examples": "the run's {part} part has no examples to evaluate; only {filled: and } can be evaluated",
+    "not_evaluated": "the run {phrase}; its evaluation exists once it has succeeded",
+    "no_weights": "the run {phrase}; its weights exist once it has succeeded",
 }
 
 PREDICTIONS = {
     "nothing_to_predict_with": "no run has succeeded yet; {@train:} queues one",
-    "run_cannot_predict": "the run {phrase}; it can predict when it has succeeded",
-    "run_and_model": "run= and model= both say who answers; give one of them",
-    "step_without_run": "step= is of a run; name that run with run=",
+    "run_cannot_predict": "the run {phrase}; it can predict once it has succeeded",
+    "run_and_model": "run= and model= both choose a network; give one of them",
+    "step_without_run": "step= needs a run; name it with run=",
     "outputs_not_finite": (
-        "the network answers with NaN or ∞: its training has diverged; train again with a smaller lr"
+        "the outputs of the network are NaN or ∞: its training has diverged; train again with a smaller lr"
     ),
     "rows_expected": (
         'this run predicts from rows{@http:: send JSON {{"instances": [[…]]}} with -H \'Content-Type: '
         "application/json'}{@cli:, not from pictures; send them as JSON over HTTP}"
     ),
     "content_type_unknown": (
-        "the Content-Type is {type}; for a picture as the raw body add -H 'Content-Type: image/png', for numbers -H "
-        "'Content-Type: application/json'"
+        "the Content-Type is {type}; for a picture as the raw body add -H 'Content-Type: image/png', for numbers add "
+        "-H 'Content-Type: application/json'"
     ),
     "border_unknown": (
-        "these weights do not say how bright the training pictures were; "
+        "these weights do not record how bright the training pictures were; "
         "{@http:give invert=true or false}{@cli:leave --invert out}"
     ),
-    "pictures_too_large": "the pictures have {pixels:,} pixels together; send at most {limit:,} in a request",
+    "pictures_too_large": "the pictures have {pixels:,} pixels together; send at most {limit:,} per request",
     "instances_not_json": "the body is not JSON: {reason}",
-    "instances_missing": 'the body is {{"instances": [[…], …]}}',
-    "instance_count": "there are {count:,}; give 1 to {limit:,} instances",
-    "instance_not_finite": "holds NaN, ∞ or a number beyond float32; give finite numbers",
+    "instances_missing": 'the body must be {{"instances": [[…], …]}}',
+    "instance_count": "there are {count:,} instances; give 1 to {limit:,}",
+    "instance_not_finite": "contains NaN, ∞ or a number beyond float32; give finite numbers",
     "no_such_instance_column": (
-        "no column is called so; give a value for each of {columns:, }{?near:; did you mean {near!r}?}"
+        "there is no such column; give a value for each of {columns:, }{?near:; did you mean {near!r}?}"
     ),
     "instance_columns_missing": "lacks {missing:, }; give a value for each of {columns:, }",
     "instance_value_not_number": "is {kind}; give a number",

@@ -3,18 +3,18 @@
 VALIDATION = {
     "missing": "Field required",
     "no_such_field": (
-        "there is no such field{?near:; did you mean {near!r}{?under:, which stands under {under!r}}?}"
-        "{~near:; there are {fields:, }}"
+        "there is no such field{?near:; did you mean {near!r}{?under:, which belongs under {under!r}}?}"
+        "{~near:; the fields are {fields:, }}"
     ),
-    "misplaced_field": "there is no such field here: {field!r} stands under {under!r}",
-    "no_object": "give an object; its fields are {fields:, }",
+    "misplaced_field": "there is no such field here: {field!r} belongs under {under!r}",
+    "no_object": "give an object with the fields {fields:, }",
     "alternatives": "{messages:, or: }",
-    "union_tag_invalid": "{tag!r} is none of {expected}{?near:; did you mean {near!r}?}",
-    "union_tag_not_found": 'give an object whose field {field!r} says which one it is: {{"{field}": …}}',
+    "union_tag_invalid": "{tag!r} is not one of {expected}{?near:; did you mean {near!r}?}",
+    "union_tag_not_found": 'give an object whose field {field!r} names its kind: {{"{field}": …}}',
     "literal_error": "Input should be {expected}{?near:; did you mean {near!r}?}",
     "enum": "Input should be {expected}{?near:; did you mean {near!r}?}",
-    "layer_without_type": ('give an object whose field "type" says which one it is, such as {{"type": "relu"}}'),
-    "number_as_text": "give a number; this is text: write it without quotes",
+    "layer_without_type": ('give an object whose field "type" names the layer, such as {{"type": "relu"}}'),
+    "number_as_text": "give a number; this is text, so leave out the quotes",
     "too_short": "give at least {min_length}",
     "too_long": "at most {max_length} items are allowed, not {actual_length}",
     "string_too_short": "String should have at least {min_length} character{?several:s}",

@@ -37,7 +37,7 @@ def test_the_lectures_letters_are_imported_trained_and_classified(client: TestCl
     assert [item["label"] for item in found["classes"]] == list("ABCDEFGHIJ")
     assert {item["count"] for item in found["classes"]} == {10}
     assert [item["file"].split("/")[1] for item in found["skipped"]] == ["A", "F"]
-    assert all("no readable picture" in item["reason"] for item in found["skipped"])
+    assert all("not a readable picture" in item["reason"] for item in found["skipped"])
 
     parts = {
         part: client.get("/datasets/letters/samples", params={"part": part, "limit": 200}).json()["items"]
@@ -177,7 +177,7 @@ def test_an_import_shows_how_far_it_has_come_and_can_be_cancelled(
     assert client.post(f"/datasets/{id}/cancel").json()["status"] == "cancelled"
     assert client.post(f"/datasets/{id}/cancel").status_code == 200  # once more changes nothing
     gone(settings, lambda: stored(settings) == set())
-    assert client.get(f"/datasets/{id}").json()["error"] == "it was cancelled"
+    assert client.get(f"/datasets/{id}").json()["error"] == "the import was cancelled"
     assert client.post("/datasets/notmnist/cancel").status_code == 409
 
 
@@ -287,8 +287,8 @@ def test_an_import_that_kills_its_process_three_times_fails_and_says_what_to_do(
 
 
 HOPELESS = {
-    "text": (b"hello", "no archive"),
-    "no files": (zipped({}), "no folder holds"),
+    "text": (b"hello", "not an archive"),
+    "no files": (zipped({}), "no folder has"),
     "one class": (zipped(letters("A")), "only the folder 'A'"),
     "cut off": (tarred(LECTURE, "w:gz")[:2000], ""),
     "leads out": (zipped({"../A/0.png": png(0), "../B/0.png": png(1)}), ".. in its path"),

@@ -159,12 +159,12 @@ def test_colour_pictures_are_trained_on_and_classified(client: TestClient, worke
         ("shape=28,28", "channels (1 or 3), height and width"),
         ("shape=3,1000,32", "224"),
         ("shape=2,28,28", "1 or 3"),
-        ("types=zip", "no column:type"),
+        ("types=zip", "not column:type"),
         ("types=zip:text", "number, category, ignore"),
         ("types=zip:number&types=zip:category", "two types"),
-        ("classes=A,,B", "a name of its own"),
+        ("classes=A,,B", "its own name"),
         ("encoding=klingon", "usual ones are utf-8"),
-        ("encoding=base64", "no character encoding"),
+        ("encoding=base64", "is not supported"),
         ("resize=crop", "fill"),
         ("catalogue=minst", "mnist"),
         ("catalogue=mnist&shape=3,32,32", "leave shape= out"),
@@ -206,9 +206,9 @@ def test_a_public_dataset_that_cannot_be_reached_says_how_to_bring_it_in(
 @pytest.mark.parametrize(
     ("entry", "sent", "said"),
     [
-        ("mnist", ["file"], "comes in the parts images, labels, test_images, test_labels, and file was sent"),
-        ("kmnist", ["images", "labels"], "and images, labels was sent"),
-        ("notmnist-small", ["file"], "where the catalogue knows 76b2ef7c"),
+        ("mnist", ["file"], "consists of the parts images, labels, test_images, test_labels, but file was sent"),
+        ("kmnist", ["images", "labels"], "but images, labels was sent"),
+        ("notmnist-small", ["file"], "but the catalogue has 76b2ef7c"),
     ],
 )
 def test_other_files_are_not_taken_for_those_of_a_public_dataset(
@@ -223,7 +223,7 @@ def test_other_files_are_not_taken_for_those_of_a_public_dataset(
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({"data": {"target": "price"}, "files": {"file": ("a.csv", b"x,price\n1,2\n")}}, "go into the address"),
+        ({"data": {"target": "price"}, "files": {"file": ("a.csv", b"x,price\n1,2\n")}}, "belong in the query"),
         ({"files": [("file", ("a", b"a")), ("file", ("b", b"b"))]}, "file is sent twice"),
     ],
 )
@@ -240,7 +240,7 @@ def test_one_file_and_the_parts_of_idx_are_not_sent_together(quick_client: TestC
 def test_a_table_without_a_target_says_which_columns_there_are(client: TestClient, workers: Workers) -> None:
     workers.start()
     upload(client, "flowers", FLOWERS.encode())
-    assert "width, colour, kind: say with target=" in settled(client, "flowers")["error"]
+    assert "width, colour, kind, name the one to predict with target=" in settled(client, "flowers")["error"]
 
 
 def test_a_table_is_read_in_the_encoding_that_is_said(client: TestClient, workers: Workers) -> None:
@@ -257,5 +257,5 @@ def test_ten_broken_files_are_a_warning(client: TestClient, workers: Workers) ->
     files = {f"{letter}/{number}.png": png(number) for letter in "AB" for number in range(10)}
     upload(client, "letters", zipped(files | {f"A/broken{number}.png": b"" for number in range(12)}))
     found = settled(client, "letters")
-    assert found["warnings"] == ["12 files could not be read, where fewer than 10 are usual; `skipped` says why"]
+    assert found["warnings"] == ["12 files could not be read; fewer than 10 are usual. `skipped` has the reasons"]
     assert len(found["skipped"]) == 12 and json.dumps(found)

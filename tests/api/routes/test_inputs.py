@@ -86,10 +86,10 @@ def test_of_several_pictures_those_that_are_wrong_are_named(client: TestClient) 
     assert refused.status_code == 422
     errors = {error["pointer"]: error["detail"] for error in refused.json()["errors"]}
     assert errors.keys() == {"/image/1", "/image/3", "/image/4"}
-    assert "no readable picture" in errors["/image/1"] and "30×28" in errors["/image/4"]
-    assert refused.json()["detail"].startswith("/image/1: this is no readable picture")
+    assert "not a readable picture" in errors["/image/1"] and "30×28" in errors["/image/4"]
+    assert refused.json()["detail"].startswith("/image/1: this is not a readable picture")
     alone = client.post("/predict", params={"run": "run_pictures"}, files=files[1:2])
-    assert alone.status_code == 422 and alone.json()["detail"].startswith("this is no readable picture")
+    assert alone.status_code == 422 and alone.json()["detail"].startswith("this is not a readable picture")
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF"])

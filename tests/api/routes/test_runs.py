@@ -422,10 +422,10 @@ def test_a_part_of_no_examples_has_no_evaluation_and_it_is_said_which_parts_have
     def evaluation(part: str) -> Any:
         return client.get(f"/runs/{run}/evaluation", params={"part": part})
 
-    empty = "the run's validation part has no examples to evaluate; there are some in train and test"
+    empty = "the run's validation part has no examples to evaluate; only train and test can be evaluated"
     before = evaluation("test"), evaluation("validation")
     assert [answer.status_code for answer in before] == [404, 404]
-    assert "the run is queued; its evaluation comes" in before[0].json()["detail"]
+    assert "the run is queued; its evaluation exists once" in before[0].json()["detail"]
     assert before[1].json()["detail"] == empty  # it never will have one
     workers.start()
     ended(client, run)

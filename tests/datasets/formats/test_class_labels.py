@@ -32,10 +32,10 @@ def test_a_second_pair_is_the_test_part(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"images": idx(PICTURES)[:-1]}, "promises 30 pictures, the file holds 29"),
-        ({"images": idx(PICTURES) + b"x"}, "promises 30 pictures, the file holds more"),
-        ({"labels": idx(LABELS[:-1])}, "30 pictures, labels 29"),
-        ({"labels": idx(LABELS)[:-1]}, "promises 30 labels, the file holds 29"),
+        ({"images": idx(PICTURES)[:-1]}, "declares 30 pictures, but the file holds 29"),
+        ({"images": idx(PICTURES) + b"x"}, "declares 30 pictures, but the file holds more"),
+        ({"labels": idx(LABELS[:-1])}, "30 pictures, but labels holds 29"),
+        ({"labels": idx(LABELS)[:-1]}, "declares 30 labels, but the file holds 29"),
         ({"images": idx(LABELS)}, "1 dimensions"),
         ({"labels": idx(PICTURES)}, "3 dimensions"),
         ({"images": b"\0\0\x0d\1"}, "unsigned bytes"),
@@ -108,7 +108,7 @@ def test_what_may_be_classes_or_is_too_fine_for_float32_is_a_warning(tmp_path: P
     assert warnings_of(imported(tmp_path, npz(X=rows, y=CHANCE.normal(size=30)))) == []
     (said,) = warnings_of(imported(tmp_path, npz(X=rows, y=1.7e9 + 10.0 * np.arange(30))))
     assert "30 different values" in said and "as float32" in said
-    with pytest.raises(ImportFailed, match="from 1700000000 to 1700000029, which are the same"):
+    with pytest.raises(ImportFailed, match="from 1700000000 to 1700000029, which are equal"):
         imported(tmp_path, npz(X=rows, y=1.7e9 + np.arange(30)))
 
 
@@ -123,7 +123,7 @@ def test_what_was_exported_is_imported_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (npz(X=PICTURES), "holds the arrays X; a dataset has inputs and targets"),
+        (npz(X=PICTURES), "holds the arrays X; a dataset needs inputs and targets"),
         (npz(X=PICTURES, y=LABELS[:-1]), r"\(30, 20, 24\), the targets \(29\)"),
         (npz(X=PICTURES.astype(float), y=LABELS), "float64.*uint8 from 0 to 255"),
         (npz(X=np.zeros((3, 2)), y=np.array([1.0, np.nan, 2])), "NaN"),

@@ -90,7 +90,7 @@ def test_broken_files_are_skipped_and_listed_and_a_systems_own_are_not(
     found = read(pack(whole | broken | junk | {"top.png": png()}))
     assert reasons(found).keys() == broken.keys() | {"top.png"}
     assert "no folder" in reasons(found)["top.png"]
-    assert all("no readable picture" in reasons(found)[name] for name in broken)
+    assert all("not a readable picture" in reasons(found)[name] for name in broken)
     assert found.arrays.checksum() == read(zipped(whole)).arrays.checksum()
 
 
@@ -275,18 +275,18 @@ def test_a_tar_whose_headers_lie_is_refused(read: Read, data: bytes, said: str) 
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "nothing that can be read"),
-        (b"hello", "no archive.*hello.*target="),
-        (png(), "nothing that can be read"),
-        (gzip.compress(b"hello"), "no archive"),
+        (b"", "format is unknown"),
+        (b"hello", "not an archive.*hello.*target="),
+        (png(), "format is unknown"),
+        (gzip.compress(b"hello"), "not an archive"),
         (gzip.compress(b"x" * 10_000)[:30], "damaged"),
         (b"\x1f\x8b" + b"x" * 100, "damaged"),
         (b"PK\3\4" + b"x" * 100, "damaged"),
-        (zipped({}), "no folder holds"),
-        (tarred({}), "no folder holds"),
+        (zipped({}), "no folder has"),
+        (tarred({}), "no folder has"),
         (zipped(letters("A")), "only the folder 'A'"),
-        (zipped({"A/x.png": b"x", "B/x.png": b"x"}), "2 files were skipped; A/x.png: this is no readable"),
-        (zipped({"a.png": png(), "b.png": png()}), "lies in no folder"),
+        (zipped({"A/x.png": b"x", "B/x.png": b"x"}), "2 files were skipped; A/x.png: this is not a readable"),
+        (zipped({"a.png": png(), "b.png": png()}), "is in no folder"),
     ],
     ids=itertools.count(),  # an archive holds its time: its bytes are no name
 )

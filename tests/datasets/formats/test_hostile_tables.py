@@ -38,11 +38,11 @@ def bounded(folder: Path, data: bytes, total: int = TOTAL_BYTES, own: int = OWN_
 
 # Its beginning, what comes then without an end, and a word of what is said.
 ENDLESS = {
-    "one line of commas": (HEAD, b",", "letters"),
-    "one line of a number": (HEAD, b"1", "letters"),
-    "a header without an end": (b"x,price", b",column", "letters"),
-    "quotes": (HEAD, b'"', "letters"),
-    "a row of quoted lines": (HEAD, b'"\n",', "letters"),
+    "one line of commas": (HEAD, b",", "characters"),
+    "one line of a number": (HEAD, b"1", "characters"),
+    "a header without an end": (b"x,price", b",column", "characters"),
+    "quotes": (HEAD, b'"', "characters"),
+    "a row of quoted lines": (HEAD, b'"\n",', "characters"),
     "a quote that is never closed": (HEAD + b'"', b"a\n", "quote"),
 }
 MANY = {"empty lines": (HEAD, b"\n", "20,000,000 lines"), "rows": (HEAD, b"1,2\n", "10,000,000 rows")}
@@ -93,22 +93,22 @@ def test_a_table_that_unpacks_to_too_much_is_counted_while_it_is_unpacked(tmp_pa
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (",".join(f"x{number}" for number in range(10**6)).encode() + b",price\n", "letters"),
+        (",".join(f"x{number}" for number in range(10**6)).encode() + b",price\n", "characters"),
         (",".join(f"x{number}" for number in range(10**5)).encode() + b",price\n", "100,001 columns"),
         (b"price" + b",x" * 19_999 + b"\n", "two columns are called 'x'"),
         (b"price" + b"," * 10**6 + b"\n", "1,000,001 columns"),
-        (b'"' * 1000, "no column is called 'price'"),
+        (b'"' * 1000, "the column 'price', which does not exist"),
         (b'"' * 100_001, "line 1 cannot be read"),
         (b"x,price" + b"," * 1000, "two columns are called ''"),
-        (b"\0" * 1000, "a table is sent by itself"),  # an empty tar
-        (HEAD + b"\0", "nothing that can be read"),
-        (HEAD + b"1,2\n" * 20_000 + b"1,\0\n", "line 20,004 holds a NUL"),
-        (b"x\0,price\n1,2\n", "nothing that can be read"),
-        (HEAD + b"\x81", "is no text"),
-        (HEAD + b"1,2\n" * 20_000 + b"\xff\x81\n", "is no text"),
-        (HEAD.decode().encode("utf-16")[:-1], "is no text"),
-        (b"\xff\xfe" + b"\0\xd8" * 1000, "is no text"),
-        (b"\xef\xbb\xbf" + HEAD + b"\xff", "is no text"),
+        (b"\0" * 1000, "a table must be sent by itself"),  # an empty tar
+        (HEAD + b"\0", "format is unknown"),
+        (HEAD + b"1,2\n" * 20_000 + b"1,\0\n", "line 20,004 contains a NUL"),
+        (b"x\0,price\n1,2\n", "format is unknown"),
+        (HEAD + b"\x81", "is not text"),
+        (HEAD + b"1,2\n" * 20_000 + b"\xff\x81\n", "is not text"),
+        (HEAD.decode().encode("utf-16")[:-1], "is not text"),
+        (b"\xff\xfe" + b"\0\xd8" * 1000, "is not text"),
+        (b"\xef\xbb\xbf" + HEAD + b"\xff", "is not text"),
     ],
     ids=range(16),
 )

@@ -21,10 +21,10 @@ def archive(**parts: str) -> bytes:
     ("data", "own", "said"),
     [
         (archive(train="AB", val="AB", test="AB"), ["train", "validation", "test"], ""),
-        (archive(train="AB", val="AB"), ["train", "test"], "no test part: validation becomes it"),
+        (archive(train="AB", val="AB"), ["train", "test"], "no test part: the validation part is used"),
         (archive(train="A", test="AB"), ["train", "test"], "training part has no example of 'B'"),
         (archive(train="AB", test="AB", others="A"), [], "3 of 15 examples are in none of the parts train, test"),
-        (archive(val="AB", test="AB"), [], "the parts validation, test and none to train on"),
+        (archive(val="AB", test="AB"), [], "no training part, only validation and test"),
         (archive(train="AB"), [], ""),
     ],
 )
@@ -48,7 +48,7 @@ def test_half_of_a_part_is_refused_and_what_is_not_read_is_named(tmp_path: Path)
     with pytest.raises(ImportFailed, match="test_images, test_labels came without images"):
         imported(tmp_path, {"test_images": idx(PICTURES), "test_labels": idx(LABELS)})
     found = imported(tmp_path, npz(**whole, X=PICTURES, y=LABELS, ids=np.arange(30)))
-    assert warnings_of(found) == ["the .npz holds more arrays, which are not read: X, y, ids"]
+    assert warnings_of(found) == ["the .npz holds further arrays, which are ignored: X, y, ids"]
 
 
 def test_classes_without_an_example_are_named(tmp_path: Path) -> None:
@@ -61,4 +61,4 @@ def test_classes_without_an_example_are_named(tmp_path: Path) -> None:
 def test_classes_that_are_one_on_other_systems_are_told(tmp_path: Path) -> None:
     found = imported(tmp_path, zipped({f"{label}/{n}.png": png(n) for label in ("A", "a", "B") for n in range(2)}))
     assert found.arrays.classes == ("A", "B", "a")
-    assert warnings_of(found) == ["classes differ in case only, or in a way to write one letter: 'A' and 'a'"]
+    assert warnings_of(found) == ["some classes differ only in case, or in how a letter is encoded: 'A' and 'a'"]

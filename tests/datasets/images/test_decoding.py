@@ -89,7 +89,7 @@ def test_what_stands_in_an_archive_twice_is_taken_once(tmp_path: Path) -> None:
     composed, decomposed = "\u00c4/0.png", "A\u0308/0.png"  # one name in two writings
     found = imported(tmp_path, zipped(letters() | {composed: png(1), decomposed: png(2)}))
     assert len(found.arrays.targets) == 10
-    assert [item["reason"] for item in found.skipped] == ["stands in the archive once more; the first one counts"]
+    assert [item["reason"] for item in found.skipped] == ["occurs in the archive again; only the first one is read"]
 
 
 def test_ten_unreadable_files_are_worth_a_warning_and_nine_are_not(tmp_path: Path) -> None:

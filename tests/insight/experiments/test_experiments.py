@@ -53,7 +53,7 @@ def test_a_calculation_observes_every_number_of_its_sentence() -> None:
         if experiment.trials:
             continue
         numbers = observe(experiment, 0, {}).numbers
-        assert set(re.findall(r"{(\w+)}", experiment.sentence)) <= numbers.keys()
+        assert set(re.findall(r"{(\w+)(?::[^}]+)?}", experiment.sentence)) <= numbers.keys()
 
 
 def test_a_verdict_is_over_all_seeds() -> None:
