@@ -134,7 +134,7 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
     (LETTERS | {"augment": {"flip": 0.5}}, "/augment/flip", "no such field"),
     (LETTERS | {"augment": "shift"}, "/augment", "object"),
     (LETTERS | {"split": {"validation": 0.5, "test": 0.5}}, "/split", "below 1"),
-    (LETTERS | {"split": {"test": 1.5}}, "/split/test", "less than 1"),
+    (LETTERS | {"split": {"test": 1.5}}, "/split/test", "below 1"),
     (LETTERS | {"stop": {"max_epochs": None}}, "/stop", "max_epochs or max_steps"),
     (LETTERS | {"stop": {"max_epochs": 10**7}}, "/stop/max_epochs", "1000000"),
     (LETTERS | {"stop": {"max_steps": 0}}, "/stop/max_steps", "greater than or equal to 1"),

@@ -57,7 +57,7 @@ def test_what_is_observed_is_the_experiments_own(client: TestClient) -> None:
     assert client.post(f"/runs/{first['run']}/again", json={"tags": tags}).status_code == 422
     client.post(f"/runs/{first['run']}/cancel")
     further = client.post(f"/runs/{first['run']}/resume", json={"stop": {"max_steps": 99}})
-    assert further.status_code == 409 and "as it is" in further.json()["detail"]
+    assert further.status_code == 409 and "cannot be changed" in further.json()["detail"]
     assert client.post(f"/runs/{first['run']}/resume").status_code == 202
 
 
