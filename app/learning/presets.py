@@ -64,7 +64,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "mlp",
-            "Two wide hidden layers with dropout: more than small pictures need.",
+            "Two wide hidden layers with dropout: more capacity than small pictures need.",
             (1, 28, 28),
             10,
             [linear(1024), RELU, {"type": "dropout", "p": 0.5}, linear(512), RELU, {"type": "dropout", "p": 0.5}],
