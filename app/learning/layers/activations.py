@@ -52,7 +52,7 @@ class ReLU(Activation):
             f"{count} successive ReLU layers with PyTorch's initial weights: each shrinks activations and gradients to "
             "about 0.4 of their size, so the first layers hardly learn"
         ),
-        'set "init": "he", or put {"type": "batch_norm"} before each ReLU',
+        'use "init": "he", or put {"type": "batch_norm"} before each ReLU',
         default_init=True,
     )
 
@@ -205,7 +205,7 @@ class Tanh(Activation):
             f"{count} successive tanh layers with PyTorch's initial weights: each shrinks the gradient, so the first "
             "layers hardly learn"
         ),
-        'set "init": "xavier", or use {"type": "relu"}',
+        'use "init": "xavier" or {"type": "relu"}',
         default_init=True,
     )
 

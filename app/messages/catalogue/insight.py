@@ -2,12 +2,12 @@
 
 INSIGHT = {
     "trace_too_large": (
-        "one example needs {products:,} multiply-adds and {bytes:,} bytes for the backward pass; the limits of a trace "
-        "are {most_products:,} and {most_bytes:,}: use a smaller network"
+        "one example needs {products:,} multiply-adds and {bytes:,} bytes for the backward pass; a trace allows at "
+        "most {most_products:,} and {most_bytes:,}: use a smaller network"
     ),
     "trace_batch_too_large": (
-        "{examples:,} examples need {products:,} multiply-adds and {bytes:,} bytes for the backward pass; the limits "
-        "of a trace are {most_products:,} and {most_bytes:,}: use a batch_size of at most {limit:,}"
+        "{examples:,} examples need {products:,} multiply-adds and {bytes:,} bytes for the backward pass; a trace "
+        "allows at most {most_products:,} and {most_bytes:,}: use a batch_size of at most {limit:,}"
     ),
     "not_by_hand": "{layer} is not supported by hand; use linear layers, {activations:, } or leaky_relu",
     "by_hand_too_many_layers": "by hand, a network has at most {limit} linear layers",
@@ -20,7 +20,7 @@ INSIGHT = {
         "of at most {limit:,}"
     ),
     "diagram_too_large": (
-        "the diagram would have {bodies:,} bodies, and the limit is {limit}; consecutive layers of one kind and shape "
+        "the diagram would have {bodies:,} bodies, but at most {limit} fit; consecutive layers of one kind and shape "
         "are drawn as one body"
     ),
     "axis_not_known": (

@@ -2,8 +2,8 @@
 
 LEARNING = {
     "too_many_layers": "this layer exceeds the limit of {limit:,} layers; use fewer",
-    "layers_too_deep": "layers are nested more than {limit} levels deep; use fewer levels",
-    "too_many_parameters": "with this layer the network has {parameters:,} parameters; the limit is {limit:,}",
+    "layers_too_deep": "layers are nested more than {limit} deep; use fewer levels",
+    "too_many_parameters": "with this layer the network has {parameters:,} parameters; at most {limit:,} are allowed",
     "nothing_trainable": 'no layer is trainable; remove "trainable": false from at least one',
     "batch_statistics_of_one": "{layer} needs batches of at least 2 examples: one number has no variance",
     "augment_changes_nothing": "no field is above 0; set at least one of {fields:, }, or leave augment out",
