@@ -1,4 +1,4 @@
-"""A list of layers as a network: its shapes, its bounds, its module."""
+"""A list of layers as a network: shapes, limits, module."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import prod
@@ -14,15 +14,15 @@ from app.learning.layers.structure import build_modules, infer_rounds, infer_sha
 from app.messages import Fix
 
 MAX_PARAMETERS = 10**8
-MAX_LAYERS = 1000  # blocks counted as often as they repeat
+MAX_LAYERS = 1000  # counting every repetition of a block
 MAX_DEPTH = 8
 
 
 def with_output_layer(layers: list[Layer], outputs: int) -> list[Layer]:
-    """Append an output layer of `outputs` numbers, unless the layers end in one.
+    """Append an output layer of `outputs` units unless the layers already end with one.
 
-    They do if their last layer with parameters is `linear` with as many units, and at most one activation follows whose
-    outputs are probabilities (softmax, sigmoid).
+    They do if their last layer with parameters is `linear` with `outputs` units, followed by nothing or by one
+    activation whose outputs are probabilities (softmax, sigmoid).
     """
     learning = [index for index, layer in enumerate(layers) if layer.has_parameters]
     if learning:
@@ -38,15 +38,15 @@ def with_output_layer(layers: list[Layer], outputs: int) -> list[Layer]:
 
 
 def without_output_layer(layers: list[Layer]) -> list[Layer]:
-    """Remove an output layer as `with_output_layer` appends it, for data or a loss that need another one."""
+    """Remove an output layer that `with_output_layer` would append, so that new data or a new loss get their own."""
     last = layers[-1]
     return layers[:-1] if last == Linear(units=last.width) else layers
 
 
 def walk(layers: Sequence[Layer], pointer: str = "/model/layers") -> Iterator[tuple[str, Layer]]:
-    """All layers with pointers to them, at any depth; a block's layers once for each round.
+    """All layers at any depth, with pointers to them. Layers of a block occur once per repetition.
 
-    Raises InvalidChoice at the layer with which there are too many.
+    Raises InvalidChoice at the first layer beyond `MAX_LAYERS`.
     """
     for count, (place, layer) in enumerate(_walk(layers, pointer), start=1):
         if count > MAX_LAYERS:
@@ -64,9 +64,9 @@ def _walk(layers: Sequence[Layer], pointer: str) -> Iterator[tuple[str, Layer]]:
 
 
 def rows(layers: list[Layer], input_shape: Shape, limit: int = MAX_PARAMETERS) -> tuple[LayerShape, ...]:
-    """The layers with their shapes. Allocates no memory for them.
+    """The layers with their shapes, without allocating parameters.
 
-    Raises InvalidChoice where a layer does not fit, or where the parameters exceed `limit`.
+    Raises InvalidChoice at a layer that does not fit, or at the layer whose parameters exceed `limit` in total.
     """
     for _ in walk(layers):
         pass
@@ -84,7 +84,7 @@ def rows(layers: list[Layer], input_shape: Shape, limit: int = MAX_PARAMETERS) -
 
 
 def refuse_untrainable(layers: list[Layer], input_shape: Shape, batch_size: int) -> None:
-    """Raise InvalidChoice if no layer learns, or if statistics of the batch would be of one number."""
+    """Raise InvalidChoice if no layer is trainable, or if batch statistics would be computed from one number."""
     places = list(flatten_layers(rows(layers, input_shape)))
     if not any(place.layer.learns for _, place in places):
         raise InvalidChoice("nothing_trainable", "/model/layers")
@@ -98,8 +98,8 @@ def flatten_layers(
     pointer: str = "/model/layers",
     opened: tuple[Nesting, ...] = ("sequence", "shortcut"),
 ) -> Iterator[tuple[str, LayerShape]]:
-    """The layers one after another with pointers to them. Layers of the nestings `opened` are replaced by the layers
-    within, a block's once for each round."""
+    """The layers in order, with pointers to them. Nestings in `opened` are replaced by the layers inside, and those of
+    a block occur once per repetition."""
     for place in places:
         here = pointer + place.pointer
         if place.layer.nesting not in opened:
@@ -110,15 +110,15 @@ def flatten_layers(
 
 
 def build(layers: list[Layer], input_shape: Shape) -> nn.Sequential:
-    """The network as a module, with inputs (N, *input_shape) and outputs (N, outputs).
+    """Build the network as a module with inputs (N, *input_shape) and outputs (N, outputs).
 
-    The initial weights are drawn from torch's global generator: seed it first.
+    The initial weights come from torch's global generator, so seed it first.
     """
     return nn.Sequential(*build_modules(tuple(layers), input_shape))
 
 
 def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
-    """Trainable parameters in the optimizer's groups, one for each `lr_factor`, which is a key of the group."""
+    """Trainable parameters as the optimizer's groups: one group for each `lr_factor`, stored under that key."""
     groups: dict[float, list[Parameter]] = {}
     for module in model.modules():
         own = [parameter for parameter in module.parameters(recurse=False) if parameter.requires_grad]

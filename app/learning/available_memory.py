@@ -1,18 +1,18 @@
-"""Available memory, by the tightest of the limits: machine, process, container."""
+"""Available memory: the tightest limit of machine, process and container."""
 
 import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a worker does without it: its children train
+if TYPE_CHECKING:  # workers never load torch, only their children do
     import torch
 
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def free_memory(device: "torch.device") -> int:
-    """Bytes that are free on the device, for this process."""
+    """Bytes on the device that are free for this process."""
     if device.type == "cuda":
         import torch
 
@@ -26,22 +26,22 @@ def data_bytes() -> int:
 
 
 def _free() -> Iterator[int]:
-    """By the machine, by this process's own limit, and by a container's, as far as there is one."""
+    """Free bytes by each limit: the machine's, the process's and the container's, if they exist."""
     yield _bytes_of("MemAvailable", Path("/proc/meminfo"))
     limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
     if limit != resource.RLIM_INFINITY:
         yield limit - data_bytes()
     group = Path("/proc/self/cgroup").read_text().rpartition("::/")[2].strip()
-    for folder in (CGROUPS / group, CGROUPS):  # within a container its own group is the root
+    for folder in (CGROUPS / group, CGROUPS):  # inside a container, its group is the root
         try:
             limit_of_group = (folder / "memory.max").read_text().strip()
             held = next(int(line.split()[1]) for line in (folder / "memory.stat").open() if line.startswith("anon "))
         except (OSError, StopIteration):
             continue
         if limit_of_group != "max":
-            yield int(limit_of_group) - held  # pages of files make room when they have to
+            yield int(limit_of_group) - held  # the kernel evicts cached file pages
 
 
 def _bytes_of(name: str, path: Path) -> int:
-    """There they stand in kB."""
+    """Bytes from the line `name` of a file in /proc, which has kB."""
     return next(int(line.split()[1]) * 1024 for line in path.read_text().splitlines() if line.startswith(name))

@@ -1,4 +1,4 @@
-"""Data: examples gathered by index, prepared for the network, and moved to the device."""
+"""Training data: examples selected by index, preprocessed, and moved to the device."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,27 +11,27 @@ from app.learning.preprocessing import Affine
 
 Part = Literal["train", "validation", "test"]
 
-# Inputs of up to so many bytes as float32 are prepared once for all batches. It saves a sixth of a step on a small
-# table and up to a twelfth on pictures (`bench train`). Larger ones are prepared batch by batch: uint8 pictures take a
-# quarter of the memory, and reading four times as many bytes from outside the caches takes as long as preparing them.
+# Inputs of at most this many bytes as float32 are prepared once for all batches. It saves a sixth of a step on a small
+# table and up to a twelfth on pictures (`bench train`). Larger inputs are prepared batch by batch: as uint8, pictures
+# take a quarter of the memory, and reading four times as many bytes from main memory takes as long as preparing them.
 PREPARED_BYTES = 64 * 2**20
 
 
 @dataclass(eq=False)
 class Data:
-    """Inputs (N, …), targets (N,), the indices (n,) int64 of each part, and how both are prepared."""
+    """Inputs (N, …) and targets (N,) with their preprocessing, and the indices (n,) int64 of each part."""
 
     inputs: Tensor
     targets: Tensor
     parts: dict[Part, Tensor]
     prepare_inputs: Affine
     prepare_targets: Affine
-    prepared_inputs: Tensor | None = field(default=None, init=False)  # all of them, after `prepare_all`
+    prepared_inputs: Tensor | None = field(default=None, init=False)  # all inputs, after `prepare_all`
 
     def prepare_all(self) -> None:
-        """Prepare all inputs of up to `PREPARED_BYTES`; later batches are taken from them.
+        """Prepare all inputs at once if they take at most `PREPARED_BYTES`; later batches are taken from them.
 
-        A training calls this after its first epoch, so that its first step does not wait for it.
+        A training calls this after its first epoch, so that the first step does not wait for it.
         """
         if self.prepared_inputs is None and 4 * self.inputs.numel() <= PREPARED_BYTES:
             self.prepared_inputs = self.prepare_inputs.apply(self.inputs)
@@ -50,7 +50,7 @@ class Data:
         return self.prepare_targets.apply(targets) if targets.is_floating_point() else targets
 
     def on(self, device: torch.device) -> "Data":
-        """A copy on the device if it fits in half of its free memory; otherwise the data itself."""
+        """A copy on the device if it fits in half of the device's free memory; otherwise the data itself."""
         needed = self.inputs.nbytes + self.targets.nbytes
         if needed > free_memory(device) // 2:
             return self

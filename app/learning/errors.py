@@ -6,7 +6,7 @@ from app.messages import Fix, Refusal
 
 
 class InvalidChoice(Refusal, ValueError):
-    """A wrong value. `pointer` leads to it from the entry, the layers or the recipe that was being checked."""
+    """An invalid value. `pointer` leads to it from the entry, the layers or the recipe under check."""
 
     pointer: str
 

@@ -1,4 +1,4 @@
-"""Evaluation: a few metrics per part during training, and the full report at its end."""
+"""Evaluation: a few metrics per part during training, and a full report at the end."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ Metrics = dict[str, float]
 MAPE_CLAMP = 1e-8
 TOP_K = (3, 5)
 CALIBRATION_BINS = 15
-METRICS: dict[str, tuple[str, ...]] = {  # per part, by task
+METRICS: dict[str, tuple[str, ...]] = {  # of each part, by task
     "classification": ("loss", "accuracy"),
     "regression": ("loss", "mse", "mae", "r2", "mape"),
 }
@@ -22,7 +22,7 @@ METRICS: dict[str, tuple[str, ...]] = {  # per part, by task
 
 @torch.no_grad()
 def outputs(model: nn.Module, data: Data, part: Part, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The network's outputs (n, outputs) and the prepared targets (n,) over a part, in eval mode.
+    """The network's outputs (n, outputs) and the prepared targets (n,) of a part, in eval mode.
 
     Chunks of examples are written into one preallocated tensor: small allocations between large ones would fragment the
     memory.
@@ -44,7 +44,7 @@ def outputs(model: nn.Module, data: Data, part: Part, device: torch.device) -> t
 def measure(
     model: nn.Module, data: Data, part: Part, loss: Loss, output_kind: OutputKind, device: torch.device
 ) -> Metrics:
-    """Loss of a part, with accuracy (classification) or mse, mae, r2 and mape in the target's own units."""
+    """Loss of a part, with accuracy (classification) or mse, mae, r2 and mape in the target's units (regression)."""
     predicted, targets = outputs(model, data, part, device)
     metrics = {"loss": float(loss.function(predicted, targets))}
     if loss.task == "classification":
@@ -55,9 +55,10 @@ def measure(
 
 
 def regression(predicted: Tensor, targets: Tensor) -> Metrics:
-    """MSE, MAE, R² and MAPE (a fraction; |target| in the denominator, at least `MAPE_CLAMP`); both (n,).
+    """MSE, MAE, R² and MAPE of predictions (n,) for targets (n,).
 
-    All are NaN if a prediction is not finite; scikit-learn would raise an error.
+    MAPE is a fraction; its denominator is |target|, at least `MAPE_CLAMP`. All are NaN if a prediction is not finite;
+    scikit-learn would raise an error.
     """
     y, guess = targets.double().cpu(), predicted.double().cpu()
     if not guess.isfinite().all():
@@ -72,9 +73,10 @@ def regression(predicted: Tensor, targets: Tensor) -> Metrics:
 
 
 def r2(predicted: Tensor, targets: Tensor) -> float:
-    """R² = 1 − Σ(y − ŷ)²/Σ(y − ȳ)²; both (n,). Equal to scikit-learn's `r2_score` by a test.
+    """R² = 1 − Σ(y − ŷ)²/Σ(y − ȳ)² of predictions (n,) for targets (n,).
 
-    That one takes a millisecond to check its arguments: four fifths of an epoch of a small table.
+    A test compares it with scikit-learn's `r2_score`, which spends a millisecond checking its arguments: four fifths of
+    an epoch of a small table.
     """
     if len(targets) < 2:
         return float("nan")
@@ -85,7 +87,7 @@ def r2(predicted: Tensor, targets: Tensor) -> float:
 def evaluate(
     model: nn.Module, data: Data, part: Part, output_kind: OutputKind, classes: list[str], device: torch.device
 ) -> dict[str, Any]:
-    """The task's full evaluation of a part as plain JSON, with the part's name and its number of examples."""
+    """Full evaluation of a part for the task, as plain JSON, with the part's name and its number of examples."""
     predicted, targets = (tensor.cpu() for tensor in outputs(model, data, part, device))
     about = {"part": part, "examples": len(targets)}
     if output_kind.kind == "values":
@@ -95,13 +97,14 @@ def evaluate(
 
 
 def mape_of_the_lecture(predicted: Tensor, targets: Tensor) -> dict[str, Any]:
-    """MAPE as in the lecture, with |prediction| in the denominator, and the clamps of both forms; both (n,).
+    """MAPE as in the lecture, with |prediction| in the denominator, and the clamps of both forms.
 
-    It favours predictions that are too large: for predictions of 10·y it is 0.9, while the usual MAPE is 9.0.
+    Predictions and targets are (n,). This form favours predictions that are too large: for predictions of 10·y it is
+    0.9, while the usual MAPE is 9.0.
     """
     y, guess = targets.double().cpu(), predicted.double().cpu()
-    found = float(((guess - y).abs() / guess.abs().clamp(min=MAPE_CLAMP)).mean())
-    return {"mape_lecture": found, "mape_clamp": MAPE_CLAMP, "mape_lecture_clamp": MAPE_CLAMP}
+    mape = float(((guess - y).abs() / guess.abs().clamp(min=MAPE_CLAMP)).mean())
+    return {"mape_lecture": mape, "mape_clamp": MAPE_CLAMP, "mape_lecture_clamp": MAPE_CLAMP}
 
 
 def classification(
@@ -113,7 +116,7 @@ def classification(
     confusion matrix (row: true class, column: predicted class); calibration; ROC-AUC for two classes; up to ten of the
     most confident mistakes.
     """
-    from sklearn import metrics as sk  # a second to load, and only a finished run needs it
+    from sklearn import metrics as sk  # takes a second to load; only finished runs need it
 
     labels = list(range(len(classes)))
     guess, probabilities = output_kind.labels(predicted), output_kind.probabilities(predicted)
@@ -148,7 +151,7 @@ def classification(
 
 
 def top_k_accuracy(probabilities: Tensor, targets: Tensor, k: int) -> float:
-    """Share of examples (n,) whose class is among the `k` most probable of (n, C); NaN if a probability is NaN."""
+    """Share of examples whose class (n,) is among the `k` most probable of (n, C); NaN if a probability is NaN."""
     if not probabilities.isfinite().all():
         return float("nan")
     from sklearn.metrics import top_k_accuracy_score
@@ -159,8 +162,8 @@ def top_k_accuracy(probabilities: Tensor, targets: Tensor, k: int) -> float:
 def roc_auc(second: Tensor, targets: Tensor) -> float:
     """ROC-AUC of the second class's probabilities (n,).
 
-    The chance that an example of the second class scores higher than one of the first. NaN if the examples are all of
-    one class, or a probability is NaN.
+    It is the probability that an example of the second class scores higher than one of the first. NaN if all examples
+    are of one class, or a probability is NaN.
     """
     if int(targets.min()) == int(targets.max()) or not second.isfinite().all():
         return float("nan")
@@ -173,7 +176,7 @@ def calibration(confidence: Tensor, right: Tensor) -> dict[str, Any]:
     """Expected calibration error over bins of equal width: Guo et al. 2017, https://arxiv.org/abs/1706.04599.
 
     It compares the probability of the predicted label (n,) with the share of correct labels (n,). A bin covers
-    probabilities above `from` up to `to`; an empty bin has no confidence and no accuracy.
+    probabilities above `from`, up to and including `to`. An empty bin has no confidence and no accuracy.
     """
     if not confidence.isfinite().all():
         return {"ece": float("nan"), "bins": []}

@@ -1,6 +1,6 @@
-"""A field of an entry (layer, optimizer, criterion): its default and its bounds, stated once.
+"""Fields of registry entries (layers, optimizers, criteria), with their defaults, bounds and descriptions.
 
-The bounds stand in the dataclass field's metadata; the API builds its schema and its refusals from them.
+The metadata of the dataclass field holds the bounds; the API builds its schema and its error messages from them.
 """
 
 from dataclasses import MISSING, Field, field, fields
@@ -16,11 +16,11 @@ def bounded(
     lt: float | None = None,
     le: float | None = None,
 ) -> Any:
-    """A dataclass field whose value lies within the given bounds (for a tuple, each of its items does)."""
+    """A dataclass field whose value, or each item of a tuple, is within the given bounds."""
     bounds = {name: bound for name, bound in (("gt", gt), ("ge", ge), ("lt", lt), ("le", le)) if bound is not None}
     return field(default=default, metadata={"doc": doc, "bounds": bounds})
 
 
 def request_fields(entry: Any) -> list[Field[Any]]:
-    """The fields of an entry in the order of a request: its own before those of its kind, which are keyword-only."""
+    """Fields of an entry in the order of a request: its own first, then the inherited ones, which are keyword-only."""
     return sorted(fields(entry), key=lambda item: bool(item.kw_only))

@@ -1,9 +1,8 @@
-"""The lecture's own optimizers (lecture, "methods of optimising SGD"), each as its equation.
+"""The lecture's optimizers (lecture, "methods of optimising SGD"), each written as its equation.
 
-In them θ are the parameters, g is the gradient at θ, η the learning rate, and squares, roots and divisions go element
-by element. What a method remembers begins at zero. They descend: the lecture's θ + η∇L in gradient descent is a slip of
-the sign. They differ from PyTorch's forms: η stands inside the momentum's velocity, ε stands inside the root, and
-nothing corrects that Adam's means begin at zero.
+θ are the parameters, g is the gradient at θ, and η is the learning rate. Squares, roots and divisions are elementwise,
+and all state starts at zero. They descend: the lecture's θ + η∇L for gradient descent has the wrong sign. They differ
+from PyTorch's forms: η is inside the momentum's velocity, ε is inside the root, and Adam has no bias correction.
 """
 
 from collections.abc import Iterable
@@ -17,20 +16,20 @@ Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
 
 
 class LectureOptimizer(torch.optim.Optimizer):
-    """Applies `update` to each parameter; parameter groups and the state's dictionary are PyTorch's."""
+    """Base class: applies `update` to each parameter, with PyTorch's parameter groups and state dictionary."""
 
     def __init__(self, parameters: Iterable[Any], **hyperparameters: Any) -> None:
         super().__init__(parameters, hyperparameters)
 
     @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]  # no closure: nobody here evaluates the loss again
+    def step(self) -> None:  # type: ignore[override]  # no closure: the loss is never re-evaluated
         for group in self.param_groups:
             for θ in group["params"]:
                 if θ.grad is not None:
                     self.update(θ, θ.grad, self.state[θ], group)
 
     def update(self, θ: Tensor, g: Tensor, state: dict[str, Any], hyper: dict[str, Any]) -> None:
-        """Change θ in place; g and all in `state` have its shape."""
+        """Update θ in place; g and every tensor in `state` have its shape."""
         raise NotImplementedError
 
 
@@ -45,8 +44,8 @@ class GradientDescent(LectureOptimizer):
 class Inertia(LectureOptimizer):
     """v ← μv − ηg,  θ ← θ + v
 
-    With a dampening δ, the share of the gradient is (1 − δ), from the first step on: the lecture's "0.9 of the old
-    speed and 0.1 of the new" is μ = δ = 0.9. PyTorch does not dampen the first step.
+    Dampening δ scales the gradient by (1 − δ), from the first step on: the lecture's "0.9 of the old speed and 0.1 of
+    the new" is μ = δ = 0.9. PyTorch does not dampen the first step.
     """
 
     def update(self, θ: Tensor, g: Tensor, state: dict[str, Any], hyper: dict[str, Any]) -> None:

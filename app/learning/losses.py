@@ -1,7 +1,7 @@
 """Registry of the losses: fields, formula, hand-written gradient, and the loss of the best constant prediction.
 
-An entry is a frozen dataclass. A new loss is one class here, named in `LOSSES`; the API's schema follows from it.
-Losses add up over the examples of a batch; `mean` divides by their number, `sum` (the lecture's L) does not.
+An entry is a frozen dataclass. A new loss is one class here, listed in `LOSSES`; the API's schema follows from it.
+Losses are summed over the examples of a batch; `mean` divides by their number, `sum` (the lecture's L) does not.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from app.learning.source import Code, call, literal
 
 Task = Literal["classification", "regression"]
 Reduction = Literal["mean", "sum"]
-REDUCTION_DOC = "over the examples of a batch; with sum the step grows with the batch"
+REDUCTION_DOC = "over the examples of a batch; with sum, the gradient grows with the batch size"
 BISECTIONS = 60  # enough for a double, which has 53 bits
 
 
@@ -39,31 +39,31 @@ class Loss(Protocol):
         ...
 
     def function(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss, a scalar; outputs (N, outputs), targets (N,). Raises ValueError for other shapes."""
+        """The loss, a scalar, for outputs (N, outputs) and targets (N,). Raises ValueError for other shapes."""
         ...
 
     def gradient(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """∂L/∂outputs, hand-written; shaped like the outputs."""
+        """∂L/∂outputs, hand-written, with the shape of the outputs."""
         ...
 
     def with_gradient(self, outputs: Tensor, targets: Tensor, out: Tensor) -> Tensor:
-        """The loss; its gradient is written to `out`."""
+        """The loss, a scalar; writes its gradient to `out`."""
         ...
 
     def divisor(self, targets: Tensor) -> float:
-        """Divisor of the sum over these examples, targets (N,)."""
+        """Divisor of the sum over examples with the targets (N,)."""
         ...
 
     def baseline_loss(self, targets: Tensor, batch: int, outputs: int) -> float:
-        """Loss of `batch` such examples if all get the same prediction of `outputs` numbers, the best one there is."""
+        """Loss of the best constant prediction of `outputs` numbers for `batch` examples with targets like these."""
         ...
 
     def source(self) -> str:
-        """`function` as code over `output` ((N, C), or (N,) for a single output) and `y`."""
+        """Code of `function` over `output` ((N, C), or (N,) for a single output) and `y`."""
         ...
 
     def constant_source(self) -> tuple[str, ...]:
-        """Code for the best constant prediction, from the training targets `y_train`.
+        """Code that computes the best constant prediction from the training targets `y_train`.
 
         Statements, then an expression with the shape of one output.
         """
@@ -73,12 +73,12 @@ class Loss(Protocol):
 def column(outputs: Tensor, targets: Tensor) -> Tensor:
     """Outputs (N, 1) as (N,), the shape of the targets.
 
-    Without this, (N, 1) − (N,) would broadcast to (N, N), and the network would silently learn the mean.
+    Without it, (N, 1) − (N,) would broadcast to (N, N), and the network would silently learn the mean.
     Raises ValueError for other shapes.
     """
     if outputs.shape != (*targets.shape, 1):
-        given, wanted = tuple(outputs.shape), (*targets.shape, 1)
-        raise ValueError(f"targets of shape {tuple(targets.shape)} need outputs of shape {wanted}, not {given}")
+        given, needed = tuple(outputs.shape), (*targets.shape, 1)
+        raise ValueError(f"targets of shape {tuple(targets.shape)} need outputs of shape {needed}, not {given}")
     return outputs.squeeze(-1)
 
 
@@ -89,10 +89,10 @@ def _reduced(reduction: Reduction) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """The negative log-probability of the right class, from logits (N, C); targets (N,) int64.
+    """The negative log-probability of the correct class, from logits (N, C) and targets (N,) int64.
 
-    With label smoothing ε the right class is wanted with 1 − ε + ε/C, the others with ε/C. With class weights w the
-    mean divides by the sum of the examples' weights, as `torch.nn.CrossEntropyLoss` does.
+    With label smoothing ε the target probability is 1 − ε + ε/C for the correct class and ε/C for the others. With
+    class weights w the mean divides by the sum of the examples' weights, as in `torch.nn.CrossEntropyLoss`.
     """
 
     name: ClassVar[str] = "cross_entropy"
@@ -101,17 +101,17 @@ class CrossEntropy:
     formula: ClassVar[str] = "L = −Σ_c q_c log p_c,  p = softmax(z),  q = w_y ((1 − ε)·1[c = y]) + w_c ε/C"
     gradient_formula: ClassVar[str] = "∂L/∂z = p Σ_c q_c − q"
     advantages: ClassVar[tuple[str, ...]] = (
-        "its gradient p − q does not vanish where the network is sure and wrong",
-        "its outputs become probabilities of the classes",
+        "its gradient p − q does not vanish if the network is confident and wrong",
+        "after a softmax, the outputs are probabilities of the classes",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
-        "wants logits: a softmax of one's own before it puts a floor of ln(e + C − 1) − 1 under the loss",
-        "goes on pushing right answers to be surer; label smoothing ends that",
+        "takes logits: if the network ends with a softmax, the loss cannot fall below ln(e + C − 1) − 1",
+        "keeps pushing correct predictions towards certainty, which label smoothing prevents",
     )
 
-    label_smoothing: float = bounded(0.0, doc="ε: how much of each label is shared among all classes", ge=0, lt=1)
+    label_smoothing: float = bounded(0.0, doc="ε: share of each label that is spread over all classes", ge=0, lt=1)
     class_weights: tuple[float, ...] | None = bounded(
-        None, doc="one a class, in the order of the dataset's classes", gt=0, le=1e6
+        None, doc="one for each class, in the order of the dataset's classes", gt=0, le=1e6
     )
     reduction: Reduction = bounded("mean", doc=REDUCTION_DOC)
 
@@ -128,11 +128,11 @@ class CrossEntropy:
         p, weights, smoothing = outputs.softmax(1), self._weights(outputs), self.label_smoothing
         if weights is None and smoothing == 0:
             return self._without_options(p, targets)
-        right = F.one_hot(targets, outputs.shape[1])
+        correct = F.one_hot(targets, outputs.shape[1])
         w = p.new_ones(p.shape[1]) if weights is None else weights
-        q = (1 - smoothing) * w[targets, None] * right + smoothing / len(w) * w
-        found = p * q.sum(1, keepdim=True) - q
-        return found / w[targets].sum() if self.reduction == "mean" else found
+        q = (1 - smoothing) * w[targets, None] * correct + smoothing / len(w) * w
+        gradient = p * q.sum(1, keepdim=True) - q
+        return gradient / w[targets].sum() if self.reduction == "mean" else gradient
 
     def with_gradient(self, outputs: Tensor, targets: Tensor, out: Tensor) -> Tensor:
         if self.class_weights is not None or self.label_smoothing != 0:
@@ -144,9 +144,9 @@ class CrossEntropy:
         return F.nll_loss(log_p, targets, reduction=self.reduction)
 
     def _without_options(self, p: Tensor, targets: Tensor) -> Tensor:
-        """p − 1[c = y], in place."""
-        found = p.scatter_(1, targets[:, None], -1.0, reduce="add")
-        return found.div_(targets.numel()) if self.reduction == "mean" else found
+        """The gradient p − 1[c = y], in place."""
+        gradient = p.scatter_(1, targets[:, None], -1.0, reduce="add")
+        return gradient.div_(targets.numel()) if self.reduction == "mean" else gradient
 
     def divisor(self, targets: Tensor) -> float:
         if self.reduction == "sum":
@@ -156,7 +156,7 @@ class CrossEntropy:
         return float(torch.tensor(self.class_weights, device=targets.device)[targets].sum())
 
     def baseline_loss(self, targets: Tensor, batch: int, outputs: int) -> float:
-        """Entropy of the target distribution in nats; without options, of the class frequencies."""
+        """Entropy in nats of the target distribution; without options, that of the class frequencies."""
         counts = torch.bincount(targets, minlength=outputs).double()
         weights = torch.ones_like(counts) if self.class_weights is None else counts.new_tensor(self.class_weights)
         smoothed = self.label_smoothing / len(counts) * counts.sum()
@@ -193,7 +193,7 @@ class CrossEntropy:
 
 
 class _Column:
-    """Base of the losses with one output per example: reduces `each` (N,) and `slope` (N,) of (ŷ, y)."""
+    """Base class of the losses with one output per example: reduces `each` (N,) and `slope` (N,) of (ŷ, y)."""
 
     reduction: Reduction
 
@@ -235,7 +235,7 @@ class _Column:
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy(_Column):
-    """The cross-entropy of two classes from ONE logit (N, 1): that of the second class; targets (N,) int64, 0 or 1."""
+    """Cross-entropy of two classes from one logit (N, 1), that of the second class; targets (N,) int64, 0 or 1."""
 
     name: ClassVar[str] = "binary_cross_entropy"
     task: ClassVar[Task] = "classification"
@@ -243,15 +243,15 @@ class BinaryCrossEntropy(_Column):
     formula: ClassVar[str] = "L = −(y log σ(z) + (1 − y) log(1 − σ(z))) = softplus(z) − y z"
     gradient_formula: ClassVar[str] = "∂L/∂z = σ(z) − y"
     advantages: ClassVar[tuple[str, ...]] = (
-        "one output for two classes, and a threshold to choose between two kinds of mistake",
-        "from the logit: no σ that saturates, no logarithm of 0",
+        "one output for two classes, with a threshold that trades false positives for false negatives",
+        "computed from the logit: no saturated σ, no logarithm of 0",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
         "two classes only",
-        "wants the logit: a sigmoid of one's own before it is applied twice",
+        "takes the logit: if the network ends with a sigmoid, it is applied twice",
     )
 
-    threshold: float = bounded(0.5, doc="the second class is predicted from this probability on", gt=0, lt=1)
+    threshold: float = bounded(0.5, doc="the second class is predicted at or above this probability", gt=0, lt=1)
     reduction: Reduction = bounded("mean", doc=REDUCTION_DOC)
 
     def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -273,15 +273,15 @@ class BinaryCrossEntropy(_Column):
 
 @dataclass(frozen=True)
 class MSE(_Column):
-    """The mean squared error, of values (N, 1); targets (N,)."""
+    """The mean squared error of values (N, 1) for targets (N,)."""
 
     name: ClassVar[str] = "mse"
     task: ClassVar[Task] = "regression"
     input: ClassVar[Literal["logits", "values"]] = "values"
     formula: ClassVar[str] = "L = (ŷ − y)²"
     gradient_formula: ClassVar[str] = "∂L/∂ŷ = 2 (ŷ − y)"
-    advantages: ClassVar[tuple[str, ...]] = ("smooth, and least for the mean",)
-    drawbacks: ClassVar[tuple[str, ...]] = ("one outlier outweighs many examples: its error counts squared",)
+    advantages: ClassVar[tuple[str, ...]] = ("smooth: the best constant prediction is the mean",)
+    drawbacks: ClassVar[tuple[str, ...]] = ("one outlier outweighs many examples, since errors are squared",)
 
     reduction: Reduction = bounded("mean", doc=REDUCTION_DOC)
 
@@ -303,15 +303,15 @@ class MSE(_Column):
 
 @dataclass(frozen=True)
 class MAE(_Column):
-    """The mean absolute error, of values (N, 1); targets (N,). Its derivative at 0 does not exist; 0 is taken."""
+    """The mean absolute error of values (N, 1) for targets (N,). It has no derivative at 0; 0 is used there."""
 
     name: ClassVar[str] = "mae"
     task: ClassVar[Task] = "regression"
     input: ClassVar[Literal["logits", "values"]] = "values"
     formula: ClassVar[str] = "L = |ŷ − y|"
     gradient_formula: ClassVar[str] = "∂L/∂ŷ = sign(ŷ − y)"
-    advantages: ClassVar[tuple[str, ...]] = ("an outlier counts like any other example: it is least for the median",)
-    drawbacks: ClassVar[tuple[str, ...]] = ("the gradient is as large for a small error: steps do not shrink by it",)
+    advantages: ClassVar[tuple[str, ...]] = ("robust to outliers: the best constant prediction is the median",)
+    drawbacks: ClassVar[tuple[str, ...]] = ("small errors have as large a gradient as large ones, so steps stay large",)
 
     reduction: Reduction = bounded("mean", doc=REDUCTION_DOC)
 
@@ -333,18 +333,20 @@ class MAE(_Column):
 
 @dataclass(frozen=True)
 class Huber(_Column):
-    """Huber 1964, https://doi.org/10.1214/aoms/1177703732: squared up to an error of δ, straight beyond it; of values
-    (N, 1); targets (N,)."""
+    """The Huber loss of values (N, 1) for targets (N,): quadratic up to an error of δ, linear beyond.
+
+    Huber 1964, https://doi.org/10.1214/aoms/1177703732.
+    """
 
     name: ClassVar[str] = "huber"
     task: ClassVar[Task] = "regression"
     input: ClassVar[Literal["logits", "values"]] = "values"
     formula: ClassVar[str] = "L = ½ e² where |e| ≤ δ, else δ (|e| − ½ δ);  e = ŷ − y"
     gradient_formula: ClassVar[str] = "∂L/∂ŷ = max(−δ, min(e, δ))"
-    advantages: ClassVar[tuple[str, ...]] = ("smooth like mse at small errors, calm like mae about outliers",)
-    drawbacks: ClassVar[tuple[str, ...]] = ("δ has to fit the targets' scale",)
+    advantages: ClassVar[tuple[str, ...]] = ("smooth like mse for small errors, robust to outliers like mae",)
+    drawbacks: ClassVar[tuple[str, ...]] = ("δ has to fit the scale of the target",)
 
-    delta: float = bounded(1.0, doc="δ: from this error on it is straight; of the target as it is scaled", gt=0, le=1e9)
+    delta: float = bounded(1.0, doc="δ: the error above which the loss is linear, in scaled units", gt=0, le=1e9)
     reduction: Reduction = bounded("mean", doc=REDUCTION_DOC)
 
     def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -354,7 +356,7 @@ class Huber(_Column):
         return (outputs - targets).clamp_(-self.delta, self.delta)
 
     def best_constant(self, targets: Tensor) -> Tensor:
-        """The constant whose slopes sum to 0, by bisection: the sum grows with the constant."""
+        """The constant at which the slopes sum to 0, by bisection: the sum grows with the constant."""
         low, high = targets.min(), targets.max()
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
@@ -393,5 +395,5 @@ def loss_from_json(stored: str | dict[str, Any]) -> Loss:
 
 
 def loss_to_json(loss: Loss) -> dict[str, Any]:
-    """Name and fields of a loss, as requests store it."""
+    """The loss as stored in requests: its name and fields."""
     return {"name": loss.name} | asdict(loss)  # type: ignore[call-overload, no-any-return]

@@ -1,11 +1,11 @@
-"""Registry of the optimizers: hyperparameters named and bounded as in `torch.optim`, a formula, the PyTorch optimizer.
+"""Registry of the optimizers: formula, PyTorch class, and hyperparameters with the names and bounds of `torch.optim`.
 
-An optimizer may have two forms: PyTorch's and, under `"formulas": "lecture"`, the lecture's with the lecture's defaults
-(implemented in `lecture_optimizers.py`). In the formulas θ are the parameters and g is the gradient; squares, roots and
-divisions are elementwise. `weight_decay` λ adds λθ to g, except in AdamW.
+An optimizer may have two forms: PyTorch's, and the lecture's (`"formulas": "lecture"`, implemented in
+`lecture_optimizers.py`) with the lecture's defaults. In the formulas θ are the parameters and g is the gradient;
+squares, roots and divisions are elementwise. `weight_decay` λ adds λθ to g, except in AdamW.
 
 PyTorch's fused kernels update all parameters in one call, on the CPU and on CUDA. RMSprop has none; its `foreach`
-implementation takes 1 to 10 % less time than one parameter after another on a CPU, and much less on a GPU.
+implementation takes 1 to 10% less time than a loop over the parameters on a CPU, and much less on a GPU.
 """
 
 import inspect
@@ -24,7 +24,7 @@ from app.messages import Fix
 
 
 class Optimizer(Protocol):
-    """An entry in one of its forms."""
+    """Interface of an entry in one of its forms."""
 
     name: ClassVar[str]
     formulas: ClassVar[Literal["torch", "lecture"]]
@@ -36,19 +36,19 @@ class Optimizer(Protocol):
         ...
 
     def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        """The optimizer over these parameters or groups of them; a group may have its own `lr`."""
+        """Build the optimizer for parameters or groups of them; a group may have its own `lr`."""
         ...
 
     def source(self, parameters: str) -> Source:
-        """Code that builds the optimizer over `parameters`, an expression."""
+        """Code that builds the optimizer for the expression `parameters`."""
         ...
 
 
 class TorchOptimizer(Optimizer, Protocol):
-    """An entry in PyTorch's form, which describes both forms.
+    """Interface of an entry in PyTorch's form, which describes both forms.
 
-    `usual_lr` are the lowest and the highest learning rate without a warning. The range is wide, since a wrong warning
-    teaches nothing; it follows from PyTorch's defaults and the lecture's 0.1 for plain gradient descent.
+    `usual_lr` has the lowest and the highest learning rate without a warning. The range is wide to avoid false alarms;
+    it follows from PyTorch's defaults and the lecture's 0.1 for plain gradient descent.
     """
 
     advantages: ClassVar[tuple[str, ...]]
@@ -57,7 +57,7 @@ class TorchOptimizer(Optimizer, Protocol):
 
 
 class _Torch:
-    """PyTorch's form: the fields are the arguments of `kind`."""
+    """PyTorch's form. The fields are the arguments of `kind`."""
 
     formulas: ClassVar[Literal["torch", "lecture"]] = "torch"
     kind: ClassVar[type[torch.optim.Optimizer]]
@@ -67,10 +67,10 @@ class _Torch:
         return self.kind(parameters, **asdict(self), **self.kernel)  # type: ignore[call-overload, arg-type]
 
     def source(self, parameters: str) -> Source:
-        """The call without arguments that equal PyTorch's defaults, except for the learning rate.
+        """Code of the call, without arguments that equal PyTorch's defaults; `lr` is always given.
 
-        The kernel is always named: with batch norm a difference in the last bits of one step reaches the third digit
-        of the loss within ten steps.
+        So is the kernel: with batch norm, a difference in the last bits of one step reaches the third digit of the loss
+        within ten steps.
         """
         usual = inspect.signature(self.kind).parameters
         fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
@@ -79,7 +79,7 @@ class _Torch:
 
 
 class _Lecture:
-    """The lecture's form of the entry of the same name."""
+    """The lecture's form of the entry with the same name."""
 
     formulas: ClassVar[Literal["torch", "lecture"]] = "lecture"
     kind: ClassVar[type[torch.optim.Optimizer]]
@@ -93,36 +93,36 @@ class _Lecture:
 
 
 def _lr(default: float) -> Any:
-    return bounded(default, doc="η: learning rate, how far each step goes against the gradient", gt=0, le=1e9)
+    return bounded(default, doc="η: learning rate, the size of the steps against the gradient", gt=0, le=1e9)
 
 
 def _weight_decay(default: float = 0.0) -> Any:
-    return bounded(default, doc="λ: how strongly the parameters are drawn towards zero", ge=0, le=1e9)
+    return bounded(default, doc="λ: strength of the pull of the parameters towards zero", ge=0, le=1e9)
 
 
 def _momentum() -> Any:
-    return bounded(0.9, doc="μ: how much of the old velocity is kept", ge=0, lt=1)
+    return bounded(0.9, doc="μ: share of the old velocity that is kept", ge=0, lt=1)
 
 
 def _dampening(when: str) -> Any:
-    return bounded(0.0, doc=f"δ: how much of the new gradient is left out, {when}", ge=0, le=1)
+    return bounded(0.0, doc=f"δ: share of the new gradient that is left out, {when}", ge=0, le=1)
 
 
 def _alpha(default: float) -> Any:
-    return bounded(default, doc="μ: memory of g²", ge=0, lt=1)
+    return bounded(default, doc="μ: decay of the mean of g²", ge=0, lt=1)
 
 
 def _betas(default: tuple[float, float]) -> Any:
-    return bounded(default, doc="β₁ and β₂: memory of g and of g²", ge=0, lt=1)
+    return bounded(default, doc="β₁ and β₂: decay of the means of g and g²", ge=0, lt=1)
 
 
 def _eps(default: float) -> Any:
-    return bounded(default, doc="ε: keeps the division finite", gt=0, le=1)
+    return bounded(default, doc="ε: prevents division by zero", gt=0, le=1)
 
 
 @dataclass(frozen=True)
 class LectureSGD(_Lecture):
-    """Gradient descent on whatever batch it is given, down where the lecture's sign leads up."""
+    """Gradient descent on the given batch, with the lecture's wrong sign corrected."""
 
     name: ClassVar[str] = "sgd"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.GradientDescent
@@ -133,21 +133,21 @@ class LectureSGD(_Lecture):
 
 @dataclass(frozen=True)
 class SGD(_Torch):
-    """Gradient descent on whatever batch it is given: all the data, a mini-batch or one observation."""
+    """Gradient descent on the given batch: all the data, a mini-batch or a single example."""
 
     name: ClassVar[str] = "sgd"
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.SGD
     formula: ClassVar[str] = "θ ← θ − ηg"
     usual_lr: ClassVar[tuple[float, float]] = (1e-4, 2.0)
     advantages: ClassVar[tuple[str, ...]] = (
-        "needs memory for one batch at a time, and keeps nothing between steps",
-        "cheap, frequent steps: it comes near a minimum long before gradient descent on all the data",
+        "needs memory for only one batch, and no state between steps",
+        "cheap, frequent steps: it gets near a minimum long before gradient descent on all the data",
         "easy to explain and to draw",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
-        "a batch's gradient is noisy: with a constant learning rate the loss never quite settles",
-        "all depends on the learning rate: too large diverges, too small crawls",
-        "one learning rate for all directions: in a narrow ravine it zigzags",
+        "gradients of batches are noisy: with a constant learning rate the loss never quite converges",
+        "sensitive to the learning rate: too large diverges, too small crawls",
+        "one learning rate for all directions: it zigzags in a narrow ravine",
     )
 
     lr: float = _lr(0.1)
@@ -156,7 +156,7 @@ class SGD(_Torch):
 
 @dataclass(frozen=True)
 class LectureMomentum(_Lecture):
-    """SGD with momentum, the learning rate within the velocity: when it changes, the old velocity keeps its size."""
+    """SGD with momentum and the learning rate inside the velocity: if η changes, the old velocity keeps its size."""
 
     name: ClassVar[str] = "momentum"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.Inertia
@@ -164,12 +164,12 @@ class LectureMomentum(_Lecture):
 
     lr: float = _lr(0.01)
     momentum: float = _momentum()
-    dampening: float = _dampening("from the first step on")
+    dampening: float = _dampening("also in the first step")
 
 
 @dataclass(frozen=True)
 class Momentum(_Torch):
-    """SGD with momentum in PyTorch's form: the velocity gathers gradients, the learning rate scales the step.
+    """SGD with momentum in PyTorch's form: the velocity accumulates gradients, the learning rate scales the step.
 
     The first velocity is g, undampened. With `nesterov` the step is η(g + μv) (Sutskever et al. 2013).
     Raises InvalidChoice for `nesterov` with dampening or without momentum, as PyTorch does.
@@ -180,18 +180,18 @@ class Momentum(_Torch):
     formula: ClassVar[str] = "v ← μv + (1−δ)g;  θ ← θ − ηv"
     usual_lr: ClassVar[tuple[float, float]] = (1e-5, 1.0)
     advantages: ClassVar[tuple[str, ...]] = (
-        "gathers speed where gradients agree: along a ravine, across a plateau",
-        "gradients that alternate cancel out: less zigzag, less noise of the batches",
+        "accelerates where gradients agree: along a ravine, across a plateau",
+        "alternating gradients cancel out: less zigzag, less noise from the batches",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
         "overshoots: in a valley it runs past the minimum and swings back",
-        "one more number to choose, and with μ the steps grow up to 1/(1−μ) times as large: η must follow",
-        "remembers old gradients: it turns late where the loss has changed",
+        "one more hyperparameter: μ makes steps up to 1/(1−μ) times as large, so η has to be smaller",
+        "old gradients persist: it reacts late to changes of direction",
     )
 
     lr: float = _lr(0.01)
     momentum: float = _momentum()
-    dampening: float = _dampening("but in the first step")
+    dampening: float = _dampening("except in the first step")
     nesterov: bool = bounded(False, doc="look ahead: the step is η(g + μv)")
     weight_decay: float = _weight_decay()
 
@@ -202,7 +202,7 @@ class Momentum(_Torch):
 
 @dataclass(frozen=True)
 class LectureAdaGrad(_Lecture):
-    """AdaGrad with ε inside the root, where 1e-8 acts as 1e-4 does outside."""
+    """AdaGrad with ε inside the root, where 1e-8 acts like 1e-4 outside."""
 
     name: ClassVar[str] = "adagrad"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.SumOfSquares
@@ -214,19 +214,19 @@ class LectureAdaGrad(_Lecture):
 
 @dataclass(frozen=True)
 class AdaGrad(_Torch):
-    """AdaGrad: Duchi, Hazan & Singer 2011, https://jmlr.org/papers/v12/duchi11a.html; ε is outside the root."""
+    """AdaGrad with ε outside the root: Duchi, Hazan & Singer 2011, https://jmlr.org/papers/v12/duchi11a.html."""
 
     name: ClassVar[str] = "adagrad"
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adagrad
     formula: ClassVar[str] = "G ← G + g²;  θ ← θ − η·g/(√G + ε)"
     usual_lr: ClassVar[tuple[float, float]] = (1e-5, 1.0)
     advantages: ClassVar[tuple[str, ...]] = (
-        "each parameter has a step size of its own: gradients of very different size do no harm",
-        "parameters whose gradient is rarely other than zero still take large steps",
+        "a separate step size for each parameter: gradients of very different sizes do no harm",
+        "parameters with sparse gradients still take large steps",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
         "never forgets: its learning rates only fall, until it stalls before the minimum",
-        "one outlier gradient makes a parameter's steps small for good: it stalls, it does not diverge",
+        "one outlier gradient makes a parameter's steps permanently small: it stalls but does not diverge",
     )
 
     lr: float = _lr(0.01)
@@ -236,7 +236,7 @@ class AdaGrad(_Torch):
 
 @dataclass(frozen=True)
 class LectureRMSProp(_Lecture):
-    """RMSProp with the lecture's shorter memory, and ε inside the root."""
+    """RMSProp with ε inside the root and the lecture's faster decay."""
 
     name: ClassVar[str] = "rmsprop"
     kind: ClassVar[type[torch.optim.Optimizer]] = lecture.MeanOfSquares
@@ -249,7 +249,7 @@ class LectureRMSProp(_Lecture):
 
 @dataclass(frozen=True)
 class RMSProp(_Torch):
-    """RMSProp: Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5; ε is outside the root."""
+    """RMSProp with ε outside the root: Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5."""
 
     name: ClassVar[str] = "rmsprop"
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.RMSprop
@@ -257,12 +257,12 @@ class RMSProp(_Torch):
     formula: ClassVar[str] = "G ← μG + (1−μ)g²;  θ ← θ − η·g/(√G + ε)"
     usual_lr: ClassVar[tuple[float, float]] = (1e-6, 0.05)
     advantages: ClassVar[tuple[str, ...]] = (
-        "each parameter has a step size of its own",
-        "forgets: an outlier gradient fades, and the steps do not shrink for ever",
+        "a separate step size for each parameter",
+        "forgets: an outlier gradient fades, and the steps do not shrink forever",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
         "no momentum: a noisy gradient gives a noisy direction",
-        "the mean of squares begins at zero, so the first step is η/√(1−μ): ten times η by default",
+        "the mean of squares starts at zero, so the first step is η/√(1−μ): ten times η by default",
     )
 
     lr: float = _lr(0.01)
@@ -273,10 +273,10 @@ class RMSProp(_Torch):
 
 @dataclass(frozen=True)
 class LectureAdam(_Lecture):
-    """Adam without bias correction, ε inside the root.
+    """Adam without bias correction, with ε inside the root.
 
-    With the lecture's two memories of 0.9 its steps grow from 0.32 η to η; with 0.999 for the second, they would be
-    3.2 η at first and 6.6 η in step 12.
+    With the lecture's β₁ = β₂ = 0.9 its steps grow from 0.32 η to η. With β₂ = 0.999 they would be 3.2 η at first and
+    6.6 η in step 12.
     """
 
     name: ClassVar[str] = "adam"
@@ -290,7 +290,7 @@ class LectureAdam(_Lecture):
 
 @dataclass(frozen=True)
 class Adam(_Torch):
-    """Adam: Kingma & Ba 2015, algorithm 1, https://arxiv.org/abs/1412.6980; ε is outside the root."""
+    """Adam with ε outside the root: Kingma & Ba 2015, algorithm 1, https://arxiv.org/abs/1412.6980."""
 
     name: ClassVar[str] = "adam"
     kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adam
@@ -300,13 +300,13 @@ class Adam(_Torch):
     usual_lr: ClassVar[tuple[float, float]] = (1e-6, 0.05)
     advantages: ClassVar[tuple[str, ...]] = (
         "learns well with its defaults on most networks",
-        "has momentum and a step size for each parameter, and corrects that its means begin at zero",
-        "a step is rarely longer than about η, however large the gradient",
+        "momentum, a step size for each parameter, and a correction for means that start at zero",
+        "the change of a parameter in a step is rarely more than about η, however large the gradient",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
-        "keeps two numbers beside each parameter",
-        "weight decay is divided by √v̂ like the gradient, and loses its meaning: AdamW mends that",
-        "well tuned SGD with momentum may generalise better",
+        "stores two more numbers for each parameter",
+        "weight decay is divided by √v̂ like the gradient and loses its meaning: AdamW fixes that",
+        "well-tuned SGD with momentum may generalise better",
     )
 
     lr: float = _lr(0.001)
@@ -324,12 +324,12 @@ class AdamW(_Torch):
     formula: ClassVar[str] = "θ ← θ − ηλθ, then as Adam"
     usual_lr: ClassVar[tuple[float, float]] = (1e-6, 0.05)
     advantages: ClassVar[tuple[str, ...]] = (
-        "as Adam, and weight decay draws all parameters towards zero alike",
-        "weight decay and learning rate can be chosen apart",
+        "like Adam, but weight decay pulls all parameters towards zero at the same rate",
+        "weight decay and learning rate can be chosen separately",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
-        "keeps two numbers beside each parameter",
-        "biases are drawn towards zero too",
+        "stores two more numbers for each parameter",
+        "biases are pulled towards zero too",
     )
 
     lr: float = _lr(0.001)
@@ -347,7 +347,7 @@ LECTURE_FORMS: dict[str, type[Optimizer]] = {
 
 
 def optimizer_from_json(stored: dict[str, Any]) -> Optimizer:
-    """The optimizer of a request: name, formulas (PyTorch's by default) and hyperparameters."""
+    """The optimizer of a request with name, formulas (PyTorch's by default) and hyperparameters."""
     forms: Mapping[str, type[Optimizer]] = LECTURE_FORMS if stored.get("formulas") == "lecture" else OPTIMIZERS
     hyperparameters = {
         name: tuple(value) if isinstance(value, list) else value  # JSON has no tuples

@@ -1,5 +1,7 @@
-"""Interpretation of a network's outputs: logits or probabilities, one for each class or one for two classes; or
-values."""
+"""Interpretation of a network's outputs: logits or probabilities of classes, or values.
+
+Two classes may share one output.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,15 +18,20 @@ Kind = Literal["logits", "probabilities", "binary logits", "values"]
 
 @dataclass(frozen=True)
 class OutputKind:
-    """Meaning of outputs (N, C), or of (N, 1) for two classes, where the one output is the second class's. For (N, 1),
-    the second class is predicted from the probability `threshold` on."""
+    """Meaning of outputs (N, C), or (N, 1) for values or for two classes.
+
+    A single output for two classes belongs to the second class, which is predicted at or above the probability
+    `threshold`.
+    """
 
     kind: Kind
     threshold: float = 0.5
 
     def probabilities(self, outputs: Tensor) -> Tensor:
-        """Probabilities of the classes, (N, C) in float64; each row sums to 1. Applies no softmax or sigmoid that the
-        network itself has applied."""
+        """Probabilities of the classes, (N, C) float64; each row sums to 1.
+
+        Applies a softmax or sigmoid only if the network itself does not.
+        """
         exact = outputs.double()
         if self.kind == "logits":
             return exact.softmax(1)
@@ -32,7 +39,7 @@ class OutputKind:
             return torch.cat([(-exact).sigmoid(), exact.sigmoid()], 1)
         if exact.shape[1] == 1:
             return torch.cat([1 - exact, exact], 1)
-        return exact / exact.sum(1, keepdim=True)  # float32 sums to 1 only within its own rounding
+        return exact / exact.sum(1, keepdim=True)  # float32 sums to 1 only up to rounding
 
     def labels(self, outputs: Tensor) -> Tensor:
         """Predicted classes, (N,) int64."""
@@ -42,7 +49,7 @@ class OutputKind:
 
 
 def output_kind(layers: Sequence[Layer], loss: Loss) -> OutputKind:
-    """Meaning of the outputs of a network of these layers that is trained with this loss."""
+    """Meaning of the outputs of a network with these layers and this loss."""
     probabilities = layers[-1].probabilities if layers else None
     if loss.task == "regression":
         return OutputKind("values")

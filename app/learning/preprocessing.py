@@ -1,6 +1,6 @@
-"""Preprocessing of inputs and targets: fitted on the training part, stored with the weights.
+"""Preprocessing of inputs and targets, fitted on the training part and stored with the weights.
 
-Training and serving apply it by the same code.
+Training and serving use the same code.
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ Normalise = Literal["unit", "standard", "none"]
 Scale = Literal["standard", "none"]
 
 EXAMPLES_AT_ONCE, NUMBERS_AT_ONCE = 4096, 2**20
-CONSTANT = 1e-9  # a spread below so much of the mean is rounding: float32 cannot hold it
+CONSTANT = 1e-9  # a standard deviation below this fraction of the mean is rounding noise: float32 cannot represent it
 
 
 @dataclass(frozen=True)
 class Affine:
-    """x ↦ (x − shift) / scale; one number for pictures, one per column for tables.
+    """x ↦ (x − shift) / scale, with one shift and scale for pictures, or one per column for tables.
 
-    `fill` replaces NaN in each column; it is empty if no value is missing.
+    `fill` has each column's replacement for NaN; it is empty if no value is missing.
     """
 
     shift: tuple[float, ...] = (0.0,)
@@ -30,7 +30,7 @@ class Affine:
     fill: tuple[float, ...] = ()
 
     def apply(self, x: Tensor, out: Tensor | None = None) -> Tensor:
-        """x as float32, shifted and scaled; (N, …) in and out. The result is written to `out` if given."""
+        """Fill, shift and scale x (N, …) as float32; writes the result to `out` if given."""
         if self.fill:
             x = torch.where(x.isnan(), x.new_tensor(self.fill), x)
         if self.shift == (0.0,):  # uint8 / float is float32, in one pass
@@ -39,8 +39,8 @@ class Affine:
             return x.float() if out is None else out.copy_(x)
         if len(self.shift) == len(self.scale) == 1:  # uint8 − float is float32, in one pass
             return torch.sub(x if x.dtype == torch.uint8 else x.float(), self.shift[0], out=out).div_(self.scale[0])
-        found = torch.sub(x.float(), x.new_tensor(self.shift, dtype=torch.float32), out=out)
-        return found.div_(found.new_tensor(self.scale))
+        centred = torch.sub(x.float(), x.new_tensor(self.shift, dtype=torch.float32), out=out)
+        return centred.div_(centred.new_tensor(self.scale))
 
     def invert(self, z: Tensor) -> Tensor:
         """Inverse of `apply`: z ↦ z · scale + shift."""
@@ -55,48 +55,49 @@ class Affine:
 
 
 def at_once(values: Tensor) -> int:
-    """Number of examples (N, …) per chunk: the data may be larger than the memory."""
+    """Number of examples (N, …) per chunk, since the data may be larger than the memory."""
     return max(1, min(EXAMPLES_AT_ONCE, NUMBERS_AT_ONCE // max(1, prod(values.shape[1:]))))
 
 
 def slices(values: Tensor, indices: Tensor) -> Iterator[Tensor]:
     """The examples at `indices`, in chunks."""
-    for some in torch.split(indices, at_once(values)):
-        yield values.index_select(0, some)
+    for chunk in torch.split(indices, at_once(values)):
+        yield values.index_select(0, chunk)
 
 
 def fit_pictures(kind: Normalise, inputs: Tensor, train: Tensor) -> Affine:
-    """`unit` divides by 255, `standard` centres by the one mean and spread of the training pictures.
+    """Fit the normalisation of pictures (N, C, H, W) to those at the indices `train` (n,).
 
-    Inputs (N, C, H, W), of which those at `train` (n,) count.
+    `unit` divides by 255. `standard` uses one mean and one standard deviation over all pixels of the training pictures.
     """
     if kind == "none":
         return Affine()
     if kind == "unit":
         return Affine(scale=(255.0,))
     count = len(train) * prod(inputs.shape[1:])
-    mean = sum(float(some.double().sum()) for some in slices(inputs, train)) / count
-    squares = sum(float((some.double() - mean).square().sum()) for some in slices(inputs, train))
+    mean = sum(float(chunk.double().sum()) for chunk in slices(inputs, train)) / count
+    squares = sum(float((chunk.double() - mean).square().sum()) for chunk in slices(inputs, train))
     return Affine((mean,), (sqrt(squares / count) or 1.0,))
 
 
 def fit_columns(kind: Scale, values: Tensor, train: Tensor) -> Affine:
-    """`standard` gives each column mean 0 and spread 1 over the training part; values (N, D), or (N,) for a target.
+    """Fit the scaling of columns (N, D), or of a target (N,), to the rows at the indices `train`.
 
-    What is missing (NaN) counts as the mean of its column, and in neither mean nor spread. A constant column keeps its
-    scale, since dividing by a spread of zero would give NaN; one of which nothing is known has mean 0.
+    `standard` gives each column mean 0 and standard deviation 1. Missing values (NaN) are replaced by the column's mean
+    and do not count in its statistics. A constant column keeps its scale, since division by a standard deviation of 0
+    would give NaN. A column without any known value has mean 0.
     """
     columns = values.reshape(len(values), -1)
-    is_missing = any(bool(some.isnan().any()) for some in torch.split(columns, at_once(columns)))
+    is_missing = any(bool(chunk.isnan().any()) for chunk in torch.split(columns, at_once(columns)))
     if kind == "none" and not is_missing:
         return Affine()
     zero = torch.zeros(columns.shape[1], dtype=torch.float64)
-    known = sum(((~some.isnan()).sum(0) for some in slices(columns, train)), zero).clamp(min=1)
-    mean = sum((some.double().nansum(0) for some in slices(columns, train)), zero) / known
+    known = sum(((~chunk.isnan()).sum(0) for chunk in slices(columns, train)), zero).clamp(min=1)
+    mean = sum((chunk.double().nansum(0) for chunk in slices(columns, train)), zero) / known
     fill = tuple(mean.tolist()) if is_missing else ()
     if kind == "none":
         return Affine(fill=fill)
-    squares = sum(((some.double() - mean).square().nansum(0) for some in slices(columns, train)), zero)
+    squares = sum(((chunk.double() - mean).square().nansum(0) for chunk in slices(columns, train)), zero)
     spread = (squares / known).sqrt()
     spread[spread <= CONSTANT * mean.abs()] = 1.0
     return Affine(tuple(mean.tolist()), tuple(spread.tolist()), fill)
@@ -104,10 +105,10 @@ def fit_columns(kind: Scale, values: Tensor, train: Tensor) -> Affine:
 
 def fit_border(pictures: Tensor, train: Tensor) -> float:
     """Mean brightness of the outermost pixels of the training pictures: 0 for a black border."""
-    return sum(float(border(some).sum()) for some in slices(pictures, train)) / len(train)
+    return sum(float(border(chunk).sum()) for chunk in slices(pictures, train)) / len(train)
 
 
 def border(pictures: Tensor) -> Tensor:
-    """The mean brightness of each picture's outermost pixels; (N, C, H, W) to (N,)."""
+    """Mean brightness of each picture's outermost pixels: (N, C, H, W) to (N,)."""
     edges = (pictures[..., 0, :], pictures[..., -1, :], pictures[..., :, 0], pictures[..., :, -1])
     return torch.cat([edge.double().flatten(1) for edge in edges], 1).mean(1)

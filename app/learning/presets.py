@@ -1,4 +1,4 @@
-"""Networks and whole recipes to begin with; a request may change any field of one."""
+"""Presets: networks and complete recipes to start from. A request may override any field."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from app.learning.layers import Shape
 
 @dataclass(frozen=True)
 class Preset:
-    """`request` holds fields of a run's request (no dataset); the shapes are what the network is made for."""
+    """A network for inputs of `input_shape` and `outputs` outputs, with fields of a run's request (no dataset)."""
 
     name: str
     summary: str
@@ -30,14 +30,14 @@ def conv(channels: int, kernel_size: int = 3, **fields: Any) -> dict[str, Any]:
 
 
 def vgg_stage(channels: int, convolutions: int, *between: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
-    """Convolutions of one width with ReLU, then a picture of half the size (the lecture's drawing of VGG)."""
+    """Convolutions of one width with ReLU, then pooling to half the size (the lecture's drawing of VGG)."""
     return [{"type": "block", "repeat": convolutions, "layers": [conv(channels, **fields), *between, RELU]}, POOL]
 
 
 RELU, POOL, FLATTEN, SOFTMAX, BATCH_NORM = (
     {"type": kind} for kind in ("relu", "max_pool2d", "flatten", "softmax", "batch_norm")
 )
-HE = {"init": "he"}  # so deep, and with no batch norm, PyTorch's own initial weights would be too small
+HE = {"init": "he"}  # at this depth and without batch norm, PyTorch's initial weights are too small
 LECTURE = {
     "normalise": "unit",
     "loss": "cross_entropy",
@@ -52,19 +52,19 @@ PRESETS: dict[str, Preset] = {
     for preset in (
         Preset(
             "linear",
-            "One linear layer: what can be had without a nonlinearity.",
+            "One linear layer: the best that is possible without a nonlinearity.",
             (1, 28, 28),
             10,
             [],
             advantages=(
-                "a measure: whatever is larger has to do better",
-                "learns in seconds, and what it has learnt for a class is one picture of weights",
+                "a baseline that any larger network has to beat",
+                "learns in seconds, and the weights of each class can be viewed as a picture",
             ),
-            drawbacks=("a class is one weighted sum of pixels: two ways to draw a letter do not fit into it",),
+            drawbacks=("each class is one weighted sum of pixels, too simple for a letter with two shapes",),
         ),
         Preset(
             "mlp",
-            "Two wide hidden layers with dropout: more than one needs to classify small pictures.",
+            "Two wide hidden layers with dropout: more capacity than small pictures need.",
             (1, 28, 28),
             10,
             [linear(1024), RELU, {"type": "dropout", "p": 0.5}, linear(512), RELU, {"type": "dropout", "p": 0.5}],
@@ -76,12 +76,12 @@ PRESETS: dict[str, Preset] = {
                 "stop": {"max_epochs": 30},
             },
             advantages=(
-                "knows 91 of 100 letters without one convolution",
-                "dropout and smoothed labels: far more parameters than pictures do it no harm on new ones",
+                "classifies 91% of the letters correctly without a convolution",
+                "generalises, thanks to dropout and label smoothing, although it has far more parameters than examples",
             ),
             drawbacks=(
-                "1.3 million parameters, twenty times lenet's",
-                "knows nothing of neighbourhoods: a letter that is shifted by a few pixels is another one to it",
+                "1.3 million parameters, twenty times as many as lenet",
+                "ignores which pixels are neighbours, so a letter shifted by a few pixels looks entirely different",
             ),
         ),
         Preset(
@@ -92,17 +92,17 @@ PRESETS: dict[str, Preset] = {
             [conv(6, 5), RELU, POOL, conv(16, 5, padding=0), RELU, POOL, FLATTEN, linear(120), RELU, linear(84), RELU],
             {"normalise": "standard", "optimizer": {"name": "adam", "lr": 0.001}, "stop": {"max_epochs": 15}},
             advantages=(
-                "62 thousand parameters, and its windows find a stroke wherever it stands",
-                "the plain form of a network for pictures: convolve, pool, connect",
+                "only 62,000 parameters, and its windows find a stroke anywhere in the picture",
+                "the basic form of a network for pictures: convolution, pooling, fully connected layers",
             ),
             drawbacks=(
-                "6 and 16 channels are few: vgg_small knows more letters",
-                "nothing against learning by heart: neither dropout nor a criterion that stops it in time",
+                "6 and 16 channels are few: vgg_small is more accurate",
+                "nothing against overfitting: no dropout, no early stopping",
             ),
         ),
         Preset(
             "vgg_small",
-            "The idea of VGG for pictures of 28×28: smaller in space, deeper in channels, then fully connected.",
+            "The idea of VGG for pictures of 28×28: shrink in space, grow in channels, then fully connected layers.",
             (1, 28, 28),
             10,
             [
@@ -122,17 +122,17 @@ PRESETS: dict[str, Preset] = {
                 "stop": {"max_epochs": 10},
             },
             advantages=(
-                "the most accurate of these on letters: 94 of 100",
-                "batch norm and one cycle: it takes a large learning rate, and ten epochs do",
+                "the most accurate preset on letters: 94%",
+                "batch norm and one_cycle allow a large learning rate, so ten epochs are enough",
             ),
             drawbacks=(
-                "over forty times lenet's products for each picture: minutes on a few cores",
-                "another network in training than in evaluation: batch norm and dropout",
+                "over forty times as many multiplications per picture as lenet: minutes on a few cores",
+                "batch norm and dropout behave differently in training and evaluation",
             ),
         ),
         Preset(
             "vgg16",
-            "VGG-16 (Simonyan & Zisserman 2015, configuration D) for pictures of 224×224 in colour; to be inspected.",
+            "VGG-16 (Simonyan & Zisserman 2015, configuration D) for colour pictures of 224×224. For inspection only.",
             (3, 224, 224),
             1000,
             [
@@ -144,42 +144,42 @@ PRESETS: dict[str, Preset] = {
                 FLATTEN,
                 {"type": "block", "repeat": 2, "layers": [linear(4096, **HE), RELU, {"type": "dropout", "p": 0.5}]},
             ],
-            advantages=("the network of the paper, layer by layer: its shapes, parameters and bytes can be read off",),
+            advantages=("the network of the paper, layer by layer, with its shapes, parameters and bytes",),
             drawbacks=(
-                "138 million parameters: more than are trained here",
-                "three quarters of them stand between the last picture and the first linear layer",
+                "138 million parameters, more than the service trains",
+                "three quarters of them are in the first linear layer",
             ),
         ),
         Preset(
             "lecture_classifier_as_written",
-            "The lecture's classifier as it is written: a softmax before cross_entropy, which takes one itself.",
+            "The lecture's classifier as written: with a softmax before cross_entropy, which applies one itself.",
             (1, 28, 28),
             10,
             [linear(256), RELU, linear(10), SOFTMAX],
             LECTURE,
-            advantages=("the lecture's run as it is, to be seen beside the one without the slip",),
-            drawbacks=("for ten classes the loss stays above 1.461, and learning is far slower",),
+            advantages=("the lecture's run as written, for comparison with the corrected one",),
+            drawbacks=("for ten classes the loss stays above 1.461, and learning is much slower",),
         ),
         Preset(
             "lecture_classifier",
-            "The lecture's classifier without the softmax that is one too many.",
+            "The lecture's classifier without the superfluous softmax.",
             (1, 28, 28),
             10,
             [linear(256), RELU],
             LECTURE,
             advantages=(
-                "all the data in each step: the loss falls without noise, as gradient descent is drawn",
-                "nothing is left to chance but the split and the first weights",
+                "all the data in each step: the loss falls without noise, as in drawings of gradient descent",
+                "only the split and the initial weights are random",
             ),
             drawbacks=(
-                "a step is a pass over all the data: 2,000 take minutes, where batches learn as much in seconds",
-                "classes are not evenly split, as in the lecture: a small part may have few of one",
+                "each step is a pass over all the data: 2,000 take minutes, while batches learn as much in seconds",
+                "the split is not stratified, as in the lecture: a small part may have few examples of a class",
             ),
         ),
         Preset(
             "lecture_regressor",
-            "The lecture's regression of a table: full batch, Adam, nothing scaled; a validation part is held out, and "
-            "decides nothing.",
+            "The lecture's regression on a table: full batch, Adam, no scaling; a validation part is held out and only "
+            "measured.",
             (10,),
             1,
             [linear(64), RELU],
@@ -190,10 +190,10 @@ PRESETS: dict[str, Preset] = {
                 "stop": {"max_epochs": 3000},
                 "scaling": {"inputs": "none", "target": "none"},
             },
-            advantages=("the lecture's run, to be seen beside a scaled one; the loss is in the target's own units",),
+            advantages=("the lecture's run, for comparison with a scaled one", "the loss is in the target's units"),
             drawbacks=(
-                "columns of unlike sizes and a large target: scaled and with patience, 150 epochs do as well",
-                "no patience: it goes on for 3,000 epochs, whatever the validation part says",
+                "unscaled columns and target: with scaling and patience, 150 epochs give the same result",
+                "no patience: it trains for all 3,000 epochs, whatever the validation loss",
             ),
         ),
     )
@@ -201,19 +201,18 @@ PRESETS: dict[str, Preset] = {
 
 
 ENTRIES = ("optimizer", "schedule", "loss")
-TAGS = ("name", "formulas")  # what tells one entry from another
+TAGS = ("name", "formulas")  # fields that identify an entry
 
 
 def under(preset: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
-    """The request with what it does not say taken from the preset, field by field.
+    """The request, with missing fields taken from the preset, field by field.
 
-    Other layers are another network, and another optimizer, schedule or loss has other fields: those replace the
-    preset's.
+    A model, or an optimizer, schedule or loss of another name, replaces the preset's as a whole: its fields differ.
     """
     merged = dict(preset)
     for name, sent in request.items():
         below = merged.get(name)
-        value = {"name": sent} if name in ENTRIES and isinstance(sent, str) else sent  # a name alone is short for this
+        value = {"name": sent} if name in ENTRIES and isinstance(sent, str) else sent  # a name is short for this object
         if not isinstance(value, Mapping) or not isinstance(below, Mapping) or name == "model":
             merged[name] = value
         elif name in ENTRIES and any(value.get(tag, below[tag]) != below[tag] for tag in TAGS if tag in below):

@@ -16,7 +16,7 @@ Precision = Literal["fp32", "bf16"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """Network, loss, optimizer and schedule of a training, with all that decides how they work together."""
+    """Network, loss, optimizer, schedule and all other settings of a training."""
 
     layers: list[Layer]
     input_shape: Shape
@@ -33,7 +33,7 @@ class Recipe:
 
     @property
     def examples_per_step(self) -> int | None:
-        """None: all the training data."""
+        """Number of examples in a step; None: all the training data."""
         return None if self.batch_size is None else self.batch_size * self.accumulate
 
     @classmethod

@@ -1,10 +1,10 @@
 """Registry of the learning-rate schedules: the factor on lr in each step.
 
-A schedule is a pure function of the step and of the run's number of steps, so it has no state to checkpoint. A run that
-is extended follows the schedule of the longer run from there on: with `cosine` and `one_cycle` the learning rate jumps
-up and then falls towards the new end.
+A schedule is a pure function of the step and the run's number of steps, so it has no state to checkpoint. An extended
+run continues with the schedule of the longer run: with `cosine` and `one_cycle` the learning rate jumps up and then
+falls towards the new end.
 
-`warmup` steps rise linearly to the schedule's first value; the schedule itself covers the remaining steps.
+During `warmup` steps the factor rises linearly to the schedule's first value; the schedule covers the remaining steps.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Schedule(Protocol):
     formula: ClassVar[str]
     advantages: ClassVar[tuple[str, ...]]
     drawbacks: ClassVar[tuple[str, ...]]
-    needs_total: ClassVar[bool]  # whether the number of steps of the run must be known
+    needs_total: ClassVar[bool]  # the run's number of steps must be known
 
     shortest: ClassVar[int]
 
@@ -34,17 +34,17 @@ class Schedule(Protocol):
         ...
 
     def source(self, t: str, T: str) -> tuple[str, ...]:
-        """The formula after the warm-up as code in the variables `t` and `T`: statements, then an expression."""
+        """Code of the formula after the warm-up in the variables `t` and `T`: statements, then an expression."""
         ...
 
 
 def _warmup() -> Any:
-    return bounded(0, doc="steps in which the learning rate rises to where the schedule begins", ge=0, le=10**8)
+    return bounded(0, doc="steps in which the learning rate rises to the schedule's first value", ge=0, le=10**8)
 
 
 class _WithWarmup:
     needs_total: ClassVar[bool] = False
-    shortest: ClassVar[int] = 1  # steps of the schedule after a warm-up, even if the run leaves fewer
+    shortest: ClassVar[int] = 1  # steps after a warm-up that the schedule plans for, even if fewer remain
     warmup: int
 
     def factor(self, step: int, total: float) -> float:
@@ -66,8 +66,8 @@ class Constant(_WithWarmup):
 
     name: ClassVar[str] = "constant"
     formula: ClassVar[str] = "ηₜ = η"
-    advantages: ClassVar[tuple[str, ...]] = ("nothing to choose", "the run can be trained further at any time")
-    drawbacks: ClassVar[tuple[str, ...]] = ("the noise of the batches keeps the loss from settling at the end",)
+    advantages: ClassVar[tuple[str, ...]] = ("nothing to choose", "the run can be extended at any time")
+    drawbacks: ClassVar[tuple[str, ...]] = ("noise from the batches keeps the loss from converging at the end",)
 
     warmup: int = _warmup()
 
@@ -80,18 +80,18 @@ class Constant(_WithWarmup):
 
 @dataclass(frozen=True)
 class StepDecay(_WithWarmup):
-    """The learning rate is multiplied by gamma again and again, as by `torch.optim.lr_scheduler.StepLR`."""
+    """Multiplication of the learning rate by gamma at regular intervals, as in `torch.optim.lr_scheduler.StepLR`."""
 
     name: ClassVar[str] = "step"
     formula: ClassVar[str] = "ηₜ = η·γ^⌊t / every⌋"
     advantages: ClassVar[tuple[str, ...]] = (
-        "large steps first, small ones when the large ones no longer help",
-        "does not depend on how long the run is",
+        "large steps first, small ones once the large ones no longer help",
+        "independent of the length of the run",
     )
-    drawbacks: ClassVar[tuple[str, ...]] = ("two numbers to choose, by looking at a curve first",)
+    drawbacks: ClassVar[tuple[str, ...]] = ("two hyperparameters, which you can choose only after seeing a curve",)
 
-    every: int = bounded(doc="after how many steps, each time", ge=1, le=10**8)
-    gamma: float = bounded(0.1, doc="γ: what the learning rate is multiplied by", gt=0, le=1)
+    every: int = bounded(doc="number of steps between two multiplications", ge=1, le=10**8)
+    gamma: float = bounded(0.1, doc="γ: factor on the learning rate", gt=0, le=1)
     warmup: int = _warmup()
 
     def shape(self, t: int, T: float) -> float:  # noqa: ARG002
@@ -103,22 +103,24 @@ class StepDecay(_WithWarmup):
 
 @dataclass(frozen=True)
 class Cosine(_WithWarmup):
-    """Half a cosine, as `torch.optim.lr_scheduler.CosineAnnealingLR`: Loshchilov & Hutter 2017, without restarts,
-    https://arxiv.org/abs/1608.03983."""
+    """Fall along half a cosine, as in `torch.optim.lr_scheduler.CosineAnnealingLR`.
+
+    Loshchilov & Hutter 2017, without restarts, https://arxiv.org/abs/1608.03983.
+    """
 
     name: ClassVar[str] = "cosine"
     needs_total: ClassVar[bool] = True
     formula: ClassVar[str] = "ηₜ = η·(floor + (1 − floor)·(1 + cos(πt/T))/2)"
     advantages: ClassVar[tuple[str, ...]] = (
-        "ends on small steps, which settle the loss, with nothing to choose",
-        "smooth: no sudden change",
+        "ends with small steps, so the loss converges, and leaves nothing to choose",
+        "smooth: no sudden changes",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
-        "the length of the run must be known: stopped early, it has not settled",
-        "trained further, the learning rate rises again",
+        "needs the length of the run: if it stops early, the loss has not converged",
+        "if the run is extended, the learning rate rises again",
     )
 
-    floor: float = bounded(0.0, doc="what the factor falls to", ge=0, le=1)
+    floor: float = bounded(0.0, doc="factor at the end", ge=0, le=1)
     warmup: int = _warmup()
 
     def shape(self, t: int, T: float) -> float:
@@ -135,23 +137,23 @@ PCT_START, DIV_FACTOR, FINAL_DIV_FACTOR = 0.3, 25.0, 1e4  # PyTorch's defaults
 
 @dataclass(frozen=True)
 class OneCycle(_WithWarmup):
-    """Up from lr/25 to lr in 0.3 of the run, then down to lr/250,000, each half a cosine; lr is the highest.
+    """Rise from lr/25 to the peak lr in 0.3 of the run, then fall to lr/250,000, each along half a cosine.
 
-    The learning rate of `torch.optim.lr_scheduler.OneCycleLR` with its defaults (momentum stays as it is): Smith &
+    This is the learning rate of `torch.optim.lr_scheduler.OneCycleLR` with its defaults; momentum is unchanged. Smith &
     Topin 2018, https://arxiv.org/abs/1708.07120.
     """
 
     name: ClassVar[str] = "one_cycle"
     needs_total: ClassVar[bool] = True
-    shortest: ClassVar[int] = 4  # with fewer steps it would begin after its peak
+    shortest: ClassVar[int] = 4  # with fewer steps it would start after its peak
     formula: ClassVar[str] = "ηₜ: η/25 → η in 0.3 T, then η → η/250000, each along half a cosine"
     advantages: ClassVar[tuple[str, ...]] = (
-        "bears a larger learning rate than a constant one, and so often needs fewer steps",
-        "has its own warm-up, and settles at the end",
+        "allows a larger learning rate than a constant schedule, so it often needs fewer steps",
+        "includes a warm-up, and converges at the end",
     )
     drawbacks: ClassVar[tuple[str, ...]] = (
-        "the length of the run must be known: it is one cycle",
-        "trained further, the learning rate rises again",
+        "needs the length of the run, which is one cycle",
+        "if the run is extended, the learning rate rises again",
     )
 
     warmup: int = _warmup()
@@ -184,5 +186,5 @@ SCHEDULES: dict[str, type[Schedule]] = {entry.name: entry for entry in (Constant
 
 
 def schedule_from_json(stored: dict[str, Any]) -> Schedule:
-    """The schedule of a stored request, from its name and fields."""
+    """The schedule of a stored request with its name and fields."""
     return SCHEDULES[stored["name"]](**{name: value for name, value in stored.items() if name != "name"})

@@ -1,7 +1,7 @@
-"""Weights files and checkpoints: safetensors with the tensors of a `state_dict` and JSON metadata, no pickle.
+"""Weights files and checkpoints: safetensors with the tensors of a `state_dict` and JSON metadata, without pickle.
 
-The metadata is all that serving needs (layers, input shape, classes, preprocessing), so that a prediction prepares its
-input exactly as the training did.
+The metadata has everything that serving needs (layers, input shape, classes, preprocessing), so predictions prepare
+their inputs exactly as training did.
 """
 
 import json
@@ -22,12 +22,12 @@ from app.learning.preprocessing import Affine
 from app.learning.stepper import tensors_under
 from app.learning.training import Checkpoint
 
-METADATA = "antigrad"  # a single entry: the order of several varies, and equal networks would differ in their bytes
+METADATA = "antigrad"  # one entry only: several vary in order, so files of equal networks would differ
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network that can predict: inputs (N, *input_shape) go through `prepare_inputs`, then through `model`."""
+    """A network ready to predict: inputs (N, *input_shape) go through `prepare_inputs`, then through `model`."""
 
     model: nn.Module
     layers: list[Layer]
@@ -39,7 +39,7 @@ class Trained:
     border: float | None  # mean brightness of the training pictures' edges, 0–255; None for tables
     step: int
     output_kind: OutputKind
-    resize: str = "fit"  # to the input's size: fit, fill or stretch
+    resize: str = "fit"  # of pictures to the input's size: fit, fill or stretch
     background: str = "white"  # behind transparent pixels and in margins: white or black
 
     @cached_property
@@ -48,9 +48,9 @@ class Trained:
         return sum(place.layer.multiply_adds(place.shape) for place in rows(self.layers, self.input_shape))
 
     def outputs(self, inputs: Tensor) -> Tensor:
-        """Outputs for raw inputs (N, *input_shape): (N, classes) or (N, 1), to be read by `output_kind`.
+        """Outputs for raw inputs (N, *input_shape): (N, classes) or (N, 1), which `output_kind` interprets.
 
-        For regression, values (N,) in the target's own units.
+        For regression, they are values (N,) in the target's units.
         """
         if self.model.training:
             self.model.eval()
@@ -66,7 +66,7 @@ def to_safetensors(trained: Trained) -> bytes:
 
 
 def _network_metadata(trained: Trained) -> dict[str, Any]:
-    """Everything about a network that serving needs."""
+    """Metadata with everything that serving needs."""
     return {
         "layers": layers_to_json(trained.layers),
         "input_shape": trained.input_shape,
@@ -115,19 +115,19 @@ def _output_kind(metadata: dict[str, Any]) -> OutputKind:
 
 
 def checkpoint_to_safetensors(checkpoint: Checkpoint, trained: Trained) -> bytes:
-    """The bytes of a checkpoint file, including the metadata with which its network can be served."""
+    """The bytes of a checkpoint file, including the metadata for serving its network."""
     return save(
         checkpoint.tensors, {METADATA: json.dumps(checkpoint.position | {"network": _network_metadata(trained)})}
     )
 
 
 def checkpoint_from_safetensors(data: bytes) -> Checkpoint:
-    """Checkpoint from a file's bytes."""
+    """The checkpoint in a file's bytes."""
     return Checkpoint(load(data), _metadata(data))
 
 
 def _metadata(data: bytes) -> dict[str, Any]:
-    """Antigrad's metadata: one string in the file's header, which is JSON preceded by its length in 8 bytes."""
+    """Metadata from the file's header, which is JSON preceded by its length in 8 bytes."""
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     metadata: dict[str, Any] = json.loads(header["__metadata__"][METADATA])
     return metadata

@@ -1,4 +1,4 @@
-"""PyTorch source code of entries, as written by hand: the parts of a run's script."""
+"""PyTorch source code of registry entries, for a run's script."""
 
 import json
 import re
@@ -9,24 +9,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Source:
-    """Expressions, each on one line, and the functions and classes of ours that they name: torch has none like them."""
+    """Expressions, one line each, and the functions and classes of this project that they use."""
 
     code: tuple[str, ...]
     names: tuple[Callable[..., Any], ...] = ()
 
 
 class Code(str):
-    """An argument that is code already."""
+    """An argument that is already code."""
 
 
 def call(function: str, *arguments: Any, **named: Any) -> str:
-    """The call as code."""
+    """Code of a call."""
     given = [literal(value) for value in arguments] + [f"{name}={literal(value)}" for name, value in named.items()]
     return f"{function}({', '.join(given)})"
 
 
 def literal(value: Any) -> str:
-    """The value as code, with the quotes and exponents that people write: "sum", 1e-8."""
+    """Code of a value, with usual quotes and exponents: "sum", 1e-8."""
     match value:
         case Code():
             return str(value)

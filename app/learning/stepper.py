@@ -1,7 +1,7 @@
 """Steppers: one optimizer step on given examples, and the state that carries over to the next step.
 
-`Stepper` has what every step does: gradient accumulation, clipping, the update. `AutogradStepper` is the general one;
-`fast_cpu` has a faster one for linear chains.
+`Stepper` does the common parts of a step: gradient accumulation, clipping, the update. `AutogradStepper` works for all
+networks; `fast_cpu` has a faster stepper for linear chains.
 """
 
 from abc import ABC, abstractmethod
@@ -15,14 +15,14 @@ from app.learning.data import Data
 from app.learning.recipe import Recipe
 
 Gradients = Literal["autograd", "by hand"]
-OptimizerState = dict[int, dict[str, Tensor]]  # by the parameter's number, as in `torch.optim`
+OptimizerState = dict[int, dict[str, Tensor]]  # by parameter index, as in `torch.optim`
 
 
 class UpdateRule(Protocol):
     """An optimizer's update of the parameters from their gradients."""
 
     def step(self) -> None:
-        """Finish the update once all gradients are there, at the learning rates of the optimizer's groups."""
+        """Finish the update after all gradients are computed, with the learning rates of the optimizer's groups."""
         ...
 
     def state(self) -> OptimizerState: ...
@@ -31,7 +31,7 @@ class UpdateRule(Protocol):
 
 
 class TorchUpdate:
-    """The update of a `torch.optim` optimizer from the parameters' `grad`."""
+    """Update by a `torch.optim` optimizer from the parameters' `grad`."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self.optimizer = optimizer
@@ -54,7 +54,7 @@ class TorchUpdate:
 
 
 def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
-    """The value with the parameter's memory layout: fused kernels traverse both in one order."""
+    """Copy the value into the parameter's memory layout, since fused kernels traverse both in one order."""
     if value.shape != parameter.shape:
         return value
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
@@ -68,15 +68,15 @@ class Stepper(ABC):
     def __init__(self, recipe: Recipe, model: nn.Sequential, data: Data, update: UpdateRule) -> None:
         self.recipe, self.model, self.data, self.update = recipe, model, data, update
         self.needs_two_examples = any(layer.uses_batch_statistics for _, layer in walk(recipe.layers))
-        # Not the weights' seed: noise would be drawn from the same numbers as the initial weights.
+        # Another seed than that of the weights: noise would repeat the random numbers of the initial weights.
         self.draws = torch.Generator().manual_seed(recipe.seed + 1)
 
     @abstractmethod
     def gradient(self, indices: Tensor) -> Tensor:
-        """Compute the gradient of one batch for the update; returns its mean loss, a scalar tensor."""
+        """Compute the gradient of one batch for the update; return its loss, a scalar tensor."""
 
     def step(self, indices: Tensor) -> float:
-        """Take one step on the examples at `indices`; returns their loss before it.
+        """Take one step on the examples at `indices`; return their loss before the step.
 
         The learning rates are those of the optimizer's groups.
         """
@@ -87,9 +87,9 @@ class Stepper(ABC):
         return loss.item()  # waits for a GPU: the stop criteria need every step's loss
 
     def split(self, indices: Tensor, size: int | None) -> list[Tensor]:
-        """Split examples into batches of `size`, or one batch for None.
+        """Split examples into batches of `size`; None gives a single batch.
 
-        With batch norm a last batch of one example joins the one before it: one example has no variance.
+        With batch norm, a last batch of one example is merged with the one before, since one example has no variance.
         """
         batches = list(torch.split(indices, size or len(indices)))
         if self.needs_two_examples and len(batches) > 1 and len(batches[-1]) == 1:
@@ -102,7 +102,7 @@ class Stepper(ABC):
             inputs.copy_(self.recipe.augment.apply(inputs, self.data.prepare_inputs, self.draws))
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the next steps depend on besides model and global generators, by its name in a checkpoint."""
+        """State that later steps depend on, by name in a checkpoint; the model and global generators are excluded."""
         tensors = {
             f"optimizer.{index}.{name}": value
             for index, values in self.update.state().items()
@@ -124,7 +124,7 @@ class Stepper(ABC):
     def _accumulated_gradient(self, indices: Tensor) -> Tensor:
         """Sum the gradients of batches of `batch_size`, each weighted by its share of the loss's divisor.
 
-        The sum is the gradient of the mean loss over all the examples.
+        The result is the gradient of the loss over all the examples.
         """
         learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         sums = [torch.zeros_like(parameter) for parameter in learning]
@@ -144,7 +144,7 @@ class Stepper(ABC):
 
 
 class AutogradStepper(Stepper):
-    """Steps of any network on any device: gradients by autograd, the update by `torch.optim`."""
+    """Steps for any network on any device: gradients by autograd, updates by `torch.optim`."""
 
     gradients: ClassVar[Gradients] = "autograd"
 
@@ -165,5 +165,5 @@ class AutogradStepper(Stepper):
 
 
 def tensors_under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors whose name begins with the prefix, named by the rest of it."""
+    """Tensors whose name begins with the prefix, by the rest of their name."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,6 +1,6 @@
-"""Stop criteria: each sees every step of one training and decides whether it is the last.
+"""Stop criteria: each sees every step of a training and decides whether it is the last.
 
-A request holds a criterion's fields, a frozen dataclass; the criterion itself watches one training. If several are
+A request has a criterion's fields, a frozen dataclass; the criterion itself belongs to one training. If several are
 reached at the same step, the first in the order of `Stop.criteria` is the run's stop reason.
 """
 
@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from app.learning.data import Part
 from app.learning.fields import bounded
 
-MUST_END = ("max_epochs", "max_steps", "max_seconds")  # every run reaches these; at least one is required
+MUST_END = ("max_epochs", "max_steps", "max_seconds")  # certain to be reached; at least one is required
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One step as the criteria see it: totals of steps, epochs and seconds of training, and the step's training loss.
+    """A step as the criteria see it: totals of steps, epochs and seconds of training, and the step's training loss.
 
-    `part_losses` holds the loss of each part that has examples, at the end of an epoch only.
+    At the end of an epoch, `part_losses` has the loss of each part with examples; otherwise it is empty.
     """
 
     step: int
@@ -34,7 +34,7 @@ class Seen:
 
 
 class Criterion(Protocol):
-    """A stop criterion. `state` (plain JSON), `tensors` and `restore` carry its memory across a checkpoint.
+    """A stop criterion. Checkpoints save its memory by `state` (plain JSON) and `tensors`, and restore it by `restore`.
 
     The network's parameters are restored before `restore` is called.
     """
@@ -85,7 +85,7 @@ class MaxEpochs(_Memoryless):
 
 @dataclass
 class MaxSeconds(_Memoryless):
-    """Stop after a number of seconds of training, all attempts together; the current step is finished."""
+    """Stop after a number of seconds of training, summed over all attempts. The current step is finished."""
 
     reason: ClassVar[str] = "max_seconds"
     limit: float
@@ -96,14 +96,12 @@ class MaxSeconds(_Memoryless):
 
 @dataclass(frozen=True)
 class ParameterChangeLimit:
-    """Smallest change of the parameters in one step with which the training continues."""
+    """Smallest change of the parameters in one step for which training continues."""
 
     number: ClassVar[str] = "threshold"
 
-    threshold: float = bounded(1e-4, doc="the change that is too small", gt=0, le=1e9)
-    norm: Literal["max", "l2"] = bounded(
-        "max", doc="of all the changes: the largest, or the root of their squares' sum"
-    )
+    threshold: float = bounded(1e-4, doc="a smaller change ends the run", gt=0, le=1e9)
+    norm: Literal["max", "l2"] = bounded("max", doc="size of a change: its largest component, or its L2 norm")
 
 
 class MinParameterChange(_Memoryless):
@@ -130,15 +128,16 @@ class MinParameterChange(_Memoryless):
 
 @dataclass(frozen=True)
 class LossTarget:
-    """A loss at which the training stops."""
+    """Loss at which training stops."""
 
     number: ClassVar[str] = "value"
 
-    value: float = bounded(doc="the loss that is low enough", ge=-1e9, le=1e9)
+    value: float = bounded(doc="a loss at or below this value ends the run", ge=-1e9, le=1e9)
     part: Literal["train", "validation"] = bounded(
-        "train", doc="train: the mean of the last `window` steps' losses; validation: the part's, at an epoch's end"
+        "train",
+        doc="train: mean loss of the last `window` steps; validation: loss of the validation part after each epoch",
     )
-    window: int = bounded(10, doc="steps whose losses are averaged; of the train part", ge=1, le=10**4)
+    window: int = bounded(10, doc="number of steps in the mean, for the train part", ge=1, le=10**4)
 
 
 class TargetLoss(_Memoryless):
@@ -166,16 +165,16 @@ class TargetLoss(_Memoryless):
 
 @dataclass(frozen=True)
 class PatienceLimit:
-    """Number of epochs without improvement after which the training stops."""
+    """Number of epochs without improvement after which training stops."""
 
     number: ClassVar[str] = "epochs"
 
-    epochs: int = bounded(doc="epochs without a loss below the best so far", ge=1, le=10**6)
-    part: Literal["train", "validation"] = bounded("validation", doc="the part whose loss is watched")
+    epochs: int = bounded(doc="number of epochs without a new lowest loss", ge=1, le=10**6)
+    part: Literal["train", "validation"] = bounded("validation", doc="part whose loss is watched")
 
 
 class Patience:
-    """Early stopping: no better loss of a part for a number of epochs. The best parameters are kept and served."""
+    """Early stopping after a number of epochs without a new lowest loss. The best parameters are kept and served."""
 
     reason: ClassVar[str] = "patience"
 
@@ -214,16 +213,16 @@ class Patience:
 
 @dataclass(frozen=True)
 class DivergenceLimits:
-    """Bounds beyond which a loss counts as diverged."""
+    """Limits beyond which a loss counts as diverged."""
 
-    factor: float = bounded(10.0, doc="how many times the reference loss is too much", gt=1, le=1e9)
-    window: int = bounded(50, doc="for how many steps running", ge=1, le=10**6)
+    factor: float = bounded(10.0, doc="highest allowed loss as a multiple of the reference loss", gt=1, le=1e9)
+    window: int = bounded(50, doc="number of consecutive steps above it that end the run", ge=1, le=10**6)
 
 
 class Divergence(_Memoryless):
-    """The lecture's fourth criterion: a NaN or ∞, or a loss above the bound for `window` consecutive steps.
+    """The lecture's fourth criterion: a loss of NaN or ∞, or one above a limit for `window` consecutive steps.
 
-    The bound is `factor` × the larger of the first step's loss and the baseline loss.
+    The limit is `factor` × the larger of the first step's loss and the baseline loss.
     """
 
     reason: ClassVar[str] = "diverged"
@@ -251,7 +250,7 @@ class Divergence(_Memoryless):
             self.first_loss, self.steps_above = state["first_loss"], int(state["steps_above"])
 
 
-# The criteria with fields of their own.
+# Criteria whose value is an object, not a number.
 LIMITS: dict[str, type[Any]] = {
     "min_parameter_change": ParameterChangeLimit,
     "target_loss": LossTarget,
@@ -262,62 +261,64 @@ LIMITS: dict[str, type[Any]] = {
 
 @dataclass(frozen=True)
 class Stop:
-    """The criteria of one run, merged field by field with the defaults; null turns one off."""
+    """The criteria of a run, merged field by field with the defaults; null turns one off."""
 
     max_epochs: int | None = bounded(
         20,
-        doc="passes over the training data; 20 unless given, or as many as make 1,000 steps; off when max_steps is "
-        "given and this is not",
+        doc="passes over the training data; by default 20, or more if 20 make fewer than 1,000 steps; off if only "
+        "max_steps is given",
         ge=1,
         le=10**6,
     )
     max_steps: int | None = bounded(None, doc="optimizer steps", ge=1, le=10**8)
-    max_seconds: float | None = bounded(None, doc="seconds of training, all attempts together", gt=0, le=10**8)
-    min_parameter_change: ParameterChangeLimit | None = bounded(None, doc="the largest change in one step is below it")
-    target_loss: LossTarget | None = bounded(None, doc="the loss is at most that")
+    max_seconds: float | None = bounded(None, doc="seconds of training, summed over all attempts", gt=0, le=10**8)
+    min_parameter_change: ParameterChangeLimit | None = bounded(
+        None, doc="ends the run when a step changes the parameters by less than this"
+    )
+    target_loss: LossTarget | None = bounded(None, doc="ends the run when the loss is at most this")
     patience: PatienceLimit | None = bounded(
         None,
-        doc="no better loss for so many epochs; the parameters of the best epoch are served; half of max_epochs where "
-        "neither is given and the data is so little that it takes more than 20",
+        doc="ends the run after this many epochs without a new lowest loss; the parameters of the best epoch are "
+        "served; by default half of max_epochs if the dataset is so small that max_epochs is set above 20",
     )
     divergence: DivergenceLimits | None = bounded(
         DivergenceLimits(),
-        doc="NaN or ∞ at once, or the loss over factor × the larger of the first step's and the best constant "
-        "prediction's, window steps running; the run then fails",
+        doc="fails the run when the loss is NaN or ∞, or for `window` consecutive steps above `factor` × the larger of "
+        "the first step's loss and that of the best constant prediction",
     )
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Stop":
-        """The criteria of a stored request; a missing field has its default."""
-        found = dict(stored)
+        """The criteria of a stored request; missing fields get their defaults."""
+        fields = dict(stored)
         for name, limits in LIMITS.items():
-            if found.get(name) is not None:
-                found[name] = limits(**found[name])
-        return cls(**found)
+            if fields.get(name) is not None:
+                fields[name] = limits(**fields[name])
+        return cls(**fields)
 
     def total_steps(self, steps_per_epoch: int) -> float:
-        """The number of steps after which `max_steps` or `max_epochs` ends the run; ∞ without either."""
+        """Number of steps after which `max_steps` or `max_epochs` ends the run; ∞ without either."""
         by_epochs = None if self.max_epochs is None else self.max_epochs * steps_per_epoch
         return min((limit for limit in (self.max_steps, by_epochs) if limit is not None), default=math.inf)
 
     def criteria(self, model: nn.Module, baseline_loss: float) -> list[Criterion]:
-        """The active criteria, in the order in which they become the stop reason.
+        """The active criteria, in order of precedence as the stop reason.
 
         Divergence comes first: a run that reaches its last step with a NaN has failed. Goals follow, then limits.
         """
-        found: list[Criterion] = []
+        criteria: list[Criterion] = []
         if self.divergence is not None:
-            found.append(Divergence(self.divergence, baseline_loss))
+            criteria.append(Divergence(self.divergence, baseline_loss))
         if self.target_loss is not None:
-            found.append(TargetLoss(self.target_loss))
+            criteria.append(TargetLoss(self.target_loss))
         if self.min_parameter_change is not None:
-            found.append(MinParameterChange(self.min_parameter_change, model))
+            criteria.append(MinParameterChange(self.min_parameter_change, model))
         if self.patience is not None:
-            found.append(Patience(self.patience, model))
+            criteria.append(Patience(self.patience, model))
         if self.max_steps is not None:
-            found.append(MaxSteps(self.max_steps))
+            criteria.append(MaxSteps(self.max_steps))
         if self.max_epochs is not None:
-            found.append(MaxEpochs(self.max_epochs))
+            criteria.append(MaxEpochs(self.max_epochs))
         if self.max_seconds is not None:
-            found.append(MaxSeconds(self.max_seconds))
-        return found
+            criteria.append(MaxSeconds(self.max_seconds))
+        return criteria

@@ -1,7 +1,7 @@
 """The training loop: a generator of steps, independent of recording, storage and cancellation.
 
 To cancel, leave the loop. `checkpoint()` and `restore()` are exact: on a CPU with the same number of threads, a
-restored training yields bit for bit the steps that the original would have yielded.
+restored training yields the same steps as the original, bit for bit.
 """
 
 import copy
@@ -38,14 +38,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything that the rest of the training depends on: tensors by name, and plain JSON."""
+    """Complete state of a training: tensors by name, and plain JSON."""
 
     tensors: dict[str, Tensor]
     position: dict[str, Any]
 
 
 class Training:
-    """A network being trained. Iterate `steps()`; afterwards `stop_reason` says why it ended."""
+    """Training of a network. Iterate over `steps()`; afterwards, `stop_reason` has the criterion that ended it."""
 
     def __init__(
         self, recipe: Recipe, data: Data, device: torch.device, clock: Callable[[], float] = time.monotonic
@@ -54,16 +54,16 @@ class Training:
         self.recipe, self.data, self.device = recipe, data.on(device), device
         self.model = build(recipe.layers, recipe.input_shape).to(device)
         if any(isinstance(module, nn.Conv2d) for module in self.model.modules()):
-            # The layout in which convolutions are fastest, on the CPU and on CUDA.
+            # The fastest memory layout for convolutions, on the CPU and on CUDA.
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = recipe.optimizer.build(parameter_groups(self.model))
         self.stepper = self.build_stepper()
-        # The groups' learning rates before the schedule.
+        # Learning rates of the groups before the schedule.
         self.learning_rates = [group["lr"] * group["lr_factor"] for group in self.optimizer.param_groups]
-        self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU: one order on every device
+        self.order = torch.Generator().manual_seed(recipe.seed)  # on the CPU: the same order on every device
         self.epoch_started_at = self.order.get_state()
         self.step, self.epoch, self.position = 0, 0, 0
-        self.clock, self.seconds = clock, 0.0  # of training, all attempts together
+        self.clock, self.seconds = clock, 0.0  # of training, over all attempts
         train_targets = data.targets_at(data.parts["train"])
         self.examples = len(train_targets)  # per epoch
         batch = min(recipe.examples_per_step or self.examples, self.examples)
@@ -73,7 +73,7 @@ class Training:
         self.stop_reason: str | None = None
 
     def build_stepper(self) -> Stepper:
-        """The fast stepper for linear chains on the CPU, autograd for everything else."""
+        """Build the fast stepper for linear chains on the CPU, or else the autograd stepper."""
         fast = LinearChainStepper.fits(self.recipe, self.model, self.device)
         kind = LinearChainStepper if fast else AutogradStepper
         return kind(self.recipe, self.model, self.optimizer, self.data)
@@ -87,7 +87,7 @@ class Training:
         return self.recipe.stop.total_steps(self.steps_per_epoch)
 
     def steps(self) -> Iterator[Step]:
-        """Train until a criterion is reached, yielding after each step."""
+        """Train until a criterion is reached; yield after each step."""
         began = self.clock() - self.seconds
         while True:
             for indices in self._rest_of_epoch():
@@ -106,13 +106,13 @@ class Training:
                 if reached and metrics is None:
                     metrics = self.measure("train", "validation")
                 if reached and self.recipe.stop.divergence and not _is_finite(metrics):
-                    self.stop_reason = Divergence.reason  # in its very last step, whose loss was measured before it
+                    self.stop_reason = Divergence.reason  # the last step diverged, after its loss was computed
                 yield Step(self.step, self.epoch, loss, metrics)
                 if reached:
                     return
 
     def _rest_of_epoch(self) -> Iterator[Tensor]:
-        """The indices of each remaining step of the epoch; a restored training resumes in the middle of one."""
+        """Indices of the examples of each remaining step of the epoch; a restored training resumes within an epoch."""
         train = self.data.parts["train"]
         if self.position == self.examples:
             self.position = 0
@@ -124,17 +124,17 @@ class Training:
         return iter(self._batches(shuffled[self.position :]))
 
     def _batches(self, indices: Tensor) -> list[Tensor]:
-        """The examples of each step."""
+        """Indices of the examples of each step."""
         return self.stepper.split(indices, self.recipe.examples_per_step)
 
     def _set_learning_rates(self) -> None:
-        """Set the learning rates of the next step, by the schedule."""
+        """Set the learning rates of the next step according to the schedule."""
         factor = self.recipe.schedule.factor(self.step, self.total_steps)
         for group, lr in zip(self.optimizer.param_groups, self.learning_rates, strict=True):
             group["lr"] = lr * factor
 
     def measure(self, *parts: Part, model: nn.Module | None = None) -> dict[Part, Metrics]:
-        """Metrics of each part that has examples, in eval mode; of `model`, or else of the network as it is now."""
+        """Metrics of each part with examples, in eval mode, for `model` or by default the current network."""
         return {
             part: measure(model or self.model, self.data, part, self.recipe.loss, self.output_kind, self.device)
             for part in parts
@@ -142,7 +142,7 @@ class Training:
         }
 
     def served(self) -> tuple[nn.Sequential, int]:
-        """The network for predictions and its step: the best one kept by `patience`, or else the last."""
+        """The network for predictions and its step: the best one kept by `patience`, or the last without `patience`."""
         for criterion in self.criteria:
             if isinstance(criterion, Patience) and criterion.best:
                 best = copy.deepcopy(self.model)
@@ -151,7 +151,7 @@ class Training:
         return self.model, self.step
 
     def checkpoint(self) -> Checkpoint:
-        """Copy the whole state to the CPU."""
+        """Copy the complete state to the CPU."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= self.stepper.state()
         tensors["random.order"] = self.epoch_started_at
@@ -173,7 +173,7 @@ class Training:
         return Checkpoint(copies, position)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Restore a checkpoint of the same recipe (its `stop` may differ)."""
+        """Restore a checkpoint of the same recipe; only `stop` may differ."""
         tensors, position = checkpoint.tensors, checkpoint.position
         self.model.load_state_dict(tensors_under("model.", tensors))
         self.stepper.load(tensors)
@@ -192,5 +192,5 @@ class Training:
 
 
 def _is_finite(metrics: dict[Part, Metrics] | None) -> bool:
-    """True if the training part's loss is finite, or was not measured."""
+    """True if the training part's loss is finite or was not measured."""
     return math.isfinite((metrics or {}).get("train", {}).get("loss", 0.0))

@@ -116,13 +116,13 @@ def test_an_output_layer_that_may_have_been_appended_can_be_replaced() -> None:
 @pytest.mark.parametrize(
     ("layers", "pointer", "said"),
     [
-        ([Linear(3), Conv2d(3)], "/model/layers/1", "takes pictures"),
+        ([Linear(3), Conv2d(3)], "/model/layers/1", "needs pictures"),
         ([Conv2d(3, kernel_size=9, padding=0)], "/model/layers/0/kernel_size", "at most 8"),
         ([MaxPool2d(2), MaxPool2d(2), MaxPool2d(2), MaxPool2d(2)], "/model/layers/3/kernel_size", "at most 1"),
         ([Block((Conv2d(3), MaxPool2d(4)), 3)], "/model/layers/0/layers/1/kernel_size", "does not fit"),
         ([Residual((Flatten(),))], "/model/layers/0/layers", "cannot be added"),
         ([Linear(10**6), Linear(10**6)], "/model/layers/1", "at most 100,000,000"),
-        ([Block((Block((ReLU(),) * 50, 100),), 100)], "/model/layers/0/layers/0/layers", f"over {MAX_LAYERS:,} layers"),
+        ([Block((Block((ReLU(),) * 50, 100),), 100)], "/model/layers/0/layers/0/layers", f"{MAX_LAYERS:,} layers"),
     ],
 )
 def test_what_does_not_fit_is_refused_at_its_place(layers: list[Layer], pointer: str, said: str) -> None:

@@ -111,8 +111,8 @@ class PresetAnswer(BaseModel):
     outputs: int = Field(examples=[10])
     layers: list[dict[str, Any]] = Field(description="what the name stands for")
     request: dict[str, Any] = Field(examples=[{"model": {"preset": "vgg_small"}, "batch_size": 64}])
-    advantages: list[str] = Field(examples=[["the most accurate of these on letters: 94 of 100"]])
-    drawbacks: list[str] = Field(examples=[["another network in training than in evaluation: batch norm and dropout"]])
+    advantages: list[str] = Field(examples=[["the most accurate preset on letters: 94%"]])
+    drawbacks: list[str] = Field(examples=[["batch norm and dropout behave differently in training and evaluation"]])
 
 
 class PresetList(BaseModel):

@@ -44,7 +44,7 @@ class FindingAnswer(BaseModel):
                     "code": "learning_rate_too_high",
                     "severity": "error",
                     "finding": "with the learning rate 1 the loss rose from 2.32 to 2.07e+04 at step 6; one step "
-                    "changed the weights of layer 2 (linear) by 100% of them",
+                    "changed the weights of layer 2 (linear) by 100% of their size",
                     "evidence": {"learning_rate": 1.0, "first_loss": 2.32, "highest_loss": 20700.0, "step": 6,
                                  "layer": "2", "update_ratio": 1.0},
                     "try": 'set "optimizer": {"lr": 0.1}',

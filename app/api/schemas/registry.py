@@ -18,18 +18,18 @@ class FieldAnswer(BaseModel):
     )
     choices: list[str] = Field(description="the words that it may be", examples=[["mean", "sum"]])
     fields: "list[FieldAnswer]" = Field(description="of an object that it may be")
-    doc: str = Field(examples=["η: learning rate, how far each step goes against the gradient"])
+    doc: str = Field(examples=["η: learning rate, the size of the steps against the gradient"])
 
 
 class EntryAnswer(BaseModel):
     """An entry: what it is, computes and takes."""
 
     name: str = Field(description="by which a request names it", examples=["adam"])
-    summary: str = Field(examples=["Adam: Kingma & Ba 2015, algorithm 1, https://arxiv.org/abs/1412.6980"])
+    summary: str = Field(examples=["Adam with ε outside the root: Kingma & Ba 2015, algorithm 1"])
     formula: str = Field(examples=["θ ← θ − ηg"])
     fields: list[FieldAnswer]
     advantages: list[str] = Field(examples=[["easy to explain and to draw"]])
-    drawbacks: list[str] = Field(examples=[["one learning rate for all directions: in a narrow ravine it zigzags"]])
+    drawbacks: list[str] = Field(examples=[["one learning rate for all directions: it zigzags in a narrow ravine"]])
     experiments: list[str] = Field(description="that show it: POST /experiments/{name}", examples=[["adam_variants"]])
 
 

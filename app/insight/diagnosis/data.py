@@ -116,7 +116,8 @@ def class_imbalance(facts: Facts) -> Found | None:
     "end",
     "evaluation",
     means="Two classes are confused with each other far more often than any others.",
-    remedy="look at their examples: labels may be wrong, or the classes may be the same; otherwise add examples of both",
+    remedy="look at their examples: labels may be wrong, or the classes may be the same; otherwise add examples of "
+    "both",
 )
 def classes_confused(facts: Facts) -> Found | None:
     evaluation = judged(facts)

@@ -56,7 +56,8 @@ def _dead(facts: Facts) -> list[LayerSeen]:
     "error",
     "end",
     "layers",
-    means="Activations and gradients grow from layer to layer before the first step: the initial weights are too large.",
+    means="Activations and gradients grow from layer to layer before the first step: the initial weights are too "
+    "large.",
     remedy="`init: he` (ReLU) or `xavier` (tanh), batch norm, or another nonlinearity than `square`",
     explains=("learning_rate_too_high", "dead_units", "saturated_units", *MIXED),
 )

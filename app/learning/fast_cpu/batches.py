@@ -1,4 +1,4 @@
-"""Batches gathered into preallocated memory, with a column of ones behind the inputs for the biases."""
+"""Batches in preallocated memory, with a column of ones after the inputs for the biases."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,19 @@ from app.learning.data import Data
 
 
 def with_room(rows: Tensor) -> Tensor:
-    """Allocate memory shaped like `rows` (N, …), uninitialised, with a 1 behind each row (see `with_ones`)."""
+    """Allocate memory shaped like `rows` (N, …), with a 1 after each row for `with_ones`."""
     return rows.new_ones(len(rows), rows[0].numel() + 1)[:, :-1].view(rows.shape)
 
 
 def with_ones(rows: Tensor) -> Tensor:
-    """View rows (N, D) of memory from `with_room` together with their ones: (N, D + 1)."""
+    """View rows (N, D) from `with_room` together with their ones: (N, D + 1)."""
     width = rows.shape[1] + 1
     return rows.as_strided((len(rows), width), (width, 1))
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Memory for prepared examples: inputs (N, …), each with a 1 behind it, and targets (N,)."""
+    """Memory for prepared examples: inputs (N, …), each followed by a 1, and targets (N,)."""
 
     inputs: Tensor
     targets: Tensor
@@ -33,14 +33,14 @@ class Batch:
 
 
 class Batches:
-    """Batches of data on the CPU; all batches of one size share the same memory."""
+    """Batches of data on the CPU; batches of the same size share memory."""
 
     def __init__(self, data: Data) -> None:
         self.data = data
         self.memory: dict[int, tuple[Tensor, Batch]] = {}  # by size: raw inputs, prepared examples
 
     def of(self, indices: Tensor) -> Batch:
-        """Gather the prepared examples at `indices`; valid until the next call with as many."""
+        """Gather the prepared examples at `indices`; valid until the next call with the same number of indices."""
         data, size = self.data, indices.numel()
         if size not in self.memory:
             batch = Batch.like(*data.batch(indices, torch.device("cpu")))

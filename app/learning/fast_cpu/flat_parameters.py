@@ -1,4 +1,4 @@
-"""FlatParameters: the parameters of one optimizer group as views of a single tensor."""
+"""FlatParameters: the parameters of an optimizer group as views of a single tensor."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 class FlatParameters:
     """Parameters stored one after another in the tensor `whole`, each matrix as (in, out).
 
-    PyTorch's own layout is (out, in); XᵀG takes a seventh less time with the transposed one. Construction moves the
+    PyTorch's layout is (out, in); XᵀG takes a seventh less time with the transposed layout. Construction moves the
     parameters: their `.data` become views of `whole`.
     """
 
@@ -20,12 +20,12 @@ class FlatParameters:
             parameter.data = view
 
     def views(self, whole: Tensor) -> list[Tensor]:
-        """Views of a tensor laid out like `whole`, one per parameter and in its shape."""
+        """Views of a tensor with the layout of `whole`: one per parameter, in the parameter's shape."""
         sizes = [shape.numel() for shape in self.shapes]
         return [part.view(shape[::-1]).t() for part, shape in zip(torch.split(whole, sizes), self.shapes, strict=True)]
 
     def split(self, state: dict[str, Tensor]) -> list[dict[str, Tensor]]:
-        """Split the optimizer state of `whole` into one state per parameter; scalars are shared."""
+        """Split the optimizer state of `whole` into one state per parameter; the parameters share scalars."""
         states: list[dict[str, Tensor]] = [{} for _ in self.shapes]
         for name, value in state.items():
             values = self.views(value) if value.shape == self.whole.shape else [value] * len(states)
@@ -34,7 +34,7 @@ class FlatParameters:
         return states
 
     def join(self, states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Join per-parameter optimizer states into the state of `whole`; scalars are taken from the first."""
+        """Join the optimizer states of the parameters into the state of `whole`; scalars come from the first."""
         joined: dict[str, Tensor] = {}
         for name, first in states[0].items():
             if first.shape != self.shapes[0]:

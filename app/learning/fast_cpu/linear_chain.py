@@ -1,7 +1,7 @@
 """Hand-written backpropagation for chains of linear layers and activations, on the CPU.
 
-It calls the kernels that autograd calls, without the bookkeeping and without allocating: the first batch of a size
-allocates the memory of every batch of that size and binds the calls of a step to it. Tests compare it with autograd.
+It calls the same kernels as autograd, without bookkeeping and allocation: the first batch of a size allocates memory
+for all batches of that size and binds the calls of a step to it. Tests compare it with autograd.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ Call = Callable[[], object]
 
 
 class _Linear:
-    """Y = XW + b = [X 1]·[W; b]: the bias is the weight of an input that is always 1, and needs no pass of its own.
+    """Y = XW + b = [X 1]·[W; b]: the bias is the weight of an input that is always 1, so it needs no extra operation.
 
-    In memory W is (in, out) with b behind it (`FlatParameters`).
+    In memory, W is (in, out), followed by b (`FlatParameters`).
     """
 
     def __init__(self, layer: nn.Linear) -> None:
         self.layer, self.width = layer, layer.out_features
-        if not layer.weight.requires_grad:  # the update flattens only what learns
+        if not layer.weight.requires_grad:  # the update flattens only trainable parameters
             FlatParameters(list(layer.parameters()))
 
     def forward(self, x: Tensor, y: Tensor) -> Call:
@@ -44,7 +44,7 @@ class _Linear:
         if self.layer.weight.requires_grad:
             tensor, beta, alpha = update.target(self.layer.weight)
             xt, out = self._inputs(x).t(), self._weights(tensor)
-            if beta == 0:  # `addmm_` would fill it with zeros first
+            if beta == 0:  # `addmm_` would first fill `out` with zeros
                 yield lambda: torch.mm(xt, g, out=out)
             else:
                 yield lambda: out.addmm_(xt, g, beta=beta, alpha=alpha())
@@ -70,12 +70,12 @@ class _Activation:
         return lambda: function(x, y)
 
     def backward(self, g: Tensor, y: Tensor) -> tuple[Tensor, Call]:
-        """Overwrite the gradient in place: the output's is not needed afterwards."""
+        """Overwrite the output's gradient in place, since it is not needed afterwards."""
         derivative = self.formula.derivative
         return g, lambda: derivative(g, y)
 
     def weight_gradient(self, x: Tensor, g: Tensor, update: TargetedUpdate) -> Iterator[Call]:
-        """Nothing: an activation has no weights."""
+        """No calls, since an activation has no weights."""
         return iter(())
 
 
@@ -129,14 +129,14 @@ class LinearChain:
 
     def loss_and_gradients(self, batch: Batch) -> Tensor:
         """The loss of a batch, a scalar; its gradients go to the update's targets."""
-        with torch.inference_mode():  # skips autograd's dispatch, which counts in a step of one example
+        with torch.inference_mode():  # skips autograd's dispatch, which matters for a step of one example
             run = self.passes.get(batch)
             if run is None:
                 run = self.passes[batch] = self._bind(batch)
             return run()
 
     def _bind(self, batch: Batch) -> Callable[[], Tensor]:
-        """Bind the calls of both passes to the batch's memory; they use the examples that it holds by then."""
+        """Bind the calls of both passes to the batch's memory; they read the examples that it contains when called."""
         values, forward = [batch.inputs.flatten(1)], []
         for link in self.links:
             x = values[-1]

@@ -1,6 +1,6 @@
 """Activations (lecture, "activations"): nonlinear functions without parameters that keep the shape.
 
-Advantages and drawbacks are the lecture's tables, corrected where they are wrong (docs/architectures.md says where).
+Advantages and drawbacks follow the lecture's tables; docs/architectures.md lists the corrections.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.learning.source import Source, call
 
 
 class Activation(Layer):
-    """An activation: by default a function of each number by itself."""
+    """An activation; elementwise by default."""
 
     role = "activation"
     elementwise = True
@@ -23,35 +23,36 @@ class Activation(Layer):
 
 @dataclass(frozen=True)
 class ReLU(Activation):
-    """The rectified linear unit. Its derivative at 0 does not exist; PyTorch takes 0 there."""
+    """The rectified linear unit. It has no derivative at 0; PyTorch uses 0 there."""
 
     type = "relu"
     formula = "max(0, x)"
     derivative = "1 for x > 0, else 0"
     range = "[0, ∞)"
     advantages = (
-        "does not saturate for x > 0: gradients keep their size in depth, and it learns faster than sigmoid and tanh",
-        "simple and quick: a comparison, no exponential",
+        "does not saturate for x > 0: gradients keep their size in deep networks, which learn faster than with sigmoid "
+        "or tanh",
+        "cheap: a comparison, no exponential",
     )
     drawbacks = (
-        "a unit that is negative for every example is dead: its gradient is 0 and it learns no more",
-        "not centred on zero: the weight gradients of a unit behind it share a sign, and the descent zigzags",
+        "a unit whose input is negative for every example is dead: its gradient is 0, and it stops learning",
+        "not zero-centred: the weight gradients of a unit in the next layer share a sign, and the descent zigzags",
     )
     saved = "output"
     label = "ReLU"
     can_die = True
     fitting_init = "he"
-    # PyTorch's initial weights have a variance of 1/(3·inputs), where ReLU needs 2/inputs to keep numbers their size
-    # (He et al. 2015, https://arxiv.org/abs/1502.01852): each layer leaves about 1/√6 of it, and of the gradient too.
+    # PyTorch's initial weights have a variance of 1/(3·inputs); ReLU needs 2/inputs to preserve the size of activations
+    # (He et al. 2015, https://arxiv.org/abs/1502.01852). Each layer shrinks activations and gradients to about 1/√6.
     # With Adam, ten layers learn digits badly; with SGD, six do not learn them at all.
     depth_limit = DepthLimit(
         10,
         "shrinking_depth",
         lambda count: (
-            f"{count} ReLUs in depth over PyTorch's initial weights: each leaves about 0.4 of the size of what goes "
-            "through it and of its gradient, and the first layers hardly learn"
+            f"{count} successive ReLU layers with PyTorch's initial weights: each shrinks activations and gradients to "
+            "about 0.4 of their size, so the first layers hardly learn"
         ),
-        'take "init": "he", or put {"type": "batch_norm"} before each ReLU',
+        'use "init": "he", or put {"type": "batch_norm"} before each ReLU',
         default_init=True,
     )
 
@@ -74,11 +75,11 @@ class LeakyReLU(Activation):
     derivative = "1 for x > 0, else slope"
     range = "(−∞, ∞)"
     advantages = ("no dead units", "quick: no exponential")
-    drawbacks = ("one more number to choose",)
+    drawbacks = ("one more hyperparameter",)
     label = "leaky ReLU"
     fitting_init = "he"
 
-    slope: float = bounded(0.01, doc="how much of a negative number is let through", ge=0, le=1)
+    slope: float = bounded(0.01, doc="slope for x < 0", ge=0, le=1)
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.LeakyReLU(self.slope)
@@ -96,7 +97,7 @@ class LeakyReLU(Activation):
 
 @dataclass(frozen=True)
 class ELU(Activation):
-    """The exponential linear unit: a ReLU that goes on smoothly to −α on the negative side.
+    """The exponential linear unit: like ReLU for x > 0, a smooth curve towards −α for x < 0.
 
     Clevert, Unterthiner & Hochreiter 2016, https://arxiv.org/abs/1511.07289.
     """
@@ -106,18 +107,18 @@ class ELU(Activation):
     derivative = "1 for x > 0, else α·eˣ"
     range = "(−α, ∞)"
     advantages = (
-        "no dead units: the slope of a negative number is small, and not 0",
-        "nearly centred on zero: negative numbers balance the positive ones",
+        "no dead units: the slope for negative numbers is small but not 0",
+        "nearly zero-centred: negative outputs balance positive ones",
     )
     drawbacks = (
         "saturates at −α: units far below 0 learn slowly",
         "an exponential costs more than a comparison",
-        "one more number to choose",
+        "one more hyperparameter",
     )
     label = "ELU"
     fitting_init = "he"
 
-    alpha: float = bounded(1.0, doc="α: the outputs for very negative numbers come near −α", gt=0, le=1e3)
+    alpha: float = bounded(1.0, doc="α: outputs approach −α for very negative numbers", gt=0, le=1e3)
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.ELU(self.alpha)
@@ -131,35 +132,35 @@ class ELU(Activation):
 
 @dataclass(frozen=True)
 class Sigmoid(Activation):
-    """The logistic function; its derivative σ(1 − σ) is at most 1/4, so deep stacks of it learn slowly."""
+    """The logistic function. Its derivative σ(1 − σ) is at most 1/4, so deep stacks of sigmoids learn slowly."""
 
     type = "sigmoid"
     formula = "σ(x) = 1 / (1 + e⁻ˣ)"
     derivative = "σ(x)·(1 − σ(x)), at most 1/4"
     range = "(0, 1)"
     advantages = (
-        "its value can be read as a probability",
-        "smooth, and its derivative is had from its value",
-        "its derivative is at most 1/4: it makes no gradient larger",
+        "its output can be read as a probability",
+        "smooth, and its derivative follows from its output",
+        "its derivative is at most 1/4, so it never enlarges a gradient",
     )
     drawbacks = (
-        "saturates on both sides: gradients vanish, all the more in depth",
-        "not centred on zero: the weight gradients of a unit behind it share a sign, and the descent zigzags",
+        "saturates on both sides: gradients vanish, especially in deep networks",
+        "not zero-centred: the weight gradients of a unit in the next layer share a sign, and the descent zigzags",
         "an exponential costs more than a comparison",
     )
     saved = "output"
     probabilities = "independent"
     shrinks_gradients = True
     fitting_init = "xavier"
-    # With PyTorch's weights, the first layer's gradient is a hundredth of the last layer's.
+    # With PyTorch's initial weights, the first layer's gradient is then a hundredth of the last layer's.
     depth_limit = DepthLimit(
         3,
         "saturating_depth",
         lambda count: (
-            f"{count} sigmoids in depth: the derivative of each is at most 1/4, so that at most 1/{4**count:,} of a "
-            "gradient comes through, and the first layers hardly learn"
+            f"{count} successive sigmoid layers: each has a derivative of at most 1/4, so at most 1/{4**count:,} of a "
+            "gradient passes through them, and the first layers hardly learn"
         ),
-        'take {"type": "relu"}',
+        'use {"type": "relu"}',
     )
 
     def module(self, shape: Shape) -> nn.Module:
@@ -178,33 +179,33 @@ class Sigmoid(Activation):
 
 @dataclass(frozen=True)
 class Tanh(Activation):
-    """The hyperbolic tangent: a sigmoid that is centred on zero."""
+    """The hyperbolic tangent: a sigmoid rescaled to outputs around zero."""
 
     type = "tanh"
     formula = "tanh(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)"
     derivative = "1 − tanh²(x), at most 1"
     range = "(−1, 1)"
     advantages = (
-        "centred on zero",
+        "zero-centred",
         "smooth, with a derivative of 1 at 0, four times the sigmoid's: gradients vanish later",
-        "nonlinear, as all of these are: with it layers fit what no stack of linear ones can",
+        "nonlinear, like every activation: the network can fit functions that no stack of linear layers can",
     )
     drawbacks = (
-        "saturates on both sides: gradients vanish in depth",
+        "saturates on both sides: gradients vanish in deep networks",
         "an exponential costs more than a comparison",
     )
     saved = "output"
     shrinks_gradients = True
     fitting_init = "xavier"
-    # Tanh saturates later than sigmoid: the first layer's gradient is a tenth of the last layer's.
+    # Tanh saturates later than sigmoid: the first layer's gradient is then a tenth of the last layer's.
     depth_limit = DepthLimit(
         10,
         "saturating_depth",
         lambda count: (
-            f"{count} times tanh in depth over PyTorch's initial weights: each takes its part of the gradient, and the "
-            "first layers hardly learn"
+            f"{count} successive tanh layers with PyTorch's initial weights: each shrinks the gradient, so the first "
+            "layers hardly learn"
         ),
-        'take "init": "xavier", or {"type": "relu"}',
+        'use "init": "xavier" or {"type": "relu"}',
         default_init=True,
     )
 
@@ -224,7 +225,7 @@ class Tanh(Activation):
 
 @dataclass(frozen=True)
 class GELU(Activation):
-    """A smooth relative of ReLU: x times the probability that a standard normal number is below it.
+    """A smooth relative of ReLU: x times the probability that a standard normal variable is below x.
 
     Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415.
     """
@@ -250,17 +251,17 @@ class GELU(Activation):
 
 @dataclass(frozen=True)
 class Softmax(Activation):
-    """Positive numbers that sum to 1 (lecture, the last layer of a classifier).
+    """Normalised exponentials: positive numbers that sum to 1 (lecture, the last layer of a classifier).
 
-    `cross_entropy` computes the softmax itself: after another one the loss cannot fall below ln(e + C − 1) − 1.
+    `cross_entropy` applies a softmax itself. After a second one the loss cannot fall below ln(e + C − 1) − 1.
     """
 
     type = "softmax"
     formula = "pᵢ = eˣⁱ / Σⱼ eˣʲ"
     derivative = "∂pᵢ/∂xⱼ = pᵢ·(δᵢⱼ − pⱼ)"
     range = "(0, 1), summing to 1"
-    advantages = ("its values can be read as probabilities",)
-    drawbacks = ("before cross_entropy it is one softmax too many",)
+    advantages = ("its outputs can be read as probabilities",)
+    drawbacks = ("wrong before cross_entropy, which applies a softmax itself",)
     saved = "output"
     elementwise = False
     probabilities = "exclusive"
@@ -290,7 +291,7 @@ class Sine(nn.Module):
 
 
 class Log(nn.Module):
-    """ln x: NaN for what is negative, −∞ for 0."""
+    """ln x: NaN for negative numbers, −∞ for 0."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.log()
@@ -298,21 +299,21 @@ class Log(nn.Module):
 
 @dataclass(frozen=True)
 class SquareActivation(Activation):
-    """The square: one of the lecture's examples of a nonlinearity, to be chosen with care."""
+    """The square, one of the lecture's examples of a nonlinearity. Use it with care."""
 
     type = "square"
     formula = "x²"
     derivative = "2x"
     range = "[0, ∞)"
     advantages = (
-        "simple and quick: one product, no exponential",
-        "with it a network multiplies its inputs: (a + b)² − (a − b)² = 4ab, which ReLUs only come near",
+        "cheap: one product, no exponential",
+        "lets a network multiply its inputs: (a + b)² − (a − b)² = 4ab, which ReLUs can only approximate",
     )
     drawbacks = (
         "small numbers shrink and large ones explode, layer by layer",
-        "not monotonic: x and −x look alike",
+        "not monotonic: x and −x give the same output",
     )
-    caution = "x² makes small numbers vanish and large ones explode, the more so in depth"
+    caution = "x² makes small numbers vanish and large ones explode, more so in deep networks"
     degree = 2
     shrinks_gradients = True  # small numbers become smaller, layer by layer
 
@@ -328,15 +329,15 @@ class SquareActivation(Activation):
 
 @dataclass(frozen=True)
 class SineActivation(Activation):
-    """The sine: one of the lecture's examples of a nonlinearity, to be chosen with care."""
+    """The sine, one of the lecture's examples of a nonlinearity. Use it with care."""
 
     type = "sine"
     formula = "sin x"
     derivative = "cos x"
     range = "[−1, 1]"
-    advantages = ("bounded and centred on zero",)
-    drawbacks = ("not monotonic: many inputs look alike, and the loss has many valleys",)
-    caution = "sin x is not monotonic: many inputs look alike, and the loss has many valleys"
+    advantages = ("bounded and zero-centred",)
+    drawbacks = ("not monotonic: many inputs give the same output, and the loss has many local minima",)
+    caution = "sin x is not monotonic: many inputs give the same output, and the loss has many local minima"
 
     def module(self, shape: Shape) -> nn.Module:
         return Sine()
@@ -350,18 +351,19 @@ class SineActivation(Activation):
 
 @dataclass(frozen=True)
 class LogActivation(Activation):
-    """The logarithm: one of the lecture's examples of a nonlinearity, for positive numbers only."""
+    """The logarithm, one of the lecture's examples of a nonlinearity. It takes positive numbers only."""
 
     type = "log"
     formula = "ln x"
     derivative = "1 / x"
     range = "(−∞, ∞), for x > 0 alone"
     advantages = (
-        "of numbers above 0 it makes products sums, and brings those that are powers of ten apart to one scale",
+        "turns products of positive numbers into sums, and brings numbers of different orders of magnitude to one "
+        "scale",
     )
-    drawbacks = ("NaN for negative numbers and −∞ for 0: a linear layer gives both",)
+    drawbacks = ("NaN for negative numbers and −∞ for 0: a linear layer outputs both",)
     caution = (
-        "ln x is NaN for negative numbers and −∞ for 0, and a linear layer gives both: expect NaN at the first step"
+        "ln x is NaN for negative numbers and −∞ for 0, and a linear layer outputs both: expect NaN at the first step"
     )
     positive_only = True
 

@@ -22,7 +22,7 @@ def picture_shape(shape: Shape, layer: str) -> tuple[int, int, int]:
 
 
 def positions(size: int, kernel_size: int, stride: int, padding: int, field: str) -> int:
-    """Number of positions of a window of `kernel_size` on `size` pixels. Raises InvalidChoice if there is none."""
+    """Number of positions of a window on `size` pixels plus padding. Raises InvalidChoice if it does not fit."""
     if size + 2 * padding < kernel_size:
         most = size + 2 * padding
         raise InvalidChoice(
@@ -34,31 +34,31 @@ def positions(size: int, kernel_size: int, stride: int, padding: int, field: str
 
 @dataclass(frozen=True)
 class Conv2d(Trainable, LinearMap):
-    """Convolution: a small window of weights slides over the picture; each output channel has its own."""
+    """Convolution: a small window of weights slides over the picture. Each output channel has its own weights."""
 
     type = "conv2d"
     formula = "y[c, i, j] = b[c] + Σ w[c, k, u, v]·x[k, i·s + u − p, j·s + v − p],  x = 0 outside"
     derivative = "∂L/∂w[c, k, u, v] = Σ ∂L/∂y[c, i, j]·x[k, i·s + u − p, j·s + v − p]"
     advantages = (
-        "finds a pattern wherever it stands",
-        "few parameters, whatever the picture's size",
+        "finds a pattern anywhere in the picture",
+        "few parameters, however large the picture",
     )
-    drawbacks = ("sees only as far as its window", "many products for each parameter")
+    drawbacks = ("sees only as far as its window", "many multiplications for each parameter")
     layout = "channels last"
     label = "conv"
     body = "convolution"
 
-    channels: int = bounded(doc="how many output channels the layer has", ge=1, le=10**5)
-    kernel_size: int = bounded(3, doc="side of the window", ge=1, le=1000)
-    stride: int = bounded(1, doc="s: how far the window moves", ge=1, le=1000)
+    channels: int = bounded(doc="number of output channels", ge=1, le=10**5)
+    kernel_size: int = bounded(3, doc="side of the window, in pixels", ge=1, le=1000)
+    stride: int = bounded(1, doc="s: step of the window, in pixels", ge=1, le=1000)
     padding: int | None = bounded(
         None,
-        doc="p: zeros on each side; null: (kernel_size − 1) / 2, rounded down, which at stride 1 keeps the size where "
-        "kernel_size is odd, and takes a pixel off where it is even",
+        doc="p: zeros on each side; null: (kernel_size − 1) / 2, rounded down. At stride 1 this keeps the picture's "
+        "size if kernel_size is odd, and removes one pixel if it is even",
         ge=0,
         le=1000,
     )
-    bias: bool = bounded(True, doc="whether b is learnt")
+    bias: bool = bounded(True, doc="whether the layer has a bias b")
 
     @property
     def width(self) -> int:
@@ -97,14 +97,14 @@ class Conv2d(Trainable, LinearMap):
         return convolution_source(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, self.bias)
 
     def copied_input(self, shape: Shape) -> int:
-        """The padded input of `Sparse`."""
+        """Number of values in the padded input of `Sparse`; 0 for other convolutions."""
         if _kind(self.kernel_size, self.stride) is Sparse and self.zeros:
             return shape[0] * prod(side + 2 * self.zeros for side in shape[1:])
         return 0
 
 
 def convolution(inputs: int, outputs: int, kernel_size: int, stride: int, padding: int, bias: bool) -> nn.Conv2d:
-    """PyTorch's convolution, or `Sparse` where PyTorch's is at fault."""
+    """PyTorch's convolution, or `Sparse` where PyTorch's has a bug."""
     return _kind(kernel_size, stride)(inputs, outputs, kernel_size, stride, padding, bias=bias)
 
 
@@ -122,19 +122,19 @@ def _kind(kernel_size: int, stride: int) -> type[nn.Conv2d]:
 
 
 class Sparse(nn.Conv2d):
-    """Windows of one pixel, apart from one another: only the pixels that they meet are taken, then multiplied.
+    """Convolution with 1×1 windows and a stride above 1: selects the pixels under the windows, then multiplies.
 
-    The same numbers as its parent's, whose kernel in oneDNN writes past its memory where there are few channels, seen
-    with PyTorch 2.13 on a CPU without AVX-512: wrong gradients, or the end of the process.
+    Equal to `nn.Conv2d`, whose oneDNN kernel writes out of bounds for few channels: it gives wrong gradients or
+    crashes the process (PyTorch 2.13 on a CPU without AVX-512).
     https://github.com/uxlfoundation/oneDNN/issues/6035
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        height, width = self.stride
-        above, beside = (int(side) for side in self.padding)
-        around = beside, beside, above, above
+        down, right = self.stride
+        vertical, horizontal = (int(side) for side in self.padding)
+        around = horizontal, horizontal, vertical, vertical
         padded = F.pad(input, around) if any(around) else input
-        return F.conv2d(padded[:, :, ::height, ::width], self.weight, self.bias)
+        return F.conv2d(padded[:, :, ::down, ::right], self.weight, self.bias)
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ class _Pool(Layer):
     role = "pooling"
     body = "pooling"
 
-    kernel_size: int = bounded(2, doc="side of the window", ge=1, le=1000)
-    stride: int | None = bounded(None, doc="how far the window moves; null: its own side", ge=1, le=1000)
+    kernel_size: int = bounded(2, doc="side of the window, in pixels", ge=1, le=1000)
+    stride: int | None = bounded(None, doc="step of the window, in pixels; null: kernel_size", ge=1, le=1000)
 
     def output_shape(self, shape: Shape) -> Shape:
         channels, *sides = picture_shape(shape, "pooling")
@@ -163,16 +163,16 @@ class _Pool(Layer):
 
 @dataclass(frozen=True)
 class MaxPool2d(_Pool):
-    """The largest number of each window: a smaller picture that keeps what was found, not quite where."""
+    """Max pooling: the largest number of each window. Patterns are kept, their exact positions are not."""
 
     type = "max_pool2d"
     formula = "y[c, i, j] = max x[c, i·s + u, j·s + v]"
-    derivative = "1 where the maximum stands, 0 elsewhere"
+    derivative = "1 at the maximum, 0 elsewhere"
     advantages = (
-        "smaller pictures: fewer products, and the layers behind it see further",
-        "a pattern that is shifted by a pixel is found all the same",
+        "smaller pictures: fewer multiplications, and later layers see a larger area",
+        "still finds a pattern that is shifted by a pixel",
     )
-    drawbacks = ("where in its window a pattern stood is lost",)
+    drawbacks = ("loses the position of a pattern within its window",)
     label = "max pool"
     composes = True
 
@@ -186,16 +186,16 @@ class MaxPool2d(_Pool):
 
 @dataclass(frozen=True)
 class AvgPool2d(_Pool):
-    """The mean of each window."""
+    """Mean pooling: the mean of each window."""
 
     type = "avg_pool2d"
     formula = "y[c, i, j] = mean x[c, i·s + u, j·s + v]"
     derivative = "1 / kernel_size² everywhere in the window"
     advantages = (
-        "smaller pictures: fewer products, and the layers behind it see further",
-        "every pixel of a window has its share of the gradient",
+        "smaller pictures: fewer multiplications, and later layers see a larger area",
+        "every pixel of a window gets a share of the gradient",
     )
-    drawbacks = ("blurs: what stands out in one pixel is diluted",)
+    drawbacks = ("blurs: a single strong pixel is averaged with its neighbours",)
     label = "mean pool"
 
     @property

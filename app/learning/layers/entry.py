@@ -1,4 +1,4 @@
-"""The base of a layer's registry entry: what a layer says of itself, with defaults that fit most layers."""
+"""Base class of the layers' registry entries: the traits of a layer, with defaults that fit most layers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ FLOAT, INDEX = 4, 8  # bytes of a float32 and of an int64
 
 
 class Window(NamedTuple):
-    """A square that slides over a picture: its side and how far it moves, in pixels."""
+    """A square window that slides over a picture: its side and its stride, in pixels."""
 
     size: int
     stride: int
@@ -30,10 +30,10 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class DepthLimit:
-    """The number of activations of a type in a row from which on the first layers hardly learn.
+    """Depth limit of an activation: with `count` successive ones, the first layers hardly learn.
 
-    `detail` makes the warning's sentence of the actual number. With `default_init` the limit holds only for PyTorch's
-    initial weights.
+    `detail` makes the warning's sentence from the actual number. With `default_init` the limit applies only to
+    PyTorch's initial weights.
     """
 
     count: int
@@ -47,7 +47,7 @@ class Layer(ABC):
     """A registry entry: a frozen dataclass whose fields are those of a request.
 
     Code outside this package asks an entry for its traits, never for its type: a new layer is one class and one test.
-    Shapes leave out the batch and have the channels first. A method raises InvalidChoice for a shape that does not fit,
+    Shapes exclude the batch and have the channels first. Methods raise InvalidChoice for a shape that does not fit,
     with a pointer relative to the layer's place in the request.
     """
 
@@ -55,33 +55,33 @@ class Layer(ABC):
     type: ClassVar[str]
     formula: ClassVar[str]
     derivative: ClassVar[str | None] = None
-    range: ClassVar[str | None] = None  # of the outputs; None: any number, or as the inputs
+    range: ClassVar[str | None] = None  # of the outputs; None: any number, or the inputs' range
     advantages: ClassVar[tuple[str, ...]]
     drawbacks: ClassVar[tuple[str, ...]]
-    caution: ClassVar[str | None] = None  # a warning to everyone who chooses it
+    caution: ClassVar[str | None] = None  # a warning for every network with this layer
 
     # Function
     role: ClassVar[Role]
-    elementwise: ClassVar[bool] = False  # f(x) of each number by itself, with f′ as `derivative_at`
-    takes_rows: ClassVar[bool] = False  # Y = XW + b of rows: a picture is flattened before it
-    probabilities: ClassVar[Probabilities | None] = None  # what its outputs are: each by itself, or summing to 1
+    elementwise: ClassVar[bool] = False  # applies f to each number separately; `derivative_at` is f′
+    takes_rows: ClassVar[bool] = False  # Y = XW + b of rows: pictures are flattened first
+    probabilities: ClassVar[Probabilities | None] = None  # of the outputs: each separate, or summing to 1
     degree: ClassVar[int] = 1  # |f(x)| grows as |x| to this power
-    positive_only: ClassVar[bool] = False  # not defined for inputs of 0 and below
-    composes: ClassVar[bool] = False  # two in a row are one with a larger window
+    positive_only: ClassVar[bool] = False  # undefined for inputs of 0 and below
+    composes: ClassVar[bool] = False  # two in a row equal one with a larger window
     nesting: ClassVar[Nesting | None] = None  # how the layers of `rounds` are connected
 
     # Training
-    draws: ClassVar[bool] = False  # random numbers in each training step
-    uses_batch_statistics: ClassVar[bool] = False  # an example alone in its batch has none
-    restores_scale: ClassVar[bool] = False  # outputs and gradients have their size again, whatever came before
-    can_die: ClassVar[bool] = False  # a unit whose output is 0 for all examples learns no more
+    draws: ClassVar[bool] = False  # draws random numbers in each training step
+    uses_batch_statistics: ClassVar[bool] = False  # undefined for a batch of one example
+    restores_scale: ClassVar[bool] = False  # outputs and gradients regain their size, whatever came before
+    can_die: ClassVar[bool] = False  # a unit whose output is 0 for all examples stops learning
     shrinks_gradients: ClassVar[bool] = False  # f′ is near 0 over much of the inputs' range
-    fitting_init: ClassVar[Literal["he", "xavier"] | None] = None  # of the linear map before it
+    fitting_init: ClassVar[Literal["he", "xavier"] | None] = None  # suits the linear map before it
     depth_limit: ClassVar[DepthLimit | None] = None
 
     # Memory
-    saved: ClassVar[Saved] = "input"  # by autograd, for the derivative
-    layout: ClassVar[Layout] = None  # of the outputs; None: as the inputs
+    saved: ClassVar[Saved] = "input"  # what autograd saves for the derivative
+    layout: ClassVar[Layout] = None  # memory layout of the outputs; None: that of the inputs
 
     # Diagram
     label: ClassVar[str] = ""  # the name; empty: the type in words
@@ -93,7 +93,7 @@ class Layer(ABC):
 
     @abstractmethod
     def source(self, shape: Shape) -> Source:
-        """Code of the module: expressions to apply in turn, which draw the same numbers in the same order."""
+        """Code of the module: expressions to apply in turn. They draw the same random numbers in the same order."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the output for an input of `shape`. Raises InvalidChoice."""
@@ -107,7 +107,7 @@ class Layer(ABC):
 
     @property
     def learns(self) -> bool:
-        """True if it has parameters and a training may change them."""
+        """True if the layer has parameters and training may change them."""
         return self.has_parameters
 
     @property
@@ -122,11 +122,11 @@ class Layer(ABC):
 
     @property
     def width(self) -> int:
-        """Number of units or output channels; 0 if it follows from the input."""
+        """Number of units or output channels; 0 if the input determines it."""
         return 0
 
     def fan_in(self, shape: Shape) -> int:
-        """Number of inputs that each output sums up; 0 if it is no weighted sum."""
+        """Number of inputs in each output's weighted sum; 0 if the outputs are not weighted sums."""
         return 0
 
     def parameters(self, shape: Shape) -> int:
@@ -134,14 +134,14 @@ class Layer(ABC):
         return 0
 
     def multiply_adds(self, shape: Shape) -> int:
-        """Multiply-add operations for one example; elementwise work does not count."""
+        """Number of multiply-adds for one example, without elementwise work."""
         return 0
 
     # Function
 
     @property
     def affine(self) -> bool:
-        """True if in evaluation the outputs are a linear map of the inputs plus a shift."""
+        """True if in evaluation the outputs are a linear map of the inputs plus a constant."""
         return False
 
     def derivative_at(self, z: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ class Layer(ABC):
 
     @property
     def unsaturated_range(self) -> tuple[float, float] | None:
-        """Outputs between which the slope is at least a twelfth of the steepest; None if it does not saturate."""
+        """Range of outputs with a slope of at least 1/12 of the steepest; None if the layer does not saturate."""
         return None
 
     @property
@@ -165,34 +165,34 @@ class Layer(ABC):
 
     @property
     def rounds(self) -> "tuple[tuple[Layer, ...], ...]":
-        """The layers within, a tuple for each time that they are passed through, one after another."""
+        """Nested layers: one tuple for each pass through them, in order."""
         return ()
 
     def inner_modules(self, module: nn.Module) -> Iterator[nn.Module]:
-        """Modules of the layers of all `rounds`, found in this layer's module."""
+        """Modules of the layers of all `rounds`, within this layer's module."""
         return iter(())
 
     @contextmanager
     def undisturbed(self, module: nn.Module) -> Iterator[None]:
-        """Context in which a forward pass in training mode draws no random number and updates no statistics."""
+        """Context in which a forward pass in training mode draws no random numbers and updates no statistics."""
         yield
 
-    # Memory, in bytes unless said otherwise
+    # Memory
 
     def aliases_input(self, *, training: bool) -> bool:
         """True if the output shares the input's memory, as far as the memory layout allows."""
         return False
 
     def copied_input(self, shape: Shape) -> int:
-        """Size, for one example, of a copy of the input that is used in its place; 0 without a copy."""
+        """Number of values, for one example, in a copy that replaces the input; 0 without a copy."""
         return 0
 
     def saved_per_example(self, shape: Shape) -> int:
-        """Memory for each example besides input and output. Autograd saves it; a prediction needs it for a moment."""
+        """Bytes for each example in addition to input and output. Autograd saves them; a prediction frees them soon."""
         return 0
 
     def saved_per_batch(self, shape: Shape) -> int:
-        """Memory that autograd saves once for each batch."""
+        """Bytes that autograd saves once for each batch."""
         return 0
 
 
@@ -200,7 +200,7 @@ class Layer(ABC):
 class LayerShape:
     """A layer with the shapes of its input and output.
 
-    `pointer` leads to it from the list that holds it. An `implied` layer stands in no request.
+    `pointer` leads to the layer from its list. An `implied` layer is not part of the request.
     """
 
     layer: Layer

@@ -11,16 +11,16 @@ from app.learning.fields import bounded
 
 @dataclass(frozen=True)
 class Normal:
-    """Weights from a normal distribution around 0."""
+    """Weights from a normal distribution with mean 0."""
 
     name: Literal["normal"] = "normal"
-    std: float = bounded(0.01, doc="the spread of the weights", gt=0, le=1e3)
+    std: float = bounded(0.01, doc="standard deviation of the weights", gt=0, le=1e3)
 
 
 Init = Literal["default", "xavier", "he", "zeros"] | Normal
 INIT_DOC = (
     "default: PyTorch's; xavier: Glorot & Bengio 2010, for tanh and sigmoid; he: He et al. 2015, for ReLU; "
-    'zeros: every unit alike, which never learns apart; or {"name": "normal", "std": 0.02}'
+    'zeros: all units are equal and stay equal; or {"name": "normal", "std": 0.02}'
 )
 
 Draw = Callable[..., Any]
@@ -32,7 +32,7 @@ DRAWS: dict[str, tuple[Draw, dict[str, Any]]] = {
 
 
 def draw_of(init: Init) -> tuple[Draw, dict[str, Any]] | None:
-    """The function of `torch.nn.init` and its arguments; None keeps the weights that PyTorch has drawn."""
+    """Function of `torch.nn.init` with its arguments; None keeps PyTorch's initial weights."""
     if isinstance(init, Normal):
         return nn.init.normal_, {"std": init.std}
     return DRAWS.get(init)

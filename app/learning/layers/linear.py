@@ -13,30 +13,30 @@ from app.learning.source import Source, call
 
 @dataclass(frozen=True)
 class Linear(Trainable, LinearMap):
-    """The fully connected layer: each output is a weighted sum of all inputs. A picture is flattened before it.
+    """The fully connected layer: each output is a weighted sum of all inputs. Pictures are flattened first.
 
     PyTorch stores W transposed: `weight` in the state_dict has the shape (units, inputs). The lecture's FC(X) = σ(XW)
-    has no b: `bias: false`.
+    has no b: set `bias: false`.
     """
 
     type = "linear"
     formula = "Y = XW + b"
     derivative = "∂L/∂W = Xᵀ·∂L/∂Y,  ∂L/∂b = Σ ∂L/∂Y,  ∂L/∂X = ∂L/∂Y·Wᵀ"
     advantages = (
-        "every output sees every input",
-        "one product of matrices, quick everywhere",
+        "every output depends on every input",
+        "one matrix product, fast on all hardware",
     )
     drawbacks = (
         "inputs × units parameters",
-        "knows nothing of a picture's neighbourhoods",
-        "two with nothing between them are one",
+        "ignores which pixels are neighbours",
+        "two in a row equal one",
     )
     takes_rows = True
-    saved = "input if trainable"  # ∂L/∂X needs W alone
+    saved = "input if trainable"  # ∂L/∂X needs only W
     body = "fully connected"
 
-    units: int = bounded(doc="how many outputs the layer has", ge=1, le=10**8)
-    bias: bool = bounded(True, doc="whether b is learnt; false: Y = XW")
+    units: int = bounded(doc="number of outputs", ge=1, le=10**8)
+    bias: bool = bounded(True, doc="whether the layer has a bias b; false: Y = XW")
 
     @property
     def width(self) -> int:

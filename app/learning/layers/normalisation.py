@@ -1,4 +1,4 @@
-"""Layers that centre and scale what goes through them."""
+"""Normalisation layers, which centre and scale their inputs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from app.learning.source import Source, call
 
 @dataclass(frozen=True)
 class BatchNorm(Trainable):
-    """Centres and scales each channel, or each number of a row: by the batch in training, by running means later.
+    """Batch normalisation of each channel or column: by batch statistics in training, by running ones in evaluation.
 
     Ioffe & Szegedy 2015, https://arxiv.org/abs/1502.03167.
     """
@@ -27,16 +27,19 @@ class BatchNorm(Trainable):
         "in evaluation γ / √(σ² + ε)·∂L/∂y"
     )
     advantages = (
-        "larger learning rates",
-        "deep networks whose activations keep their scale",
+        "allows larger learning rates",
+        "keeps the scale of activations in deep networks",
     )
-    drawbacks = ("needs batches of two and more", "an example's answer depends on its batch")
+    drawbacks = (
+        "needs batches of at least two examples",
+        "in training, an example's output depends on the rest of its batch",
+    )
     role = "normalisation"
     uses_batch_statistics = True
     restores_scale = True
 
-    eps: float = bounded(1e-5, doc="ε: keeps the division finite", gt=0, le=1)
-    momentum: float = bounded(0.1, doc="how much of each batch goes into the running means", gt=0, le=1)
+    eps: float = bounded(1e-5, doc="ε: prevents division by zero", gt=0, le=1)
+    momentum: float = bounded(0.1, doc="weight of each batch in the running means", gt=0, le=1)
 
     @property
     def affine(self) -> bool:
@@ -62,7 +65,7 @@ class BatchNorm(Trainable):
             module.track_running_stats = True  # type: ignore[assignment]
 
     def saved_per_batch(self, shape: Shape) -> int:
-        """Mean and spread of each channel."""
+        """Mean and standard deviation of each channel."""
         return 2 * FLOAT * shape[0]
 
 
@@ -72,7 +75,7 @@ def _batch_norm(shape: Shape) -> type[nn.BatchNorm1d | nn.BatchNorm2d]:
 
 @dataclass(frozen=True)
 class LayerNorm(Trainable):
-    """Centres and scales each example by its own numbers, all channels and pixels together, in training and evaluation.
+    """Layer normalisation of each example over all its channels and pixels, the same in training and evaluation.
 
     Ba, Kiros & Hinton 2016, https://arxiv.org/abs/1607.06450.
     """
@@ -83,18 +86,18 @@ class LayerNorm(Trainable):
         "∂L/∂x = (g − mean g − x̂·mean(x̂·g)) / √(σ² + ε),  g = γ·∂L/∂y,  x̂ = (x − μ) / √(σ² + ε), means over the example"
     )
     advantages = (
-        "needs no batch: an example's answer depends on it alone, in training as in evaluation",
-        "deep networks whose activations keep their scale",
+        "independent of the batch: an example's output depends on that example alone, in training too",
+        "keeps the scale of activations in deep networks",
     )
     drawbacks = (
         "two parameters for each number: many for pictures, where batch norm has two for each channel",
-        "how large an example's numbers are on the whole is lost",
+        "loses the overall scale of each example",
     )
     role = "normalisation"
     restores_scale = True
     layout = "contiguous"
 
-    eps: float = bounded(1e-5, doc="ε: keeps the division finite", gt=0, le=1)
+    eps: float = bounded(1e-5, doc="ε: prevents division by zero", gt=0, le=1)
 
     def parameters(self, shape: Shape) -> int:
         return 2 * prod(shape)
@@ -107,7 +110,7 @@ class LayerNorm(Trainable):
         return Source((call("nn.LayerNorm", shape[0] if len(shape) == 1 else shape, **changed),))
 
     def saved_per_example(self, shape: Shape) -> int:
-        """Mean and spread."""
+        """Mean and standard deviation of the example."""
         return 2 * FLOAT
 
 

@@ -14,7 +14,7 @@ from app.learning.source import Source, call
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """In training, replaces each number by 0 with probability p and scales up the rest; the identity in evaluation.
+    """Dropout: in training, sets each number to 0 with probability p and scales up the rest; no effect in evaluation.
 
     Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html.
     """
@@ -22,13 +22,13 @@ class Dropout(Layer):
     type = "dropout"
     formula = "y = x·m / (1 − p),  m = 0 with probability p, else 1;  in evaluation y = x"
     derivative = "m / (1 − p)"
-    advantages = ("no unit can rely on another one: less overfitting",)
-    drawbacks = ("learns more slowly", "wrong answers where eval mode is forgotten")
+    advantages = ("units cannot rely on one another: less overfitting",)
+    drawbacks = ("slower learning", "wrong predictions if eval mode is forgotten")
     role = "regularisation"
     draws = True
     saved = None
 
-    p: float = bounded(0.5, doc="the share that is left out", ge=0, lt=1)
+    p: float = bounded(0.5, doc="probability that a number is set to 0", ge=0, lt=1)
 
     @property
     def affine(self) -> bool:

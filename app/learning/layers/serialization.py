@@ -11,7 +11,7 @@ from app.learning.layers.initialisation import Normal
 
 
 def layers_to_json(layers: Sequence[Layer]) -> list[dict[str, object]]:
-    """Each layer as its type and its fields."""
+    """Layers as JSON objects with their type and fields."""
     return [
         {"type": layer.type} | {f.name: _field_to_json(getattr(layer, f.name)) for f in request_fields(layer)}
         for layer in layers
@@ -28,7 +28,7 @@ def _field_to_json(value: Any) -> Any:
 
 
 def layers_from_json(stored: list[dict[str, Any]]) -> list[Layer]:
-    """Layers from stored JSON; a missing field has its default."""
+    """Layers from stored JSON; missing fields get their defaults."""
     return [LAYERS[item["type"]](**{k: _field_from_json(v) for k, v in item.items() if k != "type"}) for item in stored]
 
 

@@ -1,4 +1,4 @@
-"""Layers made of layers, flattening, and shape inference for a list of layers."""
+"""Nested layers, flattening, and shape inference for lists of layers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from app.learning.source import Code, Source, call
 
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """A picture as one row of numbers. A linear layer that gets a picture has one implied before it."""
+    """A picture as one row of numbers. It is implied before a linear layer that gets a picture."""
 
     type = "flatten"
     formula = "(channels, height, width) → (channels·height·width)"
-    advantages = ("nothing is lost or learnt: the same numbers, as a linear layer takes them",)
+    advantages = ("no parameters and no loss: the same numbers in the shape that linear layers need",)
     drawbacks = (
-        "the layers behind it no longer know which pixels are neighbours",
-        "the linear layer behind it has a weight for each number and unit: three quarters of all that VGG-16 learns",
+        "later layers no longer know which pixels are neighbours",
+        "the linear layer after it has a weight for each number and unit: three quarters of VGG-16's parameters",
     )
     role = "reshaping"
     saved = None
@@ -48,11 +48,11 @@ class Flatten(Layer):
 
 @dataclass(frozen=True)
 class _Nest(Layer):
-    """Layers one after another as one layer."""
+    """A sequence of layers as one layer."""
 
     role = "structure"
 
-    layers: tuple[Layer, ...] = bounded(doc="what is in it")
+    layers: tuple[Layer, ...] = bounded(doc="the nested layers")
 
     @property
     def has_parameters(self) -> bool:
@@ -65,18 +65,18 @@ class _Nest(Layer):
 
 @dataclass(frozen=True)
 class Block(_Nest):
-    """Layers repeated several times, each time with parameters of their own."""
+    """Layers repeated several times, each time with separate parameters."""
 
     type = "block"
     formula = "y = f(f(…f(x)))"
-    advantages = ("a deep network in a few lines, whose depth is one number",)
+    advantages = ("a deep network in a few lines: one number sets its depth",)
     drawbacks = (
-        "every round has the same fields: a network that grows in channels wants a block for each width",
-        "depth without a shortcut: the gradient has to go through every round",
+        "every repetition has the same fields: a network whose channels grow in number needs a block for each width",
+        "depth without a shortcut: gradients pass through every repetition",
     )
     nesting = "sequence"
 
-    repeat: int = bounded(1, doc="how many times", ge=1, le=100)
+    repeat: int = bounded(1, doc="number of repetitions", ge=1, le=100)
 
     @property
     def rounds(self) -> tuple[tuple[Layer, ...], ...]:
@@ -116,17 +116,18 @@ class Block(_Nest):
 class Residual(_Nest):
     """Layers with a shortcut around them: they learn what to add to their input.
 
-    He et al. 2016, https://arxiv.org/abs/1512.03385. Where the shape changes the shortcut is a projection without
-    bias: a 1×1 convolution for pictures, a linear layer for rows.
+    He et al. 2016, https://arxiv.org/abs/1512.03385. If the shape changes, the shortcut is a projection without bias:
+    a 1×1 convolution for pictures, a linear layer for rows.
     """
 
     type = "residual"
     formula = "y = f(x) + x"
-    derivative = "f′(x) + 1: the gradient has a way past the layers"
+    derivative = "f′(x) + 1: part of the gradient bypasses the layers"
     advantages = ("gradients reach the first layers of deep networks",)
     drawbacks = (
-        "each adds to its input: with no batch norm within, numbers grow with the depth",
-        "its input stays in memory until it is added; where the shape changes, the projection learns and costs as well",
+        "each adds to its input: without batch norm inside, activations grow with depth",
+        "its input stays in memory until the addition",
+        "if the shape changes, the projection adds parameters and work",
     )
     nesting = "shortcut"
     restores_scale = True
@@ -177,7 +178,7 @@ class Residual(_Nest):
             shortcut = convolution_source(shape[0], out[0], 1, _stride(shape, out), 0, bias=False)
         elif out != shape:
             shortcut = Source((call("nn.Linear", shape[0], out[0], bias=False),))
-        # The shortcut first: its weights are drawn before the layers'.
+        # `module` draws the shortcut's weights before those of the layers, so the shortcut comes first here too.
         code = call("Sum", shortcut=Code(shortcut.code[0]), layers=Code(call("nn.Sequential", *map(Code, layers.code))))
         return Source((code,), (*shortcut.names, *layers.names, Sum))
 
@@ -190,19 +191,19 @@ class Sum(nn.Module):
         self.layers, self.shortcut = layers, shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        found: Tensor = self.layers(x) + self.shortcut(x)
-        return found
+        total: Tensor = self.layers(x) + self.shortcut(x)
+        return total
 
 
 def _stride(shape: Shape, out: Shape) -> int:
     return max(1, round(shape[1] / out[1]))
 
 
-@lru_cache(1000)  # the shapes of layers within layers are asked for again and again
+@lru_cache(1000)  # the shapes of nested layers are requested many times
 def infer_shapes(layers: tuple[Layer, ...], shape: Shape) -> tuple[LayerShape, ...]:
-    """Shape inference: each layer with its input and output shape, and a flatten before a layer that takes rows.
+    """Infer the input and output shape of each layer. Pictures are flattened before a layer that takes rows.
 
-    Raises InvalidChoice, with a pointer relative to the list: `/3/kernel_size`.
+    Raises InvalidChoice with a pointer relative to the list, such as `/3/kernel_size`.
     """
     places = []
     for index, layer in enumerate(layers):
@@ -220,7 +221,7 @@ def infer_shapes(layers: tuple[Layer, ...], shape: Shape) -> tuple[LayerShape, .
 
 
 def infer_rounds(layer: Layer, shape: Shape) -> Iterator[tuple[LayerShape, ...]]:
-    """Shapes of the layers within a layer whose input has `shape`, round by round."""
+    """Shapes of the layers nested in `layer`, pass by pass, for an input of `shape`."""
     for layers in layer.rounds:
         places = infer_shapes(layers, shape)
         yield places
@@ -228,7 +229,7 @@ def infer_rounds(layer: Layer, shape: Shape) -> Iterator[tuple[LayerShape, ...]]
 
 
 def output_shape(layers: tuple[Layer, ...], shape: Shape) -> Shape:
-    """Output shape of nested layers. Raises InvalidChoice, with a pointer relative to the layer that holds them."""
+    """Output shape of nested layers. Raises InvalidChoice with a pointer relative to the enclosing layer."""
     try:
         return infer_shapes(layers, shape)[-1].output_shape if layers else shape
     except InvalidChoice as error:
@@ -244,7 +245,7 @@ class Counted:
 
 
 def counted(layers: tuple[Layer, ...], shape: Shape) -> Counted:
-    """Size and cost of layers one after another."""
+    """Number of parameters and multiply-adds of a sequence of layers."""
     places = infer_shapes(layers, shape)
     return Counted(
         sum(place.layer.parameters(place.shape) for place in places),
@@ -253,12 +254,12 @@ def counted(layers: tuple[Layer, ...], shape: Shape) -> Counted:
 
 
 def build_modules(layers: tuple[Layer, ...], shape: Shape) -> list[nn.Module]:
-    """Modules of layers one after another."""
+    """Modules of a sequence of layers."""
     return [place.layer.module(place.shape) for place in infer_shapes(layers, shape)]
 
 
 def joined_source(places: tuple[LayerShape, ...]) -> Source:
-    """Code of the modules of layers one after another."""
+    """Code of the modules of a sequence of layers."""
     sources = [place.layer.source(place.shape) for place in places]
     return Source(
         tuple(code for source in sources for code in source.code),
@@ -267,7 +268,7 @@ def joined_source(places: tuple[LayerShape, ...]) -> Source:
 
 
 def in_one(modules: tuple[str, ...]) -> str:
-    """One expression for modules one after another."""
+    """One expression for a sequence of modules."""
     return modules[0] if len(modules) == 1 else call("nn.Sequential", *map(Code, modules))
 
 

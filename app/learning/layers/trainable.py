@@ -1,4 +1,4 @@
-"""Bases of the layers that have parameters."""
+"""Base classes of the layers with parameters."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from app.learning.layers.initialisation import INIT_DOC, Init, draw_of
 from app.learning.source import Code, Source, call
 
 
-# A run's script holds these three functions as they stand here.
+# A run's script contains these three functions verbatim.
 def initialised(layer: nn.Module, draw: Callable[..., Any], **how: Any) -> nn.Module:
-    """The layer with other weights to begin with; biases begin at 0."""
+    """The layer with new initial weights; biases start at 0."""
     draw(layer.weight, **how)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
@@ -23,30 +23,30 @@ def initialised(layer: nn.Module, draw: Callable[..., Any], **how: Any) -> nn.Mo
 
 
 def frozen(layer: nn.Module) -> nn.Module:
-    """The layer, which keeps its initial parameters."""
+    """The layer with parameters that training does not change."""
     return layer.requires_grad_(False)
 
 
 def paced(layer: nn.Module, factor: float) -> nn.Module:
-    """The layer, whose learning rate is so many times the optimizer's."""
+    """The layer with `factor` times the optimizer's learning rate."""
     layer.lr_factor = factor  # type: ignore[assignment]
     return layer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trainable(Layer):
-    """A layer with parameters. An entry gives the bare module; this adds what every such layer's request may say."""
+    """A layer with parameters. Entries build the bare module; this class applies the fields that they share."""
 
     trainable: bool = bounded(True, doc="false: the layer keeps its initial parameters")
-    lr_factor: float = bounded(1.0, doc="the layer's learning rate is so many times the optimizer's", gt=0, le=1e3)
+    lr_factor: float = bounded(1.0, doc="the layer's learning rate as a multiple of the optimizer's", gt=0, le=1e3)
 
     @abstractmethod
     def bare_module(self, shape: Shape) -> nn.Module:
-        """PyTorch module for inputs of `shape`, with PyTorch's own initial parameters."""
+        """PyTorch module for inputs of `shape`, with PyTorch's initial parameters."""
 
     @abstractmethod
     def bare_source(self, shape: Shape) -> Source:
-        """Code of the bare module, one expression."""
+        """Code of the bare module: one expression."""
 
     @property
     def has_parameters(self) -> bool:
@@ -61,7 +61,7 @@ class Trainable(Layer):
         return self.lr_factor
 
     def module(self, shape: Shape) -> nn.Module:
-        """The bare module, initialised, and marked for the optimizer (`architecture.parameter_groups`)."""
+        """The bare module, initialised and marked for the optimizer (`architecture.parameter_groups`)."""
         module = self.bare_module(shape)
         if (draw := draw_of(self.initialisation)) is not None:
             initialised(module, draw[0], **draw[1])

@@ -1,60 +1,62 @@
 """Refusals of runs: requests that cannot be resolved, repeated or resumed."""
 
 REQUESTS = {
-    "field_for_other_inputs": "{field} is for {inputs}; leave it out for this dataset",
+    "field_for_other_inputs": "{field} applies only to {inputs}; leave it out for this dataset",
     "dataset_deleted": "the dataset {dataset!r} has just been deleted",
-    "dataset_not_ready": "the dataset {dataset!r} is {status}; it can be trained on when it is ready",
+    "dataset_not_ready": "the dataset {dataset!r} is {status}; only datasets that are ready can be trained on",
     "dataset_unreadable": (
         "the dataset {dataset!r} is {status}{?reason:: {reason}}{~reason:; its examples can be read when it is ready}"
     ),
-    "dataset_without_parts": "the dataset {dataset!r} has no parts of its own; leave own out, and give fractions",
+    "dataset_without_parts": "the dataset {dataset!r} comes without a split; leave own out and give fractions",
     "full_batch_accumulates": (
-        "a full batch has all the data in each step already; leave accumulate out, or give batch_size a number"
+        "a full batch already uses all the data in each step; leave accumulate out, or set batch_size to a number"
     ),
-    "no_end": "nothing is left that must end the run; give max_epochs or max_steps or max_seconds",
+    "no_end": "no criterion is certain to end the run; give max_epochs, max_steps or max_seconds",
     "validation_part_empty": (
-        '{criterion} watches the validation part, and there is none; give split.validation or "part": "train"'
+        '{criterion} watches the validation part, which is empty; give split.validation, or set "part": "train"'
     ),
-    "schedule_needs_end": "{schedule} needs to know how long the run is; give stop.max_epochs or stop.max_steps",
+    "schedule_needs_end": "{schedule} needs the length of the run; give stop.max_epochs or stop.max_steps",
     "preset_for_other_inputs": (
-        "{preset} is made for {made_for}, this dataset has {inputs}{?fitting:, for which there are {fitting:, }}"
+        "{preset} is made for {made_for}, but this dataset has {inputs}{?fitting:; presets that fit: {fitting:, }}"
     ),
-    "loss_for_other_task": "{loss} is for {made_for}, this dataset is for {task}; use {default}",
-    "loss_for_two_classes": "{loss} is for two classes, this dataset has {classes}; use cross_entropy",
-    "class_weights_differ": "there are {weights} weights for {classes} classes; give one a class",
+    "loss_for_other_task": "{loss} is for {made_for}, but this dataset is for {task}; use {default}",
+    "loss_for_two_classes": "{loss} is for two classes, but this dataset has {classes}; use cross_entropy",
+    "class_weights_differ": "there are {weights} weights for {classes} classes; give one for each class",
     "layers_and_preset": "give layers or a preset, not both",
-    "not_a_fraction_or_count": "a fraction is less than 1, and a number of examples is whole",
-    "fold_without_folds": "fold needs folds: how many there are",
-    "fold_out_of_range": "fold counts from 0 to {limit}",
+    "not_a_fraction_or_count": "give a fraction below 1, or a whole number of examples",
+    "fold_without_folds": "fold needs folds, the number of folds",
+    "fold_out_of_range": "fold must be from 0 to {limit}",
     "folds_and_own": "give folds or own, not both",
-    "test_part_given_twice": "the test part is given by {given_by}; leave test out",
-    "parts_too_large": "validation + test must be below 1, so that something is left to train on",
-    "reserved_tag": "tags that begin with {prefix!r} are the service's own; call {tag!r} another name",
-    "text_with_nul": "holds the character NUL, which no text may; leave it out",
+    "test_part_given_twice": "{given_by} already defines the test part; leave test out",
+    "parts_too_large": "validation + test must be below 1, so that some examples are left to train on",
+    "reserved_tag": "tags that start with {prefix!r} are reserved for the service; rename {tag!r}",
+    "text_with_nul": "contains a NUL character; remove it",
     "name_malformed": (
-        "a name has up to 100 of the letters A to Z, digits, dots, dashes and underscores, no others, and begins with "
-        "a letter or a digit"
+        "a name has up to 100 characters (letters A to Z, digits, dots, dashes, underscores) and starts with a letter "
+        "or a digit"
     ),
-    "series_malformed": "give a part's metric, such as train.loss or validation.accuracy",
-    "top_malformed": "give a number of labels, from 1 to 999999, or all",
-    "seeds_repeat": "a seed is given twice: it would show the same again",
-    "too_many_trajectory_steps": "{optimizers} optimizers may take {limit:,} steps each, not more",
-    "spike_after_end": "there are only {steps} steps; name one of them",
+    "series_malformed": "give a metric of a part, such as train.loss or validation.accuracy",
+    "top_malformed": "give a number of labels from 1 to 999999, or all",
+    "seeds_repeat": "a seed is given twice, which would only repeat a result; give each seed once",
+    "too_many_trajectory_steps": "{optimizers} optimizers may take at most {limit:,} steps each",
+    "spike_after_end": "there are only {steps} steps; choose one of them",
 }
 
 CHANGED_RUNS = {
-    "run_about_to_end": "the run is about to be {action}; resume it when it is",
-    "run_goes_on": "the run is {status}; it goes on by itself",
-    "run_of_experiment": "an experiment observes this run as it is; {@again:{run}} makes one of your own",
-    "run_has_diverged": "the run has diverged, and would again; {@again:{run}} with a smaller learning rate",
+    "run_about_to_end": "the run is about to be {action}; resume it once it is",
+    "run_goes_on": "the run is {status}; it continues without a resume",
+    "run_of_experiment": "an experiment uses this run, so it cannot be changed; {@again:{run}} makes a copy to change",
+    "run_has_diverged": "the run has diverged and would diverge again; {@again:{run}} with a smaller learning rate",
     "run_goes_wrong_on_purpose": (
-        "this run goes wrong on purpose ({fault}), as part of the experiment {experiment}: only that can repeat it; "
-        "{@repeat:} for a run that does as it should"
+        "this run has a deliberate fault ({fault}) for the experiment {experiment}, and only the experiment can repeat "
+        "it; {@repeat:} for a run without the fault"
     ),
-    "criterion_reached": "the run has done {done} already, counted from its start; give more than that",
-    "criterion_still_holds": "the run has ended by {criterion}, which still holds; change it, or turn it off with null",
+    "criterion_reached": "the run has already done {done}, counted from its start; give a larger number",
+    "criterion_still_holds": (
+        "the run was ended by {criterion}, which still holds; change it, or turn it off with null"
+    ),
     "no_such_race": "no race has the id {race!r}",
-    "no_such_performance": "no {experiment} has the id {id!r}",
+    "no_such_performance": "no performance of {experiment} has the id {id!r}",
 }
 
 RUNS = REQUESTS | CHANGED_RUNS

@@ -280,7 +280,7 @@ def test_an_import_that_kills_its_process_three_times_fails_and_says_what_to_do(
                 os.kill(child, signal.SIGSEGV)
         time.sleep(0.01)
     assert found["status"] == "failed"
-    assert found["error"].startswith("the process that reads it was killed by SIGSEGV; save the file again")
+    assert found["error"].startswith("the import process was killed by SIGSEGV; save the file again")
     gone(settings, lambda: stored(settings) == set())
     upload(client, "letters", zipped(LECTURE))  # the worker itself lives on
     assert settled(client, "letters")["status"] == "ready"

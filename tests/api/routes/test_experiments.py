@@ -40,7 +40,7 @@ def test_what_goes_wrong_on_purpose_is_repeated_by_its_experiment_alone(client: 
     begun = start(client, "sign", seeds=[0])
     up = next(run["run"] for run in begun["runs"] if run["trial"] == "plus")
     for refused in (client.post(f"/runs/{up}/again"), client.get(f"/runs/{up}/script")):
-        assert refused.status_code == 409 and "on purpose (ascent)" in refused.json()["detail"]
+        assert refused.status_code == 409 and "a deliberate fault (ascent)" in refused.json()["detail"]
     down = next(run["run"] for run in begun["runs"] if run["trial"] == "minus")
     assert client.post(f"/runs/{down}/again").status_code == 202  # a run of one's own
     assert len(client.get(begun["links"]["self"]).json()["runs"]) == 2
@@ -57,7 +57,7 @@ def test_what_is_observed_is_the_experiments_own(client: TestClient) -> None:
     assert client.post(f"/runs/{first['run']}/again", json={"tags": tags}).status_code == 422
     client.post(f"/runs/{first['run']}/cancel")
     further = client.post(f"/runs/{first['run']}/resume", json={"stop": {"max_steps": 99}})
-    assert further.status_code == 409 and "as it is" in further.json()["detail"]
+    assert further.status_code == 409 and "cannot be changed" in further.json()["detail"]
     assert client.post(f"/runs/{first['run']}/resume").status_code == 202
 
 

@@ -87,7 +87,7 @@ def test_types_are_those_of_json(quick_client: TestClient) -> None:
     layers, losses = entries(quick_client, "layers"), entries(quick_client, "losses")
     assert field(layers["linear"], "units") == {
         "name": "units", "type": "integer", "required": True, "default": None, "bounds": {"ge": 1, "le": 10**8},
-        "choices": [], "fields": [], "doc": "how many outputs the layer has",
+        "choices": [], "fields": [], "doc": "number of outputs",
     }  # fmt: skip
     assert field(layers["linear"], "bias")["type"] == "boolean"
     assert field(layers["conv2d"], "padding")["type"] == "integer or null"
@@ -122,32 +122,32 @@ def test_an_optimizers_two_forms_stand_side_by_side_with_their_own_defaults(quic
     assert (adamw["lecture_formula"], adamw["lecture_summary"], adamw["lecture_fields"]) == (None, None, [])
 
 
-# A row of the lecture's tables, and a word of the entry's that says it, mended where the lecture is wrong.
+# A row of the lecture's tables, and words with which the entry states it, corrected where the lecture is wrong.
 LECTURE = [
     ("layers", "sigmoid", "advantages", "probability"),
     ("layers", "sigmoid", "advantages", "smooth"),
-    ("layers", "sigmoid", "advantages", "makes no gradient larger"),  # gradients do not explode
+    ("layers", "sigmoid", "advantages", "never enlarges a gradient"),  # gradients do not explode
     ("layers", "sigmoid", "drawbacks", "gradients vanish"),
-    ("layers", "sigmoid", "drawbacks", "not centred on zero"),  # not what makes them vanish: saturation does
-    ("layers", "tanh", "advantages", "centred on zero"),
+    ("layers", "sigmoid", "drawbacks", "not zero-centred"),  # not what makes them vanish: saturation does
+    ("layers", "tanh", "advantages", "zero-centred"),
     ("layers", "tanh", "advantages", "gradients vanish later"),
     ("layers", "tanh", "advantages", "nonlinear"),
     ("layers", "tanh", "drawbacks", "gradients vanish"),
     ("layers", "tanh", "drawbacks", "exponential"),
-    ("layers", "relu", "advantages", "learns faster"),  # for it does not saturate
+    ("layers", "relu", "advantages", "learn faster"),  # because it does not saturate
     ("layers", "relu", "advantages", "gradients keep their size"),
     ("layers", "relu", "advantages", "no exponential"),
     ("layers", "relu", "drawbacks", "dead"),
-    ("layers", "relu", "drawbacks", "not centred on zero"),
+    ("layers", "relu", "drawbacks", "not zero-centred"),
     ("optimizers", "sgd", "advantages", "memory"),
     ("optimizers", "sgd", "advantages", "long before gradient descent on all the data"),
     ("optimizers", "sgd", "advantages", "easy to explain and to draw"),
-    ("optimizers", "sgd", "drawbacks", "never quite settles"),
+    ("optimizers", "sgd", "drawbacks", "never quite converges"),
     ("optimizers", "sgd", "drawbacks", "learning rate"),
     ("optimizers", "momentum", "drawbacks", "in a valley"),  # not on a plateau: there it helps
-    ("optimizers", "momentum", "drawbacks", "one more number to choose"),
-    ("optimizers", "momentum", "drawbacks", "remembers old gradients"),
-    ("optimizers", "adagrad", "advantages", "a step size of its own"),
+    ("optimizers", "momentum", "drawbacks", "one more hyperparameter"),
+    ("optimizers", "momentum", "drawbacks", "old gradients persist"),
+    ("optimizers", "adagrad", "advantages", "a separate step size for each parameter"),
     ("optimizers", "adagrad", "drawbacks", "its learning rates only fall"),  # the lecture says this of momentum
     ("optimizers", "adagrad", "drawbacks", "outlier"),
     ("optimizers", "adagrad", "drawbacks", "does not diverge"),

@@ -224,7 +224,7 @@ def test_another_schedule_replaces_the_one_before_and_a_field_of_it_is_changed(c
 def test_a_schedule_that_needs_the_runs_length_is_refused_where_nothing_says_it() -> None:
     open_end = {"max_epochs": None, "max_steps": None}
     for name in ("cosine", "one_cycle"):
-        with pytest.raises(Invalid, match="needs to know how long"):
+        with pytest.raises(Invalid, match="needs the length of the run"):
             has_an_end({"name": name}, open_end)
         has_an_end({"name": name}, open_end | {"max_steps": 5})
     has_an_end({"name": "constant"}, open_end)

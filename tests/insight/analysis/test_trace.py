@@ -101,7 +101,7 @@ def test_saturated_units_are_counted() -> None:
 def test_batch_norm_of_one_example_is_refused_however_many_were_asked_for() -> None:
     data = pictures()
     alone = Data(data.inputs, data.targets, data.parts | {"train": data.parts["train"][:1]}, Affine(), Affine())
-    with pytest.raises(InvalidChoice, match="one number has no spread"):
+    with pytest.raises(InvalidChoice, match="one number has no variance"):
         trace([Linear(4), BatchNorm(), Linear(3)], PICTURES, CrossEntropy(), alone, 8, 0, hand=False)
 
 
@@ -210,7 +210,7 @@ def test_many_numbers_are_left_out_and_their_shapes_stay() -> None:
 
 
 def test_by_hand_is_for_small_chains(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InvalidChoice, match="dropout is not written out by hand") as refused:
+    with pytest.raises(InvalidChoice, match="dropout is not supported by hand") as refused:
         traced(NETWORKS["dropout"], hand=True)
     assert refused.value.pointer == "/model/layers/2"
     with pytest.raises(InvalidChoice, match="at most 50 linear layers"):
