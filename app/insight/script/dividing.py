@@ -33,7 +33,6 @@ def _own(run: ScriptSpec) -> list[str]:
     rest = "rest" if validation else "train"
     lines = [
         "# The part of each example: 0 is training, 1 is validation, 2 is test.",
-        'part = dataset["parts"]',
         f"X_{rest}, y_{rest} = X[part == 0], y[part == 0]",
         "X_test, y_test = X[part == 2], y[part == 2]",
     ]

@@ -16,7 +16,7 @@ def loop(run: ScriptSpec) -> list[str]:
         for when in ("before", "after_epoch", "after_step", "behind")
     )
     shuffled = run.recipe.batch_size is not None or run.drawn_by_place
-    order = f"order = torch.Generator().manual_seed({run.request['seed']})  # draws the order of the examples"
+    order = f"order = torch.Generator().manual_seed({run.request['seed']})  # draws the batches"
     lines = ["", *([order] if shuffled else [])]
     if run.recipe.batch_size is None:
         draw = [f"batch = {PERMUTATION}"] if shuffled else []
@@ -112,7 +112,7 @@ def augmenting(run: ScriptSpec) -> list[str]:
     source = augment.source(by_kind[run.request["normalise"]])
     return [
         *written_out(source.names),
-        f"draws = torch.Generator().manual_seed({run.request['seed'] + 1})  # draws the changes of pictures",
+        f"draws = torch.Generator().manual_seed({run.request['seed'] + 1})  # draws the changes",
         "",
         "",
         "def augmented(x: Tensor) -> Tensor:",

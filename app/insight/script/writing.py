@@ -78,14 +78,15 @@ def data(run: ScriptSpec) -> list[str]:
     if run.cuda:
         lines.append('device = "cuda" if torch.cuda.is_available() else "cpu"')
     about = "pictures, channels first, bytes from 0 to 255" if run.pictures else "one row of numbers per example"
-    lines += ["", f"# The data: {about}.", f'dataset = np.load("{run.dataset_name}.npz")']
+    lines += ["", f"# The data: {about}.", f'with np.load("{run.dataset_name}.npz") as dataset:']
     if run.classification:
-        lines += [
-            'X, y, classes = dataset["inputs"], dataset["targets"], dataset["classes"]',
-            'print("Shapes:", X.shape, y.shape, "classes:", *classes)',
-        ]
+        lines += ['    X, y, classes = dataset["inputs"], dataset["targets"], dataset["classes"]']
     else:
-        lines += ['X, y = dataset["inputs"], dataset["targets"]', 'print("Shapes:", X.shape, y.shape)']
+        lines += ['    X, y = dataset["inputs"], dataset["targets"]']
+    if run.own_parts:
+        lines += ['    part = dataset["parts"]']
+    shown = ', "classes:", *classes' if run.classification else ""
+    lines += [f'print("Shapes:", X.shape, y.shape{shown})']
     return [*lines, "", *dividing(run), "", *preparing(run), "", ""]
 
 
