@@ -86,8 +86,8 @@ def add(
             names = ", ".join(published)
             exit_with(
                 REFUSED,
-                f"{name} is not public; public datasets are {names}",
-                f"upload: antigrad datasets add {name} FOLDER",
+                f"{name} is not a public dataset; those are {names}",
+                f"to upload your own: antigrad datasets add {name} FOLDER",
             )
         dataset = ask("POST", f"/datasets/catalogue/{name}")
     else:
