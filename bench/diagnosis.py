@@ -1,8 +1,8 @@
 """Accuracy of the diagnosis: its first finding should name the known cause of a failing run; a sound run should have
 no finding.
 
-Target: at least 95% of either kind. There is a run for each recipe, size and seed. The diagnosis' thresholds were chosen
-on the recipes of the tests, and on these recipes with other seeds.
+Target: at least 95% of either kind. There is a run for each recipe, size and seed. The thresholds of the diagnosis were
+chosen on the recipes of the tests, and on these recipes with other seeds.
 """
 
 from collections.abc import Iterator

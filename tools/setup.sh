@@ -5,7 +5,7 @@ set -eu
 python=${PYTHON:-python3}
 index=${TORCH_INDEX:-}
 
-command -v "$python" >/dev/null || { echo "$python was not found. Install Python 3.11 or newer, or name one: make demo PYTHON=python3.12" >&2; exit 1; }
+command -v "$python" >/dev/null || { echo "There is no $python. Install Python 3.11 or newer, or name one: make demo PYTHON=python3.12" >&2; exit 1; }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     { echo "$python is $("$python" --version 2>&1); Antigrad needs Python 3.11 or newer. Name one: make demo PYTHON=python3.12" >&2; exit 1; }
 "$python" -c 'import venv, ensurepip' 2>/dev/null ||
