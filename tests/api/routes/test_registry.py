@@ -1,4 +1,4 @@
-"""What there is to choose from, as the entries say it."""
+"""Registries over HTTP: the answers equal the entries."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ def test_an_entry_names_the_experiments_that_show_it(quick_client: TestClient) -
 def test_its_fields_are_those_that_a_request_takes(
     quick_client: TestClient, entry: type, fields: tuple[str, str, str]
 ) -> None:
-    """The default and the bounds of each are in the document of the request the very same."""
+    """Defaults and bounds equal those in the request's OpenAPI schema."""
     kind, name, place = fields
     schemas = quick_client.get("/openapi.json").json()["components"]["schemas"]
     taken = dict(schemas[f"{entry.__name__}Request"]["properties"])
@@ -122,7 +122,7 @@ def test_an_optimizers_two_forms_stand_side_by_side_with_their_own_defaults(quic
     assert (adamw["lecture_formula"], adamw["lecture_summary"], adamw["lecture_fields"]) == (None, None, [])
 
 
-# A row of the lecture's tables, and a word of the entry's that says it, mended where the lecture is wrong.
+# Statements of the lecture's tables, each with part of the entry's text, which corrects the lecture's errors.
 LECTURE = [
     ("layers", "sigmoid", "advantages", "probability"),
     ("layers", "sigmoid", "advantages", "smooth"),
@@ -134,7 +134,7 @@ LECTURE = [
     ("layers", "tanh", "advantages", "nonlinear"),
     ("layers", "tanh", "drawbacks", "gradients vanish"),
     ("layers", "tanh", "drawbacks", "exponential"),
-    ("layers", "relu", "advantages", "learns faster"),  # for it does not saturate
+    ("layers", "relu", "advantages", "learns faster"),  # because it does not saturate
     ("layers", "relu", "advantages", "gradients keep their size"),
     ("layers", "relu", "advantages", "no exponential"),
     ("layers", "relu", "drawbacks", "dead"),

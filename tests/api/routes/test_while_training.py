@@ -1,4 +1,4 @@
-"""Training and everything else do not hinder each other."""
+"""Training and other requests do not block each other."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ def test_two_thousand_looks_at_a_run_that_trains_all_answer(client: TestClient, 
 
     with ThreadPoolExecutor(8) as pool:
         looks = list(pool.map(look, range(2000)))
-    assert client.get(f"/runs/{run}").json()["status"] == "running"  # it trained all the while
+    assert client.get(f"/runs/{run}").json()["status"] == "running"  # it was training all the time
     client.post(f"/runs/{run}/cancel")
     assert {status for status, _ in looks} == {200}
     assert max(took for _, took in looks) < 10
@@ -67,7 +67,7 @@ def test_a_checkpoint_of_a_run_that_still_trains_can_be_asked(client: TestClient
         time.sleep(0.1)
     seen = 0
     while (count := len(client.get(f"/runs/{run}/checkpoints").json()["items"])) >= seen:
-        seen = count  # they are thinned out
+        seen = count  # old checkpoints are thinned out
         time.sleep(0.1)
     kept = client.get(f"/runs/{run}/checkpoints").json()["items"]
     assert kept[0]["step"] == found[0]["step"] and kept[-1]["step"] >= found[-1]["step"]
@@ -76,4 +76,4 @@ def test_a_checkpoint_of_a_run_that_still_trains_can_be_asked(client: TestClient
     ended(client, run)
     for item in client.get(f"/runs/{run}/checkpoints").json()["items"]:
         served = client.post(f"/predict?run={run}&step={item['step']}", content=image, headers=headers)
-        assert served.status_code == 200  # none is named whose file is gone
+        assert served.status_code == 200  # every listed checkpoint has its file
