@@ -1,4 +1,4 @@
-"""The recipes for contributors name files and tests that exist."""
+"""The recipes for contributors name existing files and tests."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 RECIPES = {title: body for title, body in re.findall(r"^### (.+?)\n(.*?)(?=^### |\Z)", PAGE, re.MULTILINE | re.DOTALL)}
 FILE = re.compile(r"`((?:app|docs|migrations|tests|tools)/[\w/.-]+)`")
-NAMES = {  # what a recipe tells to extend, and where it is
+NAMES = {  # the file and name that a recipe extends
     "An optimizer": ("app/learning/optimizers.py", "OPTIMIZERS"),
     "A layer": ("app/learning/layers/activations.py", "ENTRIES"),
     "A dataset format, and an option of it": ("app/datasets/formats/content.py", "FORMATS"),

@@ -1,4 +1,4 @@
-"""What the documents say is so: their commands are run, and their tables hold what the code holds."""
+"""The documents are correct: their commands run, and their tables match the code."""
 
 import dataclasses
 import json
@@ -28,7 +28,7 @@ def blocks(language: str, page: str = README) -> list[str]:
 
 
 def run_shell(page: str, address: str, folder: Path) -> str:
-    """Run all that a page says in its order; answers what was printed."""
+    """Run all commands of a page in order; returns the output."""
     script = "\n".join(blocks("sh", page)).replace("localhost:8000", address)
     script = script.replace("curl -s", "curl --fail-with-body -sS")
     command = ["bash", "-euo", "pipefail", "-c", script]
@@ -75,7 +75,7 @@ def test_pictures_are_changed_as_their_page_says(address: str, tmp_path: Path) -
 def test_the_tables_are_those_of_the_code(page: str) -> None:
     written = (ROOT / "docs" / page).read_text()
     for table in tables.PAGES[page]:
-        assert f"|\n{table}\n" in written, table  # behind its heading, and with no row more
+        assert f"|\n{table}\n" in written, table  # after its heading, and without further rows
 
 
 def test_optimizers_walk_and_train_as_their_page_says(address: str, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_failed_run_is_explained_as_its_page_says(address: str, tmp_path: Path
     table = page[page.index("## In numbers") :]
     described = {name for row in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE)
                  for name in re.findall(r"\w+", row)}  # fmt: skip
-    assert described - measured == {"saturated_units"}  # of sigmoid and tanh, which this network has not
+    assert described - measured == {"saturated_units"}  # only for sigmoid and tanh, which this network lacks
     assert measured <= described
     assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
 
@@ -137,7 +137,7 @@ def test_every_experiment_stands_in_the_lecture_with_what_was_seen() -> None:
     for name, experiment in EXPERIMENTS.items():
         text = " ".join(told[name].split())
         assert experiment.claim in text and experiment.right in text and "*Seen (shown):*" in text
-        between = re.split(r"{\w+}", experiment.sentence)  # the numbers are those of another machine
+        between = re.split(r"{\w+}", experiment.sentence)  # numbers differ between machines
         assert re.search("[^ ]+".join(map(re.escape, between)), text), experiment.sentence
 
 

@@ -21,9 +21,7 @@ from tests.support.workers import Workers
 
 pytestmark = pytest.mark.sql
 
-AUGMENTED = REQUEST | {
-    "augment": {"shift": 0.1, "rotate": 10, "noise": 0.05, "erase": 0.1}
-}  # random numbers in each step
+AUGMENTED = REQUEST | {"augment": {"shift": 0.1, "rotate": 10, "noise": 0.05, "erase": 0.1}}  # random steps
 RUNS = int(os.environ.get("CHAOS_RUNS", "10"))  # on each database; `make chaos` asks for 100
 SEEDS = [seed if seed < 2 else pytest.param(seed, marks=pytest.mark.long) for seed in range(RUNS)]
 

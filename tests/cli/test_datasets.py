@@ -87,9 +87,7 @@ def test_idx_files_are_known_by_their_names(address: str, tmp_path: Path) -> Non
     found = json.loads(antigrad(address, "datasets", "add", "clothes", *paths, "--json").stdout)
     assert found["own_split"] == ["train", "test"] and found["examples"] == 40
     other = antigrad(address, "datasets", "add", "fashion-mnist", *paths)
-    assert (
-        other.returncode == 2 and "where the catalogue knows" in other.stderr
-    )  # it could be mistaken for the public dataset
+    assert other.returncode == 2 and "where the catalogue knows" in other.stderr  # could be mistaken for it
 
 
 def test_a_name_that_is_nothing_says_what_there_is(address: str) -> None:

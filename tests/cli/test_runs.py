@@ -96,9 +96,7 @@ def test_a_run_predicts_by_the_name_of_a_model_too(address: str, trained: str, t
     httpx.put(f"http://{address}/models/letters", json={"run": trained}).raise_for_status()
     named, plain = (antigrad(address, "predict", run, picture) for run in ("letters", trained))
     assert named.returncode == 0 and named.stdout == plain.stdout
-    assert (
-        named.stderr == f"{trained}\n" and plain.stderr == ""
-    )  # the run is printed only if the command did not name it
+    assert named.stderr == f"{trained}\n" and plain.stderr == ""  # printed unless named
     unknown = antigrad(address, "predict", "words", picture)
     assert unknown.returncode == 2 and "no model is called 'words'; there are letters" in unknown.stderr
 
@@ -211,9 +209,7 @@ def test_address_and_key_may_stand_in_the_file_that_the_service_reads(tmp_path: 
     with serving(tmp_path / "home", "--workers", "0", ANTIGRAD_API_KEY="right") as locked:
         (tmp_path / ".env").write_text(f"ANTIGRAD_API_KEY=right\nANTIGRAD_URL=http://{locked}\n")
         assert antigrad("", "runs", folder=tmp_path).returncode == 0
-        assert (
-            antigrad("", "runs", folder=tmp_path, ANTIGRAD_API_KEY="wrong").returncode == 5
-        )  # a variable takes precedence
+        assert antigrad("", "runs", folder=tmp_path, ANTIGRAD_API_KEY="wrong").returncode == 5  # a variable wins
 
 
 def test_a_wrong_key_is_told_from_a_wrong_request(tmp_path_factory: pytest.TempPathFactory) -> None:

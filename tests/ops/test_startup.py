@@ -1,4 +1,4 @@
-"""What keeps a command from starting is said in one sentence that names the variable, never in a traceback."""
+"""An error at start-up is one sentence that names the variable, without a traceback."""
 
 import os
 import sqlite3
@@ -29,7 +29,7 @@ def antigrad(*arguments: str, **environment: str) -> "subprocess.CompletedProces
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Homes that are none, and one that is sound."""
+    """Invalid homes, and a sound one."""
     folder = tmp_path_factory.mktemp("homes")
     (folder / "file").write_text("no folder")
     for name in ("corrupt", "newer", "sound"):

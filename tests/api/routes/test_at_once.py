@@ -99,10 +99,7 @@ def test_a_name_that_is_pointed_at_two_runs_at_the_same_moment_points_at_one(
     answers = twice(
         service, "INSERT INTO model_versions", lambda: client.put("/models/letters", json={"run": next(runs)})
     )
-    assert [answer.status_code for answer in answers] in (
-        [200, 409],
-        [200, 200],
-    )  # SQLite runs them one after the other
+    assert [answer.status_code for answer in answers] in ([200, 409], [200, 200])  # SQLite runs them in turn
 
 
 def test_no_transaction_waits_for_the_files_of_a_dataset(

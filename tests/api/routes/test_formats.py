@@ -195,9 +195,7 @@ def test_a_public_dataset_that_cannot_be_reached_says_how_to_bring_it_in(
     workers.start()
     first = client.post("/datasets/catalogue/california-housing")
     assert first.status_code == 202 and first.headers["Location"] == f"/datasets/{first.json()['id']}"
-    assert (
-        client.post("/datasets/catalogue/california-housing").json()["id"] == first.json()["id"]
-    )  # already being imported
+    assert client.post("/datasets/catalogue/california-housing").json()["id"] == first.json()["id"]  # in progress
     found = settled(client, "california-housing")
     assert found["status"] == "failed" and "cannot be downloaded" in found["error"]
     assert "antigrad datasets add california-housing cal_housing.tgz" in found["error"]

@@ -92,9 +92,7 @@ def test_of_classes_that_are_equally_probable_the_label_comes_first(classes: int
     )
     zero, one = torch.zeros(1, 4), torch.ones(1, 4)
     with torch.no_grad():
-        layer.weight.copy_(
-            torch.arange(classes)[:, None] // 2
-        )  # the largest value occurs twice, or once for an odd number of classes
+        layer.weight.copy_(torch.arange(classes)[:, None] // 2)  # the largest occurs twice, or once if odd
     for inputs in (zero, one):
         (found,) = answers(network, inputs, top, logits=False)
         assert isinstance(found, LabelPrediction) and found.top[0].label == found.label

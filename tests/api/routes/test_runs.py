@@ -302,9 +302,7 @@ def test_the_start_is_estimated_from_how_long_runs_train(
             insert_run(db, id, progress={"seconds": seconds}, started_at=now - 1000, finished_at=now)
         held = {"progress": {"seconds": 5}, "worker": "w", "lease_expires_at": now + 60}
         insert_run(db, "run_c", "running", **held)
-        insert_run(
-            db, "run_d", "running", **held | {"progress": {"seconds": 3, "eta_seconds": 5}}
-        )  # has its own estimate
+        insert_run(db, "run_d", "running", **held | {"progress": {"seconds": 3, "eta_seconds": 5}})  # own estimate
     starts = []
     for id in (first, second, third):
         estimate = client.get(f"/runs/{id}").json()["queue"]["estimated_start"]

@@ -59,8 +59,6 @@ def test_a_curve_that_has_not_grown_answers_304(client: TestClient, workers: Wor
 
 def test_a_series_that_no_run_has_is_refused_with_those_there_are(client: TestClient) -> None:
     run = queue(client, SMALL)
-    assert (
-        client.get(f"/runs/{run}/curve", params={"series": "validation.accuracy"}).status_code == 200
-    )  # it will exist later
+    assert client.get(f"/runs/{run}/curve", params={"series": "validation.accuracy"}).status_code == 200  # not yet
     refused = client.get(f"/runs/{run}/curve", params={"series": "train.los"})
     assert refused.status_code == 422 and "did you mean 'train.loss'" in refused.json()["detail"]

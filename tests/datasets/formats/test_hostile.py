@@ -103,9 +103,7 @@ def test_a_dictionary_of_gigabytes_is_not_made(path: Path) -> None:
     xz[12 + length - 4 : 12 + length] = struct.pack("<I", zlib.crc32(xz[12 : 12 + length - 4]))
     took = bounded(path, bytes(xz))
     assert took.failed is not None and "takes over 1,024 MB of memory" in took.failed
-    took = bounded(
-        path, b"\x28\xb5\x2f\xfd\0" + bytes([21 << 3]) + b"\x09\0\0x"
-    )  # a window of 2 GB with one byte in it
+    took = bounded(path, b"\x28\xb5\x2f\xfd\0" + bytes([21 << 3]) + b"\x09\0\0x")  # a 2 GB window, one byte in it
     assert took.failed is not None and "damaged" in took.failed
 
 

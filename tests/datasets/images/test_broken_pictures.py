@@ -112,7 +112,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_of(side: int, *chunks: bytes, depth: int = 8) -> bytes:
-    """A PNG of zeros with a square as its declared size."""
+    """A PNG of zeros with side × side pixels."""
     packer, row = zlib.compressobj(), bytes(1 + -(-depth * side // 8))
     pixels = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
     header = struct.pack(">2I5B", side, side, depth, 0, 0, 0, 0)

@@ -80,9 +80,7 @@ def test_an_archives_own_parts_are_kept(tmp_path: Path) -> None:
     found = imported(tmp_path, zipped(files)).arrays
     assert found.own_split == ["train", "validation", "test"] and found.classes == ("A", "B")
     assert found.parts is not None and np.bincount(found.parts).tolist() == [6, 6, 6]
-    assert (
-        imported(tmp_path, zipped(files | {"A/x.png": png()})).arrays.parts is None
-    )  # one picture is in none of the parts
+    assert imported(tmp_path, zipped(files | {"A/x.png": png()})).arrays.parts is None  # one is in no part
     within = imported(tmp_path, zipped({f"test/{name}": data for name, data in files.items()})).arrays
     assert within.own_split == found.own_split  # the nearest folder counts
 

@@ -270,7 +270,7 @@ def test_what_is_missing_counts_as_in_the_run(examples: Examples, scaling: str) 
         {"accumulate": 4, "batch_size": 16, "loss": {"name": "cross_entropy", "class_weights": [20, *[1] * 9]}},
         {"accumulate": 3, "batch_size": 10, "clip_norm": 1, "schedule": "cosine",
          "loss": {"name": "cross_entropy", "reduction": "sum"}, "optimizer": {"name": "sgd", "lr": 1e-3}},
-        {"batch_size": 192 // 2 - 1, "model": {"layers": [*DENSE, {"type": "batch_norm"}]}},  # the last batch would have one example
+        {"batch_size": 192 // 2 - 1, "model": {"layers": [*DENSE, {"type": "batch_norm"}]}},  # a last batch of one
         {"batch_size": 5, "accumulate": 3, "model": {"layers": [*DENSE, {"type": "batch_norm"}]},
          "stop": {"max_steps": 20, "patience": 1}},
         {"batch_size": "full", "model": {"layers": [*DENSE, {"type": "dropout"}]}},
