@@ -1,4 +1,4 @@
-"""The rule for API keys."""
+"""Validation of API keys."""
 
 
 def is_sendable(key: str) -> bool:

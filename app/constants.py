@@ -5,8 +5,8 @@ from enum import StrEnum
 BUSY_TIMEOUT_SECONDS = 10  # how long a writer waits for SQLite; a lease is at least three times as long
 RESERVED_TAGS = "antigrad."  # the prefix of tags that only the service sets
 EXPERIMENT_TAG = f"{RESERVED_TAGS}experiment"  # a run with this tag is a trial of the experiment with this id
-RUN_PREFIX = "run_"  # of a run's id
-SETTINGS_PREFIX = "ANTIGRAD_"  # of the environment variables that are settings
+RUN_PREFIX = "run_"  # prefix of a run's id
+SETTINGS_PREFIX = "ANTIGRAD_"  # prefix of the environment variables that are settings
 
 
 class RunStatus(StrEnum):
@@ -21,7 +21,7 @@ class RunStatus(StrEnum):
 
 
 ENDED = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
-DELETED = "deleted"  # the stored status of a run that no reader sees any more, while its rows and files are removed
+DELETED = "deleted"  # stored status of a run that is hidden from readers while its rows and files are removed
 
 
 class RequestedAction(StrEnum):

@@ -1,7 +1,7 @@
-"""The errors that a client can meet.
+"""The errors that a client can receive.
 
-Each class carries its HTTP answer (`status`, `title`); its docstring is its meaning in the OpenAPI document. The
-message is a code of `app.messages`. `app.api.problems` turns an instance into an RFC 9457 problem.
+Each class has an HTTP `status` and `title`; its docstring is the description in the OpenAPI document. The message is a
+code of `app.messages`. `app.api.problems` turns an instance into an RFC 9457 problem.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from app.messages import FieldError, Refusal
 
 
 class AppError(Refusal):
-    """A refusal with its HTTP answer."""
+    """A refusal with an HTTP status and title."""
 
     status = 500
     title = "Internal error"
@@ -29,31 +29,31 @@ class Invalid(AppError):
 
 
 class Malformed(AppError):
-    """The body cannot be read as what it claims to be."""
+    """The body cannot be parsed as its declared type."""
 
     status, title = 400, "Malformed request"
 
 
 class MethodNotAllowed(AppError):
-    """The address exists, but not for this method; `Allow` lists its methods."""
+    """The address does not support this method; `Allow` lists its methods."""
 
     status, title = 405, "Method not allowed"
 
 
 class Conflict(AppError):
-    """The present state of the resource forbids this."""
+    """The current state of the resource does not allow this."""
 
     status, title = 409, "Conflict"
 
 
 class TooLarge(AppError):
-    """The body is over the limit."""
+    """The body exceeds the size limit."""
 
     status, title = 413, "Body too large"
 
 
 class UnsupportedMediaType(AppError):
-    """This address does not read this Content-Type."""
+    """This address does not accept this Content-Type."""
 
     status, title = 415, "Unsupported media type"
 
@@ -71,13 +71,13 @@ class NotReady(AppError):
 
 
 class Internal(AppError):
-    """The service has a fault, described in its log. The same request will probably fail again."""
+    """A bug in the service; its log has the details. The same request will probably fail again."""
 
     status, title = 500, "Internal error"
 
 
 class InvalidFields(Invalid):
-    """The request has wrong fields. A single one gives the problem its code, several are `invalid_fields`."""
+    """The request has wrong fields. If one field is wrong, the code is that field's; otherwise `invalid_fields`."""
 
     def __init__(self, fields: Sequence[FieldError]) -> None:
         if len(fields) == 1:
@@ -103,7 +103,7 @@ class MalformedFields(InvalidFields):
 
 
 def below(pointer: str, refusal: Refusal) -> Invalid:
-    """The refusal of a request whose part at `pointer` was refused."""
+    """The refusal of a request because its part at `pointer` was refused."""
     if isinstance(refusal, InvalidFields):
         return InvalidFields([field.below(pointer) for field in refusal.fields])
     moved = refusal.below(pointer)

@@ -1,4 +1,4 @@
-"""The app: wiring only."""
+"""Assembly of the FastAPI app: storage, middleware and routes."""
 
 import gc
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ from app.storage.database import Database
 from app.storage.deletion import finish_deletions
 from app.storage.files import open_files
 
-# Looked through in this order for each request; /predict is asked the most often.
+# Matched in this order for each request; /predict is requested most often.
 ROUTES = (
     predict,
     runs,
@@ -67,9 +67,9 @@ DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for 
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The app over one database and one store of files; both are opened here, and the schema is brought up to date.
+    """Create the app. Opens the database and the file store, and upgrades the schema.
 
-    What it raises when one of them cannot be used, `app.ops.startup` says in a sentence.
+    `app.ops.startup` turns the exceptions of a database or store that cannot be used into messages.
     """
     database, files = Database(settings.database), open_files(settings.files_url, settings.home)
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gc.freeze()  # full collections over torch's heap would pause predictions
-        gc.set_threshold(700)  # the default, which `app.cli` raises while the service loads
+        gc.set_threshold(700)  # Python's former default; `app.cli` raises it during start-up
         yield
         database.close()
 

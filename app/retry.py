@@ -21,8 +21,8 @@ def retry(
     """Call `action` until it succeeds, and return its result.
 
     Args:
-        is_transient: whether an error may pass by itself. Any other error is raised at once.
-        pauses: seconds between two tries, so one try more than there are pauses; `itertools.repeat` never gives up.
+        is_transient: true for an error that may go away by itself. Any other error is raised at once.
+        pauses: seconds between tries, so there is one more try than pauses; `itertools.repeat` never gives up.
         deadline: in seconds of `time.monotonic()`. No try begins after it.
 
     Raises the last try's error.

@@ -14,10 +14,10 @@ URLS = "postgresql+psycopg://user:password@host/database for Postgres, or empty 
 
 
 class SettingsRefused(Exception):
-    """A setting cannot be used; each line names one, and says what would be right."""
+    """Some settings cannot be used. Each line of the message names one and says what is accepted."""
 
 
-# An empty variable is none: compose files and .env templates are full of them.
+# An empty variable counts as unset: compose files and .env templates often contain empty ones.
 SOURCES = SettingsConfigDict(
     env_prefix=SETTINGS_PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", allow_inf_nan=False
 )
@@ -28,14 +28,14 @@ class Settings(BaseSettings):
 
     model_config = SOURCES
 
-    home: Path = Field(Path("data"), description="where the SQLite database and the files lie")
-    database_url: str = Field("", description="postgresql+psycopg://… for Postgres; SQLite under home when empty")
+    home: Path = Field(Path("data"), description="folder of the SQLite database and the files")
+    database_url: str = Field("", description="postgresql+psycopg://… for Postgres; if empty, SQLite under home")
     files_url: str = Field(
-        "", description="s3://bucket/prefix for an object store; the folder files under home if empty"
+        "", description="s3://bucket/prefix for an object store; if empty, the folder files under home"
     )
-    api_key: SecretStr | None = Field(None, description="when set, every route but /healthz asks for it")
+    api_key: SecretStr | None = Field(None, description="if set, every route except /healthz requires it")
     lease_seconds: float = Field(
-        30, gt=0, le=86_400, description="how long a worker may be silent before its runs are taken over"
+        30, gt=0, le=86_400, description="time without a heartbeat after which a worker's runs are taken over"
     )
     heartbeat_seconds: float = Field(5, gt=0, description="how often a worker renews its leases")
     poll_seconds: float = Field(0.02, gt=0, description="how often an idle worker looks for work")
@@ -46,12 +46,12 @@ class Settings(BaseSettings):
     @field_validator("api_key")
     @classmethod
     def _can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
-        """Treat an empty key as none. Refuse a key that no header can carry, so that a locked service can be opened."""
+        """Treat an empty key as unset. Refuse a key that a header cannot carry, since it would lock everyone out."""
         value = key.get_secret_value() if key is not None else ""
         if not value.strip():
             return None
         if not is_sendable(value):
-            raise ValueError("a key travels in a header: give letters, digits and signs of ASCII, without spaces")
+            raise ValueError("it is sent in a header: use ASCII letters, digits and punctuation, without spaces")
         return key
 
     @field_validator("database_url")
@@ -60,15 +60,15 @@ class Settings(BaseSettings):
         """Refuse an unusable URL, without repeating it: it may hold a password."""
         if not url:
             return url
-        from sqlalchemy.engine import make_url  # here: the commands of a service's users do without it
+        from sqlalchemy.engine import make_url  # imported late: client commands do not need it
         from sqlalchemy.exc import ArgumentError
 
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):
-            raise ValueError(f"it is no URL of a database; give {URLS}") from None
+            raise ValueError(f"it is not a database URL; give {URLS}") from None
         if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
-            raise ValueError(f"API and workers cannot share a database in memory; give {URLS}")
+            raise ValueError(f"the API and the workers cannot share an in-memory database; give {URLS}")
         if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
             raise ValueError(f"it begins with {parsed.drivername}://; give {URLS}")
         return url
@@ -77,16 +77,16 @@ class Settings(BaseSettings):
     def _a_lease_is_renewed_in_time(self) -> Self:
         if self.poll_seconds > self.heartbeat_seconds:
             raise ValueError(
-                f"ANTIGRAD_POLL_SECONDS is {self.poll_seconds:g}, and a worker cannot renew its leases more often than "
-                f"it looks for work: give at most ANTIGRAD_HEARTBEAT_SECONDS, which is {self.heartbeat_seconds:g}"
+                f"ANTIGRAD_POLL_SECONDS is {self.poll_seconds:g}, but a worker cannot renew its leases more often than "
+                f"it polls: give at most ANTIGRAD_HEARTBEAT_SECONDS, which is {self.heartbeat_seconds:g}"
             )
         waits = {"ANTIGRAD_HEARTBEAT_SECONDS": self.heartbeat_seconds}
         if self.database.startswith("sqlite"):
-            waits["how long a writer may wait for SQLite"] = BUSY_TIMEOUT_SECONDS
+            waits["the time that a writer waits for SQLite"] = BUSY_TIMEOUT_SECONDS
         for name, seconds in waits.items():
             if self.lease_seconds < 3 * seconds:
                 raise ValueError(
-                    f"ANTIGRAD_LEASE_SECONDS is {self.lease_seconds:g}, and a worker that is well would lose its runs: "
+                    f"ANTIGRAD_LEASE_SECONDS is {self.lease_seconds:g}, so a healthy worker would lose its runs: "
                     f"give at least {3 * seconds:g}, three times {name}"
                 )
         return self
@@ -113,9 +113,9 @@ def load() -> Settings:
 
 
 def _sentence(problem: ErrorDetails) -> str:
-    """Pydantic's error with the variable's name; the value only where it can hold no secret."""
+    """Pydantic's error with the variable's name; includes the value only if it cannot contain a secret."""
     variable = "".join(f"{SETTINGS_PREFIX}{field}".upper() for field in problem["loc"])
     if problem["type"] != "value_error":
         return f"{variable} is {problem['input']!r}; {problem['msg'].replace('Input', 'it', 1)}"
     reason = str(problem["ctx"]["error"])
-    return f"{variable}: {reason}" if variable else reason  # what concerns several names them itself
+    return f"{variable}: {reason}" if variable else reason  # an error about several variables names them itself

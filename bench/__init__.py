@@ -1,1 +1,1 @@
-"""Figures as ratios, each measured against a rival beside it in the same run: `python -m bench`."""
+"""Benchmarks: each measures Antigrad against a rival in the same run, and prints ratios: `python -m bench NAME`."""

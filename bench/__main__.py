@@ -1,4 +1,4 @@
-"""`python -m bench NAME`: measures, and prints each figure beside the wanted one."""
+"""`python -m bench NAME`: run a benchmark, and print each figure next to its target."""
 
 import argparse
 import importlib
@@ -7,7 +7,7 @@ NAMES = (
     "train", "conv", "activations", "augmentation", "lecture", "start", "predict", "queue", "api", "diagnosis",
     "import", "defaults",
 )  # fmt: skip
-MODULES = {"import": "importing"}  # where it cannot be called so
+MODULES = {"import": "importing"}  # `import` is a keyword
 
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 parser.add_argument("name", choices=NAMES)

@@ -1,6 +1,6 @@
-"""2,000 `GET /runs/{id}` while that run trains, one after another.
+"""Latency of 2,000 consecutive `GET /runs/{id}` while that run trains.
 
-Wanted: 99.9 % of them under 1 s; and none that fails (`database is locked` included).
+Targets: 99.9% of them under 1 s, and no failure (such as `database is locked`).
 """
 
 import time
@@ -22,7 +22,7 @@ def main() -> None:
             failures += answer.status_code != 200
             training += answer.status_code == 200 and answer.json()["status"] == "running"
         client.post(f"/runs/{run}/cancel")
-    figure("answers while it trained", training, f"of {REQUESTS:,}")
+    figure("answers during the training", training, f"of {REQUESTS:,}")
     figure("failures", failures, "", at_most=0)
-    figure("the slowest", max(seconds), "s")
+    figure("slowest request", max(seconds), "s")
     figure("share under 1 s", 100 * sum(second < 1 for second in seconds) / REQUESTS, "%", at_least=99.9)

@@ -1,7 +1,6 @@
-"""What a little shifting and rotating of the training pictures is worth: the accuracy on the test part, without it and
-with it, by the presets' own recipes.
+"""Effect of augmentation: test accuracy without and with small shifts and rotations, with the presets' recipes.
 
-Nothing is wanted: whether it helps depends on the data and on the network. Each figure is the mean of three seeds.
+There is no target: the effect depends on the data and the network. Each figure is the mean of three seeds.
 """
 
 import os
@@ -19,9 +18,9 @@ AUGMENTS: list[dict[str, float] | None] = [None, {"shift": 0.05, "rotate": 5}, {
 CPU = torch.device("cpu")
 
 
-def accuracy(found: Store, request: dict[str, Any]) -> float:
-    """On the test part at the end of the run."""
-    training = found.training(found.resolved(request), CPU)
+def accuracy(data_store: Store, request: dict[str, Any]) -> float:
+    """Test accuracy at the end of the run."""
+    training = data_store.training(data_store.resolved(request), CPU)
     for _ in training.steps():
         pass
     return training.measure("test", model=training.served()[0])["test"]["accuracy"]
@@ -30,10 +29,10 @@ def accuracy(found: Store, request: dict[str, Any]) -> float:
 def main() -> None:
     torch.set_flush_denormal(True)  # as the worker's children do
     torch.set_num_threads(os.cpu_count() or 1)
-    with store() as found:
+    with store() as data_store:
         for dataset, preset in RUNS:
             for augment in AUGMENTS:
                 request = {"dataset": dataset, "model": {"preset": preset}, "augment": augment}
-                reached = [100 * accuracy(found, request | {"seed": seed}) for seed in SEEDS]
-                name = f"{preset} on {dataset}, {augment or 'as they are'} (± {statistics.stdev(reached):.1f})"
+                reached = [100 * accuracy(data_store, request | {"seed": seed}) for seed in SEEDS]
+                name = f"{preset} on {dataset}, {augment or 'no augmentation'} (± {statistics.stdev(reached):.1f})"
                 figure(name, statistics.mean(reached), "%")

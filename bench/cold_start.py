@@ -1,7 +1,7 @@
-"""Cold starts next to the bare import of torch, FastAPI and SQLAlchemy, in turns: times, CPU seconds and memory.
+"""Cold starts relative to the bare import of torch, FastAPI and SQLAlchemy: times, CPU seconds and memory.
 
 A turn starts the service twice, on an empty home and on the home of that first start, and then runs two commands. Each
-ratio is given for the best and for the median turn; a machine with other work to do falsifies the median first.
+ratio is given for the best and for the median turn; other load on the machine distorts the median more.
 """
 
 import os
@@ -21,7 +21,7 @@ from bench.service import free_port, home
 TURNS = 2
 BARE = "import torch, fastapi, sqlalchemy"
 RESIDENT = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmRSS')))"
-IDLE_SECONDS = 1.0  # after which the memory is read
+IDLE_SECONDS = 1.0  # before the memory is read
 TICKS = os.sysconf("SC_CLK_TCK")
 WANTED = {"ready": 1.5, "worker": 2.0, "antigrad --help": 0.15, "antigrad runs": 0.15, "memory": 1.3}
 
@@ -54,14 +54,14 @@ def resident(process: int) -> int:
 
 
 def until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
-    """Wait while the service may refuse connections."""
+    """Wait until the condition holds; the service may refuse connections meanwhile."""
     while True:
         try:
             if condition():
                 return
         except httpx.TransportError:
             if process.poll() is not None:
-                raise SystemExit("the service did not start; its reason stands above") from None
+                raise SystemExit("the service did not start; its error is printed above") from None
         time.sleep(0.01)
 
 
@@ -115,7 +115,7 @@ def compare(label: str, name: str, base: str, samples: Samples) -> None:
 
 
 def main() -> None:
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the libraries have theirs, since they are installed
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the installed libraries have bytecode already
     turn(defaultdict(list))  # not counted: it writes the bytecode, and fills the file cache
     samples: Samples = defaultdict(list)
     for _ in range(TURNS):
@@ -128,7 +128,7 @@ def main() -> None:
         compare(f"/readyz, {home_of}", f"ready{name}", "bare", samples)
         compare(f"/readyz, {home_of}, CPU of the API", f"ready{name}, CPU", "bare, CPU", samples)
         compare(f"the first worker, {home_of}", f"worker{name}", "bare", samples)
-        compare(f"the first step of a run posted then, {home_of}", f"step{name}", "bare", samples)
+        compare(f"the first step of a run posted after that, {home_of}", f"step{name}", "bare", samples)
         compare(f"the API's memory after that run, {home_of}", f"memory{name}", "bare, memory", samples)
     for words in ("antigrad --help", "antigrad runs"):
         compare(words, words, "bare", samples)

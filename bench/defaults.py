@@ -1,14 +1,14 @@
 """The defaults against the best of a small grid, on datasets of 40 to 10,000 examples.
 
-A run of the defaults is a request that names the dataset alone, trained by a worker's own code on one thread. The grid
-has the default network too, with 3 learning rates, 2 batch sizes, both normalisations of pictures, and 3 numbers of
-steps; on each split the best by the validation part is taken, by accuracy or r², then by loss. Both are scored on the
-test part. Datasets under 1,000 examples have ten splits, larger ones three; the seed of the first weights is the
-split's.
+A run with the defaults is a request with nothing but the dataset's name, trained by the worker's code on one thread.
+The grid has the default network with 3 learning rates, 2 batch sizes, both normalisations of pictures, and 3 numbers of
+steps. On each split the best of the grid is chosen on the validation part, by accuracy or R², then by loss. Both are
+scored on the test part. Datasets under 1,000 examples have ten splits, larger ones three. The split's seed is also the
+seed of the initial weights.
 
-The defaults hold on a dataset if the mean over its splits is at most 0.02 of accuracy or 0.03 of r² below the grid's,
-or two standard errors of the difference where that is more; if they learn something on every split where the grid
-learns well; and if no run takes more than 10 seconds of processor time.
+The defaults hold on a dataset if three conditions are met. The mean over its splits is at most 2 percentage points of
+accuracy or 0.03 of R² below the grid's, or two standard errors of the difference if that is more. The defaults learn
+something on every split on which the grid learns well. No run takes more than 10 seconds of CPU time.
 """
 
 import itertools
@@ -32,14 +32,14 @@ LEARNING_RATES, BATCHES, NORMALISATIONS = (0.0003, 0.001, 0.003), (16, 64), ("un
 STEPS = (100, 300, 1000)
 WITHIN = {"accuracy": 0.02, "r2": 0.03}
 MOST_SECONDS = 10.0
-NOTHING, WELL = 0.1, 0.5  # shares of what can be learnt: 0 is chance, 1 is all
+NOTHING, WELL = 0.1, 0.5  # on a scale from 0 (chance) to 1 (perfect)
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one split: the test part's accuracy or r² by the defaults and by the best of the grid, and what the most
-    frequent class or the mean has; what the defaults chose; seconds of processor time of the defaults' run."""
+    """Test accuracy or R² on one split: of the defaults, of the best of the grid, and of a constant prediction (the
+    most frequent class or the mean). Also the values that the defaults chose, and the CPU seconds of their run."""
 
     defaults: float
     grid: float
@@ -48,29 +48,30 @@ class Scores:
     seconds: float
 
     def learnt(self, score: float) -> float:
+        """The score on a scale from 0 (chance) to 1 (perfect)."""
         return (score - self.chance) / (1 - self.chance)
 
     @property
     def stuck(self) -> bool:
-        """Whether the defaults are at chance where the grid does well."""
+        """True if the defaults are at chance and the grid does well."""
         return self.learnt(self.defaults) < NOTHING and self.learnt(self.grid) > WELL
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All splits of a dataset."""
+    """The scores on all splits of a dataset."""
 
     metric: str
     splits: list[Scores]
 
     @property
     def means(self) -> tuple[float, float]:
-        """By the defaults and by the grid."""
+        """Mean scores of the defaults and of the grid."""
         return statistics.mean(s.defaults for s in self.splits), statistics.mean(s.grid for s in self.splits)
 
     @property
     def allowed(self) -> float:
-        """How far the defaults' mean may be below the grid's."""
+        """Maximum by which the defaults' mean may be below the grid's."""
         differences = [split.grid - split.defaults for split in self.splits]
         return max(WITHIN[self.metric], 2 * statistics.stdev(differences) / len(differences) ** 0.5)
 
@@ -105,20 +106,20 @@ def request(dataset: str, split: int) -> dict[str, Any]:
 
 
 def configurations(pictures: bool) -> Iterator[dict[str, Any]]:
-    """The grid, without the numbers of steps: one training passes them all."""
+    """The grid without the numbers of steps: one training passes through all of them."""
     for lr, batch in itertools.product(LEARNING_RATES, BATCHES):
         fields = {"optimizer": {"name": "adam", "lr": lr}, "batch_size": batch, "stop": {"max_steps": max(STEPS)}}
         yield from ({"normalise": kind} | fields for kind in NORMALISATIONS) if pictures else (fields,)
 
 
-def best_of_grid(found: Lab, wanted: dict[str, Any], metric: str, pictures: bool) -> float:
-    """The test part's metric where the validation part's is best."""
-    with found.store.database.read() as db:
+def best_of_grid(laboratory: Lab, wanted: dict[str, Any], metric: str, pictures: bool) -> float:
+    """The test metric of the configuration with the best validation metric."""
+    with laboratory.store.database.read() as db:
         folder = datasets.get(db, wanted["dataset"]).folder
     assert folder is not None
     seen: list[tuple[float, float, float]] = []
     for fields in configurations(pictures):
-        training, _ = job_setup.prepare(found.store.resolved(wanted | fields), folder, found.store.files, CPU)
+        training, _ = job_setup.prepare(laboratory.store.resolved(wanted | fields), folder, laboratory.store.files, CPU)
         measure, training.measure = training.measure, lambda *_: {}  # type: ignore[method-assign]
         for step in training.steps():
             if step.number in STEPS:
@@ -128,26 +129,26 @@ def best_of_grid(found: Lab, wanted: dict[str, Any], metric: str, pictures: bool
     return max(seen)[2]
 
 
-def defaults(found: Lab, dataset: str, split: int) -> tuple[dict[str, Any], dict[str, Any], float]:
-    """The resolved request, the test part's metrics, and seconds of processor time."""
+def defaults(laboratory: Lab, dataset: str, split: int) -> tuple[dict[str, Any], dict[str, Any], float]:
+    """The resolved request, the test metrics, and the CPU seconds."""
     began = time.process_time()
-    facts = found.train(request(dataset, split))
+    facts = laboratory.train(request(dataset, split))
     metrics = facts.metrics["test"]
     assert metrics is not None
     return dict(facts.request), dict(metrics), time.process_time() - began
 
 
-def compare(found: Lab, dataset: str) -> Comparison:
-    """Both on every split of a dataset."""
-    with found.store.database.read() as db:
+def compare(laboratory: Lab, dataset: str) -> Comparison:
+    """Score the defaults and the grid on every split of a dataset."""
+    with laboratory.store.database.read() as db:
         about = datasets.get(db, dataset).about
     metric, pictures = ("accuracy" if about["classes"] else "r2"), len(about["shape"]) == 3
     chance = max((item["count"] for item in about["classes"]), default=0) / about["examples"]
     splits = []
     for split in range(SPLITS_OF_FEW if about["examples"] < FEW else SPLITS_OF_MANY):
-        resolved, metrics, seconds = defaults(found, dataset, split)
+        resolved, metrics, seconds = defaults(laboratory, dataset, split)
         chosen = f"batch {resolved['batch_size']}, {resolved['stop']['max_epochs']} epochs"
-        grid = best_of_grid(found, request(dataset, split), metric, pictures)
+        grid = best_of_grid(laboratory, request(dataset, split), metric, pictures)
         splits.append(Scores(metrics[metric], grid, chance, chosen, seconds))
     return Comparison(metric, splits)
 
@@ -155,10 +156,10 @@ def compare(found: Lab, dataset: str) -> Comparison:
 def main() -> None:
     torch.set_num_threads(1)
     print(HEADER)
-    with lab() as found:
+    with lab() as laboratory:
         for name in (*SAMPLES, *BUILTIN):
             if name in SAMPLES:
-                found.add(name, SAMPLES[name]().imported())
-            print(compare(found, name).row(name), flush=True)
-        accuracies = [defaults(found, "notmnist", split)[1]["accuracy"] for split in range(SPLITS_OF_NOTMNIST)]
+                laboratory.add(name, SAMPLES[name]().imported())
+            print(compare(laboratory, name).row(name), flush=True)
+        accuracies = [defaults(laboratory, "notmnist", split)[1]["accuracy"] for split in range(SPLITS_OF_NOTMNIST)]
     figure("notmnist, mean over 6 splits", statistics.mean(accuracies), "accuracy", at_least=0.9)

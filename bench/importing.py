@@ -1,7 +1,8 @@
-"""The import of 10,000 letters, PNGs of 28×28 in a .tar.gz with a folder a class, against the lecture's loop, which
-reads them file by file from folders that are unpacked already.
+"""Import of 10,000 letters (PNGs of 28×28 in a .tar.gz with a folder per class) against the lecture's loop, which reads
+unpacked files one by one.
 
-Wanted: at least 3 × on 2 cores. Each round is a process of its own for each, in turn; what it imports is not counted.
+Target: at least 3 × as fast on 2 cores. The rivals run in turn. Each round is a new process; the import of Python
+modules is not counted.
 """
 
 import statistics
@@ -28,7 +29,7 @@ MEGABYTE = 2**20
 
 
 def write_letters(folder: Path) -> int:
-    """The built-in letters as files, a folder a class; answers how many there are."""
+    """Write the built-in letters as files, with a folder for each class; returns their number."""
     letters = BUILTIN["notmnist"].load()
     for number, (pixels, label) in enumerate(zip(letters.inputs, letters.targets, strict=True)):
         of_class = folder / letters.classes[label]
@@ -38,7 +39,7 @@ def write_letters(folder: Path) -> int:
 
 
 def lecture(folder: Path) -> int:
-    """As the lecture has it."""
+    """The lecture's loop."""
     images, labels = [], []
     for path in folder.glob("**/*.png"):
         try:
@@ -51,7 +52,7 @@ def lecture(folder: Path) -> int:
 
 
 def antigrad(archive: Path) -> int:
-    """As a worker imports it, up to the checked arrays."""
+    """The worker's import, up to the checked arrays."""
     return len(read({"file": archive}, ImportOptions(), tempfile.TemporaryFile, lambda *_: None).arrays.targets)
 
 
@@ -63,12 +64,12 @@ def command(rival: str, path: Path) -> list[str]:
 
 
 def rate(rival: str, path: Path) -> float:
-    """Images/s of one round."""
+    """Images per second in one round."""
     return float(subprocess.run(command(rival, path), capture_output=True, check=True).stdout)
 
 
 def memory(rival: str, path: Path) -> float:
-    """The most MB that a round and its children hold together, looked at every few milliseconds."""
+    """Peak memory of a round and its child processes in MB, sampled every few milliseconds."""
     most = 0
     with subprocess.Popen(command(rival, path), stdout=subprocess.DEVNULL) as process:
         watched = psutil.Process(process.pid)
@@ -93,12 +94,12 @@ def main() -> None:
         rounds = [{rival: rate(rival, path) for rival, path in paths.items()} for _ in range(ROUNDS)]
         for rival, path in paths.items():
             figure(
-                f"{rival}, {count:,} images, median", statistics.median(found[rival] for found in rounds), "images/s"
+                f"{rival}, {count:,} images, median", statistics.median(rates[rival] for rates in rounds), "images/s"
             )
-            figure(f"{rival}, all its processes, at most", memory(rival, path), "MB")
-    ratios = [found["antigrad"] / found["lecture"] for found in rounds]
+            figure(f"{rival}, peak memory of all processes", memory(rival, path), "MB")
+    ratios = [rates["antigrad"] / rates["lecture"] for rates in rounds]
     figure("antigrad : lecture, median", statistics.median(ratios), "×", at_least=3)
-    figure("antigrad : lecture, least", min(ratios), "×")
+    figure("antigrad : lecture, minimum", min(ratios), "×")
 
 
 if __name__ == "__main__":

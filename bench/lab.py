@@ -1,4 +1,4 @@
-"""Runs made to be diagnosed: recipes trained by the worker's own code, some on datasets made for it."""
+"""A laboratory for benchmarks: trains recipes with the worker's code, also on synthetic datasets."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ def blobs(seed: int, classes: int = 6, columns: int = 12, apart: float = 1.0, ea
 
 
 def rings(seed: int, classes: int = 3, each: int = 400) -> Arrays:
-    """Rings within rings: what no linear layer separates."""
+    """Concentric rings, which no linear layer separates."""
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(classes), each)
     angle, radius = random.uniform(0, 2 * np.pi, len(labels)), 1 + labels + random.normal(0, 0.15, len(labels))
@@ -61,29 +61,29 @@ def uneven(seed: int, rare: int = 40, often: int = 1600, apart: float = 0.7) -> 
 
 
 def unscaled(seed: int) -> Arrays:
-    """The blobs as measured in metres, years and dollars."""
-    found = blobs(seed)
-    scales = 10.0 ** np.random.default_rng(seed).permutation(np.linspace(-1, 4, found.inputs.shape[1]))
-    return table(found.inputs * scales + 3 * scales, found.targets, len(found.classes))
+    """The blobs with columns on very different scales, as with metres, years and dollars."""
+    plain = blobs(seed)
+    scales = 10.0 ** np.random.default_rng(seed).permutation(np.linspace(-1, 4, plain.inputs.shape[1]))
+    return table(plain.inputs * scales + 3 * scales, plain.targets, len(plain.classes))
 
 
 def noise(seed: int, classes: int = 4, examples: int = 1500) -> Arrays:
-    """Labels that have nothing to do with the inputs."""
+    """Labels that are independent of the inputs."""
     random = np.random.default_rng(seed)
     return table(random.normal(0, 1, (examples, 10)), random.integers(0, classes, examples), classes)
 
 
 def twins(seed: int) -> Arrays:
-    """Six classes of which two are drawn from nearly the same place."""
-    found = blobs(seed, apart=2.0)
+    """Six classes, two of which almost coincide."""
+    plain = blobs(seed, apart=2.0)
     random = np.random.default_rng(seed)
-    inputs = found.inputs.copy()
-    inputs[found.targets == 5] = inputs[found.targets == 4] + random.normal(0, 0.3, (250, inputs.shape[1])) + 0.1
-    return table(inputs, found.targets, 6)
+    inputs = plain.inputs.copy()
+    inputs[plain.targets == 5] = inputs[plain.targets == 4] + random.normal(0, 0.3, (250, inputs.shape[1])) + 0.1
+    return table(inputs, plain.targets, 6)
 
 
 def few(seed: int, each: int = 12) -> Arrays:
-    """A few of the digits: enough to learn by heart, too few to learn from."""
+    """A few noisy digits: a network memorises them and does not generalise."""
     digits, random = load_digits(), np.random.default_rng(seed)
     chosen = np.concatenate([random.permutation(np.flatnonzero(digits.target == c))[:each] for c in range(10)])
     noisy = digits.data[chosen] + random.normal(0, 6, (len(chosen), 64))
@@ -94,13 +94,13 @@ MADE = {made.__name__: made for made in (blobs, rings, friedman, uneven, unscale
 
 
 class Lab:
-    """A store with the datasets that recipes name, `blobs:3` being those of seed 3."""
+    """A store with synthetic datasets, which recipes name by kind and seed, such as `blobs:3`."""
 
-    def __init__(self, found: Store) -> None:
-        self.store = found
+    def __init__(self, data_store: Store) -> None:
+        self.store = data_store
 
     def train(self, request: dict[str, Any], fault: str | None = None) -> Facts:
-        """Train as a worker's child does; what is known of the run afterwards."""
+        """Train like a worker's child process; returns the facts about the run."""
         self._bring(request["dataset"])
         database, files = self.store.database, self.store.files
         body = RunRequest.model_validate(request | {"device": "cpu"})
@@ -120,12 +120,12 @@ class Lab:
             return facts_of(runs.get(db, run), database)
 
     def seen(self, experiment: Experiment, seed: int, **changes: Any) -> tuple[Seen, dict[str, Facts]]:
-        """Try an experiment with a seed, `changes` over what its trials ask for; what was seen, and the runs."""
-        found = {
+        """Run an experiment with one seed and with `changes` to its trials; returns the observations and the runs."""
+        facts = {
             name: self.train(under(trial.request, changes) | {"seed": seed + trial.seed_apart}, trial.fault)
             for name, trial in experiment.trials.items()
         }
-        return observe(experiment, seed, found), found
+        return observe(experiment, seed, facts), facts
 
     def _bring(self, name: str) -> None:
         made, _, seed = name.partition(":")
@@ -137,7 +137,7 @@ class Lab:
             self.add(name, MADE[made](int(seed)))
 
     def add(self, name: str, arrays: Arrays) -> None:
-        """Store a dataset under a new name, ready to be trained on."""
+        """Store a dataset under a new name."""
         arrays.save(self.store.files, f"datasets/{name}")
         row = {"id": name, "name": name, "status": "ready", "about": arrays.about(), "skipped": [],
                "folder": f"datasets/{name}"}  # fmt: skip
@@ -147,9 +147,9 @@ class Lab:
 
 @contextmanager
 def lab() -> Iterator[Lab]:
-    """In a folder that is deleted afterwards."""
-    with store() as found:
+    """A laboratory in a folder that is deleted afterwards."""
+    with store() as data_store:
         try:
-            yield Lab(found)
+            yield Lab(data_store)
         finally:
-            torch.set_flush_denormal(False)  # an attempt turns it on, for a process of its own
+            torch.set_flush_denormal(False)  # an attempt turns it on for its process, which is this one here

@@ -1,10 +1,10 @@
-"""Time until 0.88 of the test letters are right: the trainer against the lecture's loop, as written and mended.
+"""Time until a test accuracy of 88%: the trainer against the lecture's loop, as written and corrected.
 
-The lecture trains 784-256-10 on notmnist with SGD at 0.1 over all the training data in each step (L822-860), with a
-softmax before `cross_entropy`, which takes one itself; mended is without it. Wanted: 150 × the first and 50 × the
-second. The network, the split and the pictures are the same; the trainer takes small batches with Adam, and
-standardises the pictures as the preset `mlp` does. Looking at the test letters is on nobody's clock; the trainer's own
-metrics of train and validation after each epoch are on its.
+The lecture trains 784-256-10 on notmnist with full-batch SGD at a learning rate of 0.1 (L822-860). It has a softmax
+before `cross_entropy`, which applies one itself; the corrected loop leaves it out. Targets: 150 × as fast as the first
+and 50 × as fast as the second. Network, split and pictures are the same. The trainer uses small batches with Adam, and
+standardises the pictures like the preset `mlp`. The measurement of test accuracy is not counted; the trainer's metrics
+of the training and validation parts after each epoch are.
 """
 
 import os
@@ -46,7 +46,7 @@ class SimpleModel(nn.Module):
 
 
 def lecture(data: Data, seed: int, softmax: bool) -> Iterator[nn.Module]:
-    """The lecture's loop; the network after each step."""
+    """The lecture's loop; yields the network after each step."""
     torch.manual_seed(seed)
     x, y = data.batch(data.parts["train"], DEVICE)
     model = SimpleModel(10, softmax).to(DEVICE)
@@ -62,17 +62,17 @@ def lecture(data: Data, seed: int, softmax: bool) -> Iterator[nn.Module]:
         yield model
 
 
-def ours(found: Store, seed: int) -> Iterator[nn.Module]:
-    """The real trainer; the network after each step."""
-    request = found.resolved(RECIPE | {"seed": seed})
-    training = found.training(request, DEVICE)
+def ours(data_store: Store, seed: int) -> Iterator[nn.Module]:
+    """The trainer; yields the network after each step."""
+    request = data_store.resolved(RECIPE | {"seed": seed})
+    training = data_store.training(request, DEVICE)
     for _ in training.steps():
         yield training.model
 
 
 def until_learnt(networks: Iterator[nn.Module], inputs: Tensor, targets: Tensor) -> tuple[float, int, bool]:
-    """Seconds and steps until enough of the test letters are right, and whether they are: a loop may end before, and
-    then the seconds are fewer than it would take."""
+    """Seconds and steps until the wanted test accuracy, and True if it was reached. Otherwise the seconds are a lower
+    bound."""
     took, begun, step = 0.0, time.perf_counter(), 0
     for step, model in enumerate(networks, start=1):
         took += time.perf_counter() - begun
@@ -89,24 +89,25 @@ def until_learnt(networks: Iterator[nn.Module], inputs: Tensor, targets: Tensor)
 def main() -> None:
     torch.set_num_threads(os.cpu_count() or 1)
     took: dict[str, list[float]] = {}
-    with store() as found:
-        data, standard = (found.training(found.resolved(of), DEVICE).data for of in (LETTERS, RECIPE))
+    with store() as data_store:
+        resolved = map(data_store.resolved, (LETTERS, RECIPE))
+        data, standard = (data_store.training(request, DEVICE).data for request in resolved)
         tests = {"trainer": standard.batch(standard.parts["test"], DEVICE)}
         of_lecture = data.batch(data.parts["test"], DEVICE)
         for seed in range(ROUNDS):
             rivals = {
                 "as written": lecture(data, seed, softmax=True),
-                "mended": lecture(data, seed, softmax=False),
-                "trainer": ours(found, seed),
+                "corrected": lecture(data, seed, softmax=False),
+                "trainer": ours(data_store, seed),
             }
             for name, networks in rivals.items():
                 seconds, steps, learnt = until_learnt(networks, *tests.get(name, of_lecture))
                 if name == "trainer" and not learnt:
-                    raise RuntimeError(f"the trainer has ended before {WANTED} of the test letters were right")
+                    raise RuntimeError(f"the trainer ended below a test accuracy of {WANTED:.0%}")
                 took.setdefault(name, []).append(seconds)
-                print(f"seed {seed}, {name}: {steps} steps" + ("" if learnt else f", and {WANTED} not reached"))
+                print(f"seed {seed}, {name}: {steps} steps" + ("" if learnt else f", {WANTED:.0%} not reached"))
     for name, seconds_each in took.items():
         figure(name, statistics.median(seconds_each), "s")
-    for name, times in (("as written", 150), ("mended", 50)):
+    for name, times in (("as written", 150), ("corrected", 50)):
         ratios = [a / b for a, b in zip(took[name], took["trainer"], strict=True)]
         figure(f"the lecture's loop {name} : trainer", statistics.median(ratios), "×", at_least=times)

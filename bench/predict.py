@@ -1,7 +1,7 @@
-"""A PNG by raw body to `/predict` of one process, on 32 connections, against a no-op FastAPI endpoint that reads the
-same body, in a server like it.
+"""Throughput of `/predict` with a PNG as the raw body, on 32 connections to one process, against a no-op FastAPI
+endpoint that reads the same body in an equal server.
 
-Wanted: at least 0.15 of the no-op's requests/s. The client is the same for both, in a process of its own.
+Target: at least 0.15 of the no-op's requests/s. Both have the same client, in a separate process.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ async def read(request: Request) -> dict[str, int]:
 
 
 async def connection(host: str, port: int, request: bytes, until: float) -> list[float]:
-    """The seconds of each request, one after another on a connection that is kept."""
+    """Seconds of each request, one after another on one connection."""
     reader, writer = await asyncio.open_connection(host, port)
     took = []
     while (begun := time.perf_counter()) < until:
@@ -47,7 +47,7 @@ async def connection(host: str, port: int, request: bytes, until: float) -> list
 
 
 async def load(port: int, path: str, picture: bytes) -> None:
-    """Print the requests/s and the 99th percentile in milliseconds."""
+    """Print the requests/s and the 99th percentile of latency in milliseconds."""
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nContent-Length: {len(picture)}"
     request = head.encode() + b"\r\n\r\n" + picture
     until = time.perf_counter() + SECONDS
@@ -57,10 +57,10 @@ async def load(port: int, path: str, picture: bytes) -> None:
 
 
 def measured(port: int | None, path: str, picture: bytes) -> tuple[float, float]:
-    """Requests/s and the 99th percentile, from a client process."""
+    """Requests/s and the 99th percentile of latency, measured by a client process."""
     command = [sys.executable, "-m", "bench.predict", str(port), path]
-    found = subprocess.run(command, input=picture, capture_output=True, check=True).stdout.split()
-    return float(found[0]), float(found[1])
+    rate, slow = subprocess.run(command, input=picture, capture_output=True, check=True).stdout.split()
+    return float(rate), float(slow)
 
 
 def main() -> None:
@@ -74,15 +74,15 @@ def main() -> None:
             "/predict?run=": (client, f"/predict?run={run}"),
             "/predict": (client, "/predict"),
         }
-        found: dict[str, list[tuple[float, float]]] = {name: [] for name in paths}
+        results: dict[str, list[tuple[float, float]]] = {name: [] for name in paths}
         for _ in range(ROUNDS):
             for name, (at, path) in paths.items():
-                found[name].append(measured(at.base_url.port, path, picture))
-    for name, rounds in found.items():
+                results[name].append(measured(at.base_url.port, path, picture))
+    for name, rounds in results.items():
         figure(name, statistics.median(rate for rate, _ in rounds), "req/s")
         figure(f"{name}, 99th percentile", statistics.median(slow for _, slow in rounds), "ms")
     for name in list(paths)[1:]:
-        ratios = [a[0] / b[0] for a, b in zip(found[name], found["no-op"], strict=True)]
+        ratios = [a[0] / b[0] for a, b in zip(results[name], results["no-op"], strict=True)]
         figure(f"{name} : no-op", statistics.median(ratios), "×", at_least=0.15)
 
 

@@ -1,9 +1,9 @@
-"""The trainer's step as a share of its limit: the five matrix products of 784-256-10, with memory kept for them.
+"""Speed of the trainer's step as a share of its limit: the five matrix products of 784-256-10, in preallocated memory.
 
-Wanted: 0.70 of the limit at batch 128 with Adam and 0.72 with momentum, 0.72 at batch 512 with both; and at one example
-a step, with plain gradient descent on one thread, 4 × the loop that one writes by hand. Each rival runs in turn, in
-many short rounds; best is compared with best, and the medians stand beside. Nothing is measured or stored beside the
-steps; what recording costs says `bench train`.
+Targets: 0.70 of the limit at batch 128 with Adam and 0.72 with momentum, and 0.72 at batch 512 with both. At batch 1,
+with plain gradient descent on one thread, 4 × as fast as a plain loop. The rivals run in turn, in many short rounds.
+Ratios are printed for the best rounds and for the medians. The trainer records nothing here; `bench train` measures the
+cost of recording.
 """
 
 import statistics
@@ -25,7 +25,7 @@ Rival = Callable[[], object]
 
 
 def products(batch: int) -> Rival:
-    """The products of one step: two forward, three back."""
+    """The matrix products of one step: two forward, three backward."""
     x, h, g1, g2 = (torch.rand(batch, width) for width in (784, 256, 256, 10))
     w1, w2 = torch.rand(784, 256), torch.rand(256, 10)
     z1, z2, gh = torch.empty(batch, 256), torch.empty(batch, 10), torch.empty(batch, 256)
@@ -42,7 +42,7 @@ def products(batch: int) -> Rival:
 
 
 def plain(store: Store, batch: int) -> Rival:
-    """A step as one writes it, with gradient descent."""
+    """A step of a plain loop with gradient descent."""
     data = store.training(store.resolved({"dataset": "notmnist"}), CPU).data
     part = TensorDataset(*data.batch(data.parts["train"], CPU))
     model = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
@@ -62,7 +62,7 @@ def plain(store: Store, batch: int) -> Rival:
 
 
 def seconds(rivals: dict[str, Rival], times: int = 1) -> dict[str, list[float]]:
-    """Of one step of each, in each round."""
+    """Seconds of one step of each rival, in each round."""
     took: dict[str, list[float]] = {name: [] for name in rivals}
     for step in rivals.values():
         step()
@@ -76,7 +76,7 @@ def seconds(rivals: dict[str, Rival], times: int = 1) -> dict[str, list[float]]:
 
 
 def shares(store: Store) -> None:
-    """Print how near the trainer's steps come."""
+    """Print the trainer's speed as a share of the limit."""
 
     def trainer(batch: int, optimizer: dict[str, Any]) -> Rival:
         return store.stepping({"dataset": "notmnist", "batch_size": batch, "optimizer": optimizer}, CPU)

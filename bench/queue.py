@@ -1,8 +1,8 @@
-"""Runs claimed a second, on SQLite and on Postgres, by 1 and by 4 worker processes.
+"""Runs claimed per second, on SQLite and on Postgres, by 1 and by 4 worker processes.
 
-Each claim is what a worker does: a look whether there is something, and the claiming transaction, flushed to the disk.
-The run is ended within it, so that as few run at once as there are workers. Beside it stand one process's transactions
-that change one row by its key: what the database allows.
+Each claim does what a worker does: a check for a claimable run, and the claiming transaction, flushed to the disk. The
+transaction also ends the run, so that no more runs are running than there are workers. For comparison, one process's
+transactions that change a single row by its key show the database's limit.
 """
 
 import statistics
@@ -28,21 +28,21 @@ SECONDS, ROUNDS, QUEUED = 2.0, 3, 8000
 
 
 def claims(database: Database, until: float) -> int:
-    """How many runs this process claims until then."""
+    """Number of runs that this process claims until the given time."""
     taken = 0
     while time.time() < until:
         with database.read() as db:
             assert run_claims.any_claimable(db, database_now())
         with database.write() as db:
             run = run_claims.claim(db, "bench", database_now(), 30)
-            if run is not None:  # on Postgres, all that this one saw may have been locked by others
+            if run is not None:  # on Postgres, other processes may have locked all rows that this one saw
                 run_claims.end(db, run.id, run.attempt, RunStatus.SUCCEEDED)
                 taken += 1
     return taken
 
 
 def writes(database: Database, until: float) -> int:
-    """How many one-row transactions this process gets through until then."""
+    """Number of one-row transactions of this process until the given time."""
     done = 0
     while time.time() < until:
         with database.write() as db:
@@ -52,7 +52,7 @@ def writes(database: Database, until: float) -> int:
 
 
 def together(what: str, processes: int, url: str) -> float:
-    """A second's work of so many processes that begin at once."""
+    """Operations per second of several processes that start at the same time."""
     command = [sys.executable, "-m", "bench.queue", what, url]
     started = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
@@ -64,7 +64,7 @@ def together(what: str, processes: int, url: str) -> float:
 
 
 def refill(database: Database) -> None:
-    """`QUEUED` runs wait, beside those of earlier rounds that have ended."""
+    """Fill the queue up to `QUEUED` runs; ended ones of earlier rounds remain."""
     empty: dict[str, object] = {"request": {}, "tags": {}, "environment": {}, "progress": {}, "metrics": {}}
     row = empty | {"status": "queued", "task": "classification", "dataset": "digits", "created_at": 0.0}
     with database.write() as db:
@@ -78,16 +78,16 @@ def measure(name: str, url: str) -> None:
     migrate.upgrade(database)
     with database.write() as db:
         workers.register(db, "bench", 1, database_now())
-    found: dict[tuple[str, int], list[float]] = {("writes", 1): [], ("claims", 1): [], ("claims", 4): []}
+    measured: dict[tuple[str, int], list[float]] = {("writes", 1): [], ("claims", 1): [], ("claims", 4): []}
     for _ in range(ROUNDS):
-        for (what, processes), rates in found.items():
+        for (what, processes), rates in measured.items():
             refill(database)
             rates.append(together(what, processes, url))
     with database.read() as db:
         again = db.execute(select(func.count()).where(Run.attempt > 1)).scalar_one()
     database.close()
-    limit = statistics.median(found["writes", 1])
-    for (what, processes), rates in found.items():
+    limit = statistics.median(measured["writes", 1])
+    for (what, processes), rates in measured.items():
         rate = statistics.median(rates)
         figure(f"{name}: {what} by {processes} process{'es' if processes > 1 else ''}", rate, "/s")
         if what == "claims":
@@ -100,7 +100,7 @@ def main() -> None:
         measure("SQLite", f"sqlite:///{Path(folder) / 'bench.db'}")
     server = Postgres()
     try:
-        server.stop()  # the tests' server does without fsync
+        server.stop()  # the tests' server runs without fsync
         server.command = [part.replace("fsync=off", "fsync=on") for part in server.command]
         server.start()
         measure("Postgres", server.new_database())

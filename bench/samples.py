@@ -1,4 +1,4 @@
-"""Datasets of 40 to 10,000 examples as files that a user might send: pictures as .npz, tables as CSV."""
+"""Sample datasets of 40 to 10,000 examples as uploads: pictures as .npz, tables as CSV."""
 
 import csv
 import io
@@ -22,13 +22,13 @@ Numbers = NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Upload:
-    """A file, and what its sender says of it."""
+    """A file to upload, with its import options."""
 
     file: bytes
     options: ImportOptions = field(default_factory=ImportOptions)
 
     def imported(self) -> Arrays:
-        """The checked examples, read as a worker reads an upload."""
+        """The examples, read and checked like an upload by a worker."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "upload"
             path.write_bytes(self.file)
@@ -36,14 +36,14 @@ class Upload:
 
 
 def pictures(inputs: Numbers, targets: Numbers) -> Upload:
-    """Gray pictures (N, height, width) of 0 to 255 with one class each (N,)."""
+    """Gray pictures (N, height, width) with values from 0 to 255, and classes (N,)."""
     packed = io.BytesIO()
     np.savez_compressed(packed, inputs=inputs.clip(0, 255).round().astype(np.uint8), targets=targets)
     return Upload(packed.getvalue())
 
 
 def table(rows: Sequence[Sequence[Any]], targets: Sequence[Any]) -> Upload:
-    """Rows of numbers and texts; targets that are texts are classes."""
+    """A table of numbers and texts. Text targets are classes."""
     written = io.StringIO()
     writer = csv.writer(written)
     writer.writerow([*(f"x{column}" for column in range(len(rows[0]))), "target"])
@@ -52,19 +52,19 @@ def table(rows: Sequence[Sequence[Any]], targets: Sequence[Any]) -> Upload:
 
 
 def labelled(rows: Numbers, labels: Numbers) -> Upload:
-    """A table of numbers with a class a row."""
+    """A table of numbers with a class for each row."""
     return table(rows.tolist(), [f"class {label}" for label in labels])
 
 
 def flat(each: int = 100, side: int = 28) -> Upload:
-    """Flat gray of 40 and of 210, with noise of 10."""
+    """Uniform gray pictures of value 40 or 210, with noise of standard deviation 10."""
     random, labels = np.random.default_rng(0), np.repeat([0, 1], each)
     gray = np.array([40, 210])[labels]
     return pictures(gray[:, None, None] + random.normal(0, 10, (2 * each, side, side)), labels)
 
 
 def bars(each: int = 60) -> Upload:
-    """A horizontal or a vertical bar anywhere in a picture with noise."""
+    """A horizontal or vertical bar at a random place in a noisy picture."""
     random, labels = np.random.default_rng(0), np.repeat([0, 1], each)
     drawn = random.normal(60, 20, (2 * each, 28, 28))
     for picture, label, place in zip(drawn, labels, random.integers(2, 24, 2 * each), strict=True):
@@ -73,7 +73,7 @@ def bars(each: int = 60) -> Upload:
 
 
 def part_of(name: str, examples: int, classes: int = 10) -> Upload:
-    """The first pictures of a built-in dataset, as many of each of its first classes."""
+    """The first pictures of a built-in dataset, equally many from each of its first classes."""
     whole = BUILTIN[name].load()
     each = [np.flatnonzero(whole.targets == label)[: examples // classes] for label in range(classes)]
     chosen = np.concatenate(each)
@@ -81,18 +81,18 @@ def part_of(name: str, examples: int, classes: int = 10) -> Upload:
 
 
 def blobs(each: int = 20) -> Upload:
-    """Three overlapping classes in a plane."""
+    """Three overlapping classes in two dimensions."""
     return labelled(*known.make_blobs(3 * each, 2, centers=[[0, 0], [3, 0], [0, 3]], random_state=0))
 
 
 def toy(name: str) -> Upload:
-    """A table of scikit-learn's with classes, as it was measured."""
+    """A classification table from scikit-learn, unscaled."""
     loaded = getattr(known, f"load_{name}")()
     return labelled(loaded.data, loaded.target)
 
 
 def categories(examples: int = 300) -> Upload:
-    """Four columns of texts, which become 30 of zeros and ones; the class is whether their weights' sum is above 0."""
+    """Four text columns, one-hot encoded as 30. The class depends on the sign of a weighted sum."""
     random, counts = np.random.default_rng(0), (3, 5, 7, 15)
     codes = np.stack([random.integers(0, count, examples) for count in counts], 1)
     weights = [random.normal(0, 1, count) for count in counts]

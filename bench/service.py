@@ -1,4 +1,4 @@
-"""A service of one's own for a figure: `antigrad serve` on a free port over a home that is deleted afterwards."""
+"""A temporary service for benchmarks: `antigrad serve` on a free port, with a home that is deleted afterwards."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ def free_port() -> int:
 
 @contextmanager
 def home() -> Iterator[Path]:
-    """A home for the service; settings of the caller's environment stay out."""
+    """A temporary home for the service; ANTIGRAD_* variables of the caller are removed."""
     for name in [name for name in os.environ if name.startswith("ANTIGRAD_")]:
         del os.environ[name]
     with tempfile.TemporaryDirectory() as folder:
@@ -34,14 +34,14 @@ def home() -> Iterator[Path]:
 
 @contextmanager
 def server(command: list[str]) -> Iterator[httpx.Client]:
-    """A process that serves HTTP; `command` is what follows `python`, with {port} in it."""
+    """A process that serves HTTP; `command` holds the arguments of `python`, with {port} for the port."""
     port = free_port()
     process = subprocess.Popen([sys.executable, *(part.format(port=port) for part in command)])
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             for _ in range(600):
                 if process.poll() is not None:
-                    raise SystemExit("the server did not start; its reason stands above")
+                    raise SystemExit("the server did not start; its error is printed above")
                 try:
                     client.get("/healthz").raise_for_status()
                     break
@@ -55,7 +55,7 @@ def server(command: list[str]) -> Iterator[httpx.Client]:
 
 @contextmanager
 def antigrad(workers: int = 1) -> Iterator[httpx.Client]:
-    """The real service, ready."""
+    """A running service with its workers ready."""
     with home(), server(["-m", "app.cli.main", "serve", "--port", "{port}", "--workers", str(workers)]) as client:
         while workers and len(client.get("/workers").json()["items"]) < workers:
             time.sleep(0.05)
@@ -63,7 +63,7 @@ def antigrad(workers: int = 1) -> Iterator[httpx.Client]:
 
 
 def ended(client: httpx.Client, run: str) -> dict[str, object]:
-    """The run, once it is over."""
-    while (found := client.get(f"/runs/{run}", params={"wait": 30}).json())["status"] in ("queued", "running"):
+    """Wait until the run has ended; returns it."""
+    while (answer := client.get(f"/runs/{run}", params={"wait": 30}).json())["status"] in ("queued", "running"):
         pass
-    return dict(found)
+    return dict(answer)

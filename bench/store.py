@@ -1,4 +1,4 @@
-"""A database and files of one's own for a figure, with the built-in datasets, and requests resolved against them."""
+"""A temporary database and file store for benchmarks, with the built-in datasets."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,24 +22,24 @@ from worker import job_setup
 
 @dataclass(frozen=True)
 class Store:
-    """What a trainer works on."""
+    """A database and its files; resolves requests and builds trainings."""
 
     folder: Path
     database: Database
     files: Files
 
     def resolved(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The request as it will be trained."""
+        """The resolved request."""
         body = RunRequest.model_validate(request)
         with self.database.read() as db:
             return resolve(body, datasets.get(db, body.dataset), self.files)[0]
 
     def training(self, request: dict[str, Any], device: torch.device) -> Training:
-        """The real trainer of a resolved request, on a built-in dataset."""
+        """The training of a resolved request on a built-in dataset."""
         return job_setup.prepare(request, built_in(request["dataset"]), self.files, device)[0]
 
     def stepping(self, request: dict[str, Any], device: torch.device) -> Callable[[], Step]:
-        """The next step of the real trainer at each call: without metrics, and without an end."""
+        """A function that does the training's next step, without metrics and without an end."""
         training = self.training(self.resolved(request), device)
         training.measure = lambda *_: {}  # type: ignore[method-assign]
         training.criteria = []
@@ -49,7 +49,7 @@ class Store:
 
 @contextmanager
 def store() -> Iterator[Store]:
-    """In a folder that is deleted afterwards."""
+    """A store in a folder that is deleted afterwards."""
     with home() as folder:
         database, files = Database(f"sqlite:///{folder}/bench.db"), LocalFiles(folder / "files")
         migrate.upgrade(database)

@@ -1,8 +1,8 @@
-"""Gain of each strategy of the fast path: whole steps of the real trainer with it and without it.
+"""Gain of each strategy of the fast path: whole steps of the trainer with it and without it.
 
-Each pair of trainings takes steps in turn, in many short rounds. CPU seconds of one thread are counted, which other
-processes disturb least; best is compared with best, and the median of the rounds' ratios stands next to it. A strategy
-that gains nothing at any batch size is to be removed.
+Each pair of trainings takes steps in turn, in many short rounds. CPU seconds of one thread are measured, because other
+processes affect them least. The ratio of the best rounds is printed, and the median of the rounds' ratios. Remove a
+strategy that gains nothing at any batch size.
 """
 
 import statistics
@@ -23,14 +23,14 @@ from bench.report import figure
 from bench.store import Store
 
 CPU = torch.device("cpu")
-ROUNDS, ROUND_SECONDS = 100, 0.004  # a short round often escapes other processes
+ROUNDS, ROUND_SECONDS = 100, 0.004  # other processes often do not interrupt a short round
 BATCHES = {"notmnist": (1, 16, 128, 512), "diabetes": (1, 16, 128)}  # pictures of 784 pixels, a table of 10 columns
 ADAM, MOMENTUM, SGD = ({"name": "adam"}, {"name": "momentum"}, {"name": "sgd", "lr": 0.01})
 
 
 @contextmanager
 def _prepared(yes: bool) -> Iterator[None]:
-    """Trainings whose inputs are all prepared before the first step, or never."""
+    """Patch trainings to prepare all inputs before the first step, or never."""
     build = Training.build_stepper
 
     def prepare_first(training: Training) -> Any:
@@ -89,14 +89,14 @@ def seconds(rivals: list[Callable[[], object]]) -> list[list[float]]:
 
 
 def compare(name: str, without: Callable[[], object], with_it: Callable[[], object]) -> None:
-    """Print how many times faster the second rival is."""
+    """Print the speedup of the second rival over the first."""
     slow, fast = seconds([without, with_it])
     median = statistics.median(a / b for a, b in zip(slow, fast, strict=True))
     figure(name, min(slow) / min(fast), f"× (median {median:.2f}; {min(slow) * 1e6:.0f} → {min(fast) * 1e6:.0f} µs)")
 
 
 def gains(store: Store) -> None:
-    """Print how many times faster each strategy makes a step, and prepared inputs an evaluation."""
+    """Print the speedup of a step by each strategy, and of an evaluation by prepared inputs."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     for dataset, batches in BATCHES.items():

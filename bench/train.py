@@ -1,8 +1,8 @@
-"""MLP 784-256-10, Adam, batch 128, on notmnist: the real trainer against a plain `DataLoader` and `optim.Adam` loop.
+"""MLP 784-256-10, Adam, batch 128, on notmnist: the trainer against a plain loop with `DataLoader` and `optim.Adam`.
 
-Wanted: at least 2 × the samples/s with all that the trainer records, while both measure the training and validation
-part after each epoch. Recording costs at most 2 % and sampling of the layers at most another 2 %, as shares of the
-child's own time, since separate runs differ by more than that.
+Targets: at least 2 × the samples/s, with all recording; both measure the training and validation parts after each
+epoch. Recording takes at most 2% of the time, and sampling of the layers at most another 2%. Both are shares of the
+child's time, since separate runs differ by more than that.
 
 Also printed: the steps as a share of the limit set by their matrix products (`products`), the gain of each strategy of
 the fast path (`strategies`), the steps without metrics, and the recording trainer against a plain loop without metrics.
@@ -35,13 +35,13 @@ from worker.prefork.warmup import warm_up
 from worker.recorder import Recorder
 from worker.training_job import Attempt
 
-ROUNDS, EPOCHS = 7, 20  # as many epochs as a run has by default
+ROUNDS, EPOCHS = 7, 20  # the default number of epochs
 CPU = torch.device("cpu")
 THREADS = os.cpu_count() or 1
 
 
 class Clocked(Training):
-    """The real training, with the time it began and the seconds spent in its own steps."""
+    """A training that records its start time and the seconds spent in its steps."""
 
     last: "Clocked"
     with_metrics = True

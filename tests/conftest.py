@@ -1,4 +1,4 @@
-"""Fixtures for tests of a service: a fresh home, a database of its own, the real app, real worker processes."""
+"""Fixtures for tests of a service: a new home and database, the real app, real worker processes."""
 
 import os
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # by itself PyTorch t
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test runs on Postgres, too: in `make test` where SQL is its subject, else in `make test-long`."""
+    """Run a test on Postgres too: in `make test` if SQL is its subject, otherwise in `make test-long`."""
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         if parameters.get("settings") == "postgres" and item.get_closest_marker("sql") is None:
@@ -61,7 +61,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
-    """Settings over an empty home and database, or over those of a service where the test asks for one."""
+    """Settings with an empty home and database, or with copies of a started service if the test uses `client`."""
     home, url = tmp_path / "home", ""
     if "client" in request.fixturenames:
         template: Template = request.getfixturevalue("template")
@@ -86,7 +86,7 @@ def service(client: TestClient) -> Service:
 
 @pytest.fixture(scope="session")
 def quick_client(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """One service for all tests that only ask, and change nothing that another one would notice."""
+    """One service for all tests that only read, or change nothing that affects other tests."""
     home = tmp_path_factory.mktemp("quick") / "home"
     template.fill(home)
     with TestClient(create_app(Settings(home=home, _env_file=None))) as client:
@@ -100,7 +100,7 @@ def quick_service(quick_client: TestClient) -> Service:
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of one `antigrad serve` with a worker, for all commands of the documents and of users."""
+    """The address of one `antigrad serve` with a worker, for all commands of documents and users."""
     with serving(tmp_path_factory.mktemp("home")) as address:
         yield address
 

@@ -1,4 +1,4 @@
-"""The defaults train well: the mean over seeds, through the whole service."""
+"""The defaults train well: the mean over seeds, with the whole service."""
 
 import os
 import statistics

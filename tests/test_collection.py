@@ -1,4 +1,4 @@
-"""The tests are the same in every process that collects them: those of `pytest -n 2` compare their lists."""
+"""Test names are the same in every process: `pytest -n 2` compares the lists of its processes."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ def test_two_processes_that_collect_in_different_seconds_collect_the_same_tests(
         command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
         environment = os.environ | {"PYTHONHASHSEED": hashes}
         collections.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
-        time.sleep(1.1)  # a time stamp has another second
+        time.sleep(1.1)  # so that a time stamp would differ
     first, second = (
         [line for line in process.communicate(timeout=200)[0].splitlines() if "::" in line] for process in collections
     )

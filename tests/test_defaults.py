@@ -1,4 +1,4 @@
-"""The defaults train well on little data: samples of a user's files, trained by a worker's own code."""
+"""The defaults train well on small datasets: sample uploads, trained with the worker's code."""
 
 from collections.abc import Iterator
 from typing import Any

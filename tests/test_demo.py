@@ -1,6 +1,7 @@
-"""`make demo` shows what README promises, with whatever is set."""
+"""`make demo` works as README promises, with any settings."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -22,7 +23,7 @@ def test_the_demo_learns_letters_and_classifies_one(tmp_path: Path) -> None:
     done = demo(tmp_path / "home", port, ANTIGRAD_API_KEY="s3cret")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"curl -H 'Authorization: Bearer …' -X POST http://127.0.0.1:{port}/runs" in done.stdout
-    assert "test accuracy: 0.8" in done.stdout or "test accuracy: 0.9" in done.stdout
+    assert re.search(r"test accuracy: [89]\d\.\d%", done.stdout)
     assert '"predictions":[{"label"' in done.stdout and (tmp_path / "home/letter.png").exists()
     assert "s3cret" not in done.stdout + done.stderr and "Traceback" not in done.stderr
 

@@ -1,4 +1,4 @@
-"""What the documents say is so: their commands are run, and their tables hold what the code holds."""
+"""The documents are correct: their commands run, and their tables match the code."""
 
 import dataclasses
 import json
@@ -77,7 +77,7 @@ def test_pictures_are_changed_as_their_page_says(address: str, tmp_path: Path) -
 def test_the_tables_are_those_of_the_code(page: str) -> None:
     written = (ROOT / "docs" / page).read_text()
     for table in tables.PAGES[page]:
-        assert f"|\n{table}\n" in written, table  # behind its heading, and with no row more
+        assert f"|\n{table}\n" in written, table  # after its heading, and without further rows
 
 
 def test_optimizers_walk_and_train_as_their_page_says(address: str, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_failed_run_is_explained_as_its_page_says(address: str, tmp_path: Path
     table = page[page.index("## In numbers") :]
     described = {name for row in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE)
                  for name in re.findall(r"\w+", row)}  # fmt: skip
-    assert described - measured == {"saturated_units"}  # of sigmoid and tanh, which this network has not
+    assert described - measured == {"saturated_units"}  # only for sigmoid and tanh, which this network lacks
     assert measured <= described
     assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
 

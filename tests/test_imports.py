@@ -1,4 +1,4 @@
-"""Processes load a heavy library when they need it, not when they start."""
+"""Processes load a heavy library when they need it, not at start-up."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 DATA_LIBRARIES = {"sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "s3fs", "fsspec", "botocore", "alembic"}
 FRAMEWORKS = {"torch", "numpy", "PIL", "fastapi", "sqlalchemy", "psycopg", "pydantic_settings"}
-# A module, the heavy libraries that it needs at its start, and those that it must load later or never.
+# A module, heavy libraries that it may load at start-up, and those that it must load later or never.
 STARTS = {
     "app.cli.main": (set(), DATA_LIBRARIES | FRAMEWORKS | {"pydantic"}),
     "app.main": ({"torch", "numpy", "fastapi", "sqlalchemy"}, DATA_LIBRARIES | {"httpx", "rich", "psycopg"}),
@@ -22,7 +22,7 @@ STARTS = {
 
 
 def loaded(code: str, libraries: set[str], **environment: str) -> set[str]:
-    """The libraries that a fresh process has loaded after the code."""
+    """The libraries that a fresh process has loaded after running the code."""
     code += f"\nimport sys; print(*sorted({libraries!r} & sys.modules.keys()))"
     process = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True

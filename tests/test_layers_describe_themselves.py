@@ -1,4 +1,4 @@
-"""No code outside the layers asks for a layer by name or class: a new layer is one class and one test."""
+"""No code outside the layers refers to a layer by name or class: a new layer is one class and one test."""
 
 import ast
 from collections.abc import Iterator

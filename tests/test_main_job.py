@@ -1,4 +1,4 @@
-"""The path that a user takes, with its real parts."""
+"""A user's main workflow, with real components."""
 
 import pytest
 from fastapi.testclient import TestClient

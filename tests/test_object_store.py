@@ -1,4 +1,4 @@
-"""Machines that share nothing but Postgres and an object store: the API has one home, the worker another."""
+"""Machines that share only Postgres and an object store: the API has one home, the worker another."""
 
 import io
 import os
@@ -81,7 +81,7 @@ def test_the_whole_path_and_a_kill_in_its_middle(
         assert client.delete(f"/runs/{id}").status_code == 204
     assert client.delete("/datasets/letters").status_code == 204
     assert object_store.keys(bucket) == builtin
-    for home in ("home", "elsewhere"):  # neither keeps anything but copies
+    for home in ("home", "elsewhere"):  # both contain only cached copies
         folders = {path.relative_to(tmp_path / home).parts[0] for path in (tmp_path / home).iterdir()}
         assert folders <= {"cache", "workers"}
     assert not list((tmp_path / "home" / "cache").glob("**/*.part"))
@@ -108,7 +108,7 @@ def test_a_refused_upload_leaves_no_object(client: TestClient, object_store: Obj
     kept = object_store.keys(bucket)
     assert len(kept - before) == 1
     assert upload(client, "other", zipped(letters()), **{"Idempotency-Key": "k"}).status_code == 202
-    assert upload(client, "other", b"x", **{"Idempotency-Key": "k"}).status_code == 422  # after its body
+    assert upload(client, "other", b"x", **{"Idempotency-Key": "k"}).status_code == 422  # refused after the body
     assert client.delete("/datasets/other").status_code == 204
     assert object_store.keys(bucket) == kept
     assert client.delete("/datasets/letters").status_code == 204
@@ -132,7 +132,7 @@ def test_an_interrupted_deletion_goes_on_when_it_is_asked_for_again(
             answer = client.delete(path)
             assert answer.status_code == 503 and "does not answer" in answer.json()["detail"]
         assert client.get(f"/runs/{run}").status_code == 404
-        assert client.get("/datasets/letters").json()["status"] == "ready"  # nothing of it is deleted
+        assert client.get("/datasets/letters").json()["status"] == "ready"  # nothing of it was deleted
     finally:
         object_store.door.open()
     assert client.delete(f"/runs/{run}").status_code == 204

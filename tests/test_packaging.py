@@ -1,5 +1,5 @@
-"""The image and the composition, as far as they can be tried without a container engine: linted, checked for what they
-must say, and the Dockerfile's own steps run in a clean folder."""
+"""The image and the compose file, as far as they can be tested without a container engine: linted, checked for
+required statements, and the Dockerfile's steps run in a clean folder."""
 
 import json
 import os
@@ -24,7 +24,7 @@ BIN = Path(sys.executable).parent
 
 
 def run(*command: str | Path, **options: Any) -> str:
-    """What the command prints; a failure shows it."""
+    """Run the command; returns its output, which a failure shows."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout
@@ -37,7 +37,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def build_steps() -> list[tuple[str, str]]:
-    """Those of the first stage."""
+    """The instructions of the first stage after its FROM."""
     found = instructions()
     second = [index for index, (word, _) in enumerate(found) if word == "FROM"][1]
     return found[1:second]
@@ -100,7 +100,7 @@ def test_secrets_come_from_env_and_every_variable_has_its_example() -> None:
     assert passed_on == set(re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
     for secret in ("POSTGRES_PASSWORD", "ANTIGRAD_API_KEY"):
         assert example[secret] == ""
-        assert not re.findall(rf"\$\{{{secret}(?!:\?)", text)  # unset, it stops `docker compose` with the reason
+        assert not re.findall(rf"\$\{{{secret}(?!:\?)", text)  # if unset, `docker compose` stops with the reason
     run("git", "check-ignore", "--quiet", ".env", cwd=ROOT)
 
 
@@ -137,7 +137,7 @@ def serving(command: list[str | Path], **options: Any) -> Iterator[httpx.Client]
 
 
 def torch_index(default: str) -> str:
-    """As for `make`; a machine that does not reach the image's own index takes torch from PyPI."""
+    """The index for torch, as for `make`; a machine that does not reach the image's index uses PyPI."""
     if os.environ.get("TORCH_INDEX"):
         return os.environ["TORCH_INDEX"]
     try:
@@ -148,7 +148,7 @@ def torch_index(default: str) -> str:
 
 @pytest.fixture
 def built(tmp_path: Path) -> Iterator[Path]:
-    """The Dockerfile's first stage, done in a folder: /src and /opt lie in it, its other paths are the machine's."""
+    """The Dockerfile's first stage, run in a folder: it contains /src and /opt; other paths are the machine's."""
     variables: dict[str, str] = {}
 
     def placed(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Docstrings open with the thing itself: a noun phrase or an imperative, in the field's terms."""
+"""Docstrings begin with a noun phrase or an imperative, in the field's terms."""
 
 import ast
 import re

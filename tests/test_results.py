@@ -1,4 +1,4 @@
-"""What the presets reach by their own recipes, on the data that come with them."""
+"""Results of the presets with their own recipes, on built-in datasets."""
 
 import os
 import statistics
@@ -11,7 +11,7 @@ from bench.store import Store, store
 
 CPU = torch.device("cpu")
 pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]
-SEEDS = int(os.environ.get("RESULT_SEEDS", "1"))  # `make results` asks for three: a convolution takes its time
+SEEDS = int(os.environ.get("RESULT_SEEDS", "1"))  # `make results` uses three: convolutions take long
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def found() -> Iterator[Store]:
 
 
 def on_test(found: Store, dataset: str, preset: str, seed: int, **changes: object) -> dict[str, float]:
-    """The metrics of the test part at the end of such a run."""
+    """The test metrics at the end of a run."""
     request = found.resolved({"dataset": dataset, "model": {"preset": preset}, "seed": seed} | changes)
     training = found.training(request, CPU)
     for _ in training.steps():
@@ -45,8 +45,8 @@ def test_bfloat16_costs_the_small_vgg_nothing(found: Store) -> None:
         [on_test(found, "notmnist", "vgg_small", seed, precision=kind)["accuracy"] for seed in range(SEEDS)]
         for kind in ("fp32", "bf16")
     )
-    assert statistics.mean(bf16) >= statistics.mean(fp32) - 0.005, (fp32, bf16)  # the seeds spread as much
+    assert statistics.mean(bf16) >= statistics.mean(fp32) - 0.005, (fp32, bf16)  # seeds differ as much
 
 
 def test_the_lectures_regressor_does_better_than_the_mean(found: Store) -> None:
-    assert on_test(found, "diabetes", "lecture_regressor", 0)["mse"] < 4000  # the mean's is about 5,200
+    assert on_test(found, "diabetes", "lecture_regressor", 0)["mse"] < 4000  # a constant prediction has about 5,200

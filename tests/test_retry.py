@@ -10,7 +10,7 @@ from app.retry import retry
 
 
 class Action:
-    """Fails with each of the errors in turn, then succeeds."""
+    """An action that fails with each of the errors in turn, then succeeds."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors, self.tries = list(errors), 0

@@ -1,4 +1,4 @@
-"""What a machine lacks is said before anything is made."""
+"""Missing requirements of a machine are reported before anything is created."""
 
 import subprocess
 from pathlib import Path
@@ -15,7 +15,7 @@ def setup(folder: Path, python: str, **variables: str) -> "subprocess.CompletedP
 
 
 def stand_in(folder: Path, script: str) -> str:
-    """A Python as another machine may have it."""
+    """A fake Python as on another machine."""
     python = folder / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
@@ -54,7 +54,7 @@ esac"""
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A clone, with a Python whose pip only notes what it is asked for."""
+    """A clone with a fake Python, whose pip only records its arguments."""
     stand_in(tmp_path, WORKS)
     (tmp_path / "pip").write_text(PIP)
     (tmp_path / "pip").chmod(0o755)
@@ -64,7 +64,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def installs(project: Path, **variables: str) -> list[str]:
-    """All that pip was asked for until now, one more set-up included."""
+    """The arguments of all pip calls so far, after one more set-up."""
     done = setup(project, str(project / "python"), **variables)
     assert done.returncode == 0, done.stderr
     assert "noise" not in done.stdout + done.stderr
@@ -73,7 +73,7 @@ def installs(project: Path, **variables: str) -> list[str]:
 
 def test_the_environment_is_made_once_and_again_only_when_the_lock_has_changed(project: Path) -> None:
     first = installs(project)
-    assert "torch==2.13.0" in first[0] and "--require-hashes" in first[1]  # torch by plain pip, before all else
+    assert "torch==2.13.0" in first[0] and "--require-hashes" in first[1]  # torch with plain pip, before all else
     assert installs(project) == first
     (project / ".venv/stamp").unlink()  # as after an interrupted run
     assert installs(project) == first * 2

@@ -1,4 +1,4 @@
-"""`make demo`: the service, a run that learns letters, and a prediction by curl."""
+"""`make demo`: start the service, train on letters, and predict one with curl."""
 
 import argparse
 import socket
@@ -15,7 +15,7 @@ from app.settings import Settings, SettingsRefused, load
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--once", action="store_true", help="stop at the end")
+    parser.add_argument("--once", action="store_true", help="stop the service at the end")
     arguments = parser.parse_args()
     try:
         settings = load()
@@ -32,7 +32,7 @@ def main() -> None:
     try:
         show(address, service, settings)
         if not arguments.once:
-            print(f"\nThe service stays up at {address} (its documentation: {address}/docs). Ctrl-C ends it.")
+            print(f"\nThe service keeps running at {address} (documentation: {address}/docs). Press Ctrl-C to stop it.")
             service.wait()
     except KeyboardInterrupt:
         pass
@@ -58,14 +58,14 @@ def show(address: str, service: "subprocess.Popen[bytes]", settings: Settings) -
             time.sleep(0.1)
     if run["status"] != "succeeded":
         sys.exit(f"the run has {run['status']}: {run['error']}")
-    print(f"test accuracy: {run['metrics']['test']['accuracy']:.3f}   (run {run['id']})")
+    print(f"test accuracy: {run['metrics']['test']['accuracy']:.1%}   (run {run['id']})")
 
     sample = client.get("/datasets/notmnist/samples", params={"limit": 1}).json()["items"][0]
     picture = settings.home / "letter.png"
     picture.write_bytes(client.get(f"/datasets/notmnist/images/{sample['index']}.png").content)
     command = ["-s", "--data-binary", f"@{picture}", "-H", "Content-Type: image/png", f"{address}/predict"]
     shown = " ".join(f"'{part}'" if " " in part else part for part in command)
-    print(f"\n$ curl {key_shown}{shown}   # a letter that the network has never seen: {sample['label']}", flush=True)
+    print(f"\n$ curl {key_shown}{shown}   # a test letter: {sample['label']}", flush=True)
     secret = [part for name, value in key.items() for part in ("-H", f"{name}: {value}")]
     subprocess.run(["curl", *secret, *command], check=True)
     print()
@@ -74,7 +74,7 @@ def show(address: str, service: "subprocess.Popen[bytes]", settings: Settings) -
 def until_ready(client: httpx.Client, service: "subprocess.Popen[bytes]") -> None:
     for _ in range(600):
         if service.poll() is not None:
-            sys.exit("the service did not start; its reason stands above")
+            sys.exit("the service did not start; its error is printed above")
         try:
             if client.get("/readyz").status_code == 200:
                 return
@@ -87,7 +87,7 @@ def until_ready(client: httpx.Client, service: "subprocess.Popen[bytes]") -> Non
 def news(run: dict) -> str:  # type: ignore[type-arg]
     train, validation = run["metrics"]["train"], run["metrics"]["validation"]
     if not train or not validation:
-        return "queued" if run["status"] == "queued" else "begins"
+        return "queued" if run["status"] == "queued" else "starting"
     return f"step {run['progress']['step']}  loss {train['loss']:.3f}  validation accuracy {validation['accuracy']:.3f}"
 
 

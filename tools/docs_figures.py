@@ -1,6 +1,6 @@
-"""The figures of the documents, from runs that are made now: `make docs-figures` writes them anew.
+"""Figures and numbers of the documents, from new runs: `make docs-figures` writes them.
 
-What a document says of an experiment stands between `<!-- experiment: NAME -->` and `<!-- end -->`.
+The text about an experiment is between `<!-- experiment: NAME -->` and `<!-- end -->`.
 """
 
 import json
@@ -35,7 +35,7 @@ from bench.lab import Lab, lab
 DOCS = Path(__file__).parent.parent / "docs"
 SEEDS = range(3)
 BLOCK = re.compile(r"<!-- experiment: (\w+) -->\n(.*?)<!-- end -->", re.DOTALL)
-# Pictures: of an experiment's curves, a series each; and of its walks.
+# The experiments with a picture of their curves, and the series that it shows.
 CURVES = {"activations_in_depth": "train.loss", "double_softmax": "train.loss", "forgot_zero_grad": "train.loss"}
 DIVERGED = {"dataset": "digits", "optimizer": {"name": "adam", "lr": 1}, "stop": {"max_epochs": 10}}
 LETTERS = {
@@ -46,7 +46,7 @@ LETTERS = {
 
 
 def block(experiment: Experiment, seen: list[Seen]) -> str:
-    """What a document says of an experiment."""
+    """The text about an experiment."""
     said = {
         "The lecture": experiment.claim,
         "Right": experiment.right,
@@ -60,11 +60,11 @@ def block(experiment: Experiment, seen: list[Seen]) -> str:
     return "\n".join(lines)
 
 
-def tried(found: Lab, experiment: Experiment) -> list[Seen]:
-    """Every seed; the first one's curves are drawn."""
+def tried(laboratory: Lab, experiment: Experiment) -> list[Seen]:
+    """Run an experiment with every seed, and draw the curves of the first one."""
     seen = []
     for seed in SEEDS:
-        what, runs = found.seen(experiment, seed)
+        what, runs = laboratory.seen(experiment, seed)
         seen.append(what)
         if experiment.name in CURVES and seed == SEEDS[0]:
             draw_curves(experiment.name, runs)
@@ -86,7 +86,7 @@ def draw_curves(name: str, runs: Mapping[str, Facts]) -> None:
 
 
 def draw_walks() -> None:
-    """Momentum in a ravine, and who forgets an outlier."""
+    """Draw momentum in a ravine, and the recovery of optimizers from an outlier."""
     ravine, bowl = Quadratic(condition=100.0), Quadratic(condition=1.0)
     rivals: dict[str, Optimizer] = {
         "SGD": SGD(lr=0.005),
@@ -101,7 +101,7 @@ def draw_walks() -> None:
     (DOCS / "lecture" / "outlier_gradient.png").write_bytes(contours.draw(bowl, paths, "png"))
 
 
-def write_lecture(found: Lab) -> None:
+def write_lecture(laboratory: Lab) -> None:
     (DOCS / "lecture").mkdir(exist_ok=True)
     draw_walks()
     page = DOCS / "lecture.md"
@@ -110,14 +110,14 @@ def write_lecture(found: Lab) -> None:
         name = match[1]
         print(name, flush=True)
         experiment = EXPERIMENTS[name]
-        return f"<!-- experiment: {name} -->\n{block(experiment, tried(found, experiment))}\n<!-- end -->"
+        return f"<!-- experiment: {name} -->\n{block(experiment, tried(laboratory, experiment))}\n<!-- end -->"
 
     page.write_text(BLOCK.sub(written, page.read_text()))
 
 
-def write_diagnosis(found: Lab) -> None:
-    """The example of a finding."""
-    [told] = diagnose(found.train(DIVERGED))
+def write_diagnosis(laboratory: Lab) -> None:
+    """Write the example of a finding."""
+    [told] = diagnose(laboratory.train(DIVERGED))
     evidence = {name: float(f"{value:.3g}") if isinstance(value, float) else value
                 for name, value in told.evidence.items()}  # fmt: skip
     fields = {"code": told.code, "severity": told.severity, "finding": told.finding, "evidence": evidence,
@@ -131,9 +131,9 @@ def write_diagnosis(found: Lab) -> None:
     )
 
 
-def draw_curve(found: Lab) -> None:
-    """README's picture."""
-    facts = found.train(LETTERS)
+def draw_curve(laboratory: Lab) -> None:
+    """Draw the README's picture."""
+    facts = laboratory.train(LETTERS)
     names = ("train.loss", "validation.loss", "train.accuracy", "validation.accuracy")
     drawn = {name: as_series(facts.curve(name)) for name in names}
     (DOCS / "curve.png").write_bytes(curves.draw(drawn, "letters", "png"))
@@ -151,12 +151,12 @@ def draw_means() -> None:
 
 
 def write_twins() -> None:
-    """How many test letters the training part has already."""
+    """Write the number of test letters that are also in the training part."""
     letters = BUILTIN["notmnist"].load()
-    found = len(duplicates(letters, split(letters, SplitSpec())).twins)
+    count = len(duplicates(letters, split(letters, SplitSpec())).twins)
     page = DOCS / "datasets.md"
     text = page.read_text()
-    page.write_text(re.sub(r"\d+( of the 2,000 test letters)", rf"{found}\1", text))
+    page.write_text(re.sub(r"\d+( of the 2,000 test letters)", rf"{count}\1", text))
 
 
 def main() -> None:
@@ -164,10 +164,10 @@ def main() -> None:
     draw_vgg()
     draw_means()
     write_twins()
-    with lab() as found:
-        draw_curve(found)
-        write_diagnosis(found)
-        write_lecture(found)
+    with lab() as laboratory:
+        draw_curve(laboratory)
+        write_diagnosis(laboratory)
+        write_lecture(laboratory)
 
 
 if __name__ == "__main__":

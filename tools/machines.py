@@ -1,8 +1,8 @@
 """Tests of learning under the instruction sets and thread counts of other machines: `make test-machines`.
 
-PyTorch's own kernels, MKL's matrix products and oneDNN's convolutions each choose code by the processor, so their sums
-are rounded differently. A claim about learning must hold under each choice. The experiments (in their short forms) and
-the accuracy of the defaults run with twenty seeds under every setting; takes about an hour on two cores.
+PyTorch's own kernels, MKL's matrix products and oneDNN's convolutions each choose code for the processor, so sums are
+rounded differently. A claim about learning must hold for each choice. The experiments (in their short forms) and the
+accuracy of the defaults run with twenty seeds under every setting. This takes about an hour on two cores.
 """
 
 import os

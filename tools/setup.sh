@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .venv: torch first, by plain pip (each machine may want another index), then the lock with its hashes.
-# A stamp makes a second run quick; an interrupted one is done again. Without TORCH_INDEX the torch that is there stays.
+# Creates .venv: first torch with plain pip, since the index depends on the machine, then the lock with its hashes.
+# A stamp file makes a second run fast; an interrupted set-up starts again. Without TORCH_INDEX, an installed torch stays.
 set -eu
 python=${PYTHON:-python3}
 index=${TORCH_INDEX:-}
@@ -19,12 +19,12 @@ if [ -f .venv/stamp ]; then
     index=${index:-$from}
 fi
 
-# What pip warns of (another machine's settings, mostly) is shown when it fails.
+# pip's warnings are shown only if it fails.
 pip() {
     .venv/bin/pip install --quiet --disable-pip-version-check "$@" > .venv/pip.log 2>&1 || { cat .venv/pip.log >&2; exit 1; }
 }
 
-echo "Making .venv: this takes some minutes the first time."
+echo "Creating .venv: this takes some minutes the first time."
 rm -rf .venv
 "$python" -m venv .venv
 echo "  1 of 3  PyTorch, the largest part"

@@ -1,4 +1,4 @@
-"""The tables of the documents that follow from the code: `python -m tools.tables` prints what docs/ has to hold."""
+"""Tables of the documents that are generated from the code: `python -m tools.tables` prints them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -17,36 +17,36 @@ from app.learning.schedules import SCHEDULES
 
 
 def row(*cells: str) -> str:
-    """A row of a table. The bars of an absolute value would end its cell, and are drawn by another character."""
+    """A row of a table. A bar, as in |x|, would end the cell, so a similar character replaces it."""
     return "".join(f"| {cell.replace('|', '∣')} " for cell in cells) + "|\n"
 
 
 def names(entry: Any) -> str:
-    """An entry's fields."""
+    """Names of an entry's fields."""
     return ", ".join(f"`{item.name}`" for item in request_fields(entry))
 
 
 def defaults(entry: Any) -> str:
-    """An entry's fields with their defaults, as JSON has them."""
+    """An entry's fields with their defaults as JSON."""
     return ", ".join(
         f"`{item.name}`" + ("" if item.default is MISSING else f" {json.dumps(item.default)}") for item in fields(entry)
     )
 
 
 def layers() -> str:
-    """A row a layer: its name, formula and fields."""
+    """One row per layer: name, formula and fields."""
     return "".join(row(f"`{kind}`", entry.formula, names(entry)) for kind, entry in LAYERS.items())
 
 
 def judged(entries: Mapping[str, Any]) -> str:
-    """A row an entry: what speaks for it and against it."""
+    """One row per entry: advantages and drawbacks."""
     return "".join(
         row(f"`{name}`", "; ".join(entry.advantages), "; ".join(entry.drawbacks)) for name, entry in entries.items()
     )
 
 
 def slopes() -> str:
-    """A row an activation: its formula, derivative and range."""
+    """One row per activation: formula, derivative and range."""
     return "".join(
         row(f"`{entry.type}`", entry.formula, entry.derivative or "", entry.range or "")
         for entry in activations.ENTRIES
@@ -54,17 +54,17 @@ def slopes() -> str:
 
 
 def judged_activations() -> str:
-    """What speaks for each activation and against it."""
+    """One row per activation: advantages and drawbacks."""
     return judged({entry.type: entry for entry in activations.ENTRIES})
 
 
 def losses() -> str:
-    """A row a loss: the formula for one example, and its gradient."""
+    """One row per loss: the formula for one example, and its gradient."""
     return "".join(row(f"`{name}`", entry.formula, entry.gradient_formula) for name, entry in LOSSES.items())
 
 
 def optimizers() -> str:
-    """A row an optimizer: PyTorch's formula, and the lecture's where it has one."""
+    """One row per optimizer: PyTorch's formula, and the lecture's if it has one."""
     return "".join(
         row(f"`{name}`", entry.formula, LECTURE_FORMS[name].formula if name in LECTURE_FORMS else "")
         for name, entry in OPTIMIZERS.items()
@@ -72,7 +72,7 @@ def optimizers() -> str:
 
 
 def hyperparameters() -> str:
-    """A row an optimizer: its fields with their defaults in both forms."""
+    """One row per optimizer: its fields with their defaults in both forms."""
     return "".join(
         row(f"`{name}`", defaults(entry), defaults(LECTURE_FORMS[name]) if name in LECTURE_FORMS else "")
         for name, entry in OPTIMIZERS.items()
@@ -80,22 +80,22 @@ def hyperparameters() -> str:
 
 
 def formulas(entries: Mapping[str, Any]) -> str:
-    """A row an entry: its formula, and its fields with their defaults."""
+    """One row per entry: the formula, and the fields with their defaults."""
     return "".join(row(f"`{name}`", entry.formula, defaults(entry)) for name, entry in entries.items())
 
 
 def presets() -> str:
-    """A row a preset: its name and what it is."""
+    """One row per preset: name and summary."""
     return "".join(row(f"`{preset.name}`", preset.summary) for preset in PRESETS.values())
 
 
 def findings() -> str:
-    """A row a rule of the diagnosis: its severity, what it means and what to try."""
+    """One row per rule of the diagnosis: severity, meaning and remedy."""
     return "".join(row(f"`{rule.code}`", rule.severity, rule.means, rule.remedy) for rule in RULES)
 
 
 def changes() -> str:
-    """A row a field of `augment`: how much it may be, and what it does."""
+    """One row per field of `augment`: its maximum and its effect."""
     return "".join(
         row(f"`{item.name}`", json.dumps(item.metadata["bounds"]["le"]), item.metadata["doc"])
         for item in fields(Augmentation)

@@ -1,4 +1,4 @@
-"""Change detection: a query so cheap that an idle worker can poll all the time."""
+"""Change detection: a query so cheap that an idle worker can poll many times a second."""
 
 import sqlite3
 import time
@@ -9,11 +9,11 @@ from app.storage.database import Database
 if TYPE_CHECKING:
     import psycopg
 
-LONGEST_SECONDS = 2.0  # after which a look is due in any case: a lease runs out without a change
+LONGEST_SECONDS = 2.0  # poll at least this often: a lease expires without a commit
 
 
 class Changes:
-    """Over a connection of its own, which a worker holds as long as it lives."""
+    """A detector of other connections' commits. It keeps a connection open until `close`."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -35,23 +35,23 @@ class Changes:
         self.due = 0.0
 
     def _state(self) -> object:
-        """A value that changes when another connection commits; None when there is no telling.
+        """A value that changes when another connection commits; None if it cannot be read.
 
-        SQLite counts the commits in its file's head (https://sqlite.org/pragma.html#pragma_data_version). A snapshot
-        of Postgres names the transactions that are visible
+        SQLite counts the commits in its file's header (https://sqlite.org/pragma.html#pragma_data_version). A snapshot
+        of Postgres lists the transactions in progress and the newest one
         (https://www.postgresql.org/docs/current/functions-info.html, "Transaction ID and Snapshot Information
-        Functions"): one that commits was under way before, and is no longer, or is newer than all of them.
+        Functions"). Each commit changes it: the transaction leaves the list, or is newer than the last snapshot.
         """
         try:
             if self.connection is None:
                 self.connection = self._connect()
             question = "PRAGMA data_version" if self.database.is_sqlite else "SELECT pg_current_snapshot()::text"
-            found = self.connection.execute(question).fetchone()
-            return found[0] if found else None
+            row = self.connection.execute(question).fetchone()
+            return row[0] if row else None
         except self.database.engine.dialect.loaded_dbapi.OperationalError:
-            if not self.database.is_sqlite:  # this connection is of no more use; on SQLite, another process writes now
+            if not self.database.is_sqlite:  # the connection is broken; on SQLite it is only busy
                 self.close()
-            return None  # whatever else it is, the look will meet it
+            return None  # the poll that follows reports a lasting error
 
     def _connect(self) -> "sqlite3.Connection | psycopg.Connection":
         url = self.database.engine.url

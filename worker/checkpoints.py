@@ -1,5 +1,5 @@
-"""Checkpoints of an attempt: written while the training continues, then named in the row, and thinned out as they
-become many."""
+"""Checkpoints of an attempt: written while the training continues, then named in the run's row. Old ones are thinned
+out."""
 
 import errno
 import traceback
@@ -23,7 +23,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True)
 class Saving:
-    """A checkpoint on its way to the disk or the store, and the place in the training that it is of."""
+    """A checkpoint that is being written, with its step, epoch and metrics."""
 
     step: int
     epoch: int
@@ -38,11 +38,11 @@ class Checkpoints:
         self.run, self.attempt, self.files = run, attempt, files
         self.training, self.prepared = training, prepared
         self.writer = ThreadPoolExecutor(1, "checkpoints")
-        self.writer.submit(int)  # its thread starts now, and nobody waits for that later
+        self.writer.submit(int)  # start the thread now, not during the first checkpoint
         self.saving: Saving | None = None
 
     def begin(self, metrics: dict[str, object]) -> None:
-        """Copy the state as it is now, and have it written."""
+        """Copy the training's current state, and write it in the background."""
         assert self.saving is None
         training, state = self.training, self.training.checkpoint()
         trained = self.prepared.trained(training.model, training.step)
@@ -50,13 +50,13 @@ class Checkpoints:
 
     @property
     def is_written(self) -> bool:
-        """True if a checkpoint has been written and is not committed yet."""
+        """True if a checkpoint has been written (or has failed) and is not committed yet."""
         return self.saving is not None and self.saving.written.done()
 
     def written(self) -> str | None:
-        """The file's name, once it is there; None, and a word in the log, when the disk is full or the store away.
+        """Wait for the file; returns its name. None if the disk is full or the store unavailable, which is logged.
 
-        Raises OSError when it cannot be written for another reason.
+        Raises OSError if it cannot be written for another reason.
         """
         assert self.saving is not None
         return self.saving.written.result()
@@ -73,9 +73,10 @@ class Checkpoints:
         return file
 
     def name(self, db: Session, file: str) -> list[str]:
-        """Write the saved file's row, in the transaction that names it in the run's; answers the files to delete.
+        """Add the checkpoint's row, in the transaction that updates the run; returns the files to delete.
 
-        Of more than 20 every second one goes, but never the first nor the newest: what is kept spans the whole run.
+        If there are more than 20 checkpoints, every second one is deleted, but never the first or the newest. So the
+        remaining ones span the whole run.
         """
         saved = self.saving
         assert saved is not None
@@ -83,14 +84,14 @@ class Checkpoints:
         row.created_at = database_now()
         db.merge(row)
         db.flush()
-        found = runs.checkpoints(db, self.run)
-        if len(found) <= KEPT:
+        existing = runs.checkpoints(db, self.run)
+        if len(existing) <= KEPT:
             return []
-        pruned = found[1:-1:2]
+        pruned = existing[1:-1:2]
         steps = [checkpoint.step for checkpoint in pruned]
         db.execute(delete(CheckpointRow).where(CheckpointRow.run == self.run, CheckpointRow.step.in_(steps)))
         return [checkpoint.file for checkpoint in pruned]
 
     def named(self) -> None:
-        """Clear the pending checkpoint (committed, or failed to write)."""
+        """Forget the pending checkpoint, which is committed or could not be written."""
         self.saving = None

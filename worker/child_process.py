@@ -1,4 +1,4 @@
-"""Child processes of a worker, and the queues their work comes from."""
+"""Child processes of a worker, and the queues of their jobs."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from app.storage.queue.claims import Claims, import_claims, run_claims
 from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
 
 Kind = Literal["train", "import"]
-# How long a child may take to obey before it is killed. An import has nothing to save: it is begun anew.
+# Time that a child has to obey before it is killed. An import has nothing to save: it starts again from the beginning.
 GRACE_SECONDS: dict[Kind, dict[bytes, float]] = {
     "train": {CANCEL: 0.8, PAUSE: 10.0, HAND_BACK: 10.0},
     "import": {HAND_BACK: 0.0},
@@ -23,8 +23,8 @@ QUEUES: dict[Kind, Claims[Any]] = {"train": run_claims, "import": import_claims}
 class Child:
     """A run or an import in a child process.
 
-    `renewed` is when its lease was last renewed, and `lost` whether another worker may have it by now. `deadline` is
-    when one that was given an order has to be gone.
+    `renewed` is the time at which its lease was last renewed. `lost` is True if another worker may hold it. `deadline`
+    is the time by which a child with an `order` has to exit.
     """
 
     kind: Kind
@@ -43,7 +43,7 @@ class Child:
         return f"{self.id}/{self.attempt}"
 
     def tell(self, order: bytes) -> None:
-        """Write to the child's pipe; a child that is gone does not mind. The nearest deadline counts."""
+        """Send an order or a ping to the child, unless it has exited. Of several deadlines the earliest counts."""
         with contextlib.suppress(BrokenPipeError, BlockingIOError):
             os.write(self.orders, order)
         if order != PING:
@@ -56,7 +56,7 @@ class Child:
                 os.kill(self.pid, signal.SIGKILL)
 
     def last_lines(self) -> list[str]:
-        """The end of what the child printed."""
+        """The last lines that the child printed, at most 20."""
         self.log.seek(0)
         return self.log.read()[-8192:].decode(errors="replace").splitlines()[-20:]
 

@@ -1,4 +1,4 @@
-"""Host locks: each worker locks a file, and the kernel releases the lock the moment the worker dies."""
+"""Host locks: each worker locks a file, and the kernel releases the lock when the worker dies."""
 
 import contextlib
 import fcntl
@@ -9,20 +9,20 @@ from pathlib import Path
 
 
 class HostLock:
-    """A new worker's identity, and the lock that proves it alive. Close-on-exec: no child keeps it."""
+    """A new worker's id, and the lock that shows that it is alive. Close-on-exec, so that no child keeps the lock."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        # Locked under another name first: nobody may see the file before it is locked.
-        beside = folder / f".{self.worker}"
-        self.descriptor = os.open(beside, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        # Locked under a temporary name first: other workers must not see the file before it is locked.
+        temporary = folder / f".{self.worker}"
+        self.descriptor = os.open(temporary, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
-        beside.rename(folder / self.worker)
+        temporary.rename(folder / self.worker)
 
     def release(self) -> None:
-        """Leave in good order."""
+        """Remove the file and release the lock."""
         (self.folder / self.worker).unlink(missing_ok=True)
         os.close(self.descriptor)
 

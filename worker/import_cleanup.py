@@ -1,4 +1,4 @@
-"""Clean-up after an import, in the worker's own process: nothing here loads the data libraries."""
+"""Clean-up after an import, in the worker's own process, so this module does not load the data libraries."""
 
 import logging
 import shutil
@@ -21,18 +21,18 @@ def downloads_of(home: Path, published: str) -> Path:
 
 
 def tidy(database: Database, files: Files, home: Path, dataset: str) -> None:
-    """Remove what an import leaves behind: the upload when it is over, a download when it is no longer needed.
+    """Remove the upload of an import that has ended, and the downloads of one that succeeded.
 
-    What cannot be removed now goes with the dataset.
+    Files that cannot be removed now are deleted together with the dataset.
     """
     try:
         with database.read() as db:
-            found = db.get(Dataset, dataset)
-            status = None if found is None else found.status
-            published = None if found is None else found.source.get("catalogue")
+            row = db.get(Dataset, dataset)
+            status = None if row is None else row.status
+            published = None if row is None else row.source.get("catalogue")
         if status != DatasetStatus.IMPORTING:
             files.delete_folder(f"{datasets.FOLDER}/{dataset}")
         if status == DatasetStatus.READY and published:
             shutil.rmtree(downloads_of(home, published), ignore_errors=True)
     except (OperationalError, OSError) as error:
-        log.warning("%s: what its import has left is not removed: %s", dataset, error)
+        log.warning("%s: the files of its import could not be removed: %s", dataset, error)

@@ -1,4 +1,4 @@
-"""The import job of a child process: makes a dataset from an upload."""
+"""The import job of a child process: converts an upload to a dataset."""
 
 import os
 import resource
@@ -27,25 +27,25 @@ from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 if TYPE_CHECKING:
     from app.datasets.catalogue.published import Published, Remote
 
-MEMORY_BYTES = 1024**3  # beside what the process has from the warm server; what is larger lies on disk
+MEMORY_BYTES = 1024**3  # in addition to the memory inherited from the warm server; larger data is kept on disk
 TELL_SECONDS = 0.5
 
 
 def main(job: dict[str, Any], database: Database, files: Files, orders_descriptor: int) -> None:
-    """Import one dataset, to `ready` or `failed`. It takes no orders but leaves with its worker.
+    """Import one dataset, which ends as `ready` or `failed`. The process obeys no orders, but exits with its worker.
 
-    Two attempts may write the files at once, if a frozen worker comes back: each is renamed into its place whole, and
-    the same upload makes the same bytes.
+    If a frozen worker resumes, two attempts may write the files at once. That is harmless: each file is renamed into
+    place as a whole, and equal uploads give equal bytes.
     """
     Commands(orders_descriptor, job["lease_seconds"])
     this = job["id"], job["attempt"]
     try:
-        found = read_with_retry(database, lambda db: db.get(Dataset, job["id"]))
-        if found is None:
+        dataset = read_with_retry(database, lambda db: db.get(Dataset, job["id"]))
+        if dataset is None:
             return
         bound_memory()
         try:
-            imported = _read(found, files, Path(job["home"]), Progress(database, *this))
+            imported = _read(dataset, files, Path(job["home"]), Progress(database, *this))
             _keep(imported, database, files, *this)
         except LeaseLost:
             raise
@@ -58,9 +58,9 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
 
 
 def bound_memory() -> None:
-    """Whatever an upload makes its reader ask for: over the bound it gets a MemoryError, and the machine lives on.
+    """Limit the memory of this process: an upload that needs more causes a MemoryError and does not stall the machine.
 
-    It comes before Arrow is loaded, which by itself would begin by asking for a gigabyte.
+    Call it before Arrow is loaded, whose default memory pool reserves a gigabyte.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (data_bytes() + MEMORY_BYTES, hard))
@@ -85,18 +85,18 @@ class Progress:
         self.told = time.monotonic()
 
 
-def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Imported:
+def _read(dataset: Dataset, files: Files, home: Path, progress: Progress) -> Imported:
     """Read the upload, or download and read a catalogue entry. Raises ImportFailed, LeaseLost and OSError."""
-    from app.datasets.catalogue.published import CATALOGUE  # here: a worker that only trains has no need of it
+    from app.datasets.catalogue.published import CATALOGUE  # imported late: training does not need it
     from app.datasets.formats.content import read
 
-    source, scratch = found.source, files.temporary
+    source, scratch = dataset.source, files.temporary
     published = CATALOGUE.get(source.get("catalogue") or "")
     if published is not None and not source["roles"]:
         parts, about = _downloaded(published, downloads_of(home, published.name), progress)
         imported = published.read(parts, published.reading, scratch, half(progress.tell, 1))
         return replace(imported, about={**imported.about, "files": about})
-    names = {role: datasets.upload(found.id, role) for role in source.get("roles", [datasets.FILE])}
+    names = {role: datasets.upload(dataset.id, role) for role in source.get("roles", [datasets.FILE])}
     parts = use_files_with_retry(lambda: {role: files.local(name) for role, name in names.items()})
     if published is not None:
         imported = published.read(parts, published.reading, scratch, progress.tell)
@@ -106,14 +106,14 @@ def _read(found: Dataset, files: Files, home: Path, progress: Progress) -> Impor
 
 
 def _known(file: "Remote", sha256: str) -> dict[str, Any]:
-    """Checksum of a downloaded file, and whether it was known before. Contradicting bytes are refused earlier."""
+    """The record of an uploaded catalogue file: its checksum, and if that was verified. The API refuses other files."""
     return {"file": file.name, "sha256": sha256, "verified": file.sha256 is not None}
 
 
 def _downloaded(
     published: "Published", folder: Path, progress: Progress
 ) -> tuple[dict[str, Path], list[dict[str, Any]]]:
-    """The files by their roles, and what is known of each. What has come outlives this process."""
+    """Download the files; returns their paths by role, and a record of each. Partial downloads outlive this process."""
     from app.datasets.catalogue.download import download
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,17 +126,17 @@ def _downloaded(
             half(progress.tell, 0)((number + come) / len(published.files), 0)
 
         path = folder / remote.name
-        found = download(remote, path, by_hand=published.by_hand, progress=tell)
+        downloaded = download(remote, path, by_hand=published.by_hand, progress=tell)
         parts[remote.role] = path
-        about.append({"file": remote.name, "sha256": found.sha256, "verified": found.verified})
+        about.append({"file": remote.name, "sha256": downloaded.sha256, "verified": downloaded.verified})
     return parts, about
 
 
 def _keep(imported: Imported, database: Database, files: Files, id: str, attempt: int) -> None:
-    """Store the arrays by their content, once, and name the folder in the row.
+    """Store the arrays in a folder named after their checksum, and name the folder in the row.
 
-    Other imports may store or delete the same content at the same time, so it is named under a lock and only if it is
-    complete. Folders that end up unnamed are removed. Raises LeaseLost and OSError.
+    Other imports may store or delete the same content at the same time. So the row is updated under a lock, and only if
+    the folder is complete. A folder that no row names at the end is removed. Raises LeaseLost and OSError.
     """
     arrays = imported.arrays
     warnings = [warning.to_json() for warning in imported.warnings]
@@ -166,7 +166,7 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
 
 
 def _reason(error: Exception) -> Message:
-    """The message of a failed import. Parameters may quote the upload, so they are made printable."""
+    """The message for a failed import. Its parameters may quote the upload, so they are made printable."""
     match error:
         case ImportFailed():
             return Message(error.message.code, printable_json(error.message.params))

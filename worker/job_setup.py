@@ -1,4 +1,4 @@
-"""From a run's request to a training that is ready to step."""
+"""Set-up of a training from a run's request."""
 
 import platform
 from dataclasses import asdict, dataclass
@@ -26,7 +26,7 @@ from app.storage.files import Files
 
 @dataclass(frozen=True)
 class Prepared:
-    """Parts of a training that the weights file describes in addition to the weights."""
+    """The parts of a training that a weights file stores in addition to the weights."""
 
     layers: list[Layer]
     arrays: Arrays
@@ -40,11 +40,11 @@ class Prepared:
 
     @cached_property
     def border(self) -> float | None:
-        """Found when it is first saved: the first step need not wait for it."""
+        """Brightness of the training pictures' border, for `invert=auto`. Computed only at the first save."""
         return fit_border(self.data.inputs, self.data.parts["train"]) if len(self.arrays.shape) == 3 else None
 
     def trained(self, model: nn.Module, step: int) -> Trained:
-        """The network as it is after `step`."""
+        """The network with its weights after `step`."""
         return Trained(
             model=model,
             layers=self.layers,
@@ -62,7 +62,7 @@ class Prepared:
 
 
 def device(wanted: str) -> torch.device:
-    """`auto` is the GPU where there is one. Raises RuntimeError when `cuda` is asked for and there is none."""
+    """The device for a request: `auto` is the GPU if there is one. Raises RuntimeError for `cuda` without a GPU."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise RuntimeError('this worker has no CUDA device; use "device": "auto" or "cpu"')
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
@@ -91,8 +91,8 @@ def prepare(
 ) -> tuple[Training, Prepared]:
     """Load the data from its folder and split it, fit the preprocessing on the training part, and build the training.
 
-    `reading` is how the data was read, which is how what is predicted will be. A `slip` is what an experiment's trial
-    does wrong on purpose.
+    `reading` holds the dataset's import options, which predictions use too. `fault` is the deliberate mistake of an
+    experiment's trial.
     """
     arrays = Arrays.load(files, folder)
     parts = stored_split(files, folder, arrays, SplitSpec.of(request["split"]))

@@ -1,4 +1,4 @@
-"""The worker: claims runs and imports, does each in a child process, keeps their leases, hands them back on leaving."""
+"""The worker: claims runs and imports, runs each in a child process, renews the leases, and releases them at exit."""
 
 import argparse
 import contextlib
@@ -39,10 +39,10 @@ from worker.retry import DATABASE_PAUSE
 
 log = logging.getLogger("antigrad.worker")
 
-# OpenMP's threads spin while they wait for one another; on a machine that does anything else beside a training, that
-# was measured to cost nine tenths of the speed.
+# By default OpenMP's threads spin while they wait. On a machine with other load, spinning was measured to cost 90% of
+# the training speed.
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
-LOOK_SECONDS = 0.2  # between two looks for cancelled and paused runs, and for dead workers
+LOOK_SECONDS = 0.2  # between two checks for cancelled and paused runs, and for dead workers
 
 
 class WarmServerDied(RuntimeError):
@@ -50,7 +50,7 @@ class WarmServerDied(RuntimeError):
 
 
 def start_warm_server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
-    """The process from which children are forked, and the socket to it."""
+    """Start the process from which children are forked; returns the socket to it, and the process."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     process = subprocess.Popen(
         [sys.executable, "-m", "worker.prefork.server", str(theirs.fileno())],
@@ -64,7 +64,7 @@ def start_warm_server() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
 
 @dataclass(frozen=True)
 class Death:
-    """The end of a child process, until the database has it. `how` completes "the process …"."""
+    """The end of a child process that is not recorded in the database yet. `how` completes "the process …"."""
 
     child: Child
     how: str
@@ -74,8 +74,8 @@ class Death:
 class Worker:
     """A worker process with a single loop, so that no part of it can die unnoticed.
 
-    No step of the loop waits for the database. A step that the database refuses is due again in the next turn, and the
-    leases of all other children are renewed meanwhile.
+    The loop never waits until the database is available. A step that fails is repeated in the next turn, and the other
+    leases are renewed meanwhile.
     """
 
     def __init__(self, settings: Settings, concurrency: int) -> None:
@@ -108,23 +108,23 @@ class Worker:
         }
 
     def stop(self, *_: object) -> None:
-        """Hand every run back and leave the loop."""
+        """Release all runs and leave the loop."""
         self.stopping = True
 
     def serve(self, until_closed: int | None = None) -> None:
-        """Work until told to stop, or until the file descriptor `until_closed` reaches its end."""
-        log.info("worker %s takes %d runs at once", self.id, self.concurrency)
+        """Work until `stop` is called, or until the file descriptor `until_closed` reaches end-of-file."""
+        log.info("worker %s has started; it trains up to %d runs at once", self.id, self.concurrency)
         while not self.stopping or self.children or self.deaths:
             self._turn(until_closed)
         with self._refusals_postponed(), self.database.write() as db:
             workers.forget(db, self.id)
 
     def _turn(self, until_closed: int | None = None) -> None:
-        """One turn of the loop."""
+        """Do one turn of the loop."""
         descriptors: list[Any] = [self.warm] if until_closed is None or self.stopping else [self.warm, until_closed]
         ready, _, _ = select.select(descriptors, [], [], self.settings.poll_seconds)
         if self.warm in ready:
-            self._hear_from_children()
+            self._receive_from_children()
         if until_closed in ready and not os.read(until_closed or 0, 4096):
             self.stop()
         self.refused = False
@@ -141,7 +141,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _refusals_postponed(self) -> Iterator[None]:
-        """Leave a step that the database refuses for a later turn. Raises what is no transient error."""
+        """Context that postpones a step if the database is temporarily unavailable. Raises all other errors."""
         try:
             yield
         except DBAPIError as error:
@@ -152,7 +152,7 @@ class Worker:
             self.changes.force_poll()
 
     def _fill_places(self) -> None:
-        """Take what is free, as far as there is room."""
+        """Claim runs and imports while there are free places."""
         with self._refusals_postponed():
             for kind, at_once in self.places.items():
                 while not self.stopping and self._at_work(kind) < at_once and self._claim(kind):
@@ -162,30 +162,30 @@ class Worker:
         return sum(child.kind == kind for child in self.children.values())
 
     def _claim(self, kind: Kind) -> bool:
-        """Take one run or import and start its child; answers whether there was one."""
+        """Claim one run or import and start its child; returns False if there is none."""
         asked = time.monotonic()
         with self.database.read() as db:
             if not QUEUES[kind].any_claimable(db, database_now()):
                 return False
         with self.database.write() as db:
-            found = QUEUES[kind].claim(db, self.id, database_now(), self.settings.lease_seconds)
-        if found is None:
+            job_row = QUEUES[kind].claim(db, self.id, database_now(), self.settings.lease_seconds)
+        if job_row is None:
             return False
         orders_read, orders_write = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(orders_write, False)
         log_file = tempfile.TemporaryFile()  # noqa: SIM115
-        child = Child(kind, found.id, found.attempt, orders_write, log_file, renewed=asked)
-        job = {"kind": kind, "key": child.key, "id": found.id, "attempt": found.attempt}
+        child = Child(kind, job_row.id, job_row.attempt, orders_write, log_file, renewed=asked)
+        job = {"kind": kind, "key": child.key, "id": job_row.id, "attempt": job_row.attempt}
         socket.send_fds(self.warm, [json.dumps(job).encode()], [orders_read, child.log.fileno()])
         os.close(orders_read)
         self.children[child.key] = child
-        log.info("%s: attempt %d begins", found.id, found.attempt)
+        log.info("%s: attempt %d begins", job_row.id, job_row.attempt)
         return True
 
-    def _hear_from_children(self) -> None:
+    def _receive_from_children(self) -> None:
         message = self.warm.recv(4096)
         if not message:
-            raise WarmServerDied(f"the warm server has ended with {self.warm_process.wait()}")
+            raise WarmServerDied(f"the warm server has ended with status {self.warm_process.wait()}")
         news = json.loads(message)
         if "pid" in news:
             self.children[news["key"]].pid = news["pid"]
@@ -193,8 +193,8 @@ class Worker:
             self._ended(self.children.pop(news["key"]), news["exit"])
 
     def _ended(self, child: Child, code: int) -> None:
-        """Close a child that is gone, and keep the reason until it is recorded."""
-        self.changes.force_poll()  # there is room for another one
+        """Close a child that has exited, and keep the reason until it is recorded."""
+        self.changes.force_poll()  # its place is free
         lines = child.last_lines()
         child.close()
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
@@ -202,11 +202,11 @@ class Worker:
         reason = Message.of(died, how=how, maybe_memory=code == -signal.SIGKILL)
         error = {"type": "ChildDied", "message": reason.text(), "trace": lines} | reason.to_json()
         if child.order is not None:
-            how = "did not leave in time when it was told to, and was ended"
+            how = "did not obey an order in time and was killed"
         self.deaths.append(Death(child, how, error))
 
     def _record_deaths(self) -> None:
-        """Record each death, and let its run be tried again. A child that ended its run itself has left no lease."""
+        """Record each death, so that the job is retried. If the child has ended its job itself, its lease is gone."""
         for death in list(self.deaths):
             child = death.child
             with self._refusals_postponed():
@@ -220,14 +220,14 @@ class Worker:
                     log.info("%s: attempt %d is over", child.id, child.attempt)
                 self.deaths.remove(death)
                 if child.kind == "import":
-                    # In a thread: a store that is away must not keep the leases from being renewed.
+                    # In a thread: an unavailable store must not delay the renewal of leases.
                     arguments = self.database, self.files, self.settings.home, child.id
                     threading.Thread(target=import_cleanup.tidy, args=arguments, name=f"tidy {child.id}").start()
 
     def _record(self, db: Session, death: Death) -> None:
-        """Raises LeaseLost."""
+        """Record one death in the database. Raises LeaseLost."""
         child = death.child
-        if self.stopping or child.order is not None:  # it was killed since it did not obey in time
+        if self.stopping or child.order is not None:  # it obeyed the order, or was killed after its deadline
             QUEUES[child.kind].give_back(db, child.id, child.attempt)
         else:
             QUEUES[child.kind].child_died(db, child.id, child.attempt, death.error)
@@ -236,7 +236,7 @@ class Worker:
         return time.monotonic() - child.renewed > self.settings.lease_seconds
 
     def _beat(self) -> None:
-        """Renew each lease that is due, and ping its child. A child is marked whose lease is lost."""
+        """Renew each lease that is due and ping its child; mark children whose lease is lost. Record the heartbeat."""
         for child in self.children.values():
             asked = time.monotonic()
             if child.lost or asked - child.renewed < self.settings.heartbeat_seconds:
@@ -261,7 +261,7 @@ class Worker:
                 self.last_beat, self.registered = asked, True
 
     def _look_around(self) -> None:
-        """Pass on what users want of our runs, and put back what workers of this machine held that have died."""
+        """Forward users' cancel and pause requests, and release the jobs of dead workers of this machine."""
         for child in (child for child in self.children.values() if child.kind == "train"):
             with self._refusals_postponed(), contextlib.suppress(LeaseLost), self.database.read() as db:
                 match run_claims.requested_action(db, child.id, child.attempt):
@@ -269,17 +269,17 @@ class Worker:
                         child.tell(CANCEL)
                     case RequestedAction.PAUSE if child.order is None:
                         child.tell(PAUSE)
-        self.dead_workers.update(dead_workers(self.lock))  # their locks are gone now, so no later look tells of them
+        self.dead_workers.update(dead_workers(self.lock))  # it removes their locks, so it reports each only once
         for worker in sorted(self.dead_workers):
             with self._refusals_postponed():
                 with self.database.write() as db:
                     released = sum(queue.release_worker(db, worker) for queue in QUEUES.values())
                     workers.forget(db, worker)
                 self.dead_workers.remove(worker)
-                log.warning("worker %s has died; %d runs and imports are free again", worker, released)
+                log.warning("worker %s has died; released %d runs and imports", worker, released)
 
     def _enforce(self) -> None:
-        """Kill what did not obey in time, and what trains on a lease that is lost or may have run out."""
+        """Kill children that missed their deadline, and those whose lease is lost or may have expired."""
         now = time.monotonic()
         for child in self.children.values():
             if self.stopping and child.order is None:
@@ -289,7 +289,7 @@ class Worker:
                 child.kill()
 
     def close(self) -> None:
-        """Let go of everything; the children and the warm server notice the end of their pipes."""
+        """Release all resources; the children and the warm server exit when their pipes close."""
         for child in self.children.values():
             child.close()
         self.warm.close()
@@ -300,7 +300,7 @@ class Worker:
 
 
 def _signal_name(number: int) -> str:
-    """Most real-time signals have no name of their own."""
+    """The name of a signal; most real-time signals have none, so they get their number."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -309,8 +309,12 @@ def _signal_name(number: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m worker")
-    parser.add_argument("--concurrency", type=int, default=1, help="how many runs to train at once")
-    parser.add_argument("--until-stdin-closes", action="store_true", help="stop with the process that started this")
+    parser.add_argument("--concurrency", type=int, default=1, help="maximum number of runs to train at once")
+    parser.add_argument(
+        "--until-stdin-closes",
+        action="store_true",
+        help="stop when standard input closes, as when the parent process ends",
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Commands to a child, one byte each: an order, or a sign of life."""
+"""Commands to a child, one byte each: an order, or a ping that shows that the worker is alive."""
 
 import os
 import select
@@ -8,8 +8,8 @@ PING, CANCEL, PAUSE, HAND_BACK = b".", b"c", b"p", b"h"
 
 
 class Commands:
-    """The child's end of the pipe. A child never outlives its worker: at end-of-file, or after a lease without a sign
-    of life (a frozen worker's run has a new owner by then), the process leaves on the spot."""
+    """The child's end of the pipe. The process exits at end-of-file, because its worker has died, or if no byte arrives
+    for the duration of a lease: then the worker is frozen, and another one may have claimed the job."""
 
     def __init__(self, descriptor: int, lease_seconds: float) -> None:
         self.wanted: bytes | None = None

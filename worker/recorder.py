@@ -1,4 +1,4 @@
-"""From the steps of a training to rows: points are buffered here and written in one transaction with the progress."""
+"""Recording of a training: buffers the points of its steps, and writes them in one transaction with the progress."""
 
 import math
 import time
@@ -14,9 +14,11 @@ from app.storage.queue.claims import run_claims
 
 
 class Recorder:
-    """The points that are not yet written. Steps that an earlier attempt has recorded are not recorded again: a
-    repeated step has the same bits, and a curve that clients have seen never shrinks. `circumstances` (columns of the
-    run) are written with the first points; diagnostics are sampled behind the step `sampled`."""
+    """A buffer of points that are not written yet.
+
+    Steps that an earlier attempt has recorded are skipped: a repeated step has the same bits, and a curve never
+    shrinks. `circumstances` (columns of the run) are written with the first points. Diagnostics are sampled after the
+    step `sampled`."""
 
     def __init__(self, training: Training, recorded: dict[str, int], sampled: int = 0, **circumstances: Any) -> None:
         self.training, self.sampler = training, Sampler(training, sampled)
@@ -33,7 +35,7 @@ class Recorder:
         self.others: dict[str, list[tuple[int, float]]] = {}
 
     def add(self, step: Step) -> None:
-        """Take note of a step."""
+        """Add the points of a step to the buffer."""
         self.last_loss = step.loss
         if step.number > self.recorded.get("train.loss", 0):
             self.steps.append(step.number)
@@ -47,23 +49,23 @@ class Recorder:
                         self.others.setdefault(series, []).append((step.number, value))
 
     def sample(self, last: bool = False) -> None:
-        """Look into the network, if it is time to."""
+        """Sample diagnostics if a sample is due, or if this is the last step."""
         for layer, measures in (self.sampler.look(last) or {}).items():
             for name, value in measures.items():
                 series = f"{curves.DIAGNOSTICS}{layer}.{name}"
                 self.others.setdefault(series, []).append((self.training.step, value))
 
     def flush(self, db: Session, run: str, attempt: int, **values: Any) -> None:
-        """Write points and progress under the fence, and what else of the run changes with them; call `flushed` once
-        the transaction is committed."""
+        """Write points and progress under the fence, together with `values`, further columns of the run. Call `flushed`
+        once the transaction is committed."""
         changes: dict[str, Any] = {"progress": self._progress()} | (self.circumstances if self.first else {})
         if self.metrics:
             changes["metrics"] = jsonable(self.metrics)
         run_claims.write(db, run, attempt, **changes | values)
-        found: dict[str, Any] = {series: tuple(zip(*points, strict=True)) for series, points in self.others.items()}
+        points_of: dict[str, Any] = {series: tuple(zip(*points, strict=True)) for series, points in self.others.items()}
         if self.steps:
-            found["train.loss"] = self.steps, self.losses
-        curves.append(db, run, found)
+            points_of["train.loss"] = self.steps, self.losses
+        curves.append(db, run, points_of)
 
     def flushed(self) -> None:
         """Clear the buffers after the transaction is committed."""
@@ -75,7 +77,7 @@ class Recorder:
         max_steps = None if math.isinf(training.total_steps) else int(training.total_steps)
         took = time.monotonic() - self.started
         speed = (training.step - self.first_step) / took if took > 0 else 0.0
-        fractions, left = [], []  # by steps and by time: what comes first ends the run
+        fractions, left = [], []  # by steps and by time; the first limit reached ends the run
         if max_steps is not None:
             fractions.append(training.step / max_steps)
             left += [(max_steps - training.step) / speed] if speed else []

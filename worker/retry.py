@@ -20,9 +20,9 @@ STORE_PAUSE, STORE_SECONDS = 0.5, 300
 
 
 def read_with_retry(database: Database, query: Callable[[Session], T]) -> T:
-    """Run a query, waiting without limit for a database that is away.
+    """Run a query, waiting without limit for a database that is unavailable.
 
-    The wait ends with the lease: the worker cannot renew it meanwhile, and kills this process when it is over.
+    The wait ends with the lease: the worker cannot renew it either, and kills this process when it expires.
     """
 
     def read() -> T:
@@ -33,7 +33,7 @@ def read_with_retry(database: Database, query: Callable[[Session], T]) -> T:
 
 
 def write_with_retry(database: Database, change: Callable[[Session], None]) -> None:
-    """Make a change in one transaction, waiting without limit for a database that is away or full.
+    """Make a change in one transaction, waiting without limit for a database that is unavailable or full.
 
     The wait ends with the lease, as for `read_with_retry`.
     """
@@ -46,10 +46,10 @@ def write_with_retry(database: Database, change: Callable[[Session], None]) -> N
 
 
 def use_files_with_retry(action: Callable[[], T]) -> T:
-    """Read or write files, waiting up to `STORE_SECONDS` for a store that is away.
+    """Read or write files, waiting up to `STORE_SECONDS` for a store that is unavailable.
 
     The worker renews the lease meanwhile, and kills this process when the run is paused or cancelled.
 
-    Raises OSError when the store stays away, and at once for any other reason.
+    Raises OSError if the store stays unavailable, and at once for any other reason.
     """
     return retry(action, files.is_away, repeat(STORE_PAUSE), deadline=time.monotonic() + STORE_SECONDS)

@@ -59,12 +59,12 @@ class Attempt:
         request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
         warnings = run.warnings or []
         folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
-        assert folder is not None  # only what is ready is trained on
+        assert folder is not None  # a run is created only on a ready dataset
         self.served_before = run.weights is not None
         threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
-        # Numbers below 10⁻³⁸ count as 0: what decays towards it, like a dead unit's moments, would slow each step down.
+        # Treat numbers below 10⁻³⁸ as 0: values that decay towards 0, like a dead unit's moments, would slow each step.
         torch.set_flush_denormal(True)
-        torch.set_num_threads(threads)  # the run keeps the number of its first attempt: bits depend on it
+        torch.set_num_threads(threads)  # every attempt uses the same number, since the bits depend on it
         device = job_setup.device(request["device"])
         training, prepared = use_files_with_retry(
             lambda: job_setup.prepare(request, folder, self.files, device, fault, reading)
@@ -80,8 +80,8 @@ class Attempt:
                 "gradients": training.stepper.gradients,
             }
         )
-        found = job_setup.warnings(request["precision"], device)
-        warnings = warnings + [warning for warning in found if warning not in warnings]
+        of_device = job_setup.warnings(request["precision"], device)
+        warnings = warnings + [warning for warning in of_device if warning not in warnings]
         circumstances = {"device": str(device), "environment": environment, "warnings": warnings}
         recorder = Recorder(training, recorded, max(sampled.values(), default=0), **circumstances)
         checkpoints = Checkpoints(self.run, self.attempt, self.files, training, prepared)
@@ -89,7 +89,7 @@ class Attempt:
         for step in training.steps():
             recorder.add(step)
             if training.stop_reason is not None:
-                break  # to the result at once: a checkpoint of the last step would be trained beyond it
+                break  # without a regular checkpoint: an attempt that resumed there would train beyond the end
             now = time.monotonic()
             if recorder.first or now - flushed >= self.flush_seconds:
                 self.write(lambda db: recorder.flush(db, self.run, self.attempt))
@@ -104,7 +104,7 @@ class Attempt:
                 checkpointed = flushed = time.monotonic()
             elif checkpoints.saving is None and now - checkpointed >= self.checkpoint_seconds:
                 self._save(checkpoints, recorder)
-            recorder.sample()  # behind all that somebody waits for
+            recorder.sample()  # after everything that users may be waiting for
         recorder.sample(last=True)
         self._finish(checkpoints, recorder)
 
@@ -115,16 +115,15 @@ class Attempt:
         return run, dataset, last_steps(db, self.run), last_steps(db, self.run, diagnostics=True)
 
     def _save(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
-        """Begin to save the training's state."""
+        """Start to write a checkpoint, after committing the one before."""
         if checkpoints.saving is not None:
             self._name(checkpoints, recorder)
         checkpoints.begin(jsonable(recorder.metrics))
 
     def _name(self, checkpoints: Checkpoints, recorder: Recorder, **values: Any) -> None:
-        """Name the saved state in the row, once it is saved, together with all that was recorded up to it.
+        """Wait for the pending checkpoint, and name it in the run's row together with the recorded points and `values`.
 
-        A disk that is full now, or a store that is away, is no reason to end: the older checkpoint stays the one to go
-        on from.
+        If the disk is full or the store unavailable, the run continues and keeps its older checkpoint.
         """
         file = checkpoints.written()
         named = {} if file is None else {"checkpoint": file, "deaths": 0}
@@ -139,14 +138,14 @@ class Attempt:
         recorder.flushed()
         checkpoints.named()
         for old in pruned:
-            with contextlib.suppress(OSError):  # no row names it: it goes with the run
+            with contextlib.suppress(OSError):  # otherwise it is deleted together with the run
                 self.files.delete(old)
 
     def _finish(self, checkpoints: Checkpoints, recorder: Recorder) -> None:
-        """The result and the status land in one transaction; the last checkpoint is written while the result is worked
-        out.
+        """Evaluate the network and end the run. Result and status are committed in one transaction; the last checkpoint
+        is written during the evaluation.
 
-        A run that was trained further and diverged goes on to serve what it served before.
+        A continued run that diverged keeps serving its earlier weights.
         """
         self._save(checkpoints, recorder)
         training, prepared = checkpoints.training, checkpoints.prepared
@@ -173,7 +172,7 @@ class Attempt:
         self._name(checkpoints, recorder, **run_claims.ended(status, **result))
 
     def fail(self, error: Exception) -> None:
-        """End the run with the reason: the same request would raise again."""
+        """End the run as failed, without a retry: the same request would raise the same error again."""
         trace = "".join(traceback.format_exception(error)[-12:]).splitlines()[-20:]
         code = "run_files_away" if isinstance(error, OSError) else "training_broke_down"
         reason = _error(type(error).__name__, Message.of(code, reason=str(error), run=self.run), trace)
@@ -184,12 +183,12 @@ class Attempt:
 
 
 def _error(type: str, reason: Message, trace: Sequence[str] = ()) -> dict[str, Any]:
-    """The reason why a run failed, as its row keeps it."""
+    """The reason of a failure, in the format of the run's row."""
     return {"type": type, "message": reason.text(), "trace": list(trace)} | reason.to_json()
 
 
 def _divergence(recorder: Recorder) -> Message:
-    """The course of a loss that diverged, in numbers."""
+    """The message about a loss that diverged, with its numbers."""
     training, loss = recorder.training, recorder.last_loss
     last, limits = {"loss": f"{loss:.6g}", "step": training.step}, training.recipe.stop.divergence
     if not math.isfinite(loss) or limits is None:

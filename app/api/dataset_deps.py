@@ -47,9 +47,9 @@ def find_split(
     arrays: ArraysDep,
     files: FilesDep,
     database: DatabaseDep,
-    run: Annotated[str | None, Query(max_length=100, description="take this run's split, else the default one")] = None,
+    run: Annotated[str | None, Query(max_length=100, description="use this run's split, not the default one")] = None,
 ) -> Callable[[], Split]:
-    """Asked for by who needs it: a dataset that cannot be split can be looked at all the same."""
+    """A function that computes the split: a route that needs none also works for a dataset that cannot be split."""
     if run is None:
         wanted = resolved_split(SplitRequest(), dataset)
     else:
@@ -62,11 +62,11 @@ def find_split(
 
 
 SplitDep = Annotated[Callable[[], Split], Depends(find_split, scope="function")]
-Which = Annotated[Literal["all", Part], Query(description="of a run's split with run=, else the default's")]
+Which = Annotated[Literal["all", Part], Query(description="the part of the split; `all` is every example")]
 
 
 def indices_of(arrays: Arrays, split: Callable[[], Split], part: str) -> Indices:
-    """The examples of a part, or all."""
+    """Indices of the examples of a part, or of all examples."""
     if part == "all":
         return np.arange(len(arrays.targets))
     indices: Indices = getattr(split(), part)

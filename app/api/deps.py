@@ -22,7 +22,7 @@ from app.storage.tables import Run
 from app.suggestions import closest
 
 
-# Coroutines, since FastAPI would run plain functions in a thread each.
+# Coroutines, because FastAPI would run each plain function in a thread.
 async def database(request: Request) -> Database:
     database: Database = request.app.state.database
     return database
@@ -49,9 +49,9 @@ def find_run(id: str, database: DatabaseDep) -> Run:
 
 
 RunDep = Annotated[Run, Depends(find_run, scope="function")]
-Limit = Annotated[int, Query(ge=1, le=200, description="how many items at most")]
+Limit = Annotated[int, Query(ge=1, le=200, description="maximum number of items")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page")]
 
 
 def accepted(response: Response, address: str) -> None:
@@ -62,7 +62,7 @@ def accepted(response: Response, address: str) -> None:
 
 
 def repeated(response: Response, address: str) -> None:
-    """Set 200 with Location: the Idempotency-Key had created it before."""
+    """Set 200 with Location: an earlier request with this Idempotency-Key created the resource."""
     response.status_code = 200
     response.headers["Location"] = address
 
@@ -70,8 +70,8 @@ def repeated(response: Response, address: str) -> None:
 async def only_known_parameters(request: Request) -> None:
     """Reject unknown query parameters, which FastAPI would silently ignore. Raises Invalid.
 
-    FastAPI's own way, a query model with `extra="forbid"`, would need a model for each route, also for those that have
-    no parameters; and a dependency with parameters of its own, such as a filter, could not be shared between them.
+    FastAPI offers a query model with `extra="forbid"`. That would need a model for each route, even for those without
+    parameters, and routes could not share a dependency that has parameters, such as a filter.
     """
     if not request.scope["query_string"]:
         return
@@ -86,7 +86,7 @@ async def only_known_parameters(request: Request) -> None:
         )
 
 
-_known: dict[str, list[str]] = {}  # by route: walking its dependencies takes longer than answering many a request
+_known: dict[str, list[str]] = {}  # by route: walking its dependencies can take longer than answering
 
 
 def _known_parameters(route: APIRoute) -> list[str]:

@@ -11,12 +11,12 @@ from app.storage import curves
 from app.storage.database import Database
 from app.storage.tables import Run
 
-POINTS = 2000  # of each curve, as many as a picture shows
+POINTS = 2000  # per curve: a picture shows no more
 OneSeries: Any = Annotated[
     pattern(r"(train|validation)\.[a-z_]+", "series_malformed"),
-    Query(description="train.loss: of each step, with a running mean"),
+    Query(description="the series to draw; train.loss is drawn for each step, with a running mean"),
 ]
-OneAxis = Annotated[Along, Query(description="what the curves go along; seconds are those of each run's training")]
+OneAxis = Annotated[Along, Query(description="the x-axis; `seconds` counts the training time of each run")]
 
 
 def group_picture(database: Database, runs: Mapping[str, Run], series: str, axis: Along, format: Format) -> Response:

@@ -1,4 +1,4 @@
-"""The body of a prediction as a network's inputs: pictures (raw or multipart), or JSON numbers."""
+"""Conversion of a prediction's body to the network's inputs: pictures (raw or multipart), or JSON numbers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Values (N, *input_shape), and for each whether black and white were swapped."""
+    """Values (N, *input_shape), and for each input whether black and white were swapped."""
 
     values: NDArray[np.uint8] | NDArray[np.float32]
     inverted: list[bool]
@@ -42,9 +42,9 @@ class Inputs:
 async def read_inputs(
     request: Request, trained: Trained, conversion: Conversion, columns: Callable[[], Sequence[Column]]
 ) -> Inputs:
-    """`columns` finds a table's columns, and may take its time.
+    """Read the body as inputs. `columns` looks up a table's columns; it may be slow.
 
-    Raises Invalid, Malformed, TooLarge or UnsupportedMediaType, each with what would be right.
+    Raises Invalid, Malformed, TooLarge or UnsupportedMediaType; each message says how to correct the request.
     """
     kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if kind == "application/json":
@@ -61,11 +61,11 @@ async def read_inputs(
         raise UnsupportedMediaType("rows_expected")
     bodies = await _bodies(request, kind)
     size = sum(map(len, bodies))
-    if len(bodies) == 1 and size <= INLINE_LIMITS["bytes"]:  # as most are: it is opened only once
+    if len(bodies) == 1 and size <= INLINE_LIMITS["bytes"]:  # the usual case: skip the count of pixels
         try:
             return _pictures(bodies, trained, conversion, INLINE_LIMITS["pixels"])
         except TooManyPixels:
-            pass  # this one needs a thread
+            pass  # too large for the event loop: decode it in a thread
     pixels = await run_by_cost(lambda: count_pixels(bodies), bytes=size)
     return await run_by_cost(lambda: _pictures(bodies, trained, conversion), bytes=size, pixels=pixels)
 
@@ -83,23 +83,23 @@ async def _bodies(request: Request, kind: str) -> list[bytes]:
 
 
 def _pictures(bodies: list[bytes], trained: Trained, conversion: Conversion, most: int = MAX_PIXELS) -> Inputs:
-    """Decoded. Raises Invalid, which of several names those that are wrong: `/image/1` is the second part `image`."""
+    """Decode the pictures. Raises Invalid with a pointer to each bad one: `/image/1` is the second part `image`."""
     shape, resize, background = trained.input_shape, conversion.resize, conversion.background
-    found, wrong = [], []
+    pictures, wrong = [], []
     for place, body in enumerate(bodies):
         try:
-            found.append(decode(body, shape, resize, background, most))
+            pictures.append(decode(body, shape, resize, background, most))
         except Invalid as error:
             if len(bodies) == 1:
                 raise
             wrong.append(FieldError(f"/image/{place}", error.message, error.fix))
     if wrong:
         raise InvalidFields(wrong)
-    return invert(np.stack(found), conversion.invert, trained.border)
+    return invert(np.stack(pictures), conversion.invert, trained.border)
 
 
 def invert(pictures: NDArray[np.uint8], wanted: Invert, border: float | None) -> Inputs:
-    """Swap black and white, in place; `auto` does it where it brings a picture's border nearer to the training's."""
+    """Swap black and white in place. `auto` does so if it brings a picture's border closer to that of the training."""
     match wanted:
         case "false":
             return Inputs(pictures, [False] * len(pictures))

@@ -1,4 +1,4 @@
-"""ASGI middleware: the API key, the address, the size of the body. Each refuses a request before any route sees it."""
+"""ASGI middleware that checks the API key, the address and the body's size before a request reaches a route."""
 
 import hmac
 
@@ -33,7 +33,7 @@ class ApiKeyMiddleware:
 
 
 class AddressMiddleware:
-    """Refuse NUL characters in the path and the query, which Postgres accepts in no text."""
+    """Refuse NUL characters in the path and the query: Postgres cannot store them in text."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -49,8 +49,8 @@ class AddressMiddleware:
 class BodyLimitMiddleware:
     """Limit the size of the body by path and content type, whether its length is declared or not.
 
-    FastAPI's own `max_body_size` replaces every answer to an oversized body, a missing key's too, with plain text; here
-    each refusal is a problem document.
+    FastAPI's `max_body_size` answers every oversized body with plain text, even if the API key is missing. Here each
+    refusal is a problem document.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -79,7 +79,7 @@ class BodyLimitMiddleware:
 
 
 def limit_of(request: Request) -> int:
-    """The most bytes that the body may have. JSON is parsed in one go, while all other requests wait."""
+    """Maximum size of the body in bytes. JSON has a low limit: all other requests wait while it is parsed."""
     path, kind = request.scope["path"], request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     return JSON_BYTES if (path, kind) == ("/predict", "application/json") else LIMITS.get(path, JSON_BYTES)
 

@@ -1,4 +1,4 @@
-"""Every error as an RFC 9457 problem, made in one place; nothing of a request is ever echoed unescaped."""
+"""Conversion of every error to an RFC 9457 problem. Text from a request is always escaped."""
 
 import json
 import logging
@@ -39,36 +39,36 @@ log = logging.getLogger("antigrad.api")
 BINARY = {"type": "string", "format": "binary"}  # the schema of a file in the OpenAPI document
 
 
-SHOWN = 20  # of the wrong fields
+SHOWN = 20  # wrong fields in one answer
 
 
 class FieldProblem(BaseModel):
     """A wrong field of a request."""
 
     pointer: str = Field(description="JSON pointer to the wrong field", examples=["/optimizer/lr"])
-    detail: str = Field(description="what would be right", examples=["Input should be greater than 0"])
-    code: str = Field(description="stable; a heading in docs/errors.md", examples=["greater_than"])
-    params: dict[str, Any] = Field(description="the facts in `detail`", examples=[{"gt": 0}])
-    fix: FixAnswer | None = Field(None, description="a change that would be accepted, where one is sure")
+    detail: str = Field(description="what is wrong and what is accepted", examples=["Input should be greater than 0"])
+    code: str = Field(description="stable error code; docs/errors.md has a section for each", examples=["greater_than"])
+    params: dict[str, Any] = Field(description="the values that `detail` mentions", examples=[{"gt": 0}])
+    fix: FixAnswer | None = Field(None, description="a change that would be accepted; null if no change is certain")
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 says (application/problem+json)."""
+    """An error in the format of RFC 9457 (application/problem+json)."""
 
-    type: str = Field(description="/problems/ and the code", examples=["/problems/greater_than"])
+    type: str = Field(description="/problems/ followed by the code", examples=["/problems/greater_than"])
     title: str = Field(examples=["Invalid request"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["/optimizer/lr: Input should be greater than 0"])
     instance: str = Field(examples=["/runs"])
-    code: str = Field(description="stable; a heading in docs/errors.md", examples=["greater_than"])
-    params: dict[str, Any] = Field(description="the facts in `detail`", examples=[{"gt": 0}])
-    fix: FixAnswer | None = Field(None, description="a change that would be accepted, where one is sure")
-    errors: list[FieldProblem] = Field([], description=f"the wrong fields, the first {SHOWN}")
-    more: int = Field(0, description="how many more fields are wrong")
+    code: str = Field(description="stable error code; docs/errors.md has a section for each", examples=["greater_than"])
+    params: dict[str, Any] = Field(description="the values that `detail` mentions", examples=[{"gt": 0}])
+    fix: FixAnswer | None = Field(None, description="a change that would be accepted; null if no change is certain")
+    errors: list[FieldProblem] = Field([], description=f"the wrong fields, at most {SHOWN}")
+    more: int = Field(0, description="number of further wrong fields, which `errors` leaves out")
 
 
 class RefusedWhileReading(HTTPException):
-    """A refusal while FastAPI reads the body, which lets only this kind of exception through."""
+    """A refusal while FastAPI reads the body; FastAPI passes on only HTTPException at that point."""
 
     def __init__(self, refusal: AppError) -> None:
         super().__init__(refusal.status, refusal.detail)
@@ -76,7 +76,7 @@ class RefusedWhileReading(HTTPException):
 
 
 def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: what it can refuse, from the error classes themselves."""
+    """The `responses=` of a route for these errors; the descriptions are the docstrings of the error classes."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {error.status: {"description": error.__doc__ or error.title, "content": content} for error in errors}
 
@@ -112,14 +112,14 @@ def _fix(fix: Fix | None) -> dict[str, Any] | None:
 
 
 def _printable(body: dict[str, Any]) -> str:
-    """JSON with every unprintable character escaped: lone surrogates, which UTF-8 cannot encode, and characters that
-    would control a terminal or the direction of the text."""
+    """JSON with every unprintable character escaped: UTF-8 cannot encode lone surrogates, and other characters control
+    a terminal or the direction of text."""
     text = json.dumps(body, ensure_ascii=False)
     return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
 
 def register(app: FastAPI, locked: bool) -> None:
-    """Translate all errors of the app, and describe them in its document, with the key where it is `locked`."""
+    """Translate all errors of the app to problems, and add them to its OpenAPI document; with the key if `locked`."""
     generate = app.openapi
     app.openapi = lambda: app.openapi_schema or describe(generate(), locked)  # type: ignore[method-assign]
 
@@ -141,7 +141,7 @@ def register(app: FastAPI, locked: bool) -> None:
 
     @app.exception_handler(RequestValidationError)
     def validation(request: Request, error: RequestValidationError) -> Response:
-        if isinstance(error.body, bytes):  # FastAPI reads as JSON only what says that it is
+        if isinstance(error.body, bytes):  # FastAPI parses JSON only if the Content-Type says JSON
             kind = request.headers.get("Content-Type") or "missing"
             return as_response(request, UnsupportedMediaType("not_json", type=kind[:100]))
         return as_response(request, invalid_fields(error.errors(), error.body))
@@ -161,7 +161,7 @@ def register(app: FastAPI, locked: bool) -> None:
 
     @app.exception_handler(Exception)
     def broke_down(request: Request, error: Exception) -> Response:
-        log.error("%s %s broke down", request.method, request.url.path, exc_info=error)
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return as_response(request, Internal("internal_error"))
 
     @app.exception_handler(OSError)
@@ -178,8 +178,8 @@ def register(app: FastAPI, locked: bool) -> None:
 
 
 def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
-    """Add to the OpenAPI document the models of problems, which no route names as its answer, the problems that may
-    come from any route, and where the service is `locked` its key."""
+    """Add to the OpenAPI document the models of problems and the problems that any route may answer with; if the
+    service is `locked`, also its API key."""
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             anywhere = (Invalid, Internal) if path == "/healthz" else (Invalid, Unauthorized, NotReady, Internal)
@@ -197,8 +197,8 @@ def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
 
 
 def methods_at(app: FastAPI, scope: Scope) -> list[str]:
-    """Methods of an address, over all of its routes; Starlette names those of the first route only. Mounted files match
-    any address, and are left out."""
+    """Methods of an address over all of its routes; Starlette lists only those of the first one. Mounted files match
+    any address and are left out."""
     routes = [route for route in app.routes if not isinstance(route, Mount)]
     return [
         method

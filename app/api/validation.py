@@ -1,4 +1,4 @@
-"""Pydantic's validation errors as field errors: a pointer into the body, a code, and a fix where one is sure."""
+"""Pydantic's validation errors as field errors: a pointer into the body, a code, and a fix if one is certain."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from app.messages import FieldError, Fix, Message
 from app.messages.catalogue import MESSAGES
 from app.suggestions import closest
 
-SHOWN = 100  # characters of a value that was sent
+SHOWN = 100  # characters that an error repeats of a sent value
 
 
 def invalid_fields(errors: Sequence[Any], body: Any) -> InvalidFields:
@@ -47,7 +47,7 @@ def _translated(code: str, context: dict[str, Any], sent: Any) -> tuple[Message,
         case "literal_error" | "enum":
             near = closest(str(sent)[:SHOWN], _names(context["expected"].replace(" or ", ",")))
             params, fix = {"expected": context["expected"], "near": near}, near and Fix("", near)
-        case "model_attributes_type":  # of the layers, which pydantic itself tells apart
+        case "model_attributes_type":  # from the list of layers, a union that pydantic resolves by itself
             code = "layer_without_type"
         case "float_type" | "int_type" if isinstance(sent, str):
             code, number = "number_as_text", _number(sent)
@@ -64,9 +64,9 @@ def _translated(code: str, context: dict[str, Any], sent: Any) -> tuple[Message,
 
 
 def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
-    """A JSON pointer into the body. Pydantic's path also names the branch of a union, which was not sent.
+    """A JSON pointer into the body. Pydantic's path also contains the branch of a union, which the client did not send.
 
-    A branch may have the name of a field next to it: the optimizer `momentum` has a field `momentum`.
+    A branch may share its name with a field: the optimizer `momentum` has a field `momentum`.
     """
     pointer, node = "", body
     for place, part in enumerate(where):
@@ -74,7 +74,7 @@ def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
             isinstance(node, list) and isinstance(part, int) and part < len(node)
         )
         if 0 < place < len(where) - 1 and isinstance(node, dict) and part in (node.get("name"), node.get("type")):
-            inside = False  # the branch, which the object names itself
+            inside = False  # the branch: the object has it as its `name` or `type`
         if inside:
             node = node[part]
         if inside or (missing and place == len(where) - 1):
@@ -83,7 +83,7 @@ def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
 
 
 def _merged(fields: Sequence[FieldError]) -> list[FieldError]:
-    """One error a pointer: a union has one for each of its branches."""
+    """One error per pointer: pydantic reports one for each branch of a union."""
     by_pointer: dict[str, list[FieldError]] = {}
     for field in fields:
         by_pointer.setdefault(field.pointer, []).append(field)

@@ -2,5 +2,5 @@
 
 import gc
 
-# Imports leave no garbage behind: a collection per 700 new objects would take a tenth of a command's time.
+# Imports create no garbage. A collection per 700 new objects would take a tenth of a command's time.
 gc.set_threshold(50_000)

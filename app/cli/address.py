@@ -1,4 +1,4 @@
-"""Address of the service, for the commands of its users."""
+"""Address of the service for client commands."""
 
 import os
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from app.constants import SETTINGS_PREFIX
 
 @dataclass(frozen=True)
 class Address:
-    """URL of the service, and its API key if it asks for one."""
+    """URL of the service, and its API key if it requires one."""
 
     url: str = "http://127.0.0.1:8000"
     api_key: str | None = field(default=None, repr=False)
 
 
 def address() -> Address:
-    """Read ANTIGRAD_URL and ANTIGRAD_API_KEY by the rules of `Settings`: the environment comes before .env, and an
-    empty variable counts as unset. Pydantic's settings would take longer to import than the rest of a command.
+    """Read ANTIGRAD_URL and ANTIGRAD_API_KEY by the rules of `Settings`: the environment takes precedence over .env,
+    and an empty variable counts as unset. Importing pydantic's settings would take longer than the rest of a command.
 
     Raises OSError and UnicodeDecodeError if .env cannot be read.
     """

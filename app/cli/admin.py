@@ -1,4 +1,4 @@
-"""`antigrad migrate`, `doctor`, `backup` and `restore`: care of the service's data."""
+"""`antigrad migrate`, `doctor`, `backup` and `restore`: maintenance of the service's data."""
 
 import json
 from dataclasses import asdict
@@ -15,8 +15,8 @@ admin = typer.Typer()
 
 @admin.command()
 def migrate() -> None:
-    """Bring the database's schema to the newest revision."""
-    from app.ops.startup import starting  # imported late, here and below: these load SQLAlchemy
+    """Upgrade the database schema to the newest revision."""
+    from app.ops.startup import starting  # imported late, here and below: it loads SQLAlchemy
     from app.storage import migrate as schema
     from app.storage.database import Database
 
@@ -48,16 +48,16 @@ def doctor(
 
 @admin.command()
 def backup(file: Annotated[Path, typer.Argument(help="the file to write, such as antigrad.tar")]) -> None:
-    """Copy the running service (SQLite and files) into one file; exit status 1 if something is missing."""
+    """Copy a running service (SQLite and files) into one file; exit status 1 if files are missing."""
     from app.ops.backup import BackupFailed, backup
 
     try:
         missing = backup(checked_settings(), file)
     except BackupFailed as error:
         exit_with(REFUSED, str(error))
-    typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; antigrad restore brings it back")
+    typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; restore it with antigrad restore")
     for name in missing:
-        typer.echo(f"missing: the database names {name}, which does not exist", err=True)
+        typer.echo(f"missing: the database refers to {name}, which does not exist", err=True)
     raise typer.Exit(bool(missing))
 
 
@@ -71,4 +71,4 @@ def restore(file: Annotated[Path, typer.Argument(help="a file that antigrad back
         restore(settings, file)
     except BackupFailed as error:
         exit_with(REFUSED, str(error))
-    typer.echo(f"restored to {settings.home}; antigrad serve starts it")
+    typer.echo(f"restored to {settings.home}; start it with antigrad serve")

@@ -1,4 +1,4 @@
-"""`antigrad datasets`: sends files or a folder, packed on the way, and shows the progress of the import."""
+"""`antigrad datasets`: upload files or a folder, which is packed during the upload, and show the import's progress."""
 
 import json
 import re
@@ -39,7 +39,7 @@ Sent = Callable[[int], None]
 
 @datasets.command("list")
 def list_datasets(as_json: AsJson = False) -> None:
-    """List datasets, and the public ones that can be added."""
+    """List datasets, and public datasets that you can add by name."""
     stored, published = ask("GET", "/datasets", params={"limit": 200}), ask("GET", "/datasets/catalogue")
     if as_json:
         typer.echo(json.dumps(stored))
@@ -50,29 +50,33 @@ def list_datasets(as_json: AsJson = False) -> None:
         table.add_row(item["name"], str(item["version"]), item["status"], examples, item["task"], item["id"])
     Console(width=10_000, markup=False, emoji=False, highlight=False).print(table)
     names = ", ".join(item["name"] for item in published["items"])
-    typer.echo(f"\nantigrad datasets add NAME downloads: {names}")
+    typer.echo(f"\npublic datasets to download with antigrad datasets add NAME: {names}")
 
 
 @datasets.command()
 def add(
-    name: Annotated[str, typer.Argument(help="the dataset's name, or that of a public one")],
+    name: Annotated[str, typer.Argument(help="a name for the dataset, or the name of a public one")],
     paths: Annotated[
         list[Path] | None, typer.Argument(exists=True, help="a folder, an archive, a table, or IDX files")
     ] = None,
     target: Annotated[str | None, typer.Option(help="tables: the column to predict")] = None,
-    encoding: Annotated[str | None, typer.Option(help="text tables: such as cp1251; detected if left out")] = None,
-    task: Annotated[str | None, typer.Option(help="classification or regression")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="text tables: the encoding, such as cp1251; detected by default")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="classification or regression; detected by default")] = None,
     column: Annotated[
         list[str] | None, typer.Option("--type", help="tables: a column's type, such as zip_code:category")
     ] = None,
     shape: Annotated[str | None, typer.Option(help="pictures: channels,height,width, such as 3,32,32")] = None,
-    resize: Annotated[str | None, typer.Option(help="pictures: fit, fill or stretch")] = None,
-    background: Annotated[str | None, typer.Option(help="pictures: white or black")] = None,
-    classes: Annotated[str | None, typer.Option(help="names of numbered labels: A,B,C")] = None,
+    resize: Annotated[str | None, typer.Option(help="pictures of another size: fit, fill or stretch")] = None,
+    background: Annotated[
+        str | None, typer.Option(help="colour behind transparency and in margins: white or black")
+    ] = None,
+    classes: Annotated[str | None, typer.Option(help="names of numbered labels, such as A,B,C")] = None,
     wait: Annotated[bool, typer.Option(help="show the import until it ends")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Send a dataset and show its import."""
+    """Upload a dataset, or add a public one, and show its import."""
     options = {"target": target, "encoding": encoding, "task": task, "types": column or None, "shape": shape,
             "resize": resize, "background": background, "classes": classes}  # fmt: skip
     query = {"name": name} | {key: value for key, value in options.items() if value is not None}
@@ -80,7 +84,11 @@ def add(
     if not paths:
         if name not in published:
             names = ", ".join(published)
-            exit_with(REFUSED, f"say what {name} is: antigrad datasets add {name} FOLDER; public ones are {names}")
+            exit_with(
+                REFUSED,
+                f"{name} is not a public dataset; those are {names}",
+                f"to upload your own: antigrad datasets add {name} FOLDER",
+            )
         dataset = ask("POST", f"/datasets/catalogue/{name}")
     else:
         roles = {file["name"]: file["role"] for file in published[name]["files"]} if name in published else {}
@@ -93,7 +101,7 @@ def add(
 
 
 def _upload(paths: list[Path], roles: dict[str, str], query: dict[str, Any], quiet: bool) -> Any:
-    """Send the files under `paths`. Returns the dataset that the service answered."""
+    """Upload the files under `paths`; returns the service's answer."""
     with Progress(*BAR, console=to_people, disable=quiet) as progress:
         files: list[Path] = []
         links: list[Path] = []
@@ -102,7 +110,9 @@ def _upload(paths: list[Path], roles: dict[str, str], query: dict[str, Any], qui
             files += inside
             links += left_out
         if links:
-            to_people.print(f"left out: {len(links)} links, such as {links[0]}; cp -rL makes a folder without links")
+            to_people.print(
+                f"left out: {len(links)} links, such as {links[0]}; cp -rL copies a folder and resolves its links"
+            )
         size = sum(file.stat().st_size for file in files)
         bar = progress.add_task("", total=size, news=f"sending {size / 1e6:,.1f} MB")
         try:
@@ -129,8 +139,8 @@ def _pieces(path: Path, sent: Sent) -> Iterator[bytes]:
 
 
 def _contents(folder: Path) -> tuple[list[Path], list[Path]]:
-    """A folder's files, in one order on every machine and without operating systems' own; and its links. Links are not
-    followed: they may lead to private files."""
+    """A folder's files, in the same order on every machine and without files of the operating system; and its symbolic
+    links, which are not followed because they may lead to private files."""
     paths = sorted(folder.rglob("*"))
     links = [path for path in paths if path.is_symlink()]
     files = (path for path in paths if path.is_file() and not path.is_symlink())
@@ -138,7 +148,7 @@ def _contents(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 class _Packing:
-    """A writable file whose bytes can be taken out as they come."""
+    """A writable buffer whose bytes can be taken out."""
 
     def __init__(self) -> None:
         self.bytes = bytearray()
@@ -166,15 +176,15 @@ def _packed(folder: Path, sent: Sent) -> Iterator[bytes]:
 
 
 def _role(path: Path) -> str:
-    """The role of an IDX file, by a name like those of MNIST's files."""
+    """The role of an IDX file, from a name like those of MNIST."""
     kind = next((kind for kind in ("images", "labels") if kind in path.name), None)
     if kind is None:
-        exit_with(REFUSED, f"{path.name} is neither images nor labels by its name; several files are IDX pairs")
+        exit_with(REFUSED, f"{path.name}: several files have to be IDX files with 'images' or 'labels' in their names")
     return f"test_{kind}" if re.search("t10k|test", path.name) else str(kind)
 
 
 def _follow(id: str, as_json: bool) -> None:
-    """Show an import until it ends, and exit with the status that stands for its end."""
+    """Show an import until it ends, and exit with the matching status."""
     try:
         with Progress(*BAR, console=to_people, disable=as_json) as progress:
             bar = progress.add_task("", total=1.0, news="importing")
@@ -185,7 +195,8 @@ def _follow(id: str, as_json: bool) -> None:
                 time.sleep(0.2)
     except KeyboardInterrupt:
         exit_with(
-            INTERRUPTED, f"the import goes on; antigrad datasets list shows it, POST /datasets/{id}/cancel ends it"
+            INTERRUPTED,
+            f"the import continues; show it with antigrad datasets list, cancel it with POST /datasets/{id}/cancel",
         )
     if as_json:
         typer.echo(json.dumps(dataset))
@@ -198,7 +209,7 @@ def _follow(id: str, as_json: bool) -> None:
 
 
 def _print_imported(dataset: dict[str, Any]) -> None:
-    """Print what an import made, what it skipped, and its warnings."""
+    """Print the imported dataset, the skipped files and the warnings."""
     classes = f", {len(dataset['classes'])} classes" if dataset["classes"] else ""
     typer.echo(f"{dataset['name']} version {dataset['version']}: {dataset['examples']:,} examples{classes}")
     for item in dataset["skipped"][:10]:

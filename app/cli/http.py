@@ -1,4 +1,4 @@
-"""HTTP client of the user's commands: an answer, or the command's end with a sentence and an exit status."""
+"""HTTP client of the client commands. An error ends the command with a message and an exit status."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, NoReturn
@@ -28,7 +28,7 @@ def exit_with(status: int, *lines: str) -> NoReturn:
 
 
 def service() -> httpx.Client:
-    """A client of ANTIGRAD_URL, with ANTIGRAD_API_KEY if it is set; both may stand in .env, as for the service."""
+    """A client for ANTIGRAD_URL, with ANTIGRAD_API_KEY if it is set; both may be in .env."""
     try:
         target = address()
     except (OSError, UnicodeDecodeError) as error:
@@ -36,21 +36,23 @@ def service() -> httpx.Client:
     key = target.api_key.strip() if target.api_key else None
     if key and not is_sendable(key):
         exit_with(
-            UNAUTHORIZED, "ANTIGRAD_API_KEY cannot be sent: a key has ASCII letters, digits and signs, without spaces"
+            UNAUTHORIZED, "ANTIGRAD_API_KEY cannot be sent: use ASCII letters, digits and punctuation, without spaces"
         )
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     if not target.url.lower().startswith(("http://", "https://")):
         right = f"http://{target.url.rpartition('://')[2]}"
-        exit_with(REFUSED, f"ANTIGRAD_URL={target.url} begins with neither http:// nor https://; write {right}")
+        exit_with(REFUSED, f"ANTIGRAD_URL={target.url} has no http:// or https://; write {right}")
     secure = target.url.lower().startswith("https://")  # loading the certificates takes longer than most requests
     try:
         return httpx.Client(base_url=target.url, headers=headers, timeout=60, verify=secure)
     except httpx.InvalidURL as error:
-        exit_with(REFUSED, f"ANTIGRAD_URL={target.url} is no address ({error}); write one like http://127.0.0.1:8000")
+        exit_with(
+            REFUSED, f"ANTIGRAD_URL={target.url} is not a valid address ({error}); write one like http://127.0.0.1:8000"
+        )
 
 
 def send(method: str, path: str, labels: Mapping[str, str] = {}, **request: Any) -> httpx.Response:
-    """Send a request. A refusal or a missing answer ends the command; `labels` replace pointers in its reason."""
+    """Send a request. An error or a missing answer ends the command; `labels` replace pointers in the message."""
     try:
         with service() as client:
             answer = client.request(method, path, **request)
@@ -75,7 +77,7 @@ def json_of(answer: httpx.Response) -> Any:
 
 
 def exit_unreachable(error: httpx.RequestError) -> NoReturn:
-    """End the command because no service answers."""
+    """End the command because the service does not answer."""
     exit_with(
         UNREACHABLE,
         f"the service does not answer: {error}",
@@ -88,16 +90,16 @@ def exit_not_antigrad(answer: httpx.Response, expected: str) -> NoReturn:
     kind = answer.headers.get("Content-Type", "something else")
     exit_with(
         UNREACHABLE,
-        f"{answer.url} is answered with {answer.status_code} and {kind} instead of {expected}: that is not Antigrad, "
+        f"{answer.url} answered with {answer.status_code} and {kind} instead of {expected}: that is not Antigrad, "
         "or a proxy in front of it; is ANTIGRAD_URL right?",
     )
 
 
 def exit_refused(answer: httpx.Response, labels: Mapping[str, str] = {}) -> NoReturn:
-    """End the command with the problem that the service answered; `labels` replace pointers."""
+    """End the command with the service's error; `labels` replace pointers."""
     problem = json_of(answer)
     if not isinstance(problem, dict) or not {"title", "detail"} <= problem.keys():
-        exit_with(UNREACHABLE, f"{answer.url} is answered with {answer.status_code}, and not by Antigrad: {problem}")
+        exit_with(UNREACHABLE, f"{answer.url} answered with {answer.status_code}, and is not Antigrad: {problem}")
     status = UNREACHABLE if answer.is_server_error else UNAUTHORIZED if answer.status_code == 401 else REFUSED
     fields = [_field(field, labels) for field in problem.get("errors", [])]
     if len(fields) == 1:
@@ -110,20 +112,20 @@ def exit_refused(answer: httpx.Response, labels: Mapping[str, str] = {}) -> NoRe
 
 
 def _labelled(problem: dict[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    """A problem whose `pointers` are replaced by labels."""
+    """The problem with its `pointers` replaced by labels."""
     params = problem.get("params") or {}
     pointers = [labels.get(pointer, pointer) for pointer in params.get("pointers", ())]
     return problem | {"params": {**params, "pointers": pointers}}
 
 
 def _field(field: Mapping[str, Any], labels: Mapping[str, str]) -> str:
-    """A wrong field: its label or else its pointer, and the sentence."""
+    """A wrong field: its label or pointer, and the message."""
     pointer, text = field["pointer"], sentence(field, field["detail"])
     return f"{labels.get(pointer, pointer)}: {text}" if pointer else text
 
 
 def sentence(message: Mapping[str, Any] | None, otherwise: str) -> str:
-    """A message in the words of the command line; `otherwise` where the service has no code for it, or a newer one."""
+    """A message with the command line's options; `otherwise` if it has no code or one of a newer version."""
     try:
         return render(message["code"], message["params"], CLI) if message else otherwise
     except (LookupError, TypeError, ValueError):
@@ -136,7 +138,7 @@ def resolve_run(run: str) -> str:
 
 
 def latest_run() -> str:
-    """The id of the newest run outside experiments, whose trials may go wrong on purpose."""
+    """The id of the newest run, without trials of experiments: these may contain deliberate mistakes."""
     cursor: dict[str, str] = {}
     while True:
         page = ask("GET", "/runs", params={"limit": 50} | cursor)
@@ -144,5 +146,5 @@ def latest_run() -> str:
             if EXPERIMENT_TAG not in run["request"]["tags"]:
                 return str(run["id"])
         if page["next"] is None:
-            exit_with(REFUSED, "there is no run yet; antigrad train DATASET makes one")
+            exit_with(REFUSED, "there is no run yet; start one with antigrad train DATASET")
         cursor = {"cursor": page["next"]}

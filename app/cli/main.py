@@ -1,4 +1,4 @@
-"""The command line: all commands under one name."""
+"""The command line `antigrad`, assembled from its commands."""
 
 from typing import Annotated
 

@@ -18,7 +18,7 @@ def classify(
     pictures: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
     fit: Annotated[bool, typer.Option(help="convert pictures of another size")] = False,
     invert: Annotated[
-        bool, typer.Option(help="swap black and white where the border suggests it, as for ink on white paper")
+        bool, typer.Option(help="swap black and white if a border suggests it, as for ink on white paper")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

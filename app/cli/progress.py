@@ -32,7 +32,7 @@ COLUMNS = BarColumn(bar_width=10), TextColumn("{task.fields[news]}"), TimeRemain
 
 
 def events(run: str) -> Iterator[tuple[str, Any]]:
-    """Kind and data of each event until the run is done. A broken stream is resumed where it broke."""
+    """Kind and data of each event until the run is done. A broken stream is resumed at its last event."""
     last, broken = "0.0", 0
     while True:
         try:
@@ -63,10 +63,9 @@ def events(run: str) -> Iterator[tuple[str, Any]]:
 
 
 def follow(run: str, as_json: bool) -> NoReturn:
-    """Show a run until it ends, and exit with the status that stands for its end.
+    """Show a run until it ends, and exit with the matching status.
 
-    A paused run is waited for: it may be resumed at any time, and no exit status stands for half a run. A line says so,
-    since the bar would seem to hang.
+    For a paused run the command prints a line and waits: the run may be resumed, and it has no exit status yet.
     """
     done: dict[str, Any] = {}
     status, pressed = "", False
@@ -83,7 +82,7 @@ def follow(run: str, as_json: bool) -> NoReturn:
         with Progress(*COLUMNS, console=to_people, disable=as_json) as progress:
             bar = progress.add_task("", total=1.0, news="")
             for kind, data in events(run):
-                if pressed:  # during garbage collection, where Python prints what is raised and goes on
+                if pressed:  # Python ignores exceptions that are raised during garbage collection
                     raise KeyboardInterrupt
                 if kind == "status":
                     if data["status"] == "paused" != status:
@@ -97,7 +96,9 @@ def follow(run: str, as_json: bool) -> NoReturn:
     except KeyboardInterrupt:
         if status == "paused":
             exit_with(INTERRUPTED, paused(run))
-        exit_with(INTERRUPTED, f"the run goes on; antigrad watch {run} shows it again, antigrad cancel {run} ends it")
+        exit_with(
+            INTERRUPTED, f"the run continues; show it with antigrad watch {run}, cancel it with antigrad cancel {run}"
+        )
     if as_json:
         typer.echo(json.dumps(done))
     else:
@@ -107,19 +108,19 @@ def follow(run: str, as_json: bool) -> NoReturn:
 
 
 def paused(run: str) -> str:
-    """Advice for a paused run. No command resumes one, so it names the HTTP request."""
+    """Advice for a paused run. There is no command to resume one, so the advice is an HTTP request."""
     resume = f"{address().url.rstrip('/')}/runs/{run}/resume"
-    return f"the run is paused; it goes on with: curl -X POST {resume}   (antigrad cancel {run} ends it)"
+    return f"the run is paused; resume it with: curl -X POST {resume}   (cancel it with: antigrad cancel {run})"
 
 
 def print_warnings(run: dict[str, Any]) -> None:
-    """Print the warnings about a run that is about to train."""
+    """Print a run's warnings."""
     for warning in run["warnings"]:
         typer.echo(f"warning: {warning['pointer']}: {warning['detail']}; {warning['fix']}", err=True)
 
 
 def _print_result(done: dict[str, Any]) -> None:
-    """Print how a run ended, and its metrics."""
+    """Print a run's final status and metrics."""
     reason = sentence(done["error"], done["error"]["message"]) if done["error"] else ""
     typer.echo(f"{done['id']} {done['status']} ({done['stop_reason'] or reason})")
     for part, metrics in done["metrics"].items():
@@ -132,7 +133,7 @@ def _print_result(done: dict[str, Any]) -> None:
 def _print_diagnosis(done: dict[str, Any]) -> None:
     """Print the worst finding about a run that diverged or learnt little.
 
-    The diagnosis is optional: if the service does not answer, the exit status is the run's all the same.
+    The diagnosis is optional: an error of this request does not change the exit status.
     """
     try:
         with service() as client:
@@ -159,5 +160,5 @@ def news(progress: dict[str, Any]) -> str:
 
 
 def shown(value: float | str) -> str:
-    """A number as text; JSON has NaN and ∞ as words already."""
+    """Format a number; JSON has NaN and ∞ as strings."""
     return value if isinstance(value, str) else f"{value:.4g}"

@@ -1,6 +1,6 @@
 """`antigrad train`, `again`, `watch`, `script`, `runs` and `cancel`, over HTTP.
 
-The exit status says how a command ended (`STATUSES`). With --json, standard output holds JSON and nothing else.
+`STATUSES` lists the exit statuses. With --json, standard output contains only JSON.
 """
 
 import json
@@ -15,13 +15,17 @@ from app.cli.http import REFUSED, AsJson, ask, exit_not_antigrad, exit_with, res
 from app.cli.progress import EXIT_STATUSES, follow, print_warnings, shown
 
 runs = typer.Typer()
-Set = Annotated[list[str] | None, typer.Option("--set", help="set any field, such as --set optimizer.lr=0.01")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="set any field of the request, such as --set optimizer.lr=0.01")
+]
 Wait = Annotated[bool, typer.Option(help="show the run until it ends")]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="a run's id, or last for the newest outside experiments")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="a run's id, or last for the newest run (without experiments)")
+]
 
 
 class ManyLayers(TyperCommand):
-    """A command whose `--layers 256 relu` takes all words up to the next option."""
+    """A command whose option `--layers` takes all words up to the next option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if "--layers" in args:
@@ -33,20 +37,20 @@ class ManyLayers(TyperCommand):
 
 
 def layer(word: str) -> dict[str, Any]:
-    """A layer of the request: a number is a linear layer's units, a word a layer's type."""
+    """The layer for a word: a number means the units of a linear layer, other words a layer's type."""
     return {"type": "linear", "units": int(word)} if word.isdecimal() else {"type": word}
 
 
 @runs.command(cls=ManyLayers)
 def train(
     dataset: Annotated[str, typer.Argument(help="a dataset's name or id, such as notmnist")],
-    layers: Annotated[str | None, typer.Option(help="such as: --layers 256 relu 64 tanh")] = None,
-    preset: Annotated[str | None, typer.Option(help="a network with its recipe, such as vgg_small")] = None,
+    layers: Annotated[str | None, typer.Option(help="the hidden layers, such as: --layers 256 relu 64 tanh")] = None,
+    preset: Annotated[str | None, typer.Option(help="a ready-made network with its recipe, such as vgg_small")] = None,
     optimizer: Annotated[str | None, typer.Option(help="such as adam, momentum or sgd")] = None,
     lr: Annotated[float | None, typer.Option(help="learning rate")] = None,
     epochs: Annotated[int | None, typer.Option(help="passes over the training data")] = None,
-    batch_size: Annotated[str | None, typer.Option(help="examples a step, or full for all of them")] = None,
-    seed: Annotated[int | None, typer.Option(help="seed of every random number")] = None,
+    batch_size: Annotated[str | None, typer.Option(help="examples per batch, or full for all of them")] = None,
+    seed: Annotated[int | None, typer.Option(help="seed of all random numbers")] = None,
     name: Annotated[str | None, typer.Option(help="a name for the run")] = None,
     change: Set = None,
     wait: Wait = True,
@@ -59,7 +63,7 @@ def train(
     if preset is not None:
         request["model"] = request.get("model", {}) | {"preset": preset}
     if optimizer is not None or lr is not None:
-        named = {"name": optimizer or "adam"} if optimizer or not preset else {}  # a preset has its own
+        named = {"name": optimizer or "adam"} if optimizer or not preset else {}  # a preset has its own optimizer
         request["optimizer"] = named | ({} if lr is None else {"lr": lr})
     if epochs is not None:
         request["stop"] = {"max_epochs": epochs}
@@ -77,24 +81,24 @@ def again(
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
-    """Train a run's network again, with changes."""
+    """Repeat a run, with changes."""
     changes: dict[str, Any] = {}
     apply_changes(changes, change)
     _follow_or_print(ask("POST", f"/runs/{resolve_run(run)}/again", json=changes), wait, as_json)
 
 
 def apply_changes(request: dict[str, Any], changes: list[str] | None) -> None:
-    """Set each `optimizer.lr=0.01` in the request. A value that is not JSON is text."""
+    """Apply changes such as `optimizer.lr=0.01` to the request. A value that is not JSON counts as text."""
     for item in changes or []:
         path, equals, value = item.partition("=")
         if not equals:
-            exit_with(REFUSED, f"{item!r} is no change; write --set optimizer.lr=0.01")
+            exit_with(REFUSED, f"{item!r} has no value; write for example --set optimizer.lr=0.01")
         *outer, field = path.split(".")
         node = request
         for part in outer:
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
-                exit_with(REFUSED, f"{item!r}: {part} is a value already, in which nothing can be set")
+                exit_with(REFUSED, f"{item!r}: {part} has been set to a value, so no field of it can be set")
         try:
             node[field] = json.loads(value)
         except ValueError:
@@ -127,9 +131,9 @@ def script(run: RunId) -> None:
 
 @runs.command("runs")
 def list_runs(
-    status: Annotated[str | None, typer.Option(help="only runs of this status, such as running")] = None,
+    status: Annotated[str | None, typer.Option(help="only runs with this status, such as running")] = None,
     dataset: Annotated[str | None, typer.Option(help="only runs on this dataset, by name or id")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="the number of runs at most")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="maximum number of runs")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""

@@ -1,4 +1,4 @@
-"""`antigrad serve` and `antigrad worker`: the service's processes."""
+"""`antigrad serve` and `antigrad worker`: start the service's processes."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ serving = typer.Typer()
 
 
 def checked_settings() -> "Settings":
-    """The settings. Ends the command where they cannot work, before anything has started."""
+    """Load the settings. Ends the command if they are invalid, before anything has started."""
     from app.settings import SettingsRefused, load  # imported late: Pydantic and SQLAlchemy are slow to load
     from app.storage.files import FilesRefused, open_files
 
@@ -36,18 +36,18 @@ def serve(
     host: Annotated[str, typer.Option(help="the address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="the port to listen on")] = 8000,
     workers: Annotated[int, typer.Option(min=0, max=64, help="worker processes to start with the API")] = 1,
-    no_auth: Annotated[bool, typer.Option(help="allow other machines in without an API key")] = False,
+    no_auth: Annotated[bool, typer.Option(help="allow access from other machines without an API key")] = False,
 ) -> None:
     """Start the API and its workers."""
-    # A Ctrl-C while libraries load would print a traceback. The workers end with this process, whenever that is.
+    # A Ctrl-C while libraries load would print a traceback. The workers end when this process ends.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     settings = checked_settings()
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
-        exit_with(REFUSED, f"{host} can be reached from other machines: set ANTIGRAD_API_KEY, or add --no-auth")
+        exit_with(REFUSED, f"other machines can reach {host}: set ANTIGRAD_API_KEY, or add --no-auth")
     from app.ops.startup import check_database, starting
 
     _require_free(host, port)
-    check_database(settings)  # once, with a single message: from here on, the workers start while this process loads
+    check_database(settings)  # before the workers start, so that an error is reported once
     supervisor = WorkerSupervisor(workers)
     try:
         from app.cli.server import listen  # imported late: these load torch, and `antigrad runs` must answer at once
@@ -55,7 +55,7 @@ def serve(
 
         with starting(settings):
             app = create_app(settings)
-        # uvicorn raises the signal that ended it once more after its shutdown; the workers have to end first.
+        # After its shutdown, uvicorn raises the signal again; the workers have to end before that.
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         listen(app, host, port)
@@ -77,5 +77,5 @@ def _require_free(host: str, port: int) -> None:
 def worker(concurrency: Annotated[int, typer.Option(min=1, max=64, help="runs at the same time")] = 1) -> None:
     """Start a worker without the API."""
     checked_settings()
-    # In this process: a signal to it reaches the worker, which then releases its runs.
+    # exec instead of a child process, so that signals reach the worker, which then releases its runs.
     os.execv(sys.executable, [sys.executable, "-m", "worker", "--concurrency", str(concurrency)])

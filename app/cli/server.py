@@ -1,4 +1,4 @@
-"""The HTTP server of `antigrad serve`, which prints its address once it listens."""
+"""The HTTP server of `antigrad serve`; prints its address when it is ready."""
 
 from contextlib import suppress
 from socket import socket
@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server. Its own log would print an address only together with every request."""
+    """uvicorn's server. It prints the address itself, because uvicorn's log would also print every request."""
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
@@ -18,7 +18,7 @@ class Server(uvicorn.Server):
 
 
 def listen(app: FastAPI, host: str, port: int) -> None:
-    """Answer requests until a signal ends the process."""
+    """Serve requests until a signal ends the process."""
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
     with suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
         Server(config).run()

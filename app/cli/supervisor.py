@@ -9,7 +9,7 @@ import time
 
 log = logging.getLogger("antigrad.serve")
 
-LONGEST_PAUSE = 30.0  # seconds before the restart of a worker that keeps dying
+LONGEST_PAUSE = 30.0  # maximum seconds before a dying worker is restarted
 HEALTHY_SECONDS = 60.0  # a worker that lived this long is restarted after the shortest pause
 
 
@@ -39,7 +39,7 @@ class WorkerSupervisor:
             if self.stopping.is_set():
                 return
             pause = 0.5 if time.monotonic() - began > HEALTHY_SECONDS else min(2 * pause, LONGEST_PAUSE)
-            log.warning("a worker ended with %d; another one starts in %.0f s", code, pause)
+            log.warning("a worker ended with status %d; the next one starts in %.0f s", code, pause)
             self.stopping.wait(pause)
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""`antigrad backup` and `restore`: SQLite and the files that it names as one .tar, taken while the service runs."""
+"""`antigrad backup` and `restore`: a .tar with the SQLite database and its files, written while the service runs."""
 
 import json
 import sqlite3
@@ -19,42 +19,40 @@ TRIES = 5
 
 
 class BackupFailed(Exception):
-    """The sentence says why, and what to do."""
+    """The backup or restore failed; the message says why and what to do."""
 
 
 def backup(settings: Settings, target: Path) -> list[str]:
-    """Write a copy of the service to `target`; answers the files that the database names but that are not there.
+    """Write a copy of the service to `target`; returns the files that the database names but that do not exist.
 
-    The database is copied first, in one read transaction, then what that copy names. A named file never changes; one
-    that vanishes meanwhile (a run was deleted, a checkpoint thinned out) is no longer named in the next copy.
+    The database is copied first, in one read transaction, then the files that the copy names. A named file never
+    changes. If one disappears meanwhile (a run or an old checkpoint is deleted), the next copy no longer names it.
     Raises BackupFailed.
     """
     if settings.files_url:
         raise BackupFailed(
-            "the files lie in an object store: copy the database first (Postgres with pg_dump, SQLite with .backup), "
-            "and after that what lies under ANTIGRAD_FILES_URL, by the store's own means"
+            "the files are in an object store: copy the database first (Postgres with pg_dump, SQLite with .backup), "
+            "then the objects under ANTIGRAD_FILES_URL with the store's own tools"
         )
     if settings.database_url:
-        raise BackupFailed(
-            f"the database is Postgres: copy it with pg_dump, and after that the folder {settings.files} with tar"
-        )
+        raise BackupFailed(f"the database is Postgres: copy it with pg_dump, then the folder {settings.files} with tar")
     source = settings.home / DATABASE
     if not source.exists():
         raise BackupFailed(f"there is nothing to back up: {source} does not exist; is ANTIGRAD_HOME right?")
     if target.exists():
         raise BackupFailed(f"{target} exists already; choose another name, or delete it")
-    beside = target.with_name(f".{target.name}.part")
+    temporary = target.with_name(f".{target.name}.part")
     missing: list[str] = []
     try:
         for _ in range(TRIES):
-            missing = _write(source, settings.files, beside)
+            missing = _write(source, settings.files, temporary)
             if not missing:
                 break
-        beside.replace(target)
+        temporary.replace(target)
     except OSError as error:
         raise BackupFailed(f"{target} cannot be written: {error.strerror}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return missing
 
 
@@ -75,7 +73,7 @@ def _write(source: Path, files: Path, target: Path) -> list[str]:
 
 
 def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
-    """Every file that a row names, and those of the datasets."""
+    """Names of all files that belong to a run or a dataset."""
     for checkpoint, weights in database.execute("SELECT checkpoint, weights FROM runs WHERE status != 'deleted'"):
         yield from (name for name in (checkpoint, weights) if name)
     kept = "SELECT file FROM checkpoints JOIN runs ON runs.id = run WHERE status != 'deleted' AND file != checkpoint"
@@ -93,7 +91,7 @@ def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
 
 
 def _named_before_versions(database: sqlite3.Connection, files: Path) -> Iterator[str]:
-    """The revision of a schema that may not be upgraded yet."""
+    """Names of the datasets' files in a database of an older revision, without versions of datasets."""
     for id, status in database.execute("SELECT id, status FROM datasets"):
         parts = {DatasetStatus.READY: file_names(has_parts=False), DatasetStatus.IMPORTING: ("upload",)}.get(status, ())
         yield from (f"datasets/{id}/{part}" for part in parts)
@@ -101,34 +99,34 @@ def _named_before_versions(database: sqlite3.Connection, files: Path) -> Iterato
 
 
 def restore(settings: Settings, source: Path) -> None:
-    """Fill an empty home from a backup, and bring its schema up to date; what was running waits in the queue again.
+    """Fill an empty home from a backup, and upgrade its schema. Runs that were running are queued again.
 
-    Raises BackupFailed, and then nothing was changed.
+    Raises BackupFailed; nothing has changed then.
     """
     home = settings.home
     if settings.files_url:
-        raise BackupFailed("ANTIGRAD_FILES_URL is set, and a backup holds its files; leave it out to restore one")
+        raise BackupFailed("ANTIGRAD_FILES_URL is set, but a backup contains its files; unset it to restore one")
     if settings.database_url:
-        raise BackupFailed("ANTIGRAD_DATABASE_URL is set, and a backup is of SQLite; leave it out to restore one")
+        raise BackupFailed("ANTIGRAD_DATABASE_URL is set, but a backup contains SQLite; unset it to restore one")
     if home.exists() and any(home.iterdir()):
-        raise BackupFailed(f"{home} is not empty; set ANTIGRAD_HOME to a folder that is, or that does not exist yet")
+        raise BackupFailed(f"{home} is not empty; set ANTIGRAD_HOME to an empty or new folder")
     home.parent.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=home.parent, prefix=".restore-") as folder:
-            beside = Path(folder) / "home"
+            restored = Path(folder) / "home"
             with tarfile.open(source, "r:") as archive:
-                archive.extractall(beside, filter="data")
-            _check(beside / DATABASE)
+                archive.extractall(restored, filter="data")
+            _check(restored / DATABASE)
             if home.exists():
                 home.rmdir()
-            beside.rename(home)
+            restored.rename(home)
     except (OSError, tarfile.TarError) as error:
         raise BackupFailed(f"{source} cannot be restored: {error}") from error
 
 
 def _check(copy: Path) -> None:
     if not copy.is_file():
-        raise BackupFailed(f"this is no backup: it holds no {DATABASE}")
+        raise BackupFailed(f"this is not a backup: it contains no {DATABASE}")
     try:
         database = Database(f"sqlite:///{copy.resolve()}")
         migrate.upgrade(database)

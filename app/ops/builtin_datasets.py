@@ -1,4 +1,4 @@
-"""The built-in datasets, brought into the storage."""
+"""Installation of the built-in datasets."""
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,7 +12,7 @@ from app.storage.tables import Dataset
 
 
 def install_builtin(database: Database, files: Files) -> None:
-    """Write out the built-in datasets that are not there yet; safe to do in several processes at once."""
+    """Store the built-in datasets that are missing. Several processes may do so at once."""
     with database.read() as db:
         present = set(db.scalars(select(Dataset.id)))
     for name, builtin in BUILTIN.items():

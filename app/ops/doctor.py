@@ -1,4 +1,4 @@
-"""`antigrad doctor`: what this machine has, what is missing, and what to do about it."""
+"""`antigrad doctor`: checks of this machine and the settings, with advice."""
 
 import platform
 import shutil
@@ -25,7 +25,7 @@ ENOUGH_BYTES = 1024**3
 
 @dataclass(frozen=True)
 class Finding:
-    """One check. `advice` says what to do where `status` is not "ok"."""
+    """The result of one check. `advice` says what to do if `status` is not "ok"."""
 
     check: str
     status: Literal["ok", "warn", "fail"]
@@ -34,16 +34,16 @@ class Finding:
 
 
 def examine(fix: bool = False) -> Iterator[Finding]:
-    """All checks, one after another. With `fix`, files that belong to nothing are deleted; nothing else is changed."""
+    """Run all checks. With `fix`, delete orphaned files; nothing else is changed."""
     yield Finding("python", "ok", platform.python_version())
     yield Finding("torch", "ok", torch.__version__)
     yield _devices()
     try:
         settings = load()
     except SettingsRefused as error:
-        yield Finding("settings", "fail", str(error), "mend it in the environment, or in .env; what needs it waits")
+        yield Finding("settings", "fail", str(error), "correct it in the environment or in .env")
         return
-    yield Finding("settings", "ok", "each of them, and all together, can be used")
+    yield Finding("settings", "ok", "all are valid")
     home = _home(settings)
     yield home
     if home.status == "fail":
@@ -51,7 +51,7 @@ def examine(fix: bool = False) -> Iterator[Finding]:
     yield _disk(settings)
     yield _storage(settings)
     if not settings.database_url and not (settings.home / "antigrad.db").exists():
-        yield Finding("database", "ok", "there is none yet; antigrad serve makes it")
+        yield Finding("database", "ok", "does not exist yet; antigrad serve creates it")
         return
     database = Database(settings.database)
     yield from _database(database, settings, fix)
@@ -70,14 +70,14 @@ def _home(settings: Settings) -> Finding:
         with tempfile.TemporaryFile(dir=_nearest(settings.home)):
             pass
     except OSError as error:
-        advice = "make it a folder that this user may write to, or set ANTIGRAD_HOME to another one"
-        return Finding("home", "fail", f"nothing can be written to {settings.home}: {error.strerror}", advice)
-    there = "can be written to" if settings.home.exists() else "does not exist yet; antigrad serve makes it"
+        advice = "make it writable for this user, or set ANTIGRAD_HOME to another folder"
+        return Finding("home", "fail", f"{settings.home} cannot be written to: {error.strerror}", advice)
+    there = "can be written to" if settings.home.exists() else "does not exist yet; antigrad serve creates it"
     return Finding("home", "ok", f"{settings.home} {there}")
 
 
 def _nearest(home: Path) -> Path:
-    """The home, or what of the way to it exists."""
+    """The home, or the nearest parent folder that exists."""
     return next(place for place in (home.resolve(), *home.resolve().parents) if place.exists())
 
 
@@ -91,18 +91,18 @@ def _disk(settings: Settings) -> Finding:
 
 def _storage(settings: Settings) -> Finding:
     if not settings.files_url and not settings.home.exists():
-        return Finding("storage", "ok", "there is none yet; antigrad serve makes it")
+        return Finding("storage", "ok", "does not exist yet; antigrad serve creates it")
     place = settings.files_url or settings.files
     try:
         files = open_files(settings.files_url, settings.home)
         files.write("ready/doctor", b"")
         files.delete("ready/doctor")
     except FilesRefused as error:
-        return Finding("storage", "fail", str(error), "mend ANTIGRAD_FILES_URL, or leave it out")
+        return Finding("storage", "fail", str(error), "correct ANTIGRAD_FILES_URL, or leave it out")
     except OSError as error:
         advice = f"make {settings.home} writable for this user, or set ANTIGRAD_HOME to another folder"
         if settings.files_url:
-            advice = "mend ANTIGRAD_FILES_URL, AWS_ENDPOINT_URL or the credentials (AWS_ACCESS_KEY_ID, …)"
+            advice = "check ANTIGRAD_FILES_URL, AWS_ENDPOINT_URL and the credentials (AWS_ACCESS_KEY_ID, …)"
         return Finding("storage", "fail", f"{place} cannot be written to: {error.strerror}", advice)
     return Finding("storage", "ok", f"{place} can be written to")
 
@@ -118,7 +118,7 @@ def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Fin
     if current:
         yield Finding("migrations", "ok", "the schema is at the newest revision")
         if settings.files_url:
-            yield Finding("strays", "ok", "not looked for in an object store")
+            yield Finding("strays", "ok", "not checked in an object store")
         else:
             yield _orphans(database, LocalFiles(settings.files), fix)
     else:
@@ -126,16 +126,16 @@ def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Fin
 
 
 def _orphans(database: Database, files: LocalFiles, fix: bool) -> Finding:
-    """Orphaned files that killed processes left behind."""
+    """Check for orphaned files that killed processes have left behind."""
     folders = orphans.orphans(database, files)
     if not folders:
-        detail = "every folder of files belongs to a run or a dataset, or has changed within the hour"
+        detail = "no orphaned files: each folder belongs to a run or a dataset, or changed in the last hour"
         return Finding("strays", "ok", detail)
     taken = sum(orphans.size(files, name) for name in folders) / 1e6
     named = some(folders)
     if fix:
         orphans.remove(database, files, folders)
-        done = f"{len(folders)} folders that belonged to nothing are deleted ({taken:.1f} MB): {named}"
+        done = f"deleted {len(folders)} orphaned folders ({taken:.1f} MB): {named}"
         return Finding("strays", "ok", done)
-    detail = f"{len(folders)} folders belong to nothing ({taken:.1f} MB): {named}"
+    detail = f"{len(folders)} orphaned folders ({taken:.1f} MB): {named}"
     return Finding("strays", "warn", detail, "antigrad doctor --fix deletes them")

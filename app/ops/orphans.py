@@ -1,4 +1,4 @@
-"""Files that no row names: what a process that was killed at the wrong moment may leave behind."""
+"""Orphaned files, which no database row names: a killed process may leave them behind."""
 
 import shutil
 import time
@@ -14,16 +14,16 @@ from app.storage.files import LocalFiles
 from app.storage.tables import Dataset, Run
 
 RUNS = "runs"
-STALE_SECONDS = 3600.0  # what has changed since may be an upload that is still coming, or an import that is being kept
+STALE_SECONDS = 3600.0  # a folder that changed later may belong to an upload or import in progress
 
 
 def orphans(database: Database, files: LocalFiles) -> list[str]:
-    """The folders of runs, uploads and arrays that belong to nothing, and have not changed for an hour."""
+    """Folders of runs, uploads and arrays that no row names and that have not changed for an hour."""
     there = {
         f"{kind}/{folder.name}": folder
         for kind in (RUNS, datasets.FOLDER, datasets.CONTENTS)
         for folder in _folders(files.root / kind)
-    }  # before the rows are read: what is made in between is named by then
+    }  # listed before the rows are read: a row names every folder created in between
     with database.read() as db:
         named = {f"{RUNS}/{id}" for id in db.scalars(select(Run.id))}
         importing = select(Dataset.id).where(Dataset.status == DatasetStatus.IMPORTING)
@@ -42,7 +42,7 @@ def remove(database: Database, files: LocalFiles, names: list[str]) -> None:
 
 
 def size(files: LocalFiles, name: str) -> int:
-    """Bytes."""
+    """Size of a folder in bytes."""
     return sum(path.stat().st_size for path in (files.root / name).rglob("*") if path.is_file())
 
 

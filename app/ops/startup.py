@@ -14,7 +14,7 @@ from app.storage.files import FilesRefused
 
 @contextmanager
 def starting(settings: Settings) -> Iterator[None]:
-    """Around all that opens the home, the files and the database: what they raise ends the process with status 1."""
+    """Context in which the home, the files and the database are opened; an error ends the process with status 1."""
     try:
         yield
     except FilesRefused as error:
@@ -24,7 +24,7 @@ def starting(settings: Settings) -> Iterator[None]:
         asked = "is ANTIGRAD_FILES_URL right?" if settings.files_url else f"is ANTIGRAD_HOME={settings.home} right?"
         sys.exit(f"{place} cannot be read or written: {error.strerror}; {asked} antigrad doctor says more")
     except migrate.SchemaTooNew as error:
-        sys.exit(f"the database is of a newer Antigrad than this one ({error}): install that one")
+        sys.exit(f"the database belongs to a newer version of Antigrad ({error}): install that version")
     except DatabaseError as error:
         sys.exit(f"the database cannot be used: {reason(error)}; {advice(settings)}")
 
@@ -46,5 +46,5 @@ def reason(error: Exception) -> str:
 def advice(settings: Settings) -> str:
     """Advice for a database that cannot be used."""
     if settings.database_url:
-        return "start the database, or mend ANTIGRAD_DATABASE_URL"
-    return f"see to {settings.home / 'antigrad.db'}, or move it away and bring a backup back with antigrad restore"
+        return "start the database, or correct ANTIGRAD_DATABASE_URL"
+    return f"check {settings.home / 'antigrad.db'}, or move it away and restore a backup with antigrad restore"

@@ -1,4 +1,4 @@
-"""Paths of optimizers on a surface's contour lines, and their values step by step."""
+"""Plot of optimizers' paths on a surface's contour lines, and of the value after each step."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from app.insight.surfaces.trajectory import Path
 from app.plots.curves import Format, drawn, legend
 
 GRID, LEVELS = 200, 24
-FAR = 3.0  # a path that leaves start and minimum by so many times their distance is drawn as far as there
+FAR = 3.0  # paths are cut off beyond this many times the distance between start and minimum
 
 
 def draw(surface: Surface, paths: dict[str, Path], format: Format) -> bytes:
-    """The paths, by what to call them."""
+    """Draw the paths, whose keys are their labels."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.8), layout="constrained")
@@ -24,7 +24,7 @@ def draw(surface: Surface, paths: dict[str, Path], format: Format) -> bytes:
     x, y = np.meshgrid(np.linspace(left, right, GRID), np.linspace(bottom, top, GRID))
     height = np.asarray(surface.value(x, y))  # type: ignore[type-var]
     low = height[height > 0].min()
-    # As many lines near the minimum as far above it.
+    # Geometric levels: as many lines near the minimum as high above it.
     ground.contour(x, y, height, np.geomspace(low, height.max(), LEVELS), cmap="Greys_r", linewidths=0.6, alpha=0.8)
     lines: dict[str, Any] = {}
     (lines["minimum"],) = ground.plot(*surface.minimum, "k*", markersize=12)
@@ -46,7 +46,7 @@ def draw(surface: Surface, paths: dict[str, Path], format: Format) -> bytes:
 
 
 def _view(surface: Surface, paths: dict[str, Path]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """From where to where x and y are drawn: start, minimum, and of the paths what is not far away."""
+    """The limits of x and y: they include the start, the minimum, and the paths up to `FAR`."""
     ends = np.array([surface.minimum, next(iter(paths.values())).points[0]])
     center, distance = ends.mean(0), max(1.0, float(np.ptp(ends, axis=0).max()))
     points = np.concatenate([ends, *(np.array(path.points) for path in paths.values())])

@@ -1,4 +1,4 @@
-"""The curve as the lecture draws it: title, axis labels and grid; what is not finite is a marked gap."""
+"""Plots of curves in the lecture's style: title, axis labels and grid; non-finite values are marked gaps."""
 
 import io
 import json
@@ -20,17 +20,17 @@ MEDIA_TYPES: dict[Format, str] = {"png": "image/png", "svg": "image/svg+xml"}
 
 TITLE = 60  # characters that fit
 UNITS = {"mse": "mse (target's units²)", "mae": "mae (target's units)", "mape": "mape (a fraction)"}
-FAR_APART = 1000.0  # where a line's median is so many times below the largest value, the axis is logarithmic
+FAR_APART = 1000.0  # if a line's median is this factor below the largest value, the axis is logarithmic
 PARTS = ("train", "validation")
-LINES = ("-", "--", ":", "-.")  # for ten layers each, as many as there are colours
-LABELLED = ("name", "formulas", "lr")  # what is said of every optimizer
+LINES = ("-", "--", ":", "-.")  # each for ten layers, since there are ten colours
+LABELLED = ("name", "formulas", "lr")  # fields that every optimizer's label contains
 
 
 Along = Literal["step", "epoch", "second"]
 
 
 class Axis(NamedTuple):
-    """The x axis of a curve, and the number of steps that one unit of it has."""
+    """The x-axis of a curve, and the number of steps in one unit."""
 
     name: Along
     steps: float
@@ -40,7 +40,7 @@ STEPS = Axis("step", 1)
 
 
 def axis_of(progress: Mapping[str, Any], along: Along) -> Axis:
-    """For a run that has come so far. A second is one of its training at its mean pace. Raises Conflict."""
+    """The x-axis for a run with this progress. Seconds assume the run's mean pace. Raises Conflict if unknown."""
     if along == "step":
         return STEPS
     seconds = progress.get("seconds")
@@ -51,8 +51,8 @@ def axis_of(progress: Mapping[str, Any], along: Along) -> Axis:
 
 
 def draw(series: dict[str, Series], title: str, format: Format, along: Axis = STEPS) -> bytes:
-    """Series named `part.metric` or `layer.<layer>.measure`. Loss and accuracy share a panel, on its left and its right
-    axis; each other metric has one of its own, since its numbers are of another size."""
+    """Draw series named `part.metric` or `layer.<layer>.measure`. Loss and accuracy alone share a panel with two
+    y-axes. If there are other metrics, each metric has its own panel, because the scales differ."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -77,7 +77,7 @@ def draw(series: dict[str, Series], title: str, format: Format, along: Axis = ST
         axes.set(ylabel=UNITS.get(metric, metric))
         _scale(axes, [points for name, points in series.items() if metric_of(name) == metric])
     cut = title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
-    figure.suptitle(cut, parse_math=False)  # a name may hold a $
+    figure.suptitle(cut, parse_math=False)  # a name may contain a $
     lines: dict[str, Any] = {}
     looks = _looks({owner_of(name) for name in series})
     order = list(looks)
@@ -93,8 +93,8 @@ def draw(series: dict[str, Series], title: str, format: Format, along: Axis = ST
 
 
 def draw_together(series: dict[str, tuple[Series, Axis]], title: str, format: Format) -> bytes:
-    """One series of several runs, labelled, each along its own steps, epochs or seconds. A noisy curve is a thin line
-    under its running mean; non-finite values are a gap in its colour."""
+    """Draw one series of several runs with labels, each against its own steps, epochs or seconds. A noisy curve is a
+    thin line under its running mean; non-finite values are a gap in its colour."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -123,15 +123,15 @@ def draw_together(series: dict[str, tuple[Series, Axis]], title: str, format: Fo
 
 
 def legend(figure: "Figure", lines: Mapping[str, Any]) -> None:
-    """Below the picture, the lines by what to call them, as many in a row as there is room for."""
+    """Add a legend below the picture, with as many labels in a row as fit."""
     if lines:
-        longest = 0.6 + 0.07 * max(map(len, lines))  # inches: the piece of line and its letters
+        longest = 0.6 + 0.07 * max(map(len, lines))  # inches: the line sample and the text
         columns = max(1, min(5, int(figure.get_figwidth() / longest)))
         figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=columns, fontsize=8)
 
 
 def drawn(figure: "Figure", format: Format) -> bytes:
-    """The picture's bytes."""
+    """Render the figure to bytes."""
     file = io.BytesIO()
     figure.savefig(file, format=format, dpi=110)
     return file.getvalue()
@@ -159,18 +159,18 @@ def metric_of(name: str) -> str:
 
 
 def owner_of(name: str) -> str:
-    """Whose the numbers of a series are: `train`, `validation`, or `layer.0`."""
+    """The owner of a series: `train`, `validation`, or a layer such as `layer.0`."""
     return name.rpartition(".")[0]
 
 
 def _called(owner: str) -> str:
-    """In a legend: `layer 0`, and `input`, which is none."""
+    """The owner's label in a legend: `layer 0`; `input`, which is not a layer."""
     return owner.replace("layer.input", "input").replace("layer.", "layer ")
 
 
 def _looks(owners: Collection[str]) -> dict[str, tuple[str, str]]:
-    """Colour and line style of each owner, in the order of the legend. Parts look the same in every picture; each layer
-    has its own, in the network's order."""
+    """Colour and line style of each owner, in the order of the legend. Training and validation look the same in every
+    picture; layers differ and are in the network's order."""
     layers = sorted(set(owners).difference(PARTS), key=_depth)
     order = layers if len(layers) == len(owners) else [*PARTS, *layers]
     return {owner: (f"C{place % 10}", LINES[place // 10 % len(LINES)]) for place, owner in enumerate(order)}
@@ -182,8 +182,8 @@ def _depth(layer: str) -> list[int]:
 
 
 def _scale(axes: "Axes", lines: Iterable[Series]) -> None:
-    """A logarithmic scale if a linear one would show one of the lines as flat, next to a diverging loss or a vanishing
-    gradient. Negative values have no logarithm; 0 is below the picture."""
+    """Set a logarithmic scale if one of the lines would look flat on a linear one, next to a diverging loss or a
+    vanishing gradient. Negative values keep the linear scale; values of 0 are not visible on a logarithmic one."""
     known = [values for line in lines if len(values := line.values[np.isfinite(line.values)])]
     medians = [np.median(values[values > 0]) for values in known if (values > 0).any()]
     if not medians or min(values.min() for values in known) < 0:

@@ -1,7 +1,8 @@
-"""Diagram of a network as SVG, as the lecture draws VGG: bodies that shrink in space and grow in channels.
+"""Diagram of a network as SVG, in the style of the lecture's VGG: a body's height and depth show its size in space, its
+width the channels.
 
 A layer without a body (activations, dropout, normalisation) is drawn with the layer before it. Layers of one kind and
-shape stand next to each other. Each kind has a colour.
+shape are drawn next to each other. Each kind has a colour.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,18 +22,21 @@ COLOURS = {  # by an entry's `body`; the lecture's VGG: black, red, blue
     "softmax": "#c98a12",
     "other": "#7d8790",
 }
-SIDE_BY_SIDE = 4  # more of one kind and shape are counted, not drawn
+SIDE_BY_SIDE = 4  # further bodies of one kind and shape are only counted
 MOST_BODIES = 100
 TITLE = 60  # characters that fit
-TALLEST, SHALLOW = 190.0, 0.42  # pixels of the largest picture; how far its depth goes up and to the right
+TALLEST, SHALLOW = (
+    190.0,
+    0.42,
+)  # height of the largest body in pixels; share of its depth that is drawn up and to the right
 LINE, GAP, MARGIN, ABOVE = 15, 94, 28, 54
-TOP, SIDE = 0.42, 0.22  # how far these faces are from the front's colour to white
+TOP, SIDE = 0.42, 0.22  # share of white in the colour of these faces
 FONT = "font-family='system-ui, -apple-system, Segoe UI, DejaVu Sans, Arial, sans-serif'"
 
 
 @dataclass
 class Body:
-    """Layers that are drawn as one, with their `names`; `count` is how many such bodies stand in a row."""
+    """Layers that are drawn as one, with their `names`; `count` is the number of equal bodies in a row."""
 
     kind: str
     names: list[str]
@@ -43,7 +47,7 @@ class Body:
 
 
 def bodies(places: Sequence[LayerShape]) -> list[Body]:
-    """Bodies of a network's layers, with blocks opened, from the input on. The shape alone shows flattening."""
+    """Bodies of a network's layers, from the input on, with blocks expanded. Flattening shows only in the shapes."""
     drawn: list[Body] = []
     for place in places:
         layer = place.layer
@@ -111,7 +115,7 @@ def size_of(shape: Shape, largest: int) -> Size:
 
 
 def diagram(places: Sequence[LayerShape], input_shape: Shape, title: str = "") -> str:
-    """The diagram as one SVG document, which loads nothing and holds no markup from names.
+    """Draw the diagram as one SVG document. It loads nothing, and markup in names is escaped.
 
     Raises InvalidChoice if it would have more than `MOST_BODIES`.
     """
@@ -182,7 +186,7 @@ def _labels(body: Body) -> list[str]:
 
 def _change(drawn: Shape, before: Shape, after: Shape) -> list[str]:
     """Lines of text: the factors by which space and channels change, as in the lecture's VGG. `drawn` is the shape of
-    the body before, `before` the layer's input shape."""
+    the previous body, `before` the layer's input shape."""
     if len(after) != 3:
         flattened = ["flatten"] if len(drawn) == 3 else []
         return flattened + ([] if before == after else [f"units {_factor(before[0], after[0])}"])

@@ -1,4 +1,4 @@
-"""Looking at pictures: one as a PNG, and a grid of them under their labels."""
+"""Previews of pictures: a single one as a PNG, and a grid with labels."""
 
 import io
 from bisect import bisect_right
@@ -16,15 +16,15 @@ from app.datasets.images.codec import MODES
 from app.datasets.splits import Indices
 from app.datasets.statistics import class_means, mean_of
 
-ENLARGED = 84  # pixels that the longer side of a small picture is given, if a whole number of times fits
+ENLARGED = 84  # small pictures are enlarged by a whole factor, up to this many pixels on the longer side
 MARGIN, LABEL = 8, 18
-CLASSES_DRAWN, COLUMNS = 100, 12  # of mean pictures
+CLASSES_DRAWN, COLUMNS = 100, 12  # in the grid of mean pictures
 
 
 @cache
 def _font() -> tuple[ImageFont.FreeTypeFont, Set[int]]:
     """DejaVu Sans, 12 pixels, and the code points it has: Latin, Greek, Cyrillic and more."""
-    import matplotlib  # half a second to load, for the font that comes with it
+    import matplotlib  # takes half a second to load; needed for its font
     from matplotlib.ft2font import FT2Font
 
     path = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
@@ -32,12 +32,12 @@ def _font() -> tuple[ImageFont.FreeTypeFont, Set[int]]:
 
 
 def image_png(image: NDArray[np.uint8]) -> bytes:
-    """A (C, H, W) picture as a PNG of its own size, gray or in colour."""
+    """Encode a (C, H, W) picture as a PNG of the same size, gray or in colour."""
     return _png(_picture(image))
 
 
 def preview_png(images: NDArray[np.uint8], labels: list[str], rows: int, columns: int) -> bytes:
-    """Up to rows × columns of the (N, C, H, W) pictures, small ones enlarged, each under its label, such as "A (0)"."""
+    """Draw up to rows × columns of the (N, C, H, W) pictures, enlarged if small, each below a label like "A (0)"."""
     scale = max(1, ENLARGED // max(images.shape[2:]))
     height, width = (side * scale for side in images.shape[2:])
     cell_width, cell_height = width + MARGIN, height + LABEL + MARGIN
@@ -53,20 +53,20 @@ def preview_png(images: NDArray[np.uint8], labels: list[str], rows: int, columns
 
 
 def means_png(arrays: Arrays, indices: Indices) -> bytes:
-    """The mean of the pictures at `indices`, the spread of each pixel (twice as bright as it is), and the mean of each
-    class, of which the first hundred are drawn."""
+    """Draw the mean of the pictures at `indices`, each pixel's standard deviation (times two), and the means of the
+    first 100 classes."""
     whole = mean_of(arrays, indices)
     shown = {"all": whole.mean, "spread": 2 * whole.spread}
     means = islice(class_means(arrays, indices), CLASSES_DRAWN)
-    shown |= {f"{label} ({place})": found.mean for place, (label, found) in enumerate(means)}
+    shown |= {f"{label} ({place})": mean.mean for place, (label, mean) in enumerate(means)}
     pictures = np.stack([picture.clip(0, 255).astype(np.uint8) for picture in shown.values()])
     columns = min(COLUMNS, len(shown))
     return preview_png(pictures, list(shown), -(-len(shown) // columns), columns)
 
 
 def _fitted(label: str, width: int) -> str:
-    """The label, cut in its middle where it is wider: its index, and where long names differ, often stand at the end.
-    A letter that the font lacks, a Japanese one for one, is a question mark."""
+    """The label, shortened in the middle if it is wider than `width`: its index, and often the difference between long
+    names, are at the end. Letters that the font lacks, such as Japanese ones, become question marks."""
     font, drawn = _font()
     letters = "".join(letter if ord(letter) in drawn else "?" for letter in label)
 

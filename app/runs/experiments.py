@@ -1,4 +1,4 @@
-"""Performances of experiments: a group of runs with a trial for each seed, and the observations made in them."""
+"""Performances of experiments: a group of runs, one for each trial and seed, and the observations in them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def perform(
 
 
 def performance(database: Database, experiment: Experiment, id: str) -> Performance:
-    """The performance with this id as it is now. Raises NotFound."""
+    """The present state of the performance with this id. Raises NotFound."""
     runs = runs_of_performance(database, experiment, id)
     if any(run.status not in ENDED for run in runs):
         return Performance(runs, {}, "running")

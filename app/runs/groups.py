@@ -1,6 +1,6 @@
-"""Run groups: runs that are submitted together and found again by one id, such as a race or an experiment.
+"""Run groups: runs that are submitted together and share an id, such as a race or an experiment.
 
-A reserved tag with the group's id marks the members; a second tag may say what each of them is.
+A reserved tag with the group's id marks the members; a second tag may give the role of each.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""The request models that follow from the learning core's entries: layers, optimizers, stop criteria and the like.
+"""Request models generated from the learning core's entries: layers, optimizers, stop criteria and others.
 
-An entry is a dataclass whose fields say their bounds (`app.learning.fields`), so a new one needs nothing here.
+An entry is a dataclass whose fields declare their bounds (`app.learning.fields`), so a new entry needs no change here.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
     if tuple[float, ...] in choices:  # a list of any length, or null
         numbers = Annotated[tuple[Annotated[float, Field(**bounds)], ...], Field(strict=False, max_length=10**5)]
         return (numbers | None, Field(default, description=doc))
-    if typing.get_origin(annotation) is tuple:  # JSON has lists only, and the bounds are those of the items
+    if typing.get_origin(annotation) is tuple:  # JSON has only lists; the bounds apply to the items
         items = tuple(Annotated[item, Field(**bounds)] for item in choices)
         return (tuple[items], Field(default, description=doc, strict=False))  # type: ignore[valid-type]
     for part in filter(dataclasses.is_dataclass, choices):
@@ -47,14 +47,14 @@ def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
 
 
 def _model(entry: type, *tags: str, **assumed: str) -> type[BaseModel]:
-    """The request model of an entry: its dataclass fields, `tags` as the fields that tell it from the others, and those
-    tags that are assumed when they are left out."""
+    """The request model of an entry: its dataclass fields, and the fields that distinguish it from other entries.
+    `tags` are required; `assumed` have a default."""
     hints = typing.get_type_hints(entry)
     fields = {item.name: _field(item, hints[item.name]) for item in request_fields(entry)}
     fields |= {tag: (Literal[getattr(entry, tag)], ...) for tag in tags}
     fields |= {tag: (Literal[value], value) for tag, value in assumed.items()}
     checks: dict[str, Any] = {}
-    if hasattr(entry, "__post_init__"):  # it refuses some combinations of its fields
+    if hasattr(entry, "__post_init__"):  # it rejects some combinations of fields
 
         def combination(request: BaseModel) -> BaseModel:
             entry(**{item.name: getattr(request, item.name) for item in dataclasses.fields(entry)})
@@ -68,7 +68,7 @@ def _model(entry: type, *tags: str, **assumed: str) -> type[BaseModel]:
 
 
 def _or_number(entry: Any) -> Any:
-    """The request model of an entry; where the entry says which of its fields is `number`, a number is short for it."""
+    """The request model of an entry. If the entry names a field as its `number`, a bare number sets that field."""
     model = _model(entry)
     if not hasattr(entry, "number"):
         return model
@@ -82,7 +82,7 @@ def _or_number(entry: Any) -> Any:
 
 
 def _tag_of(field: str, default: str | None = None) -> Callable[[Any], str | None]:
-    """Reads the field that tells which model a value is of; a name of its own, which stands in the refusal."""
+    """A function that reads the field which selects the model. Error messages show its name, so it is the field's."""
 
     def tag(value: Any) -> str | None:
         value_of_field = value.get(field, default) if isinstance(value, dict) else getattr(value, field, default)
@@ -93,7 +93,7 @@ def _tag_of(field: str, default: str | None = None) -> Callable[[Any], str | Non
 
 
 def _optimizer_model(name: str) -> Any:
-    """The forms of one optimizer, told apart by `formulas`."""
+    """A union of the forms of one optimizer, selected by `formulas`."""
     ours = _model(OPTIMIZERS[name], "name", formulas="torch")
     if name not in LECTURE_FORMS:
         return ours
@@ -101,7 +101,7 @@ def _optimizer_model(name: str) -> Any:
 
 
 def _one_of(models: dict[str, Any], field: str, default: str | None = None) -> Any:
-    """One of the models, told by `field` of what was sent."""
+    """A union of the models, selected by `field` of the sent object."""
     tagged = tuple(Annotated[model, Tag(tag)] for tag, model in models.items())
     return Annotated[Union[tagged], Discriminator(_tag_of(field, default))]  # noqa: UP007
 
@@ -109,11 +109,11 @@ def _one_of(models: dict[str, Any], field: str, default: str | None = None) -> A
 _layers = [_model(entry, "type") for entry in LAYERS.values()]
 LayerRequest: Any = Annotated[Union[tuple(_layers)], Field(discriminator="type")]  # noqa: UP007
 for _layer in _layers:
-    _layer.model_rebuild()  # those that hold layers could not know before what a layer is
+    _layer.model_rebuild()  # layers that contain layers refer to LayerRequest
 
 
 def _or_name(choice: Any, names: Iterable[str]) -> Any:
-    """A choice of models by name, for which the name alone may stand."""
+    """A union of models by name; a bare name is short for `{"name": …}`."""
 
     def spelt_out(value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value

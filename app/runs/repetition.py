@@ -1,4 +1,4 @@
-"""Repetition of a run with changes, and continuation of one that is paused or has ended."""
+"""Repetition of a run with changes, and continuation of a paused or ended run."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def repeat(database: Database, files: Files, id: str, changes: dict[str, Any], k
         run = runs.get(db, id)
     refuse_fault(run)
     request = _merged(RunRequest, _repeatable(run.request, changes), changes)
-    # The fingerprint covers what was sent: the run's own request may change meanwhile, when it is resumed.
+    # The fingerprint covers the sent body only: resuming the run may change its stored request in between.
     digest = fingerprint_of_text(f"{id} {json.dumps(changes, sort_keys=True)}")
     return submit(database, files, request, key, digest)
 
@@ -62,14 +62,14 @@ def continue_run(database: Database, id: str, changes: dict[str, Any]) -> RunVie
 
 
 def refuse_fault(run: Run) -> None:
-    """Raise Conflict for a run with an injected fault; its request doesn't contain the fault."""
+    """Raise Conflict for a run with an injected fault, which its request does not contain."""
     if run.fault is not None:
         name = run.tags.get(EXPERIMENT_TAG, "")
         raise Conflict("run_goes_wrong_on_purpose", fault=run.fault, experiment=name)
 
 
 def _repeatable(request: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A stored request without what only its own run had, and without what must follow from the changes."""
+    """A stored request without its reserved tags, and without fields that have to be derived again from the changes."""
     tags = {key: value for key, value in request["tags"].items() if not key.startswith(RESERVED_TAGS)}
     old = request | {"tags": tags}
     if changes.keys() & {"loss", "dataset"} and "model" not in changes:  # the output layer follows from them
@@ -77,7 +77,7 @@ def _repeatable(request: dict[str, Any], changes: dict[str, Any]) -> dict[str, A
         old |= {"model": {"layers": layers_to_json(layers)}}
     split = changes["split"] if isinstance(changes.get("split"), dict) else {}
     kept = dict(old["split"])
-    if "dataset" in changes or "test" in split:  # the own parts belong to another dataset
+    if "dataset" in changes or "test" in split:  # the old dataset's own parts no longer apply
         kept["own"] = None
     if any((kept | split).get(name) for name in ("folds", "own")):  # these define the test part
         kept.pop("test", None)
@@ -97,6 +97,6 @@ def _refuse_reached(run: Run, stop: dict[str, Any]) -> None:
 
 
 def _merged(model: type[Model], old: dict[str, Any], changes: Any, *place: str) -> Model:
-    """The old request with changes, validated like a request that was sent so; `place` is where it is in the body."""
+    """The old request with changes, validated like a sent request; `place` is its place in the body."""
     merged = under(old, changes)
     return validated(model, merged, "body", *place, body={place[0]: merged} if place else merged)

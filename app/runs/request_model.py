@@ -1,4 +1,4 @@
-"""The base of all request models: strict, and helpful about misspelt fields."""
+"""Base class of all request models: strict, with suggestions for misspelt fields."""
 
 import re
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class FieldsInvalid(Exception):
 
 
 class RequestModel(BaseModel):
-    """Unknown fields are refused, types are not guessed, and NaN and ∞ are no numbers."""
+    """A strict model: refuses unknown fields, converts no types, and does not accept NaN or ∞ as numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -57,7 +57,7 @@ Text = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
 
 
 def validated(model: type[Model], given: Any, *where: str, body: Any = None) -> Model:
-    """The model of what was sent in the "query", or at a place in the "body". Raises FieldsInvalid."""
+    """Validate a value sent in the "query" or at a place in the "body". Raises FieldsInvalid."""
     try:
         return model.model_validate(given)
     except ValidationError as error:
@@ -65,7 +65,7 @@ def validated(model: type[Model], given: Any, *where: str, body: Any = None) -> 
 
 
 def _explained(model: type[BaseModel], item: Any) -> InitErrorDetails:
-    """An error of the model's own, or of what is within it, which has been explained there."""
+    """Replace an error of the model itself by a helpful message. Errors of nested models are already explained."""
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden" and len(item["loc"]) == 1:
         message = _no_such_field(model, item["loc"][0])
@@ -80,7 +80,7 @@ def _explained(model: type[BaseModel], item: Any) -> InitErrorDetails:
 
 
 def _no_such_field(model: type[BaseModel], given: str) -> Message:
-    """Advice on a misspelt or misplaced field: the likely name, its place, or all names."""
+    """Advice on a misspelt or misplaced field: the most similar name, its place, or all names."""
     own = model.model_fields
     inner = [(field, model) for field, of in own.items() for model in _models(of.annotation)]
     within = {name: field for field, model in inner for name in model.model_fields}
@@ -100,7 +100,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def pattern(pattern: str, code: str, **schema: Any) -> Any:
-    """A string type validated by a regular expression; `code` is the error's."""
+    """A string type validated by a regular expression; `code` is the code of its error."""
 
     def checked(given: str) -> str:
         if not re.fullmatch(pattern, given):

@@ -20,19 +20,19 @@ from app.runs.request_model import RequestModel, Text
 
 
 class ModelRequest(RequestModel):
-    """The network. The input shape follows from the dataset; the output layer is appended unless it is given."""
+    """The network. The dataset gives the input shape. The output layer is appended unless you include it."""
 
     layers: list[LayerRequest] = Field(
         [{"type": "linear", "units": 256}, {"type": "relu"}], max_length=1000, validate_default=True
     )
     preset: Literal[tuple(PRESETS)] | None = Field(  # type: ignore[valid-type]
-        None, description="instead of layers: a network by name, see GET /presets", examples=["vgg_small"], exclude=True
+        None, description="a network by name instead of layers; see GET /presets", examples=["vgg_small"], exclude=True
     )
 
     @model_validator(mode="before")
     @classmethod
     def _of_preset(cls, sent: Any) -> Any:
-        """A preset's layers; an unknown one is left for the field's own check."""
+        """Insert a preset's layers. The field's own validation rejects an unknown preset."""
         if isinstance(sent, dict) and isinstance(name := sent.get("preset"), str) and name in PRESETS:
             if "layers" in sent:
                 raise InvalidChoice("layers_and_preset")
@@ -50,19 +50,21 @@ Share = Annotated[float, Field(ge=0, le=1e9), AfterValidator(_fraction_or_count)
 
 
 class SplitRequest(RequestModel):
-    """Fractions of the whole, or numbers of examples; or folds; or the dataset's own parts."""
+    """The split: by fractions, by numbers of examples, by folds, or by the dataset's own parts."""
 
-    validation: Share = Field(0.16, description="a fraction below 1, or a number of examples")
-    test: Share = Field(0.2, description="the same")
+    validation: Share = Field(0.16, description="a fraction of all examples below 1, or a number of examples")
+    test: Share = Field(0.2, description="a fraction of all examples below 1, or a number of examples")
     seed: int = Field(0, ge=0, lt=2**63)
-    stratify: bool = Field(True, description="each part has the classes in the same shares")
+    stratify: bool = Field(True, description="give each part the same shares of the classes")
     own: bool | None = Field(
         None,
-        description="take the parts that the dataset came with; null does so where there are some and nothing is said "
-        "of a test part. Validation is drawn from the training part where there is none",
+        description="use the parts that the dataset defines. null uses them if there are any and the request gives "
+        "neither `test` nor `folds`. If the dataset has no validation part, it is drawn from the training part",
     )
-    folds: int | None = Field(None, ge=2, le=100, description="k-fold: the test part is one of so many folds")
-    fold: int = Field(0, ge=0, lt=100, description="which one, counted from 0")
+    folds: int | None = Field(
+        None, ge=2, le=100, description="k-fold cross-validation: the number of folds, one of which is the test part"
+    )
+    fold: int = Field(0, ge=0, lt=100, description="the fold to test on, counted from 0")
 
     @property
     def says_test(self) -> bool:
@@ -85,59 +87,65 @@ class SplitRequest(RequestModel):
 
 
 class ScalingRequest(RequestModel):
-    """For tables: fitted on the training part, kept with the weights."""
+    """Scaling of tables. It is fitted on the training part and stored with the weights."""
 
     inputs: Literal["standard", "none"] = "standard"
     target: Literal["standard", "none"] = "standard"
 
 
 class RunRequest(RequestModel):
-    """One training run. Only `dataset` is required; everything else has a default that trains well."""
+    """A training run. Only `dataset` is required; the defaults of all other fields train well."""
 
     name: Text | None = None
     dataset: Text = Field(examples=["notmnist"])
     split: SplitRequest = Field(default_factory=SplitRequest)
     normalise: Literal["unit", "standard", "none"] | None = Field(
         None,
-        description="pictures; `standard`, the default, gives them mean 0 and spread 1; `unit` divides by 255",
+        description="pictures: `standard`, the default, gives mean 0 and standard deviation 1; `unit` divides by 255",
     )
-    scaling: ScalingRequest | None = Field(None, description="tables; `standard` for both unless given")
+    scaling: ScalingRequest | None = Field(None, description="tables: by default `standard` for inputs and target")
     augment: AugmentationRequest | None = Field(
         None,
-        description="pictures; how those of each training batch are changed, each by a draw of its own",
+        description="pictures: random changes to each picture of a training batch",
         examples=[{"shift": 0.1, "rotate": 10}],
     )
     model: ModelRequest = Field(default_factory=ModelRequest)
-    loss: LossRequest | None = Field(None, description="cross_entropy, or mse for regression, unless given")
+    loss: LossRequest | None = Field(None, description="by default cross_entropy, or mse for regression")
     optimizer: OptimizerRequest = Field({"name": "adam"}, validate_default=True)
     schedule: ScheduleRequest = Field(
         {"name": "constant"},
         validate_default=True,
-        description="what lr is multiplied by in each step; a name, or an object with the schedule's fields",
+        description="the factor for lr in each step: a schedule's name, or an object with its fields",
     )
     batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] | None = Field(
         None,
-        description='examples a step; "full" is gradient descent on all the training data; 16 to 128 unless given, by '
-        "the size of the training part",
+        description='examples per batch; "full" is gradient descent on all training data. By default 16 to 128, '
+        "depending on the size of the training part",
     )
     accumulate: int = Field(
-        1, ge=1, le=10**4, description="batches a step: as a batch so many times as large, in the memory of one"
+        1,
+        ge=1,
+        le=10**4,
+        description="number of batches per step, whose gradients are accumulated: a larger batch without more memory",
     )
     clip_norm: float | None = Field(
-        None, gt=0, le=1e9, description="a gradient that is longer (L2, over all parameters) is shortened to this"
+        None,
+        gt=0,
+        le=1e9,
+        description="maximum L2 norm of the gradient over all parameters; a longer one is scaled down",
     )
     stop: StopRequest = Field(default_factory=StopRequest)
     seed: int = Field(0, ge=0, lt=2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: quicker convolutions, weights stay fp32")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: faster convolutions; weights stay fp32")
     tags: dict[Text, Text] = Field(
-        default={}, max_length=50, description="to find runs by; keys that begin with antigrad. are the service's own"
+        default={}, max_length=50, description="labels to filter runs by; keys that begin with antigrad. are reserved"
     )
-    priority: int = Field(0, ge=-1000, le=1000, description="higher first")
+    priority: int = Field(0, ge=-1000, le=1000, description="runs with a higher priority start first")
 
     @field_validator("tags")
     @classmethod
-    def _nobody_elses(cls, tags: dict[str, str]) -> dict[str, str]:
+    def _not_reserved(cls, tags: dict[str, str]) -> dict[str, str]:
         for key in tags:
             if key.startswith(RESERVED_TAGS):
                 raise InvalidChoice("reserved_tag", prefix=RESERVED_TAGS, tag=key[:50])
@@ -146,8 +154,8 @@ class RunRequest(RequestModel):
     @model_validator(mode="before")
     @classmethod
     def _completed(cls, sent: Any) -> Any:
-        """A preset's recipe under whatever the request says. Then: who asks for so many steps, and says nothing of
-        epochs, does not mean those that are the default."""
+        """Fill in a preset's recipe. If the request then has max_steps but not max_epochs, the default max_epochs does
+        not apply."""
         if not isinstance(sent, dict):
             return sent
         model, completed = sent.get("model"), sent
@@ -173,6 +181,6 @@ class RunRequest(RequestModel):
 
 
 class ResumeRequest(RequestModel):
-    """Stop criteria for a continued run, counted from the run's start and merged with its own."""
+    """Stop criteria for a continued run. They count from the run's start and replace those that the run has."""
 
     stop: dict[str, Any] = Field({})

@@ -1,4 +1,4 @@
-"""Resolution of a request: fill in every default, and refuse everything that can be known before the training."""
+"""Resolution of a request: fill in every default, and report every error that is known before training."""
 
 import importlib.metadata
 from dataclasses import asdict
@@ -41,7 +41,7 @@ def resolve(
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """The resolved request and its warnings, as JSON. With `keep_split`, the split is stored.
 
-    Raises Invalid, InvalidChoice, SplitImpossible, Conflict, or NotFound if the dataset is deleted at the same time.
+    Raises Invalid, InvalidChoice, SplitImpossible, Conflict, and NotFound if the dataset is deleted meanwhile.
     """
     folder = folder_of(dataset)
     task, shape, classes = dataset.about["task"], tuple(dataset.about["shape"]), len(dataset.about["classes"])
@@ -63,7 +63,7 @@ def resolve(
         ("scaling", not pictures, "tables"),
     ):
         if resolved[field] is not None and not fits:
-            if resolved[field] != of_preset.get(field):  # what only the preset says is left out by itself
+            if resolved[field] != of_preset.get(field):  # a field that only the preset sets is dropped silently
                 raise Invalid("field_for_other_inputs", f"/{field}", Fix(f"/{field}", None), field=field, inputs=what)
             resolved[field] = None
     if pictures:
@@ -95,7 +95,7 @@ def resolve(
 
 
 def _follow_the_data(resolved: dict[str, Any], request: RunRequest, train: int, validation: int) -> None:
-    """Set the batch size and the end of the run that the request leaves to the service."""
+    """Set the batch size and the duration if the request leaves them out."""
     if resolved["batch_size"] is None:
         resolved["batch_size"] = defaults.batch_size(train)
     if "max_epochs" in request.stop.model_fields_set:
@@ -143,7 +143,7 @@ def sizes(files: Files, folder: str, wanted: SplitSpec, *, keep: bool = False) -
 
 
 def can_stop(stop: dict[str, Any], validation: float) -> None:
-    """Raises Invalid when no criterion is left that ends every run, or one watches a validation part of no examples."""
+    """Raise Invalid if no criterion is certain to end the run, or if one watches an empty validation part."""
     if all(stop[name] is None for name in MUST_END):
         raise Invalid("no_end", "/stop")
     for name in ("target_loss", "patience"):
@@ -153,7 +153,7 @@ def can_stop(stop: dict[str, Any], validation: float) -> None:
 
 
 def has_an_end(schedule: dict[str, Any], stop: dict[str, Any]) -> None:
-    """Raises Invalid when the schedule needs to know how many steps the run has, and nothing says."""
+    """Raise Invalid if the schedule needs the run's number of steps and the stop criteria do not give it."""
     if SCHEDULES[schedule["name"]].needs_total and stop["max_epochs"] is None and stop["max_steps"] is None:
         raise Invalid("schedule_needs_end", "/schedule", schedule=schedule["name"])
 
@@ -174,7 +174,7 @@ def environment(dataset: Dataset, request: dict[str, Any], files: Files) -> dict
 
 
 def _preset_fits(name: str | None, shape: Shape, refusal: InvalidChoice) -> None:
-    """Raise InvalidChoice with the input shape that the preset is made for, in place of the error about one of its
+    """Raise InvalidChoice with the input shape that the preset is made for, instead of the error about one of its
     layers."""
     if name is None or PRESETS[name].input_shape == shape:
         return

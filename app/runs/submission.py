@@ -1,4 +1,4 @@
-"""Submission of runs: one, or several on one dataset, all of them or none."""
+"""Submission of one run, or of several runs on one dataset: all or none."""
 
 import hashlib
 from collections.abc import Sequence
@@ -81,7 +81,7 @@ def create_together(
 
 
 def fingerprint(request: BaseModel) -> str:
-    """The SHA-256 of a request, by which a repeated Idempotency-Key recognises it."""
+    """The SHA-256 of a request, which shows if a repeated Idempotency-Key has the same request."""
     return fingerprint_of_text(request.model_dump_json())
 
 

@@ -1,4 +1,4 @@
-"""Runs as their readers see them: the row, and its place in the queue."""
+"""Views of runs: the row, and its place in the queue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class RunView:
 
     @property
     def status(self) -> RunStatus:
-        """The status that readers see: a run whose worker fell silent is queued again."""
+        """The status that readers see: a run whose lease has expired is queued again."""
         return RunStatus.QUEUED if self.queue else RunStatus(self.run.status)
 
 

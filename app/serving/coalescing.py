@@ -11,10 +11,10 @@ Answer = TypeVar("Answer")
 
 
 class SingleFlight(Generic[Key, Answer]):
-    """Answers to questions that are asked often at once: those with one key share a lookup.
+    """Lookups that concurrent callers with the same key share.
 
-    No answer is older than its question: whoever comes while a lookup is under way waits for the next one. So nothing
-    is remembered, and nothing can be out of date. For one event loop.
+    An answer is never older than its call: a caller that arrives during a lookup waits for the next one. Answers are
+    not cached, so they are never out of date. Belongs to one event loop.
     """
 
     def __init__(self, look_up: Callable[[Key], Awaitable[Answer]]) -> None:
@@ -24,7 +24,7 @@ class SingleFlight(Generic[Key, Answer]):
 
     @classmethod
     def in_threads(cls, find: Callable[[Key], Answer]) -> "SingleFlight[Key, Answer]":
-        """By a function that blocks: each lookup has a thread for as long as it takes."""
+        """Wrap a blocking function; each lookup runs in a thread."""
 
         async def look_up(key: Key) -> Answer:
             return await run_in_threadpool(find, key)
@@ -32,9 +32,10 @@ class SingleFlight(Generic[Key, Answer]):
         return cls(look_up)
 
     async def get(self, key: Key) -> Answer:
+        """The answer of the next lookup for `key`."""
         if key not in self.next:
             self.next[key] = asyncio.create_task(self._after(self.under_way.get(key), key))
-        return await asyncio.shield(self.next[key])  # one who leaves does not take the others' answer along
+        return await asyncio.shield(self.next[key])  # a cancelled caller does not cancel the shared lookup
 
     async def _after(self, earlier: "asyncio.Task[Answer] | None", key: Key) -> Answer:
         if earlier is not None:

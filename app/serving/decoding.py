@@ -1,4 +1,4 @@
-"""From the bytes of pictures to what a network was trained on."""
+"""Decoding of pictures to the format of the training data."""
 
 from contextlib import suppress
 
@@ -15,11 +15,11 @@ from app.messages import Fix
 
 __all__ = ["Background", "count_pixels", "decode", "inverted"]
 
-MAX_PIXELS = 100_000_000  # of all pictures of a request
+MAX_PIXELS = 100_000_000  # in all pictures of a request
 
 
 def count_pixels(bodies: list[bytes]) -> int:
-    """Number of pixels of all pictures, from their headers. Files that are no pictures count as 0; `decode` refuses
+    """Number of pixels of all pictures, from their headers. Files that are not pictures count as 0; `decode` refuses
     them.
 
     Raises TooLarge above MAX_PIXELS.
@@ -40,8 +40,8 @@ def decode(
     background: Background = "white",
     most: int = codec.MAX_PIXELS,
 ) -> NDArray[np.uint8]:
-    """A picture as uint8 of `shape`, (C, H, W): decoded exactly as those of a dataset are. Raises Invalid, and
-    TooManyPixels over `most`."""
+    """Decode a picture to uint8 of `shape`, (C, H, W), exactly as for a dataset. Raises Invalid, and TooManyPixels if
+    it has more than `most` pixels."""
     height, width = shape[1:]
     try:
         decoded = codec.decode(data, shape, resize, background, most)
@@ -52,7 +52,7 @@ def decode(
         raise Invalid("picture_size_differs", None, Fix("fit", True), **error.message.params, **wanted) from error
     except NoPicture as error:
         raise Invalid.because(error) from error
-    return np.frombuffer(bytearray(decoded), np.uint8).reshape(shape)  # a bytearray can be written to
+    return np.frombuffer(bytearray(decoded), np.uint8).reshape(shape)  # a bytearray makes the array writable
 
 
 def inverted(picture: NDArray[np.uint8], trained_border: float) -> bool:

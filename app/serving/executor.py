@@ -1,5 +1,5 @@
-"""Executor of predictions: cheap work runs inline on the event loop, where a thread would cost more than the work;
-expensive work runs in a few threads, so that it blocks no other request."""
+"""Executor of predictions. Cheap work runs inline on the event loop, because a thread would cost more than the work.
+Expensive work runs in a few threads, so that it blocks no other request."""
 
 import asyncio
 import os
@@ -9,9 +9,9 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
-# So much takes a few milliseconds at most; a query may have to wait for its database.
+# Work up to these limits takes a few milliseconds at most. Queries may wait for the database, so they never run inline.
 INLINE_LIMITS = {"bytes": 2**16, "pixels": 2**16, "products": 10**7, "labels": 1000, "queries": 0}
-THREADS = ThreadPoolExecutor(os.cpu_count(), "predict")  # more at once would only need more memory
+THREADS = ThreadPoolExecutor(os.cpu_count(), "predict")  # more would need memory and not be faster
 
 
 async def run_by_cost(work: Callable[[], Result], **size: int) -> Result:

@@ -1,4 +1,4 @@
-"""The instances of a JSON prediction: numbers, in the shape that the network takes or by the names of its columns."""
+"""Instances of a JSON prediction: numbers in the network's input shape, or values by column name."""
 
 import json
 import math
@@ -21,7 +21,7 @@ KINDS = {bool: "a boolean", str: "a string", type(None): "null", list: "a list",
 
 @dataclass(frozen=True)
 class Column:
-    """One of a table, by which an instance may name its value: a number, or one of the `categories`."""
+    """A column of a table. An instance gives it a number, or one of the `categories`."""
 
     name: str
     categories: tuple[str, ...] | None = None
@@ -30,11 +30,11 @@ class Column:
 def instances(
     body: bytes, shape: tuple[int, ...], columns: Callable[[], Sequence[Column]], may_miss: bool = False
 ) -> NDArray[np.float32]:
-    """`{"instances": […]}` as float32 (N, *shape). An instance is a list of numbers, flat or nested as `shape`; or, for
-    a table, an object with a value for each of `columns()`, which is asked only then. null is what is missing (NaN),
-    where the network has been told what to make of that.
+    """Parse `{"instances": […]}` to float32 (N, *shape). An instance is a list of numbers, flat or nested like `shape`.
+    For a table it may be an object with a value for each of `columns()`, which is called only then. With `may_miss`,
+    null is allowed and becomes NaN.
 
-    Raises Malformed, and Invalid with a pointer and the shape that is wanted.
+    Raises Malformed, and Invalid with a pointer and the expected shape.
     """
     try:
         document = json.loads(body)
@@ -79,7 +79,7 @@ def _by_name(row: dict[str, Any], columns: tuple[Column, ...], pointer: str, may
 
 
 def _entries(value: Any, column: Column, pointer: str, may_miss: bool) -> list[float]:
-    """Numbers for a value: itself, or the one-hot encoding of a category."""
+    """Numbers for a value: the number itself, or the one-hot encoding of a category."""
     pointer = f"{pointer}/{column.name}"
     if column.categories is None:
         if value is None and may_miss:
@@ -97,7 +97,7 @@ def _entries(value: Any, column: Column, pointer: str, may_miss: bool) -> list[f
 
 def _in_order(row: Any, shape: tuple[int, ...], pointer: str) -> list[float]:
     size = prod(shape)
-    plane = shape[1:] if shape[0] == 1 else shape  # a gray picture may leave its one channel out
+    plane = shape[1:] if shape[0] == 1 else shape  # a gray picture may leave out its single channel
     wanted = {"size": size, "nested": list(plane) if len(shape) > 1 else None}
     depth, first = 0, row
     while isinstance(first, list):

@@ -1,4 +1,4 @@
-"""Trained networks, loaded once and kept while they are used."""
+"""Cache of trained networks: an LRU cache with a limit on number and size."""
 
 import asyncio
 from collections import OrderedDict
@@ -9,31 +9,31 @@ from app.learning.serialization import Trained, from_safetensors
 from app.storage.files import Files
 
 KEPT = 32
-KEPT_BYTES = 2**30  # of their files; one that is larger alone is kept as long as no other one is asked for
+KEPT_BYTES = 2**30  # of their files; a single larger network is kept until another one is requested
 
 
 class LoadedModels:
-    """The last `KEPT` networks by the name of their weights file, or the last that have `KEPT_BYTES` together. A file's
-    content never changes under its name.
+    """The last used networks by the name of their weights file: at most `KEPT`, with at most `KEPT_BYTES` in total. The
+    content of a file never changes, so an entry is never out of date.
 
-    For one event loop, which no file keeps waiting.
+    Belongs to one event loop, which is not blocked while a file loads.
     """
 
     def __init__(self, files: Files) -> None:
-        torch.set_num_threads(1)  # predictions are small: more threads would only get in the way of trainings
+        torch.set_num_threads(1)  # predictions are small; more threads would slow down trainings
         self.files = files
         self.loaded: OrderedDict[str, Trained] = OrderedDict()
         self.sizes: dict[str, int] = {}
         self.loading: dict[str, asyncio.Task[Trained]] = {}
 
     async def get(self, weights: str) -> Trained:
-        """The network of a weights file: at once when it is loaded. Raises OSError."""
+        """The network of a weights file, loaded if necessary. Raises OSError."""
         if weights in self.loaded:
             self.loaded.move_to_end(weights)
             return self.loaded[weights]
         if weights not in self.loading:
             self.loading[weights] = asyncio.create_task(self._load(weights))
-        return await asyncio.shield(self.loading[weights])  # one who leaves does not take the others' along
+        return await asyncio.shield(self.loading[weights])  # a cancelled caller does not cancel the shared load
 
     async def _load(self, weights: str) -> Trained:
         try:

@@ -1,4 +1,4 @@
-"""`kill -9` of anything at any moment: the run goes on, and ends with the bits of an undisturbed one."""
+"""`kill -9` of any process at any moment: the run continues, and its result has the same bits as without the kill."""
 
 import os
 import random
@@ -21,7 +21,7 @@ from tests.support.workers import Workers
 
 pytestmark = pytest.mark.sql
 
-AUGMENTED = REQUEST | {"augment": {"shift": 0.1, "rotate": 10, "noise": 0.05, "erase": 0.1}}  # draws in each step
+AUGMENTED = REQUEST | {"augment": {"shift": 0.1, "rotate": 10, "noise": 0.05, "erase": 0.1}}  # random steps
 RUNS = int(os.environ.get("CHAOS_RUNS", "10"))  # on each database; `make chaos` asks for 100
 SEEDS = [seed if seed == 0 else pytest.param(seed, marks=pytest.mark.long) for seed in range(RUNS)]
 
@@ -47,12 +47,12 @@ def test_a_killed_child_or_worker_loses_no_step(client: TestClient, workers: Wor
         time.sleep(0.3)
     found = ended(client, run)
     assert found["status"] == "succeeded", found["error"]
-    assert 2 <= found["attempt"] <= 1 + kills  # a worker may die before it has claimed anything
+    assert 2 <= found["attempt"] <= 1 + kills  # a worker may die before it claims a run
     assert outcome(client, run) == outcome(client, undisturbed)
 
 
 def freeze(database: Database, run: str, *processes: int) -> None:
-    """Stop processes between two transactions: nobody else can have what a frozen process locked."""
+    """Stop processes between two transactions, so that they hold no lock."""
     while True:
         for process in processes:
             os.kill(process, signal.SIGSTOP)
@@ -64,7 +64,7 @@ def freeze(database: Database, run: str, *processes: int) -> None:
 
 
 def is_free(database: Database, run: str) -> bool:
-    """True if the run's row can be written within a moment: a frozen reader of SQLite lets no writer commit."""
+    """True if the run's row can be written at once: a frozen SQLite reader blocks every commit."""
     short, begin = (
         ("PRAGMA busy_timeout=200", "BEGIN EXCLUSIVE")
         if database.is_sqlite
@@ -83,11 +83,11 @@ def is_free(database: Database, run: str) -> bool:
         return True
     finally:
         if connection is not None:
-            connection.invalidate()  # its timeout is not for others
+            connection.invalidate()  # do not return a connection with this timeout to the pool
 
 
 def let_expire(database: Database, run: str) -> None:
-    """As after a lease without a heartbeat."""
+    """Let the lease expire, as without a heartbeat."""
     with database.write() as db:
         db.execute(update(Run).where(Run.id == run).values(lease_expires_at=0))
 
@@ -108,7 +108,7 @@ def test_a_frozen_worker_that_comes_back_changes_nothing(
     thawed = children(frozen.pid)
     for process in (frozen.pid, *thawed):
         os.kill(process, signal.SIGCONT)
-    while set(thawed) & set(of_warm_server(frozen.pid)):  # it sees that its lease is lost, and ends
+    while set(thawed) & set(of_warm_server(frozen.pid)):  # they notice the lost lease and exit
         time.sleep(0.02)
     assert (client.get(f"/runs/{run}").json(), outcome(client, run)) == before
     assert second.poll() is None
@@ -122,7 +122,7 @@ def test_a_child_that_hears_nothing_is_cancelled_within_its_grace_even_while_it_
     until_step(client, run, 1)
     freeze(service.database, run, *children(worker.pid))
     client.post(f"/runs/{run}/pause")
-    time.sleep(1)  # the worker has told the child by now, and would wait 10 s for it
+    time.sleep(1)  # the worker has sent the order by now; it would wait 10 s
     assert client.post(f"/runs/{run}/resume").json()["detail"].startswith("the run is about to be paused")
     asked = time.monotonic()
     assert client.post(f"/runs/{run}/cancel").json()["status"] == "running"
@@ -148,7 +148,7 @@ def test_a_run_whose_worker_fell_silent_waits_for_everybody(
     assert client.post(f"/runs/{first}/resume").json()["status"] == "queued"
     assert client.post(f"/runs/{first}/cancel").json()["status"] == "cancelled"
     os.kill(frozen.pid, signal.SIGCONT)
-    assert ended(client, second)["status"] == "succeeded"  # it has ended the frozen child, and works on
+    assert ended(client, second)["status"] == "succeeded"  # it has killed the frozen child and continues
     assert client.get(f"/runs/{first}").json()["status"] == "cancelled"
     assert client.delete(f"/runs/{first}").status_code == 204
 
@@ -169,7 +169,7 @@ def test_no_child_outlives_its_worker(client: TestClient, workers: Workers) -> N
     worker = workers.start()
     run = client.post("/runs", json=REQUEST).json()["id"]
     until_step(client, run, 1)
-    while len(found := of_warm_server(worker.pid)) < 2:  # the one that trains, and the next
+    while len(found := of_warm_server(worker.pid)) < 2:  # the child that trains and the idle one
         time.sleep(0.02)
     worker.kill()
     deadline = time.monotonic() + 5

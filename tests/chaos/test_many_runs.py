@@ -1,4 +1,4 @@
-"""Two API processes and four workers on one Postgres: every run is executed once, and nobody complains."""
+"""Two API processes and four workers on one Postgres: every run is executed once, without errors in the logs."""
 
 import collections
 import os

@@ -1,5 +1,5 @@
-"""A disk that is full, a database or an object store that goes away: a run waits, or fails with its reason, and later
-work goes on."""
+"""A full disk, or an unavailable database or object store: a run waits or fails with its reason, and later runs
+work."""
 
 import resource
 import time
@@ -20,7 +20,7 @@ from tests.support.uploads import settled, upload
 from tests.support.workers import Workers
 
 LARGE = {"model": {"layers": [{"type": "linear", "units": 4096}, {"type": "relu"}]}, "stop": {"max_epochs": 3}}
-LIMIT = 8 * 2**20  # more than a small run and the database need, less than the large one's weights
+LIMIT = 8 * 2**20  # more than a small run and the database need, less than the large run's weights
 
 
 def test_a_run_that_the_disk_cannot_hold_fails_with_its_reason_and_the_next_one_succeeds(
@@ -29,14 +29,14 @@ def test_a_run_that_the_disk_cannot_hold_fails_with_its_reason_and_the_next_one_
     worker = workers.start()
     warm = client.post("/runs", json=REQUEST | {"stop": {"max_steps": 1}}).json()["id"]
     assert ended(client, warm)["status"] == "succeeded"
-    for process in family(worker.pid):  # from here on the kernel refuses to write a larger file
+    for process in family(worker.pid):  # from here on the kernel refuses to write larger files
         resource.prlimit(process, resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
     run = client.post("/runs", json=REQUEST | LARGE).json()["id"]
     found = ended(client, run)
     assert found["status"] == "failed"
     assert "File too large" in found["error"]["message"] and "check the disk" in found["error"]["message"]
-    assert found["progress"]["step"] > 1  # and where it had got to
-    assert list(Path(workers.settings.files).glob(f"runs/{run}/**/.*.part")) == []  # nothing half-written stays
+    assert found["progress"]["step"] > 1  # the progress is kept
+    assert list(Path(workers.settings.files).glob(f"runs/{run}/**/.*.part")) == []  # no half-written files remain
     after = client.post("/runs", json=REQUEST | {"stop": {"max_epochs": 1}}).json()["id"]
     assert ended(client, after)["status"] == "succeeded"
 
@@ -76,7 +76,7 @@ def test_a_database_that_goes_away_for_a_while_costs_no_step(own_postgres: Postg
 
 @pytest.fixture
 def shared(tmp_path: Path, postgres: Postgres, object_store: ObjectStore) -> Settings:
-    """A service whose files lie in an object store."""
+    """A service with its files in an object store."""
     return Settings(
         home=tmp_path / "home",
         database_url=postgres.new_database(),
@@ -110,11 +110,11 @@ def test_an_object_store_that_goes_away_for_a_while_costs_no_step(
             assert client.post(f"/predict?run={undisturbed}", **image).status_code == 503
             assert upload(client, "letters", zipped(letters())).status_code == 503
             assert client.get("/datasets/letters").status_code == 404
-            assert client.post("/runs", json={"dataset": "notmnist"}).status_code == 503  # it was never opened here
-            later = client.post("/runs", json=REQUEST | {"seed": 1}).json()["id"]  # this one was
+            assert client.post("/runs", json={"dataset": "notmnist"}).status_code == 503  # not cached on this machine
+            later = client.post("/runs", json=REQUEST | {"seed": 1}).json()["id"]  # this dataset is cached
             while (progress := client.get(f"/runs/{run}").json()["progress"])["step"] < progress["max_steps"]:
                 time.sleep(0.05)
-            assert client.get(f"/runs/{run}").json()["status"] == "running"  # it waits with its weights
+            assert client.get(f"/runs/{run}").json()["status"] == "running"  # it waits to write its weights
 
             object_store.door.open()
             found = ended(client, run)
@@ -149,7 +149,7 @@ def test_a_run_whose_worker_dies_while_the_store_is_away_goes_on_when_it_is_back
             while client.get(f"/runs/{run}").json()["attempt"] < 2:
                 time.sleep(0.05)
             time.sleep(1)
-            assert client.get(f"/runs/{run}").json()["status"] == "running"  # it waits for its checkpoint
+            assert client.get(f"/runs/{run}").json()["status"] == "running"  # it waits to read its checkpoint
             object_store.door.open()
             found = ended(client, run)
             assert found["status"] == "succeeded" and found["attempt"] == 2

@@ -1,4 +1,4 @@
-"""The commands find the service by the rules of its settings."""
+"""Client commands resolve the service's address by the rules of its settings."""
 
 from pathlib import Path
 

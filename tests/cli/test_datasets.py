@@ -1,4 +1,4 @@
-"""`antigrad datasets` against a real service: what lies on a disk becomes a dataset, or a sentence."""
+"""`antigrad datasets` against a real service: files become a dataset, or the command prints the reason."""
 
 import gzip
 import io
@@ -36,7 +36,7 @@ def test_a_folder_is_sent_while_it_is_read(tmp_path: Path) -> None:
     pieces = _packed(folder, lambda _: None)
     assert len(next(pieces)) < 2 * 2**21
     (folder / "A/8.png").unlink()
-    with pytest.raises(FileNotFoundError):  # it had not been read yet
+    with pytest.raises(FileNotFoundError):  # the file had not been read yet
         list(pieces)
 
 
@@ -45,7 +45,7 @@ def test_links_are_named_as_left_out(address: str, tmp_path: Path) -> None:
     (folder := tmp_path / "set").mkdir()
     (folder / "A").symlink_to(files / "A")
     done = antigrad(address, "datasets", "add", "linked", str(folder))
-    said = " ".join(done.stderr.split())  # it is wrapped to the width of a terminal, wherever the path lets it
+    said = " ".join(done.stderr.split())  # it is wrapped to the terminal's width
     assert done.returncode == 1 and "left out: 1 links" in said and "cp -rL" in said, done.stderr
 
 

@@ -1,4 +1,4 @@
-"""The user's commands against a real service, and what scripts may rely on."""
+"""Client commands against a real service, and their guarantees for scripts."""
 
 import io
 import json
@@ -30,7 +30,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 @pytest.fixture(scope="module")
 def trained(address: str) -> str:
-    """A run that has learnt digits."""
+    """A run that was trained on digits."""
     done = antigrad(address, "train", "digits", "--epochs", "5", "--json")
     assert done.returncode == 0, done.stderr
     return str(json.loads(done.stdout)["id"])
@@ -84,7 +84,7 @@ def test_last_is_no_run_of_an_experiment_however_many_came_after_it(address: str
     own = antigrad(address, "train", "digits", "--epochs", "1000000", "--no-wait").stdout.strip()
     url = f"http://{address}"
     tried = [httpx.post(f"{url}/experiments/linear_collapse", json={"seeds": list(range(5))}).json() for _ in range(4)]
-    assert sum(len(experiment["runs"]) for experiment in tried) > 50  # more than a page of the list
+    assert sum(len(experiment["runs"]) for experiment in tried) > 50  # more than one page of the list
     cancelled = antigrad(address, "cancel", "last")
     for experiment in tried:
         httpx.post(f"{url}/runs/cancel", params={"tag": f"antigrad.experiment:{experiment['id']}"}).raise_for_status()
@@ -96,7 +96,7 @@ def test_a_run_predicts_by_the_name_of_a_model_too(address: str, trained: str, t
     httpx.put(f"http://{address}/models/letters", json={"run": trained}).raise_for_status()
     named, plain = (antigrad(address, "predict", run, picture) for run in ("letters", trained))
     assert named.returncode == 0 and named.stdout == plain.stdout
-    assert named.stderr == f"{trained}\n" and plain.stderr == ""  # which run answers is said where it was not
+    assert named.stderr == f"{trained}\n" and plain.stderr == ""  # printed unless named
     unknown = antigrad(address, "predict", "words", picture)
     assert unknown.returncode == 2 and "no model is called 'words'; there are letters" in unknown.stderr
 
@@ -155,7 +155,7 @@ def test_a_taken_port_is_said_in_one_sentence(address: str) -> None:
 
 
 class Page(BaseHTTPRequestHandler):
-    """What a proxy says on behalf of a service that is away, or another server on our port."""
+    """A page as from a proxy whose service is down, or from another server on the port."""
 
     status, page, kind = 502, b"<html>Bad Gateway</html>", "text/html"
 
@@ -209,7 +209,7 @@ def test_address_and_key_may_stand_in_the_file_that_the_service_reads(tmp_path: 
     with serving(tmp_path / "home", "--workers", "0", ANTIGRAD_API_KEY="right") as locked:
         (tmp_path / ".env").write_text(f"ANTIGRAD_API_KEY=right\nANTIGRAD_URL=http://{locked}\n")
         assert antigrad("", "runs", folder=tmp_path).returncode == 0
-        assert antigrad("", "runs", folder=tmp_path, ANTIGRAD_API_KEY="wrong").returncode == 5  # a variable comes first
+        assert antigrad("", "runs", folder=tmp_path, ANTIGRAD_API_KEY="wrong").returncode == 5  # a variable wins
 
 
 def test_a_wrong_key_is_told_from_a_wrong_request(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -243,7 +243,7 @@ def test_leaving_a_run_says_how_to_come_back_and_lets_it_go_on(address: str) -> 
     assert watching.stderr is not None
     assert run in watching.stderr.readline()
     deadline = time.monotonic() + 30
-    while not psutil.Process(watching.pid).net_connections():  # before it, libraries that it loads may swallow a Ctrl-C
+    while not psutil.Process(watching.pid).net_connections():  # before that, imports may swallow a Ctrl-C
         assert time.monotonic() < deadline
         time.sleep(0.01)
     watching.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Messages of the service in the words of the command line."""
+"""Messages of the service with the command line's options."""
 
 from typing import Any
 

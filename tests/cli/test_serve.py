@@ -1,4 +1,4 @@
-"""`antigrad serve`: its workers live as long as it does, and nothing is lost whatever is killed."""
+"""`antigrad serve`: its workers live as long as it does, and no run is lost if a process is killed."""
 
 import os
 import random
@@ -64,7 +64,7 @@ def queue(port: int) -> str:
 
 
 def everybody(service: Forked, port: int) -> list[int]:
-    """All processes of a service with one worker: API, worker, its fork server, and the child if it trains just now.
+    """All processes of a service with one worker: API, worker, its fork server, and the child that trains, if any.
     The API answers before the others have started; a worker that is listed has a fork server."""
 
     def works() -> bool:

@@ -1,4 +1,4 @@
-"""`antigrad serve` on a terminal: it says where it listens, and a Ctrl-C ends it without a traceback."""
+"""`antigrad serve` on a terminal: it prints its address, and ends on Ctrl-C without a traceback."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ Serve = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """`antigrad serve` on a free port, as a terminal starts it: a Ctrl-C there reaches all processes of its group."""
+    """`antigrad serve` on a free port, started as by a terminal: Ctrl-C reaches all processes of its group."""
     started: list[subprocess.Popen[str]] = []
 
     def start(port: int, *options: str) -> "subprocess.Popen[str]":

@@ -1,4 +1,4 @@
-"""The fields of an OpenAPI document as flat text, so that two versions of a service can be compared."""
+"""The fields of an OpenAPI document as flat text, to compare two versions of a service."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,14 +27,14 @@ def _operation(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[
     for status, response in operation["responses"].items():
         for media_type, content in response.get("content", {"": {}}).items():
             yield f"response {status} {media_type}".rstrip()
-            if media_type == PROBLEM:  # one model for all
+            if media_type == PROBLEM:  # all problems have the same model
                 continue
             for path in _paths(document, content.get("schema", {})):
                 yield f"response {status} {media_type} {path}"
 
 
 def _paths(document: dict[str, Any], schema: dict[str, Any], seen: tuple[str, ...] = ()) -> Iterator[str]:
-    """JSON paths of a schema's fields, of every branch of a union; a recursive schema is followed once."""
+    """JSON paths of a schema's fields, in every branch of a union; a recursive schema is followed once."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         if name not in seen:

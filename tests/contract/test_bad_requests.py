@@ -1,4 +1,4 @@
-"""Every mistake gets a problem that says what would be right, and never a 5xx."""
+"""Every mistake in a request gets a problem that says how to correct it, and never a 5xx."""
 
 import io
 import json
@@ -21,7 +21,7 @@ def layers(*found: dict[str, Any]) -> dict[str, Any]:
     return LETTERS | {"model": {"layers": list(found)}}
 
 
-# The request, the field that is named, a word of what would be right.
+# The request, the field in the error, and part of the message.
 WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
     ({}, "/dataset", "required"),
     ({"dataset": 3}, "/dataset", "string"),
@@ -30,7 +30,7 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
     (layers({"type": "linear", "units": 0}), "/model/layers/0/units", "greater than or equal to 1"),
     (layers({"type": "linear", "units": 10**9}), "/model/layers", ""),
     (layers({"type": "linear", "units": 3, "unit": 3}), "/model/layers/0/unit", "did you mean 'units'"),
-    (layers({"type": "linear", "unit": 3}), "/model/layers/0/unit", "did you mean 'units'"),  # and units are missing
+    (layers({"type": "linear", "unit": 3}), "/model/layers/0/unit", "did you mean 'units'"),  # `units` is also missing
     (LETTERS | {"model": {"layers": [256, "relu"]}}, "/model/layers/1", '{"type": "relu"}'),
     (layers({"type": "linear", "units": 3, "init": "normal"}), "/model/layers/0/init", "with the fields"),
     (layers({"type": "linear", "units": 3, "lr": 0.1}), "/model/layers/0/lr", "lr_factor"),
@@ -106,7 +106,7 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
         | {
             "dataset": "digits",
             "split": {"validation": 700, "test": 1096, "stratify": False},
-        },  # one is left to train on
+        },  # only one example is left for training
         "/model/layers/1",
         "batches of at least 2 examples",
     ),
@@ -171,7 +171,7 @@ def test_a_broken_body_is_a_clients_mistake(quick_client: TestClient, body: byte
 def test_a_body_over_the_limit_is_refused_with_the_limit(quick_client: TestClient) -> None:
     answer = quick_client.post("/runs", content=b" " * (JSON_BYTES + 1), headers=JSON)
     assert answer.status_code == 413 and f"{JSON_BYTES:,}" in answer.json()["detail"]
-    chunks = (b" " * 65536 for _ in range(JSON_BYTES // 65536 + 2))  # chunked: says no length before
+    chunks = (b" " * 65536 for _ in range(JSON_BYTES // 65536 + 2))  # chunked: without a Content-Length
     assert quick_client.post("/runs", content=chunks, headers=JSON).status_code == 413
 
 
@@ -211,7 +211,7 @@ def test_wrong_pictures_are_refused_with_what_would_be_right(client: TestClient,
     whole = png()
     noise = io.BytesIO()
     Image.frombytes("L", (28, 28), random.Random(0).randbytes(784)).save(noise, "PNG")
-    for length in range(0, len(noise.getvalue()) - 24, 29):  # behind that only checksums are missing, no pixel
+    for length in range(0, len(noise.getvalue()) - 24, 29):  # beyond that only checksums are missing, no pixels
         refused(422, "picture", noise.getvalue()[:length])
     refused(422, "fit=true", png(27, 28))
     refused(422, "25,000,000 pixels", png(20_000, 20_000, "1"), fit="true")

@@ -1,4 +1,4 @@
-"""What stands around every route: the key, the methods, the parameters, and a fault of the service itself."""
+"""Checks common to all routes: API key, methods, query parameters, and internal errors."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The page of the interface works without another host: in a classroom without internet, too."""
+"""The documentation page loads nothing from other hosts, so it works without internet access."""
 
 import re
 

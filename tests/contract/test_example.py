@@ -1,4 +1,4 @@
-"""The contract's own example is taken whole, and what it shows in an answer is there."""
+"""The example of the contract is accepted, and the answer has every field that it shows."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ def test_the_example_is_taken_whole_and_is_what_the_defaults_make_but_for_the_pi
     assert run["links"]["predict"] == f"/predict?run={run['id']}"
     assert run["request"] | sent == run["request"] | {
         name: sent[name] for name in ("model", "loss", "optimizer", "split")
-    }  # these are spelt out: an output layer, the fields of a name, and that no other split is meant
+    }  # the service fills these in: the output layer, the fields of a name, and the other split options
     assert run["request"]["stop"] == sent["stop"]
     assert run["request"]["split"] == sent["split"] | {"own": False, "folds": None, "fold": 0}
     least = quick_client.post("/runs", json={"dataset": "notmnist"}).json()["request"]

@@ -1,4 +1,4 @@
-"""The HTTP contract of an earlier version still holds: clients that were written for it go on working."""
+"""The HTTP contract of an earlier version still holds, so older clients keep working."""
 
 import json
 from pathlib import Path

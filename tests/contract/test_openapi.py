@@ -1,4 +1,4 @@
-"""The OpenAPI document is complete and true: whatever is sent, the answer is one that it lists, and never a 5xx."""
+"""The OpenAPI document is complete and correct: every answer to any request is documented, and none is a 5xx."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ JSON = "application/json"
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """A service with ended runs and no worker: an open one's events would never end."""
+    """A service with ended runs and without workers: the events of an open run would never end."""
     with TestClient(create_app(Settings(home=tmp_path_factory.mktemp("home"), _env_file=None))) as client:
         database = Service.of(client).database
         with database.write() as db:
@@ -118,7 +118,7 @@ EXAMPLES: list[Any] = [
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """Something sensible of which one place was changed to anything, or anything at all."""
+    """A valid body with one changed place, or arbitrary bytes."""
     if draw(st.integers(0, 5)) == 0:
         return draw(st.binary(max_size=50))
     body: Any = json.loads(json.dumps(draw(st.sampled_from(EXAMPLES))))
@@ -204,7 +204,5 @@ def test_whatever_is_sent_the_answer_is_one_that_is_documented(
 
 @pytest.mark.long
 @pytest.mark.parametrize(("method", "path"), operations())
-def test_whatever_is_sent_a_hundred_times(
-    client: TestClient, document: dict[str, Any], method: str, path: str
-) -> None:
+def test_whatever_is_sent_a_hundred_times(client: TestClient, document: dict[str, Any], method: str, path: str) -> None:
     fuzz(client, document, method, path, 100)

@@ -1,4 +1,4 @@
-"""Shuffled splits equal scikit-learn's, to the order of the examples."""
+"""Shuffled splits equal scikit-learn's, including the order of the examples."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Who belongs to which part: scikit-learn's split twice, drawn once and kept."""
+"""Splits: scikit-learn's split applied twice, drawn once and stored."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_it_is_scikit_learns_split_applied_twice(stratify: bool) -> None:
 def test_a_split_is_drawn_once_and_then_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = LocalFiles(tmp_path)
     first = stored_split(store, "datasets/letters", LETTERS, WANTED)
-    monkeypatch.setattr(splitting, "split", None)  # another version of scikit-learn, say: nobody asks it again
+    monkeypatch.setattr(splitting, "split", None)  # a new scikit-learn: the split is not redrawn
     again = stored_split(store, "datasets/letters", LETTERS, WANTED)
     assert parts(again) == parts(first)
     assert all(part.dtype == np.int64 for part in (again.train, again.validation, again.test))

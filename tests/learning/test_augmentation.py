@@ -1,4 +1,4 @@
-"""Training pictures are changed as far as was asked for and no further, and nothing else is."""
+"""Augmentation changes training pictures within the requested limits, and nothing else."""
 
 from typing import Any
 from unittest.mock import patch
@@ -42,14 +42,14 @@ def pictures(count: int = 40, channels: int = 1, height: int = 12, width: int = 
 
 
 def blob(count: int, x: float = 0.0, y: float = 0.0, height: int = 60, width: int = 90) -> Tensor:
-    """The same soft dot so many pixels right of and below the middle, on black."""
+    """A soft dot on black, this many pixels right of and below the centre."""
     rows, columns = (torch.arange(side) - (side - 1) / 2 for side in (height, width))
     distance = (rows[:, None] - y).square() + (columns - x).square()
     return (-distance / 8).exp().expand(count, 1, height, width).contiguous()
 
 
 def centres(found: Tensor) -> tuple[Tensor, Tensor]:
-    """How far each picture's centre of mass is right of and below the middle, in pixels."""
+    """Position of each picture's centre of mass relative to the middle, in pixels to the right and down."""
     height, width = found.shape[2:]
     rows, columns = (torch.arange(side) - (side - 1) / 2 for side in (height, width))
     mass = found.sum((1, 2, 3))
@@ -57,8 +57,8 @@ def centres(found: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def reaches(values: Tensor, low: float, high: float, tolerance: float) -> bool:
-    """Whether they lie between the two, evenly enough to come near to both."""
-    near = 0.2 * (high - low)  # a hundred even draws miss that once in 10⁹ times
+    """True if the values are between the two limits and come close to both."""
+    near = 0.2 * (high - low)  # a hundred uniform draws fail this once in 10⁹ times
     inside = low - tolerance <= float(values.min()) and float(values.max()) <= high + tolerance
     return inside and float(values.min()) < low + near and float(values.max()) > high - near
 
@@ -83,7 +83,7 @@ def test_a_rotation_turns_by_up_to_its_degrees_and_keeps_distances_where_sides_d
 def test_a_scale_makes_larger_and_smaller_by_up_to_its_share(scale: float, seed: int) -> None:
     x, y = centres(moved(blob(100, x=15, y=10), draws(seed), 0, 0, scale))
     assert reaches(x / 15, 1 - scale, 1 + scale, 0.01)
-    assert torch.allclose(x / 15, y / 10, atol=0.01)  # both sides by the same
+    assert torch.allclose(x / 15, y / 10, atol=0.01)  # both sides by the same factor
 
 
 @given(st.floats(0, 0.5), st.floats(0, 180), st.floats(0, 0.5), st.sampled_from([0.0, 1.0, 255.0]), seeds)
@@ -136,7 +136,7 @@ def test_it_comes_to_the_same_however_pictures_are_prepared(normalise: Normalise
     prepare = fit_pictures(normalise, raw, torch.arange(len(raw)))
     found = prepare.invert(augment.apply(prepare.apply(raw), prepare, draws()))
     expected = augment.apply(raw.float(), Affine(), draws())
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-2)  # of 255
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-2)  # on a scale to 255
 
 
 def test_nothing_asked_for_changes_nothing_and_is_refused() -> None:
@@ -154,7 +154,7 @@ def test_every_picture_has_a_draw_of_its_own_and_a_seed_has_its_draws(field: str
     x, prepare, first, second = one.expand(20, 1, 12, 10), Affine(), draws(3), draws(3)
     found = [augment.apply(x, prepare, first) for _ in range(2)]
     different = {picture.numpy().tobytes() for batch in found for picture in batch}
-    assert len(different) > (30 if field == "erase" else 39)  # a small rectangle may hide no pixel's middle
+    assert len(different) > (30 if field == "erase" else 39)  # a small rectangle may cover no pixel's centre
     assert all(torch.equal(batch, augment.apply(x, prepare, second)) for batch in found)
     assert not torch.equal(found[0], augment.apply(x, prepare, draws(4)))
 
@@ -172,7 +172,7 @@ def training(
     device: torch.device = torch.device("cpu"),
     **recipe: Any,
 ) -> Training:
-    """On 50 pictures, 3 classes, in batches of 16: the last of an epoch has 8."""
+    """A training on 50 pictures, 3 classes, in batches of 16: the last of an epoch has 8."""
     inputs, targets = pictures(50), torch.randint(3, (50,), generator=draws(8))
     parts = {"train": torch.arange(40), "validation": torch.arange(40, 45), "test": torch.arange(45, 50)}
     data = Data(inputs, targets, parts, fit_pictures("standard", inputs, parts["train"]), Affine())

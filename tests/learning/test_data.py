@@ -27,7 +27,7 @@ PREPARATIONS = {
 
 
 def prepared(preparation: str, limit: int) -> Data:
-    """Twenty examples, all prepared at once if they take at most `limit` bytes."""
+    """Twenty examples; all are prepared at once if they take at most `limit` bytes."""
     inputs, affine = PREPARATIONS[preparation]
     found = Data(inputs, torch.linspace(-1, 1, 20), {"train": torch.arange(20)}, affine, Affine((0.5,), (0.2,)))
     with patch.object(data, "PREPARED_BYTES", limit):
@@ -77,7 +77,7 @@ def test_a_one_stands_behind_each_row_and_stays_there(shape: tuple[int, ...]) ->
     assert room.shape == shape and torch.equal(room, rows)
     assert torch.equal(with_ones(room.flatten(1)), torch.cat([rows.flatten(1), torch.ones(len(rows), 1)], 1))
     with pytest.raises(RuntimeError):
-        with_ones(rows.flatten(1))  # memory without that room
+        with_ones(rows.flatten(1))  # memory without that extra column
 
 
 def test_a_run_prepares_its_data_at_once_when_the_second_epoch_begins_and_keeps_its_bits() -> None:

@@ -1,4 +1,4 @@
-"""Defaults that follow from the data: enough steps for little data, no more epochs for much."""
+"""Defaults that depend on the data: enough steps for small datasets, and no more epochs for large ones."""
 
 import pytest
 

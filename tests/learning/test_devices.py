@@ -1,4 +1,4 @@
-"""Where the data lies makes no difference to what is learnt."""
+"""The location of the data does not affect the training."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def test_data_that_does_not_fit_is_streamed_and_learnt_alike(monkeypatch: pytest
     wanted = losses(fitting)
     monkeypatch.setattr(data, "free_memory", lambda _: 100)  # bytes: nothing fits
     streamed = training(Adam(), max_epochs=3)
-    assert streamed.data.on(CPU) is streamed.data  # it stays where it lies: in its memory map
+    assert streamed.data.on(CPU) is streamed.data  # it stays in its memory map
     assert losses(streamed) == wanted
 
 
@@ -63,7 +63,7 @@ def test_a_training_on_a_gpu_goes_on_with_the_draws_that_it_had() -> None:
     assert losses(restored) == pytest.approx(expected[4:], rel=1e-4)
 
 
-# Where a run may be: a device, and where its gradients come from there.
+# Devices, each with the source of its gradients.
 HAND, AUTOGRAD, ON_GPU = (CPU, by_hand), (CPU, by_autograd), (CUDA, by_autograd)
 
 

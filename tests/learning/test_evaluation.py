@@ -1,4 +1,4 @@
-"""What outputs mean, and how well they do: against arithmetic, numpy and the lecture's own figures."""
+"""Outputs and metrics, compared with arithmetic, numpy and the lecture's numbers."""
 
 import math
 from typing import Any
@@ -27,7 +27,7 @@ def test_the_outputs_mean_what_the_loss_and_the_last_layer_say() -> None:
     assert output_kind([Linear(3), Softmax()], CrossEntropy()) == PROBABILITIES
     assert (
         output_kind([Linear(2), Sigmoid()], CrossEntropy()) == LOGITS
-    )  # two sigmoids are no probabilities of two classes
+    )  # two sigmoids are not the probabilities of two classes
     assert output_kind([Linear(1)], BinaryCrossEntropy(threshold=0.3)) == OutputKind("binary logits", 0.3)
     assert output_kind([ReLU(), Linear(1), Sigmoid()], BinaryCrossEntropy()) == PROBABILITIES
     assert output_kind([Linear(1)], MSE()).kind == "values"
@@ -81,11 +81,11 @@ def test_roc_auc_is_the_chance_to_rank_a_pair_right(seed: int, examples: int) ->
     chances, targets = numbers.random(examples).round(1), np.arange(examples) % 2
     pairs = [(a > b) + (a == b) / 2 for a in chances[targets == 1] for b in chances[targets == 0]]
     assert roc_auc(torch.from_numpy(chances), torch.from_numpy(targets)) == pytest.approx(np.mean(pairs))
-    assert math.isnan(roc_auc(torch.from_numpy(chances), torch.ones(examples)))  # of one class alone there is none
+    assert math.isnan(roc_auc(torch.from_numpy(chances), torch.ones(examples)))  # undefined for a single class
 
 
 def test_calibration_is_how_far_the_probabilities_are_from_the_shares_that_are_right() -> None:
-    # 10 sure of 0.9, 8 of them right: 0.1 off; 30 sure of 0.6, 15 right: 0.1 off; 10 sure of 1, all right
+    # 10 with confidence 0.9, 8 of them right: 0.1 off; 30 with 0.6, 15 right: 0.1 off; 10 with 1, all right
     confidence = torch.tensor([0.9] * 10 + [0.6] * 30 + [1.0] * 10, dtype=torch.float64)
     right = torch.tensor([1] * 8 + [0] * 2 + [1, 0] * 15 + [1] * 10).bool()
     found = calibration(confidence, right)
@@ -129,7 +129,7 @@ def test_a_network_that_answers_nan_is_evaluated_too(kind: OutputKind, outputs: 
 @given(seed=st.integers(0, 10**6), mistakes=st.integers(0, 30))
 def test_of_the_mistakes_the_ten_most_confident_are_kept(seed: int, mistakes: int) -> None:
     numbers = np.random.default_rng(seed)
-    sure = numbers.permutation(np.linspace(0.55, 0.95, 40))  # of the second class, in each example
+    sure = numbers.permutation(np.linspace(0.55, 0.95, 40))  # confidence in the second class, for each example
     targets = torch.tensor([0] * mistakes + [1] * (40 - mistakes))
     chances = torch.tensor(np.stack([1 - sure, sure], 1))
     found = classification(chances, targets, torch.arange(100, 140), PROBABILITIES, ["A", "B"])["most_confused"]
@@ -139,7 +139,7 @@ def test_of_the_mistakes_the_ten_most_confident_are_kept(seed: int, mistakes: in
 
 
 def regression_of(predicted: list[float], targets: list[float]) -> dict:
-    """The evaluation of such predictions, in the target's own units."""
+    """The evaluation of these predictions, in the target's units."""
     guess, y = torch.tensor(predicted, dtype=torch.float64), torch.tensor(targets, dtype=torch.float64)
     none = torch.arange(0)
     parts: Any = {"train": torch.arange(len(y)), "validation": none, "test": none}
@@ -148,7 +148,7 @@ def regression_of(predicted: list[float], targets: list[float]) -> dict:
 
 
 def scaled(factor: float) -> dict:
-    """The evaluation of predictions that are so many times the target."""
+    """The evaluation of predictions that are a multiple of the targets."""
     y = torch.linspace(1, 20, 40).tolist()
     return regression_of([factor * value for value in y], y)
 
@@ -177,13 +177,13 @@ def test_what_mape_divides_by_is_at_least_its_clamp() -> None:
 @given(NUMBERS, NUMBERS)
 def test_mse_mae_and_mape_are_those_of_scikit_learn(predicted: list[float], targets: list[float]) -> None:
     size = min(len(predicted), len(targets))
-    y = [value if abs(value) > 1e-8 else 1.0 for value in targets[:size]]  # scikit-learn's clamp is another one
+    y = [value if abs(value) > 1e-8 else 1.0 for value in targets[:size]]  # scikit-learn has a different clamp
     guess = [value if abs(value) > 1e-8 else 1.0 for value in predicted[:size]]
     found = regression_of(guess, y)
     assert found["mse"] == pytest.approx(sklearn.metrics.mean_squared_error(y, guess), rel=1e-9)
     assert found["mae"] == pytest.approx(sklearn.metrics.mean_absolute_error(y, guess), rel=1e-9)
     assert found["mape"] == pytest.approx(sklearn.metrics.mean_absolute_percentage_error(y, guess), rel=1e-9)
-    # The lecture's is the same of a target and a prediction that have changed places.
+    # The lecture's form equals the other one with target and prediction exchanged.
     swapped = sklearn.metrics.mean_absolute_percentage_error(guess, y)
     assert found["mape_lecture"] == pytest.approx(swapped, rel=1e-9)
 

@@ -1,4 +1,4 @@
-"""Each formula, derivative and range that a layer states is what its module computes: checked in numpy."""
+"""Formulas, derivatives and ranges in the texts of layers equal what their modules compute, checked in numpy."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -25,12 +25,12 @@ INSIDE = [{"type": "linear", "units": 5, "bias": False}, {"type": "tanh"}]
 
 
 def weights(module: nn.Module) -> dict[str, Array]:
-    """Its state by name."""
+    """The module's state by name."""
     return {name: value.detach().numpy() for name, value in module.state_dict().items()}
 
 
 def slid(x: Array, size: int, stride: int, of: Callable[[Array], Any]) -> Array:
-    """Of each window x[…, i·s + u, j·s + v], u and v below `size`, what `of` makes of it: (…, i, j)."""
+    """The function `of` of each window x[…, i·s + u, j·s + v], u and v below `size`, as (…, i, j)."""
     places = [range((side - size) // stride + 1) for side in x.shape[-2:]]
     found = [
         [of(x[..., i * stride : i * stride + size, j * stride : j * stride + size]) for j in places[1]]
@@ -58,7 +58,7 @@ def layer_normed(x: Array, layer: LayerNorm, module: nn.Module) -> Array:
 
 
 def inside(x: Array, weight: Array) -> Array:
-    """What stands in the block and in the residual."""
+    """The layers in the block and in the residual."""
     return np.tanh(x @ weight.T)
 
 
@@ -81,7 +81,7 @@ def σ(x: Array) -> Array:
     return 1 / (1 + np.exp(-x))
 
 
-# Each formula as an entry writes it, and the same in numpy: of the inputs, the entry, and its module, which has learnt.
+# Each formula of an entry with its numpy form, a function of the inputs, the entry and its trained module.
 FORMULAS: dict[str, Callable[[Array, Any, nn.Module], Array]] = {
     "Y = XW + b": lambda x, _, module: x @ weights(module)["weight"].T + weights(module)["bias"],
     "y[c, i, j] = b[c] + Σ w[c, k, u, v]·x[k, i·s + u − p, j·s + v − p],  x = 0 outside": convolved,
@@ -101,7 +101,7 @@ FORMULAS: dict[str, Callable[[Array, Any, nn.Module], Array]] = {
     "x²": lambda x, _, __: x**2,
     "sin x": lambda x, _, __: np.sin(x),
     "ln x": lambda x, _, __: np.log(x),
-    # In training it draws: its own test is below.
+    # It is random in training mode: a separate test is below.
     "y = x·m / (1 − p),  m = 0 with probability p, else 1;  in evaluation y = x": lambda x, _, __: x,
     "y = γ·(x − μ) / √(σ² + ε) + β;  μ, σ² of the batch, in evaluation their running means": batch_normed,
     "y = γ·(x − μ) / √(σ² + ε) + β;  μ, σ² of the example, γ, β for each number": layer_normed,
@@ -109,7 +109,7 @@ FORMULAS: dict[str, Callable[[Array, Any, nn.Module], Array]] = {
     "y = f(f(…f(x)))": nested,
     "y = f(x) + x": lambda x, layer, module: nested(x, layer, module) + x,
 }
-# Of the activations that take each number by itself, and where their values lie.
+# The ranges of elementwise activations as intervals.
 DERIVATIVES: dict[str, Callable[[Array, Any], Array]] = {
     "1 for x > 0, else 0": lambda x, _: np.where(x > 0, 1.0, 0.0),
     "1 for x > 0, else slope": lambda x, layer: np.where(x > 0, 1.0, layer.slope),
@@ -153,7 +153,7 @@ def every_layer() -> Iterator[Any]:
 
 
 def drawn(layer: Layer, shape: tuple[int, ...]) -> tuple[nn.Module, torch.Tensor]:
-    """Its module as it trains, with parameters of any size, and numbers that it takes; a dropout is in evaluation."""
+    """A module in training mode with parameters of any size, and valid inputs; a dropout is in evaluation mode."""
     torch.manual_seed(0)
     module = layer.module(shape).double().train(layer.type != "dropout")
     for parameter in module.parameters():
@@ -190,7 +190,7 @@ def test_its_derivative_is_the_one_that_it_says(entry: type[Layer]) -> None:
 def test_a_convolution_and_its_gradient_read_the_pixels_that_it_says(
     size: int, stride: int, padding: int | None
 ) -> None:
-    """The sums as they are written, index by index."""
+    """The sums written out index by index."""
     layer = Conv2d(2, size, stride, padding)
     module, x = drawn(layer, PICTURE)
     y = module(x)
@@ -280,8 +280,8 @@ def test_layer_norm_is_pytorchs_with_the_gradient_that_it_states_and_finite_diff
 
 def test_in_evaluation_batch_norm_is_a_scale_and_a_shift_by_the_running_means() -> None:
     module, x = drawn(BatchNorm(momentum=1.0), ROW)
-    module(x)  # with this momentum the last batch is all that it remembers
-    mean, spread = x.mean(0), (x.var(0) + 1e-5).sqrt()  # of the spread PyTorch keeps Σ/(n − 1)
+    module(x)  # with this momentum the running values are those of the last batch
+    mean, spread = x.mean(0), (x.var(0) + 1e-5).sqrt()  # PyTorch stores the variance with n − 1
     y = module.eval()(x)
     torch.testing.assert_close(y, module.weight * (x - mean) / spread + module.bias)
     g = torch.randn_like(y)

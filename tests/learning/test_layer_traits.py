@@ -1,4 +1,4 @@
-"""The traits of every registry entry are those of its module: what the rest of the code relies on instead of names."""
+"""The traits of each registry entry match its module; other code relies on traits instead of names."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -50,7 +50,7 @@ every = cases()
 
 
 def numbers(layer: Layer, shape: tuple[int, ...], seed: int = 0) -> Tensor:
-    """Four inputs, positive if the layer is defined for no others."""
+    """Four inputs, positive if the layer is undefined for others."""
     x = 2 * torch.randn((4, *shape), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return x.abs() + 0.1 if layer.positive_only else x
 
@@ -184,7 +184,7 @@ def test_a_unit_can_die_exactly_where_all_negative_numbers_have_no_slope(layer: 
 
 @each
 def test_numbers_grow_to_the_power_that_a_layer_says(layer: Layer) -> None:
-    """A function that is bounded, or grows more slowly than x, has the degree of 1 as well."""
+    """A function that is bounded or grows more slowly than x also has degree 1."""
     z = torch.tensor([1e3, 1e6], dtype=torch.float64)
     small, large = layer.module(ROW)(z).abs().tolist()
     power = torch.log10(torch.tensor(large / small)).item() / 3

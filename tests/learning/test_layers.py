@@ -1,4 +1,4 @@
-"""Each layer, found by what there is: its gradient, its shape and its size are what it says."""
+"""Gradient, shape and size of every layer, found by inspection of the registry."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ from app.learning.layers.structure import Block, Flatten, Residual
 
 PICTURE, ROW = (2, 6, 6), (5,)
 INSIDE: list[dict[str, Any]] = [{"type": "linear", "units": 5}, {"type": "tanh"}]
-# What a layer needs beyond its defaults, and the shapes that come to it.
+# Fields that a layer needs beyond its defaults, and its input shapes.
 CASES: dict[str, list[tuple[dict[str, Any], tuple[int, ...]]]] = {
     "linear": [({"units": 3}, ROW), ({"units": 3, "bias": False}, ROW), ({"units": 3, "init": "he"}, ROW)],
     "conv2d": [
@@ -52,8 +52,8 @@ def every_layer() -> Iterator[Any]:
 @pytest.mark.parametrize(("layer", "shape"), list(every_layer()))
 def test_its_gradient_is_what_finite_differences_say(layer: Layer, shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    module = layer.module(shape).double().eval()  # in training, dropout would draw anew for each difference
-    inputs = torch.rand((4, *shape), dtype=torch.float64) + 0.1  # all positive: the logarithm wants it
+    module = layer.module(shape).double().eval()  # in training mode, dropout would draw new numbers for each difference
+    inputs = torch.rand((4, *shape), dtype=torch.float64) + 0.1  # positive, as the logarithm requires
     if layer.type not in ("log", "square"):
         inputs = inputs * torch.where(torch.rand(inputs.shape) < 0.5, -1, 1)
     inputs.requires_grad_()
@@ -77,7 +77,7 @@ def test_its_shape_and_its_size_are_those_of_the_module(layer: Layer, shape: tup
 
 
 def products(layer: Layer, shape: tuple[int, ...]) -> int:
-    """Counted by PyTorch's own counter, which counts a product and a sum as two."""
+    """Multiply-adds by PyTorch's counter, which counts a product and a sum as two."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:
@@ -188,7 +188,7 @@ def test_windows_of_one_pixel_apart_from_one_another_learn_as_their_definition_s
     inputs: int, stride: int, padding: int, format: torch.memory_format
 ) -> None:
     layer = Conv2d(8, kernel_size=1, stride=stride, padding=padding).module((inputs, 8, 8)).to(memory_format=format)
-    definition = nn.Conv2d(inputs, 8, 1, stride, padding).double()  # in float64 it is another kernel
+    definition = nn.Conv2d(inputs, 8, 1, stride, padding).double()  # float64 uses another kernel
     definition.load_state_dict(layer.state_dict())
     for seed in range(20):
         numbers = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Each loss against its definition, autograd and scikit-learn, under every option that it has."""
+"""Each loss against its definition, autograd and scikit-learn, with every option."""
 
 import math
 
@@ -161,7 +161,7 @@ def test_the_best_constant_scores_what_descending_to_it_finds(loss: Loss) -> Non
 
 def test_a_class_without_examples_is_smoothed_towards_too() -> None:
     targets = torch.tensor([0, 0, 1, 1])
-    wanted = torch.tensor([0.45, 0.45, 0.1], dtype=torch.float64)  # 0.7 of the labels, and 0.3 among all three
+    wanted = torch.tensor([0.45, 0.45, 0.1], dtype=torch.float64)  # 0.7 for the label, 0.3 shared by all three
     found = CrossEntropy(label_smoothing=0.3).baseline_loss(targets, 4, 3)
     assert found == pytest.approx(float(torch.special.entr(wanted).sum()))
 
@@ -185,7 +185,7 @@ def test_large_logits_give_finite_losses_and_gradients(loss: Loss, size: float) 
 @pytest.mark.parametrize("loss", OPTIONS, ids=str)
 def test_a_loss_is_stored_with_its_fields_and_read_back(loss: Loss) -> None:
     assert loss_from_json(loss_to_json(loss)) == loss
-    assert loss_from_json(loss.name) == LOSSES[loss.name]()  # requests of before
+    assert loss_from_json(loss.name) == LOSSES[loss.name]()  # requests of older versions
 
 
 @pytest.mark.parametrize("classes", [2, 10, 1000])
@@ -198,7 +198,7 @@ def test_a_perfect_softmax_before_cross_entropy_stays_on_its_floor(classes: int)
 
 
 def sum_against_mean(loss: str, lr: float, batch_size: int | None) -> list[Tensor]:
-    """A training's last parameters for the mean, and for the sum with a learning rate as much smaller."""
+    """A training's final parameters with the mean, and with the sum and a correspondingly smaller learning rate."""
     numbers = torch.Generator().manual_seed(0)
     targets = targets_for(LOSSES[loss](), 20, numbers)
     targets = targets if targets.dtype == torch.int64 else targets.float()
@@ -212,7 +212,7 @@ def sum_against_mean(loss: str, lr: float, batch_size: int | None) -> list[Tenso
         run = Training(Recipe(layers, (3,), entry, SGD(rate), batch_size, Stop(), seed=1), data, torch.device("cpu"))
         for _ in run.steps():
             pass
-        assert run.stop_reason == "max_epochs"  # the sum is no divergence
+        assert run.stop_reason == "max_epochs"  # a sum is not a divergence
         found.append(torch.cat([parameter.detach().flatten() for parameter in run.model.parameters()]))
     return found
 

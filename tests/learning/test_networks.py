@@ -1,4 +1,4 @@
-"""Networks of every kind of layer: trained, stopped in the middle, and gone on with."""
+"""Networks with every kind of layer: trained, stopped in the middle, and continued."""
 
 import pytest
 import torch
@@ -40,7 +40,7 @@ def training(
     precision: Precision = "fp32",
     epochs: int = 4,
 ) -> Training:
-    """On 50 pictures of 8×8, 3 classes, batches of 8: with 41 to learn from, the last one of an epoch is alone."""
+    """A training on 50 pictures of 8×8, 3 classes, batches of 8: 41 training examples leave a last batch of one."""
     numbers = torch.Generator().manual_seed(7)
     targets = torch.randint(3, (50,), generator=numbers)
     inputs = torch.randn(50, 1, 8, 8, generator=numbers) + targets[:, None, None, None]
@@ -54,7 +54,7 @@ def training(
 
 
 def goes_on(layers: list[Layer], at: int, optimizer: Optimizer) -> None:
-    """One that is stopped there and restored from its file ends where an undisturbed one does."""
+    """A training that is stopped at a step and restored from its file has the same result as an undisturbed one."""
     undisturbed = training(layers, optimizer)
     losses = [step.loss for step in undisturbed.steps()]
     stopped = training(layers, optimizer)
@@ -69,7 +69,7 @@ def goes_on(layers: list[Layer], at: int, optimizer: Optimizer) -> None:
         assert torch.equal(ours, theirs)
     served = from_safetensors(file)
     inputs = torch.randn(3, 1, 8, 8)
-    assert torch.equal(served.outputs(inputs), served.outputs(inputs))  # eval mode: nothing is drawn
+    assert torch.equal(served.outputs(inputs), served.outputs(inputs))  # eval mode draws no random numbers
 
 
 @pytest.mark.parametrize("optimizer", [SGD(), Momentum(), Adam()], ids=lambda o: o.name)
@@ -118,7 +118,7 @@ def test_learning_and_predicting_differ_where_they_must(layers: list[Layer]) -> 
 
 
 def kept_for_backward(model: nn.Module, inputs: torch.Tensor) -> int:
-    """Bytes that autograd keeps of one forward pass, beside the parameters."""
+    """Bytes that autograd saves in one forward pass, without the parameters."""
     kept: dict[int, int] = {}
     own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
 
@@ -135,7 +135,7 @@ def kept_for_backward(model: nn.Module, inputs: torch.Tensor) -> int:
 
 
 def test_no_grad_saves_the_memory_and_eval_mode_saves_none() -> None:
-    """The lecture credits the mode; it is `no_grad` that keeps nothing for backward."""
+    """The lecture credits eval mode, but it is `no_grad` that saves nothing for backward."""
     model = nn.Sequential(*[module for _ in range(8) for module in (nn.Linear(64, 64), nn.ReLU())])
     inputs = torch.randn(32, 64)
     kept = {}
@@ -157,7 +157,7 @@ def test_bf16_learns_what_fp32_learns_with_weights_in_fp32() -> None:
         step.loss for step in training(NETWORKS["convolution"]).steps()
     ]
     linear = training([Linear(8), ReLU()], precision="bf16")
-    assert linear.stepper.gradients == "autograd"  # by hand it would be fp32
+    assert linear.stepper.gradients == "autograd"  # gradients by hand would be fp32
 
 
 def letters_in_little() -> Data:
@@ -169,7 +169,7 @@ def letters_in_little() -> Data:
 
 
 def least_loss_of_one_linear_layer(data: Data) -> float:
-    """On the training part. The loss is convex in the weights, so that L-BFGS finds it, wherever it begins."""
+    """Minimum on the training part. The loss is convex in the weights, so L-BFGS finds it from any start."""
     inputs, classes = data.batch(data.parts["train"], torch.device("cpu"))
     layer = nn.Linear(inputs[0].numel(), 10)
     search = torch.optim.LBFGS(layer.parameters(), max_iter=150, history_size=20, line_search_fn="strong_wolfe")
@@ -194,7 +194,7 @@ def test_a_stack_of_linear_layers_does_no_better_than_one_and_with_a_relu_betwee
         recipe = Recipe([*layers, Linear(10)], (1, 7, 7), CrossEntropy(), Adam(lr=0.02), None, stop, seed=0)
         return min(step.loss for step in Training(recipe, data, torch.device("cpu")).steps())
 
-    assert best <= least_loss(Linear(32), Linear(32)) < 1.1 * best  # it comes near, and never below
+    assert best <= least_loss(Linear(32), Linear(32)) < 1.1 * best  # close to the minimum, and never below
     assert least_loss(Linear(32), ReLU(), Linear(32), ReLU()) < best / 4
 
 
@@ -202,6 +202,6 @@ def test_the_lectures_three_neurons_and_two_are_one_layer_of_two_weights_each() 
     model = build([Linear(3), Linear(2)], (2,)).double()
     first, second = (module for module in model if isinstance(module, nn.Linear))
     inputs = torch.randn(20, 2, dtype=torch.float64)
-    weights = second.weight @ first.weight  # W₁W₂, transposed as PyTorch keeps it
+    weights = second.weight @ first.weight  # W₁W₂, transposed as PyTorch stores it
     bias = second.weight @ first.bias + second.bias
     torch.testing.assert_close(model(inputs), inputs @ weights.t() + bias, rtol=1e-12, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Every optimizer, found by inspection, is what its formula says."""
+"""Every optimizer, found by inspection, follows its formula."""
 
 import inspect
 from collections.abc import Callable
@@ -48,7 +48,7 @@ SCHEDULES = [constant, halving]
 
 
 def gradients(steps: int = 100) -> list[Array]:
-    """The same for everybody, of very different sizes."""
+    """Gradients of very different sizes, equal for every optimizer."""
     numbers = np.random.default_rng(1)
     return [numbers.standard_normal(7) * 10.0 ** np.arange(-4, 3) for _ in range(steps)]
 
@@ -57,7 +57,7 @@ START = np.linspace(-1, 1, 7)
 
 
 def walk(optimizer: torch.optim.Optimizer, gradients: list[Array], factor: Callable[[int], float] = constant) -> Array:
-    """Where an optimizer's only parameter, of 7 numbers, ends."""
+    """Final value of an optimizer's only parameter, of 7 numbers."""
     group = optimizer.param_groups[0]
     (parameter,), lr = group["params"], group["lr"]
     for step, gradient in enumerate(gradients):
@@ -86,7 +86,7 @@ def test_none_is_left_out_of_the_tables() -> None:
         assert low <= entry().lr <= high and (form is None or low <= form().lr <= high)
 
 
-# Ours, PyTorch's, and what PyTorch is told beside lr where its default is another.
+# Antigrad's optimizer, PyTorch's, and PyTorch's arguments besides lr if its defaults differ.
 TORCH: dict[type[Optimizer], tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     SGD: (torch.optim.SGD, {"lr": 0.1}),
     Momentum: (torch.optim.SGD, {"lr": 0.01, "momentum": 0.9}),
@@ -132,7 +132,7 @@ def test_a_hundred_steps_are_pytorchs(
     np.testing.assert_allclose(found, walk(reference, gradients(), factor), rtol=1e-12, atol=0)
 
 
-# The lecture's equations once more, in numpy; each default is written out here.
+# The lecture's equations in numpy, with every default written out.
 
 
 def sgd(θ: Array, gs: list[Array], factor: Callable[[int], float], lr: float = 0.1) -> Array:
@@ -214,11 +214,11 @@ def test_every_lecture_form_and_option_is_compared() -> None:
         assert compared == {field.name for field in fields(entry)}, entry  # type: ignore[arg-type]
 
 
-# What the lecture's forms do, and where they differ from PyTorch's.
+# Behaviour of the lecture's forms, and their differences from PyTorch's.
 
 
 def steps(optimizer: Optimizer, gs: list[float]) -> list[float]:
-    """How far each step goes down, in units of the learning rate."""
+    """Length of each step downwards, in units of the learning rate."""
     θ = parameter(np.zeros(1))
     stepping = optimizer.build([θ])
     found, before = [], 0.0
@@ -263,11 +263,11 @@ def test_the_two_forms_of_momentum_differ_when_the_learning_rate_changes() -> No
     same = [walk(built(entry()), ones) for entry in (Momentum, LectureMomentum)]
     np.testing.assert_allclose(*same, rtol=1e-12)
     torchs, lectures = (walk(built(entry()), ones, factor) for entry in (Momentum, LectureMomentum))
-    assert np.all(lectures < torchs - 0.1)  # the old velocity keeps its size, and goes on down
+    assert np.all(lectures < torchs - 0.1)  # the old velocity keeps its size and continues downwards
 
 
 def distance(optimizer: Optimizer, outlier: float | None) -> float:
-    """f = θ²/2 from θ = 10: how far off it is after 400 steps, of which the sixth may have seen an outlier."""
+    """f = θ²/2 from θ = 10: distance from 0 after 400 steps, with an outlier at step 6 or without."""
     θ = parameter(np.full(1, 10.0))
     stepping = optimizer.build([θ])
     for step in range(400):

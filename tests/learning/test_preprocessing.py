@@ -54,14 +54,14 @@ def test_what_is_missing_counts_as_the_mean_of_the_training_part(
     assert torch.equal(fitted.apply(table, out=torch.empty(60, 3)), prepared)
     expected = 0.0 if kind == "standard" else float(known.mean())
     assert prepared[0, 0].item() == pytest.approx(expected, abs=1e-5)
-    assert math.isnan(table[0, 0])  # the data itself stays as it is
+    assert math.isnan(table[0, 0])  # the data itself is unchanged
 
 
 def test_a_table_without_gaps_is_prepared_as_ever() -> None:
     table = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
     assert fit_columns("none", table, torch.arange(60)) == Affine()
     assert fit_columns("standard", table, torch.arange(60)).fill == ()
-    assert Affine.from_json({"shift": [0.0], "scale": [255.0]}) == Affine(scale=(255.0,))  # of before there was a fill
+    assert Affine.from_json({"shift": [0.0], "scale": [255.0]}) == Affine(scale=(255.0,))  # of an older version
 
 
 @pytest.mark.parametrize(("shape", "together"), [((1, 28, 28), 1337), ((3, 32, 32), 341), ((3, 224, 224), 6)])

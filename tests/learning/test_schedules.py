@@ -1,4 +1,4 @@
-"""Schedules are pure functions of the step, equal to PyTorch's where it has the same."""
+"""Schedules are pure functions of the step, and equal PyTorch's where it has them."""
 
 import inspect
 import math
@@ -36,7 +36,7 @@ def test_none_is_left_out() -> None:
 
 
 def torchs(make: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler], total: int, lr: float) -> list[float]:
-    """The learning rate of each step under one of PyTorch's schedulers."""
+    """The learning rate of each step with one of PyTorch's schedulers."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
     scheduler, found = make(optimizer), []
     for _ in range(total):

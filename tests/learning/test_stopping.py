@@ -1,4 +1,4 @@
-"""Each criterion ends the run at the step that the arithmetic says."""
+"""Each criterion stops the run at the calculated step."""
 
 import math
 from itertools import count
@@ -38,7 +38,7 @@ def parabola(lr: float = 0.1, **stop: Any) -> Training:
     torch.nn.init.zeros_(run.model[0].weight)  # type: ignore[arg-type]
     torch.nn.init.ones_(run.model[0].bias)  # type: ignore[arg-type]
     for criterion in run.criteria:
-        criterion.restore({}, {})  # the parameters are others now
+        criterion.restore({}, {})  # the parameters differ now
     return run
 
 
@@ -86,7 +86,7 @@ def test_it_waits_so_many_epochs_for_a_better_validation_loss_and_serves_the_bes
     assert end(run) == ("patience", best + epochs)
     served, step = run.served()
     assert step == best and served[0].bias.item() == pytest.approx(0.8**best)
-    assert run.model[0].bias.item() == pytest.approx(0.8 ** (best + epochs))  # the training itself is where it was
+    assert run.model[0].bias.item() == pytest.approx(0.8 ** (best + epochs))  # the training itself continues unchanged
 
 
 def test_the_best_is_served_too_when_the_epochs_are_over_before_the_patience_is() -> None:
@@ -103,7 +103,7 @@ def test_seconds_of_training_are_counted_over_attempts() -> None:
     def slow(**stop: Any) -> Training:
         ticks = count()
         run = parabola(**stop)
-        run.clock = lambda: 0.5 * next(ticks)  # once as it starts, once a step
+        run.clock = lambda: 0.5 * next(ticks)  # once at the start, once per step
         return run
 
     assert end(slow(max_seconds=3)) == ("max_seconds", 6)
@@ -138,7 +138,7 @@ def test_of_several_at_one_step_the_first_in_the_documented_order_names_the_end(
         run = parabola(**{"max_epochs": None, "divergence": None} | all_at_once)
         seen = Seen(2, 2, math.nan if "divergence" in all_at_once else 1.0, 5.0, {"validation": math.inf})
         reached = [criterion.reason for criterion in run.criteria if criterion.reached(seen)]
-        assert len(reached) == len(all_at_once) - ("divergence" in all_at_once)  # NaN is no low loss
+        assert len(reached) == len(all_at_once) - ("divergence" in all_at_once)  # NaN is not a low loss
         names.append(reached[0])
         all_at_once.pop("divergence" if reached[0] == "diverged" else reached[0])
     order = ["target_loss", "min_parameter_change", "patience", "max_steps", "max_epochs", "max_seconds"]

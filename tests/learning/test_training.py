@@ -36,10 +36,10 @@ def test_a_restored_training_goes_on_with_the_same_bits(
     restored = path(training(optimizer, max_epochs=4))
     restored.restore(checkpoint_from_safetensors(file))
 
-    served = from_safetensors(file)  # a checkpoint can predict, too
+    served = from_safetensors(file)  # a checkpoint can also predict
     inputs = torch.randn(3, 4)
     assert served.step == at
-    torch.testing.assert_close(served.outputs(inputs), network.outputs(inputs), rtol=1e-6, atol=1e-6)  # laid out anew
+    torch.testing.assert_close(served.outputs(inputs), network.outputs(inputs), rtol=1e-6, atol=1e-6)  # another layout
     kept = network.model.state_dict()
     assert all(torch.equal(value, kept[name]) for name, value in served.model.state_dict().items())
     stopped.model.train()
@@ -103,7 +103,7 @@ def test_accumulated_batches_are_one_batch_so_many_times_as_large(
 ) -> None:
     small = path(training(optimizer, batch_size=batch_size, accumulate=accumulate, loss=loss, max_epochs=3))
     large = path(training(optimizer, batch_size=batch_size * accumulate, loss=loss, max_epochs=3))
-    assert small.steps_per_epoch == large.steps_per_epoch == -(-40 // (batch_size * accumulate))  # the last one is less
+    assert small.steps_per_epoch == large.steps_per_epoch == -(-40 // (batch_size * accumulate))  # the last is smaller
     for ours, theirs in zip(small.steps(), large.steps(), strict=True):
         assert ours.loss == pytest.approx(theirs.loss, rel=1e-6)
     for ours, theirs in zip(small.model.parameters(), large.model.parameters(), strict=True):

@@ -1,4 +1,5 @@
-"""The catalogue against the code that raises from it, the documents, and the rooms that must not know their readers."""
+"""The message catalogue matches the code that raises its messages and the documents. Low-level packages name no
+routes or commands."""
 
 import ast
 import re
@@ -26,7 +27,7 @@ REFUSALS = {
     "NotFound", "Invalid", "Malformed", "MethodNotAllowed", "Conflict", "TooLarge", "UnsupportedMediaType",
     "Unauthorized", "NotReady", "Internal", "_refusal", "change", "Message.of",
 }  # fmt: skip
-# Routes, query syntax and command lines. A package that raises a code knows none of its readers.
+# Routes, query syntax and command lines. Packages that raise codes do not know their readers.
 READERS = re.compile(
     r"\b(GET|POST|PUT|DELETE) /|\bcurl\b|\?\w+=|\bantigrad \w|"
     r"\b(target|types|encoding|task|shape|resize|background|classes|catalogue|invert|fit)=(\s|;|,|\w+[ ;,)]|$)|"
@@ -35,7 +36,7 @@ READERS = re.compile(
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
-    """Every call that makes a message, with its place."""
+    """Every call that creates a message, with its place."""
     for path, tree in TREES.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in REFUSALS and node.args:
@@ -61,7 +62,7 @@ def test_each_message_is_in_the_catalogue_and_gets_its_parameters() -> None:
         given = {keyword.arg for keyword in call.keywords}
         if code not in MESSAGES:
             wrong.append(f"{place}: no code {code!r}")
-        elif None not in given:  # `**` may hold any
+        elif None not in given:  # `**` may contain any parameter
             needed = {name for kind, name in fields(MESSAGES[code]) if kind != "@"}
             if missing := needed - given:
                 wrong.append(f"{place}: {code} lacks {', '.join(sorted(missing))}")

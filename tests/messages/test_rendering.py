@@ -1,4 +1,4 @@
-"""Templates: fields, lists, clauses, words of the reader, messages within messages."""
+"""Templates of messages: fields, lists, clauses, words for each kind of reader, nested messages."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A backup that is taken while a run trains comes back as a working service."""
+"""A backup taken during a training can be restored to a working service."""
 
 import tarfile
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_a_backup_of_a_running_service_is_a_working_copy(
         try:
             others.start()
             assert ended(restored, running)["status"] == "succeeded"
-            assert outcome(restored, running) == outcome(client, running)  # it went on from its checkpoint
+            assert outcome(restored, running) == outcome(client, running)  # it continued from its checkpoint
             assert ended(restored, waiting)["status"] == "succeeded"
         finally:
             others.stop()
@@ -99,7 +99,7 @@ def test_of_postgres_the_way_is_told(tmp_path: Path) -> None:
 
 
 def test_a_service_that_has_not_been_upgraded_yet_is_backed_up(settings: Settings, tmp_path: Path) -> None:
-    """Which is when one makes a backup."""
+    """Users make a backup before an upgrade."""
     settings.home.mkdir()
     database = Database(settings.database)
     migrate_to(database, "0006")

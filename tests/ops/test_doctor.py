@@ -1,4 +1,4 @@
-"""`antigrad doctor` says what is wrong and what to do."""
+"""`antigrad doctor` reports problems and advice."""
 
 import os
 from pathlib import Path
@@ -58,8 +58,8 @@ def test_what_belongs_to_nothing_is_found_and_deleted_when_it_is_asked_for(
             os.utime(path, (0, 0))
     environment = {"ANTIGRAD_HOME": str(settings.home), "ANTIGRAD_DATABASE_URL": settings.database_url}
     code, found = doctor(**environment)
-    assert code == 0 and found["strays"]["status"] == "warn" and "3 folders" in found["strays"]["detail"]
-    assert all(folder.exists() for folder in strays)  # it only looked
+    assert code == 0 and found["strays"]["status"] == "warn" and "3 orphaned folders" in found["strays"]["detail"]
+    assert all(folder.exists() for folder in strays)  # without --fix nothing is deleted
     code, found = doctor("--fix", **environment)
     assert code == 0 and found["strays"]["status"] == "ok"
     assert not any(folder.exists() for folder in strays) and fresh.exists()

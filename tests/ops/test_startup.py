@@ -1,4 +1,4 @@
-"""What keeps a command from starting is said in one sentence that names the variable, never in a traceback."""
+"""An error at start-up is one sentence that names the variable, without a traceback."""
 
 import sqlite3
 from collections.abc import Callable
@@ -20,7 +20,7 @@ POSTGRES = "postgresql+psycopg://user:s3cret@127.0.0.1:1/none"
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Homes that are none, and one that is sound."""
+    """Invalid homes, and a sound one."""
     folder = tmp_path_factory.mktemp("homes")
     (folder / "file").write_text("no folder")
     for name in ("corrupt", "newer", "sound"):
@@ -42,8 +42,8 @@ FAULTS = pytest.mark.parametrize(
         ("file", "", "ANTIGRAD_HOME"),
         ("below", "", "ANTIGRAD_HOME"),
         ("forbidden", "", "ANTIGRAD_HOME"),
-        ("corrupt", "", "corrupt/antigrad.db, or move it away and bring a backup back with antigrad restore"),
-        ("sound", POSTGRES, "start the database, or mend ANTIGRAD_DATABASE_URL"),
+        ("corrupt", "", "corrupt/antigrad.db, or move it away and restore a backup with antigrad restore"),
+        ("sound", POSTGRES, "start the database, or correct ANTIGRAD_DATABASE_URL"),
     ],
     ids=["file", "below a file", "forbidden", "corrupt", "away"],
 )
@@ -81,7 +81,7 @@ def test_the_doctor_finds_what_cannot_be_opened(
         ),
         (["worker"], {"ANTIGRAD_HOME": "/proc/antigrad"}, 1, "is ANTIGRAD_HOME=/proc/antigrad right?"),
         (["migrate"], {"ANTIGRAD_HOME": "/proc/antigrad"}, 1, "is ANTIGRAD_HOME=/proc/antigrad right?"),
-        (["doctor"], {"ANTIGRAD_DATABASE_URL": "nonsense"}, 1, "ANTIGRAD_DATABASE_URL: it is no URL of a database"),
+        (["doctor"], {"ANTIGRAD_DATABASE_URL": "nonsense"}, 1, "ANTIGRAD_DATABASE_URL: it is not a database URL"),
         (["worker"], {"ANTIGRAD_LEASE_SECONDS": "abc"}, 2, "LEASE_SECONDS is 'abc'; it should be a valid number"),
         (["restore", "none.tar"], {"ANTIGRAD_THREADS": "0"}, 2, "ANTIGRAD_THREADS is '0'"),
     ],
@@ -98,7 +98,7 @@ def test_commands_end_with_a_sentence_and_without_a_traceback(
 
 def test_a_database_of_a_newer_version_is_left_alone(homes: dict[str, str]) -> None:
     settings = Settings(home=Path(homes["newer"]), _env_file=None)
-    with pytest.raises(SystemExit, match="of a newer Antigrad than this one"), starting(settings):
+    with pytest.raises(SystemExit, match="belongs to a newer version of Antigrad"), starting(settings):
         create_app(settings)
 
 
@@ -111,13 +111,13 @@ def test_a_database_of_a_newer_version_is_left_alone(homes: dict[str, str]) -> N
         ),
         (
             {"LEASE_SECONDS": "20"},
-            "LEASE_SECONDS is 20.* at least 30, three times how long a writer may wait for SQLite",
+            "LEASE_SECONDS is 20.* at least 30, three times the time that a writer waits for SQLite",
         ),
         ({"POLL_SECONDS": "6"}, "POLL_SECONDS is 6.* at most ANTIGRAD_HEARTBEAT_SECONDS, which is 5"),
         ({"LEASE_SECONDS": "inf"}, "LEASE_SECONDS is 'inf'"),
         ({"DATABASE_URL": "postgresql://u:s3cret@host/db"}, r"begins with postgresql://; give postgresql\+psycopg://"),
-        ({"DATABASE_URL": "postgresql+psycopg://u:s3cret@host:port/db"}, "no URL of a database"),
-        ({"DATABASE_URL": "sqlite://"}, "cannot share a database in memory"),
+        ({"DATABASE_URL": "postgresql+psycopg://u:s3cret@host:port/db"}, "not a database URL"),
+        ({"DATABASE_URL": "sqlite://"}, "cannot share an in-memory database"),
         ({"API_KEY": "schlüssel"}, "API_KEY: .* ASCII"),
         ({"API_KEY": "key\n"}, "API_KEY: .* without spaces"),
     ],

@@ -1,4 +1,4 @@
-"""A network as a picture: what stands in it can be read, and lies within it."""
+"""Diagram of a network: all texts are readable and inside the picture."""
 
 import re
 from itertools import pairwise
@@ -47,7 +47,7 @@ def test_vgg16_is_drawn_as_the_lecture_draws_it() -> None:
     assert texts(picture, "name")[-3:] == ["convolution", "pooling", "fully connected"]  # the legend
     assert "2 × conv 3×3" in texts(picture, "name") and "ReLU" in texts(picture, "name")
     fronts = [rect.get("fill") for rect in picture.iter(f"{SVG}rect")]
-    assert fronts.count(COLOURS["convolution"]) == 13 + 1  # the thirteen, and the legend's
+    assert fronts.count(COLOURS["convolution"]) == 13 + 1  # thirteen layers, and the legend
     assert fronts.count(COLOURS["pooling"]) == 5 + 1
 
 

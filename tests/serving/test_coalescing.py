@@ -20,7 +20,7 @@ def test_questions_at_once_share_a_lookup_that_began_after_the_last_of_them() ->
         first = asyncio.create_task(lookups.get("a"))
         while not begun:
             await asyncio.sleep(0)
-        value = "new"  # while the first lookup is under way, and has seen the old value
+        value = "new"  # while the first lookup is running, which has read the old value
         later = [asyncio.create_task(lookups.get("a")) for _ in range(20)]
         assert await first == "a old"
         assert await asyncio.gather(*later) == ["a new"] * 20

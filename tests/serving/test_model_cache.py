@@ -11,7 +11,7 @@ from app.storage.files import LocalFiles
 
 
 class SlowFiles(LocalFiles):
-    """As those of an object store are."""
+    """Files as slow as those of an object store."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -39,7 +39,7 @@ def test_a_network_is_loaded_once_while_others_are_answered(files: SlowFiles) ->
             before = time.monotonic()
             await asyncio.sleep(0.001)
             longest = max(longest, time.monotonic() - before)
-        assert time.monotonic() - began > 0.25 > longest  # nobody waited for the file but those who need it
+        assert time.monotonic() - began > 0.25 > longest  # only callers of this file waited for it
         assert waiting[0].cancelled() and {task.result() for task in waiting[1:]} == {b"of a"}
         with patch.object(asyncio, "to_thread", side_effect=AssertionError):
             assert await loaded.get("a") == b"of a"  # type: ignore[comparison-overlap]
@@ -60,7 +60,7 @@ def test_the_last_used_are_kept_and_a_failure_is_not(files: SlowFiles) -> None:
         for number in range(KEPT):
             files.write(str(number), b"")
         await asyncio.gather(*(loaded.get(str(number)) for number in range(KEPT - 1)))
-        await loaded.get("later")  # used again: another one is the oldest by now
+        await loaded.get("later")  # used again, so another one is the oldest now
         oldest = next(iter(loaded.loaded))
         await loaded.get(str(KEPT - 1))
         assert len(loaded.loaded) == KEPT and oldest not in loaded.loaded and "later" in loaded.loaded
@@ -78,7 +78,7 @@ def test_kept_networks_have_a_bound_in_bytes_and_the_newest_is_kept_whatever_it_
         loaded = LoadedModels(files)
         for name in "abc":
             await loaded.get(name)
-        assert list(loaded.loaded) == ["b", "c"]  # of 10 bytes
+        assert list(loaded.loaded) == ["b", "c"]  # limit: 10 bytes
         await loaded.get("large")
         assert list(loaded.loaded) == ["large"]
         await loaded.get("a")

@@ -1,4 +1,4 @@
-"""A curve loses nothing: every point comes back, and a thinned one keeps its extremes."""
+"""Curves are complete: every point is stored, and thinning keeps the extremes."""
 
 import math
 from itertools import pairwise
@@ -21,7 +21,7 @@ cuts = st.lists(st.integers(0, 500), max_size=10)
 
 
 def in_pieces(found: list[float], cuts: list[int]) -> list[Series]:
-    """The series as it comes from the database: cut anywhere."""
+    """The series cut into arbitrary pieces, as pages from the database."""
     series = Series(np.arange(1, len(found) + 1), np.asarray(found))
     edges = [0, *sorted(min(cut, len(found)) for cut in cuts), len(found)]
     return [series[start:stop] for start, stop in pairwise(edges)]

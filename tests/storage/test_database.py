@@ -1,4 +1,4 @@
-"""Errors that pass by themselves are told from those that do not."""
+"""Distinction between temporary and permanent errors."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Deleting the longest run is as cheap as deleting a short one, for everybody else."""
+"""The deletion of a very long run disturbs others no more than that of a short one."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def long_run(database: Database, id: str, points: int = POINTS) -> None:
-    """A run of so many points, in chunks as a worker writes them."""
+    """A run with this many points, in chunks like those of a worker."""
     with database.write() as db:
         insert_run(db, id)
         for first in range(1, points, A_CHUNK):

@@ -1,4 +1,4 @@
-"""One migration history, which makes on both databases exactly the tables that the code knows."""
+"""One migration history, which creates the tables of the code on both databases."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An upgrade from any earlier schema, with runs in every status, loses nothing."""
+"""An upgrade from any earlier schema, with runs in every status, loses no data."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 def fill(database: Database) -> None:
-    """Rows in each table, by the names and types that this schema has."""
+    """Rows in each table, by the columns and types of this schema."""
     metadata = MetaData()
     metadata.reflect(database.engine)
     with database.engine.begin() as connection:
@@ -57,7 +57,7 @@ def fill(database: Database) -> None:
 
 
 def content(database: Database, columns: dict[str, list[str]] | None = None) -> dict[str, Any]:
-    """Every row of every table; of the columns named, where they are."""
+    """Every row of every table, limited to the given columns where they exist."""
     metadata = MetaData()
     metadata.reflect(database.engine)
     found = {}

@@ -1,4 +1,4 @@
-"""Archives for the tests: of letters, and hostile ones."""
+"""Archives for tests: letters, and hostile archives."""
 
 import bz2
 import gzip
@@ -26,7 +26,7 @@ def png(seed: int = 0, size: tuple[int, int] = (28, 28), mode: str = "L") -> byt
 
 
 def letters(classes: str = "ABC", each: int = 3, around: str = "notMNIST_small/") -> dict[str, bytes]:
-    """The files of a small set, as the lecture's lies on disk."""
+    """The files of a small dataset, in folders like the lecture's."""
     return {
         f"{around}{letter}/{number}.png": png(1000 * place + number)
         for place, letter in enumerate(classes)
@@ -63,19 +63,19 @@ COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
 
 
 def streams(pack: str, *pieces: tuple[bytes, int]) -> bytes:
-    """Each piece so many times, compressed: a stream for each time, so that it takes no time to make."""
+    """Repeated pieces, compressed: each repetition is a separate stream, so that it is quick to make."""
     return b"".join(COMPRESSED[pack](piece) * times for piece, times in pieces)
 
 
 def deflated(piece: bytes, times: int) -> bytes:
-    """The piece so many times, as a zip holds it."""
+    """A repeated piece as the compressed data of a zip member."""
     packer = zlib.compressobj(wbits=-15)
     once = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
     return once * times + b"\3\0"  # the end of all blocks
 
 
 def zip_of(entries: Iterable[str], packed: bytes = b"\3\0", size: int = 0) -> bytes:
-    """A zip whose entries all share one member's bytes, of which the list says that they unpack to `size`."""
+    """A zip whose entries share the bytes of one member, each with the declared unpacked `size`."""
     method, packed_size = zipfile.ZIP_DEFLATED, len(packed)
     names = [name.encode() for name in entries]
     sizes = struct.pack("<3I", 0, packed_size, min(size, 2**32 - 2))

@@ -1,4 +1,4 @@
-"""`antigrad` as its users run it, in forked processes (see `fork_server`)."""
+"""`antigrad` commands, run in forked processes (see `fork_server`)."""
 
 import json
 import subprocess
@@ -36,13 +36,13 @@ def command(*arguments: str, folder: Path | None = None, **variables: str) -> "s
 def antigrad(
     address: str, *arguments: str, folder: Path | None = None, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command of the users against the service at an address."""
+    """Run a client command against the service at an address."""
     url = {"ANTIGRAD_URL": f"http://{address}"} if address else {}
     return command(*arguments, folder=folder, **url | variables)
 
 
 def doctor(*options: str, **variables: str) -> tuple[int, dict[str, dict[str, str]]]:
-    """The exit status of `antigrad doctor`, and its findings by their checks."""
+    """Exit status and findings of `antigrad doctor`, by check."""
     done = command("doctor", "--json", *options, **variables)
     return done.returncode, {finding["check"]: finding for finding in json.loads(done.stdout)}
 
@@ -61,7 +61,7 @@ def until_ready(process: Forked, url: str) -> None:
 
 @contextmanager
 def serving(home: Path, *options: str, **variables: str) -> Iterator[str]:
-    """The address of a service of its own, once it answers."""
+    """Start a separate service; yields its address when it is ready."""
     address = f"127.0.0.1:{(port := free_port())}"
     process = fork_server().start(CLI, "serve", "--port", str(port), *options, ANTIGRAD_HOME=str(home), **variables)
     try:

@@ -1,4 +1,4 @@
-"""Processes forked from one that has imported their libraries already.
+"""Processes forked from one that has already imported their libraries.
 
 Each `python -m app.cli.main serve` imports torch three times: for the API, its worker and the worker's own fork server.
 That takes seconds of both cores; a fork takes milliseconds. What is forked here runs the same module, with arguments,
@@ -54,12 +54,12 @@ class Command:
 
     @classmethod
     def receive(cls, source: socket.socket) -> tuple["Command", list[int]] | None:
-        """A command with its descriptors, or None when the other side has closed the socket."""
+        """Receive a command with its descriptors; None if the other side has closed the socket."""
         message, descriptors, _, _ = socket.recv_fds(source, COMMAND_BYTES, DESCRIPTORS)
         return (cls(**json.loads(message)), descriptors) if message else None
 
     def become(self, received: list[int]) -> None:
-        """Make this process one that is about to run the module."""
+        """Set up this process to run the module."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -76,7 +76,7 @@ class Command:
             os.close(descriptor)
 
     def run(self) -> NoReturn:
-        """What `python -m` does, in a process that has become the command's."""
+        """Run the module like `python -m`, after `become`."""
         status = 0
         try:
             self._run_module()
@@ -91,12 +91,12 @@ class Command:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(status)  # as `multiprocessing` ends: taking all modules apart would copy every page of the server's
+        os._exit(status)  # as in `multiprocessing`: unloading all modules would copy every page of the server's memory
 
     def _run_module(self) -> None:
         line = " ".join([self.module, *self.arguments])
         if " serve" in line and "--workers 0" not in line:
-            _fork_children(2)  # a worker, and another one if it dies
+            _fork_children(2)  # a worker, and a replacement if it dies
         elif "worker" in line.split() and "--help" not in line:
             _fork_children(1)  # its fork server
         sys.argv = [self.module, *self.arguments]
@@ -105,7 +105,7 @@ class Command:
 
 
 class Process:
-    """What the tests and the service do with a `subprocess.Popen`."""
+    """The interface of `subprocess.Popen` that the tests and the service use."""
 
     pid: int
     stdin: IO[Any] | None = None
@@ -129,7 +129,7 @@ class Process:
         return status
 
     def communicate(self, timeout: float = 60) -> tuple[str, str]:
-        """What it still prints until it ends; little enough for the buffer of a pipe."""
+        """The rest of its output until it ends; short enough for the buffer of a pipe."""
         printed = [pipe.read() if pipe is not None else "" for pipe in (self.stdout, self.stderr)]
         self.wait(timeout)
         self.close()
@@ -172,7 +172,7 @@ class ForkServer:
             [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             cwd=ROOT,
-            env={"OMP_WAIT_POLICY": "PASSIVE", "ARROW_DEFAULT_MEMORY_POOL": "system"} | os.environ,  # as a worker's
+            env={"OMP_WAIT_POLICY": "PASSIVE", "ARROW_DEFAULT_MEMORY_POOL": "system"} | os.environ,  # as for a worker
         )
         theirs.close()
 
@@ -212,7 +212,7 @@ class ForkServer:
         return process
 
     def hear(self) -> None:
-        """Note which processes have ended."""
+        """Record the processes that have ended."""
         while select.select([self.socket], [], [], 0)[0]:
             news = json.loads(self.socket.recv(4096))
             self.ended[news["ended"]] = news["status"]
@@ -224,7 +224,7 @@ class ForkServer:
 
 @cache
 def fork_server() -> ForkServer:
-    """This process's own."""
+    """The fork server of this process."""
     return ForkServer()
 
 
@@ -278,13 +278,13 @@ LIBRARIES = (
 
 
 def _import_libraries() -> None:
-    """What the service, its worker and the command line import, as far as that starts no thread."""
+    """Import the libraries of the service, its worker and the command line, as far as this starts no thread."""
     from worker.prefork import server
 
     for name in LIBRARIES:
         importlib.import_module(name)
     server.warm_up({"files_url": ""})
-    memory = Database("sqlite://")  # alembic loads the migrations and much of itself with the first upgrade
+    memory = Database("sqlite://")  # the first upgrade loads the migrations and much of alembic
     migrate.upgrade(memory)
     memory.close()
     gc.collect()
@@ -292,7 +292,7 @@ def _import_libraries() -> None:
 
 
 class _Waiting(Process):
-    """A child of a forked process, forked before that had threads or files, which waits for the command to become."""
+    """A child of a forked process, forked before that had threads or files. It waits for a command to become."""
 
     def __init__(self) -> None:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -319,7 +319,7 @@ _Popen = subprocess.Popen
 
 
 def _await_command(parent: socket.socket) -> NoReturn:
-    """Run the command that comes, and end; end at once when the parent does."""
+    """Wait for a command and run it; end at once if the parent ends."""
     received = Command.receive(parent)
     if received is None:
         os._exit(0)
@@ -330,7 +330,8 @@ def _await_command(parent: socket.socket) -> NoReturn:
 
 
 def _fork_children(count: int) -> None:
-    """Have that many children wait for what this process will start. Beyond them it starts real ones."""
+    """Fork this many children that wait for the commands that this process will start. Further ones are real
+    processes."""
     for _ in range(count):
         _waiting.append(_Waiting())
     subprocess.Popen = _popen  # type: ignore[assignment,misc]
@@ -345,7 +346,7 @@ def _end_waiting() -> None:
 
 
 def _popen(args: Any, **options: Any) -> Any:
-    """`subprocess.Popen`, but a child that waits becomes one of the modules that are FORKED."""
+    """`subprocess.Popen`; for one of the FORKED modules it uses a waiting child."""
     python_module = isinstance(args, list) and args[:2] == [sys.executable, "-m"] and args[2] in FORKED
     if not python_module or not _waiting:
         return _Popen(args, **options)
@@ -370,7 +371,7 @@ def _popen(args: Any, **options: Any) -> Any:
 
 
 def _execv(_: str, argv: list[str]) -> None:
-    """`os.execv` of `python -m module`, without its imports."""
+    """`os.execv` of `python -m module`, without importing everything again."""
     assert argv[:2] == [sys.executable, "-m"]
     sys.argv = argv[2:]
     runpy.run_module(argv[2], run_name="__main__", alter_sys=True)

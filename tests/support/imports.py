@@ -1,4 +1,4 @@
-"""Reads what a test has made, as a worker does."""
+"""Imports of uploads, as by a worker."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from app.datasets.import_options import Imported, ImportOptions
 
 
 def imported(folder: Path, data: bytes | dict[str, bytes], **reading: Any) -> Imported:
-    """A dataset from these bytes, or from those of each role. Raises ImportFailed."""
+    """The dataset from these bytes, or from the bytes of each role. Raises ImportFailed."""
     parts = {}
     for role, content in (data if isinstance(data, dict) else {"file": data}).items():
         parts[role] = folder / f"upload.{role}"

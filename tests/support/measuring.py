@@ -1,6 +1,6 @@
-"""An import in a process of its own, bound as the worker's is, and what it took.
+"""Measurement of an import in a separate process with the worker's limits.
 
-The module, run as `python -m` does, reads one as JSON from stdin says, and prints what came of it.
+Run as `python -m`, the module reads the options of an import as JSON from stdin, and prints the result.
 """
 
 import contextlib
@@ -23,17 +23,17 @@ from app.datasets.import_options import ImportOptions
 from tests.support.fork_server import fork_server
 from worker.import_job import _reason, bound_memory
 
-TOTAL_BYTES = 16 * 1024**3  # that may be unpacked, unless a test says less
+TOTAL_BYTES = 16 * 1024**3  # default limit of unpacked bytes
 MAKES = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 @dataclass
 class Took:
-    """What an import came to, or why to nothing, and the most memory that it had.
+    """The result of an import, or the reason of its failure, and its peak memory.
 
-    own: MB beside what the process had before. decoders: MB of all of them together; decoder: of the largest.
-    written: what it opened to write, made or removed, but for files without a name in the scratch folder.
+    own: additional MB of the process. decoders: MB of all decoders together; decoder: MB of the largest one.
+    written: paths that it opened for writing, created or removed, except for unnamed files in the scratch folder.
     """
 
     examples: int = 0
@@ -49,9 +49,9 @@ class Took:
 
 
 def measured(parts: Path | Mapping[str, Path], total: int = TOTAL_BYTES, **reading: Any) -> Took:
-    """The import of an upload's files, of which `total` bytes may be unpacked.
+    """Import the files of an upload, of which `total` bytes may be unpacked.
 
-    The test fails where anything else ends it than ImportFailed or a want of memory, and where it writes anything.
+    The test fails if the import ends with anything but ImportFailed or a lack of memory, or if it writes any file.
     """
     by_role = {"file": parts} if isinstance(parts, Path) else parts
     asked = {"parts": {role: str(path) for role, path in by_role.items()}, "total": total, "reading": reading}
@@ -69,24 +69,24 @@ def measured(parts: Path | Mapping[str, Path], total: int = TOTAL_BYTES, **readi
         answer.seek(0)
         took = Took(**json.load(answer), decoders=decoders, decoder=decoder)
     sys.stdout.write(
-        f"{took.own:.0f} MB beside the start, decoders {took.decoders:.0f}: {took.failed or took.examples}\n"
+        f"{took.own:.0f} MB more than at the start, decoders {took.decoders:.0f}: {took.failed or took.examples}\n"
     )
     assert took.written == []
     return took
 
 
 def _decoders(pid: int) -> list[int]:
-    """Those that have begun to be one: for a moment a child is a likeness of its parent."""
-    found = []
+    """Process ids of the decoders; right after a fork, a child still looks like its parent."""
+    decoders = []
     with contextlib.suppress(psutil.NoSuchProcess):
         for child in psutil.Process(pid).children():
             if "app.datasets.images.decoder" in child.cmdline():
-                found.append(child.pid)
-    return found
+                decoders.append(child.pid)
+    return decoders
 
 
 def _memory(pid: int | str, name: str = "VmHWM") -> float:
-    """MB that a process has had at most; 0 if it is no more."""
+    """Peak memory of a process in MB; 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -111,10 +111,10 @@ def main() -> None:
 
     sys.addaudithook(watch)
     bound_memory()
-    import pyarrow.parquet  # noqa: F401  # formats load it when they use it; its code is no cost of the upload
+    import pyarrow.parquet  # noqa: F401  # the formats load it late; the memory of its code is not counted
 
     from app.datasets.formats import (
-        compressed_file,  # here, as the worker does
+        compressed_file,  # imported late, as in the worker
         content,
     )
 
@@ -122,11 +122,11 @@ def main() -> None:
     said: dict[str, Any] = {}
     with patch.object(compressed_file, "TOTAL_BYTES", asked["total"]):
         try:
-            found = content.read(parts, reading, tempfile.TemporaryFile, lambda *_: None)
-            said |= {"examples": found.arrays.about()["examples"], "skipped": found.skipped}
+            imported = content.read(parts, reading, tempfile.TemporaryFile, lambda *_: None)
+            said |= {"examples": imported.arrays.about()["examples"], "skipped": imported.skipped}
         except (ImportFailed, MemoryError) as error:
             said["failed"] = _reason(error).text()
-    named = [name for name in written if name not in (scratch, os.devnull)]  # a file without a name names its folder
+    named = [name for name in written if name not in (scratch, os.devnull)]  # unnamed files appear as their folder
     json.dump(said | {"own": _memory("self") - before, "written": named}, sys.stdout)
 
 

@@ -1,4 +1,4 @@
-"""Steps of the schema."""
+"""Migrations of the schema to a given revision."""
 
 from alembic import command
 

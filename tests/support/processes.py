@@ -1,4 +1,4 @@
-"""The processes of a service."""
+"""A service's processes."""
 
 import socket
 import subprocess
@@ -8,19 +8,19 @@ import psutil
 
 
 def family(pid: int) -> list[int]:
-    """A process, and all that it and theirs have started, from whichever of their threads."""
+    """A process and all of its descendants, from any of their threads."""
     return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
 
 def of_warm_server(worker: int) -> list[int]:
-    """The children of a worker's warm server: those that train, and one that waits for its job."""
+    """The children of a worker's warm server: those that train, and an idle one."""
     listing = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
     parents = {int(pid): int(parent) for pid, parent in (line.split() for line in listing.splitlines()[1:])}
     return [pid for pid, parent in parents.items() if parents.get(parent) == worker]
 
 
 def has_job(pid: int) -> bool:
-    """What a child says with a job goes to the job's log, and else where its parent's goes."""
+    """True if the child has a job: its output then goes to the job's log instead of its parent's output."""
     try:
         parent = psutil.Process(pid).ppid()
         return not Path(f"/proc/{pid}/fd/1").samefile(f"/proc/{parent}/fd/1")

@@ -1,4 +1,4 @@
-"""Rows as tests need them, written without the code that is tested."""
+"""Rows for tests, written without the code under test."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Requests for runs, and waiting for what becomes of them."""
+"""Requests for runs, and waiting for their progress."""
 
 import time
 
@@ -39,7 +39,7 @@ def status(client: TestClient, run: str) -> str:
 
 
 def until(client: TestClient, run: str, wanted: str, seconds: float = 60) -> float:
-    """How long it took."""
+    """Wait for a status; returns the seconds that it took."""
     started = time.monotonic()
     while status(client, run) != wanted:
         assert time.monotonic() - started < seconds, client.get(f"/runs/{run}").json()
@@ -57,7 +57,7 @@ REQUEST = {
 
 
 def outcome(client: TestClient, run: str) -> tuple[list[int], list[float], bytes]:
-    """What must be the same: the steps, their losses and the weights."""
+    """The results that must be equal: steps, their losses, and weights."""
     found = client.get(f"/runs/{run}/curve", params={"series": "train.loss", "points": 10**7}).json()
     series = found["series"]["train.loss"]
     return series["step"], series["value"], client.get(f"/runs/{run}/weights").content

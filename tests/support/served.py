@@ -1,4 +1,4 @@
-"""Networks that can be asked at once, without a training."""
+"""Networks for predictions without a training."""
 
 import torch
 from fastapi.testclient import TestClient
@@ -14,7 +14,7 @@ from tests.support.services import Service
 
 
 def serve(client: TestClient, run: str, dataset: str = "digits") -> str:
-    """A run that has succeeded with one linear layer: of ten classes for pictures, of one value for `diabetes`."""
+    """Insert a succeeded run with one linear layer: ten classes for pictures, one value for `diabetes`."""
     table = dataset == "diabetes"
     shape = (10,) if table else (1, 28, 28)
     layers = [Linear(units=1 if table else 10)]

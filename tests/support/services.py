@@ -1,4 +1,4 @@
-"""A service in this process: the real app over a home and a database of its own."""
+"""A service in this process: the real app with a temporary home and database."""
 
 import shutil
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tests.support.postgres import Postgres
 
 @dataclass(frozen=True)
 class Service:
-    """What a test does to a service, over HTTP and behind its back."""
+    """A service, its database and its files, for tests that use HTTP and also change data directly."""
 
     client: TestClient
     database: Database
@@ -30,7 +30,7 @@ class Service:
 
 
 class Template:
-    """A service that has been started once: each test begins with a copy of its home or of its database."""
+    """A service that has been started once. Each test begins with a copy of its home or database."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "template"
@@ -42,11 +42,11 @@ class Template:
             pass
 
     def fill(self, home: Path) -> None:
-        """Make a home that has been started."""
+        """Copy the home of the started service."""
         shutil.copytree(self.home, home)
 
     def database(self, postgres: Postgres) -> str:
-        """The URL of a new database whose datasets lie in a home that `fill` has made."""
+        """Create a database whose datasets are in a home made by `fill`; returns its URL."""
         if self.in_postgres is None:
             self.in_postgres = postgres.new_database()
             self.start(Settings(home=self.home, database_url=self.in_postgres, _env_file=None))

@@ -1,4 +1,4 @@
-"""A web server whose answers are written down beforehand: an honest one, and ones that fail, stall, cut off and lie."""
+"""A web server with prepared answers: correct ones, and ones that fail, stall, break off and lie."""
 
 import hashlib
 import threading
@@ -20,13 +20,13 @@ Fetch = Callable[..., Downloaded]
 
 @dataclass(frozen=True)
 class Answer:
-    """To one request: `data`, from where a Range with the right If-Range asks for it.
+    """The answer to one request: `data`, or the range that the client requests with the right If-Range.
 
-    careless: with any If-Range
-    cut: the connection ends after so many bytes
-    silent: it stays open instead, and nothing more comes
-    endless: `data` again and again
-    length: another Content-Length than the true one, or 0 for none at all
+    careless: accept any If-Range
+    cut: close the connection after this many bytes
+    silent: keep the connection open instead, without further bytes
+    endless: repeat `data` without end
+    length: a false Content-Length, or 0 for none
     """
 
     data: bytes = b""
@@ -46,7 +46,8 @@ HONEST = Answer(DATA)
 
 @dataclass
 class Site:
-    """Gives one answer after the other, the last one for ever; `asked` are the requests' headers."""
+    """A site that gives one answer after the other, and repeats the last one; `asked` has the headers of the
+    requests."""
 
     address: str
     answers: list[Answer] = field(default_factory=list)
@@ -63,7 +64,7 @@ def serving() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             site.asked.append({name: value for name, value in self.headers.items()})
-            with suppress(ConnectionError):  # who asked has heard enough
+            with suppress(ConnectionError):  # the client has closed the connection
                 self.give(site.next())
 
         def give(self, answer: Answer) -> None:
@@ -103,5 +104,5 @@ def serving() -> Iterator[Site]:
 
 
 def left(path: Path) -> list[str]:
-    """What lies in its folder."""
+    """Names of the files in the folder of a path."""
     return sorted(file.name for file in path.parent.iterdir())

@@ -41,7 +41,7 @@ def training(
 
 
 def network_of(run: Training) -> Trained:
-    """What its weights file holds."""
+    """The content of its weights file."""
     classes, shape = list("abc"), run.recipe.input_shape
     return Trained(
         run.model,
@@ -63,7 +63,7 @@ class ByAutograd(Training):
 
 
 def by_autograd(run: Training) -> Training:
-    """The training from its start with autograd's stepper, and its parameters in PyTorch's layout."""
+    """The training from its start with autograd's stepper, and parameters in PyTorch's layout."""
     return ByAutograd(run.recipe, run.data, run.device)
 
 

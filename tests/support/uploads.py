@@ -1,4 +1,4 @@
-"""Uploads over HTTP: the lecture's letters, sending them, and waiting for their import."""
+"""Uploads over HTTP: the lecture's letters, the request, and waiting for the import."""
 
 import time
 from typing import Any
@@ -29,6 +29,6 @@ def settled(client: TestClient, name: str) -> dict[str, Any]:
 
 
 def stored(settings: Settings) -> set[str]:
-    """The files of uploads, and what became of them."""
+    """Names of the stored files of uploads and of datasets."""
     found = [*settings.files.glob("datasets/ds_*/**/*"), *settings.files.glob("arrays/**/*")]
     return {str(file.relative_to(settings.files)) for file in found if file.is_file()}

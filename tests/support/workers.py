@@ -1,18 +1,18 @@
-"""Worker processes over a service's database."""
+"""Worker processes with the database of a service."""
 
 from app.settings import Settings
 from tests.support.fork_server import Forked, fork_server
 
 
 class Workers:
-    """The workers of one service; all are ended with the test."""
+    """The workers of one service, which end with the test."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.started: list[Forked] = []
 
     def start(self, *, checkpoint: float = 0.2) -> Forked:
-        """Start one more, which ends when its stdin is closed."""
+        """Start a worker, which ends when its stdin is closed."""
         settings = self.settings
         self.started.append(
             fork_server().start(
@@ -29,7 +29,7 @@ class Workers:
         return self.started[-1]
 
     def stop(self) -> None:
-        """End all in good order."""
+        """End all workers gracefully."""
         for process in self.started:
             process.close()
         for process in self.started:

@@ -1,4 +1,4 @@
-"""A SQLite database that refuses: another connection holds it, and nobody waits for that."""
+"""A SQLite database that is locked by another connection, without a waiting time."""
 
 import logging
 import sqlite3
@@ -12,13 +12,14 @@ from app.storage import database
 
 
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let databases opened from now on refuse at once."""
+    """Let databases that are opened from now on raise at once."""
     monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0)
 
 
 @contextmanager
 def locked(file: Path, kind: str = "EXCLUSIVE") -> Iterator[sqlite3.Connection]:
-    """Refuse readers and writers (`IMMEDIATE`: writers) until the block ends, or the connection is rolled back."""
+    """Lock out readers and writers (`IMMEDIATE`: only writers) until the block ends or the connection is rolled
+    back."""
     connection = sqlite3.connect(file, isolation_level=None)
     try:
         connection.execute(f"BEGIN {kind}")
@@ -29,7 +30,7 @@ def locked(file: Path, kind: str = "EXCLUSIVE") -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def locked_for(file: Path, tries: int, logger: str = "antigrad.retry") -> Iterator[list[str]]:
-    """Refuse until the logger has warned so many times; its warnings are in the list."""
+    """Lock until the logger has this many warnings; the list receives them."""
     warnings: list[str] = []
     log = logging.getLogger(logger)
     with locked(file) as connection:

@@ -1,4 +1,4 @@
-"""How many runs a worker trains at once and on how many threads."""
+"""Number of runs that a worker trains at once, and number of their threads."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.support.runs import ENDLESS, SMALL, ended, queue, status, until_step
 
 @contextmanager
 def working(settings: Settings, *options: str, **variables: str) -> Iterator[Forked]:
-    """`antigrad worker` as its users start it; it is told to stop at the end, if it has not been."""
+    """`antigrad worker` as users start it; it is terminated at the end if it still runs."""
     home = {"ANTIGRAD_HOME": str(settings.home), "ANTIGRAD_DATABASE_URL": settings.database_url}
     process = fork_server().start(CLI, "worker", *options, **home | variables)
     try:
@@ -38,7 +38,7 @@ def test_a_worker_trains_as_many_runs_at_once_as_it_is_told_to_and_hands_them_ba
         assert [status(client, run) for run in runs] == ["running", "running", "queued"]
         assert len(children(worker.pid)) == 2
         client.post(f"/runs/{runs[0]}/cancel")
-        until_step(client, runs[2], 1)  # there is room for it
+        until_step(client, runs[2], 1)  # a place is free for it
         assert [status(client, run) for run in runs] == ["cancelled", "running", "running"]
     assert [status(client, run) for run in runs] == ["cancelled", "queued", "queued"]
 

@@ -1,4 +1,4 @@
-"""An idle worker looks for work only when there can be some."""
+"""An idle worker polls for work only if something may have changed."""
 
 import sqlite3
 import time
@@ -49,7 +49,7 @@ def test_a_transaction_that_was_long_under_way_is_seen_when_it_ends(database: Da
     found = Changes(database)
     with database.write() as db:
         workers.register(db, "slow", 1, database_now())
-        assert found.should_poll() and not found.should_poll()  # it has written, and nothing of it can be seen yet
+        assert found.should_poll() and not found.should_poll()  # the transaction has written, but is not committed yet
     assert found.should_poll() and not found.should_poll()
     found.close()
 
@@ -62,7 +62,7 @@ def test_a_connection_that_is_cut_off_is_made_anew(postgres: Postgres) -> None:
     with database.write() as db:
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         db.execute(text(f"{others} WHERE datname = current_database() AND pid != pg_backend_pid()"))
-    assert found.should_poll()  # there is no telling
+    assert found.should_poll()  # unknown, so it polls
     assert found.should_poll() and not found.should_poll()
     found.close()
     database.close()

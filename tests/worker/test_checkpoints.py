@@ -1,4 +1,4 @@
-"""Checkpoints are written beside the training, and are of the step at which they were begun."""
+"""Checkpoints are written in the background, and have the state of the step at which they were begun."""
 
 import threading
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 
 
 class Slow(LocalFiles):
-    """A disk on which the first checkpoint takes until `go_on`."""
+    """A disk on which the first checkpoint is not written until `go_on`."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.files)
@@ -43,7 +43,7 @@ class Slow(LocalFiles):
 
 
 class Impatient:
-    """Orders of which each is asked for once a step; the disk goes on at one of them, and at another it is `wanted`."""
+    """Orders that are read once per step: at one step the disk continues, at another one `wanted` is set."""
 
     def __init__(self, disk: Slow, goes_on: int, wanted: int | None = None) -> None:
         self.disk, self.asked, self.goes_on, self.at = disk, 0, goes_on, wanted
@@ -59,7 +59,7 @@ class Impatient:
 
 @pytest.fixture(autouse=True)
 def denormal_numbers() -> Iterator[None]:
-    """A child lets them be 0; the tests after this one do not."""
+    """Restore denormal numbers, which a training turns off for its process."""
     yield
     torch.set_flush_denormal(False)
 
@@ -74,7 +74,7 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 def trained(database: Database, files: Slow, orders: Impatient) -> dict[int, Checkpoint]:
-    """The checkpoints that a run leaves, by their steps."""
+    """A run's checkpoints, by their steps."""
     install_builtin(database, files)
     with database.write() as db:
         wanted = RunRequest.model_validate({"dataset": "digits", "stop": {"max_steps": STEPS}, "device": "cpu"})
@@ -102,7 +102,7 @@ def trained(database: Database, files: Slow, orders: Impatient) -> dict[int, Che
 def test_the_training_goes_on_while_a_checkpoint_is_written(database: Database, settings: Settings) -> None:
     found = trained(database, disk := Slow(settings), Impatient(disk, goes_on=20))
     assert min(found) == 1 and max(found) == STEPS
-    assert not set(found) & set(range(2, 21))  # there was one on its way
+    assert not set(found) & set(range(2, 21))  # one was still being written
 
 
 def test_a_pause_waits_for_the_checkpoint_that_is_on_its_way_and_saves_its_own(

@@ -1,4 +1,4 @@
-"""An import by a worker: bounded as it runs, and of the catalogue, from a site on this machine."""
+"""Imports by a worker: limits of its processes, and the catalogue with a local server."""
 
 import hashlib
 import time
@@ -80,7 +80,7 @@ def test_an_import_begins_once_the_database_answers(tmp_path: Path, monkeypatch:
     no_waiting(monkeypatch)
     database, files = Database(f"sqlite:///{tmp_path}/antigrad.db"), LocalFiles(tmp_path / "files")
     migrate.upgrade(database)
-    monkeypatch.setattr(import_job, "Commands", lambda *_: None)  # it would end this process
+    monkeypatch.setattr(import_job, "Commands", lambda *_: None)  # its listener would end this process
     job = {"id": "ds_deleted", "attempt": 1, "lease_seconds": 30, "home": str(tmp_path)}
     with locked_for(tmp_path / "antigrad.db", tries=2) as warnings:
         import_job.main(job, database, files, 0)

@@ -1,4 +1,4 @@
-"""A dataset that the memory could not hold is trained on: what is needed of it is read from the disk."""
+"""A dataset larger than the memory can be trained on: it is read from the disk as needed."""
 
 import subprocess
 import sys
@@ -60,7 +60,7 @@ def trained(folder: Path, normalise: str, layers: str) -> str:
 
 
 def test_a_dataset_twice_as_large_as_the_memory_is_trained_on(tmp_path: Path) -> None:
-    """By gradients by hand, and by autograd; with the mean of all pictures, which has to read them once more."""
+    """With gradients by hand and by autograd, and with the mean of all pictures, which needs another pass over them."""
     for normalise, layers in (("unit", DENSE), ("standard", CONV)):
         said = trained(tmp_path, normalise, layers)
         assert "the limit holds" in said and f"{STEPS} ['test', 'train']" in said, said

@@ -1,7 +1,7 @@
-"""The worker's loop outlives a database that refuses, children that die, and lost leases.
+"""The worker's loop survives database errors, deaths of children, and lost leases.
 
-The worker is real, and so is its database. The test plays the fork server, so that it decides when a child starts and
-ends, and takes one turn of the loop after the other.
+The worker and its database are real. The test takes the role of the fork server: it decides when a child starts and
+ends, and runs the turns of the loop one by one.
 """
 
 import json
@@ -37,7 +37,7 @@ from worker.protocol import CANCEL, PING
 
 
 class Loop:
-    """A worker for two runs at once, and the far end of its socket to the fork server."""
+    """A worker for two runs at once, and the other end of its socket to the fork server."""
 
     def __init__(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         near, self.socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -80,7 +80,7 @@ class Loop:
         self.socket.send(json.dumps({"key": child.key} | news).encode())
 
     def process(self) -> "subprocess.Popen[bytes]":
-        """A process for a child, which the worker does not know of until it is reported."""
+        """A process for a child, which the worker does not know until it is reported."""
         self.processes.append(subprocess.Popen(["sleep", "1000"]))
         return self.processes[-1]
 
@@ -144,7 +144,7 @@ def test_a_death_is_recorded_once_the_database_answers_again(loop: Loop, turns: 
         assert list(loop.worker.children.values()) == [other]
     loop.turn()
     run = loop.run("run_1")
-    assert (run.status, run.attempt, run.deaths) == ("running", 2, 1)  # and so it is tried again
+    assert (run.status, run.attempt, run.deaths) == ("running", 2, 1)  # so it is retried
     assert loop.started() == ["run_1/2"]
 
 
@@ -192,7 +192,7 @@ def test_a_death_is_given_up_when_its_lease_is_over(loop: Loop) -> None:
     assert (run.status, run.attempt, run.deaths) == ("running", 1, 0)
     loop.change("run_1", lease_expires_at=0.0)
     loop.turn()
-    assert loop.started() == ["run_1/2"]  # like every run whose lease has run out
+    assert loop.started() == ["run_1/2"]  # like every run whose lease has expired
 
 
 def test_a_child_that_has_ended_its_run_leaves_no_death(loop: Loop) -> None:
@@ -274,7 +274,7 @@ def test_a_lost_lease_ends_its_child_alone(loop: Loop) -> None:
     assert loop.received(second) == PING and processes[1].poll() is None
     loop.report(first, exit=-signal.SIGKILL)
     loop.turn()
-    assert (loop.run("run_1").attempt, loop.run("run_1").deaths) == (2, 0)  # it is another worker's
+    assert (loop.run("run_1").attempt, loop.run("run_1").deaths) == (2, 0)  # another worker holds it
     assert loop.worker.deaths == []
 
 
@@ -399,4 +399,4 @@ def test_a_worker_stops_although_the_database_stays_away(loop: Loop, closed: int
         loop.report(child, exit=1)
         child.renewed -= loop.worker.settings.lease_seconds
         loop.worker.serve(until_closed=closed)
-    assert loop.run("run_1").status == "running"  # until its lease is over
+    assert loop.run("run_1").status == "running"  # until its lease expires

@@ -1,4 +1,4 @@
-"""A child waits for a database that is away, and only then."""
+"""A child waits if the database is unavailable, and only then."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A child that has been forked before there is a job for it, and is ready to begin when one comes."""
+"""A child process that is forked and warmed up before there is a job for it."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ WORK = {"train": training_job.main, "import": import_job.main}
 class PreforkedChild:
     """Handle of a pre-forked idle child. The child exits when its parent dies or closes the socket.
 
-    `settings` are common to all jobs; `parents` is a socket that the child closes.
+    `settings` are common to all jobs; `parents` is the parent's socket to the worker, which the child closes.
     """
 
     def __init__(self, settings: dict[str, Any], parents: socket.socket) -> None:
@@ -34,8 +34,8 @@ class PreforkedChild:
         theirs.close()
 
     def give(self, job: bytes, descriptors: list[int]) -> None:
-        """Send the job with its command pipe and its log. A child that dies before or after receives no error here; its
-        end is reported as an exit."""
+        """Send the job with its command pipe and its log. A dead child causes no error here; its end is reported as an
+        exit."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             socket.send_fds(self.socket, [job], descriptors)
         self.close()
@@ -45,7 +45,7 @@ class PreforkedChild:
 
 
 def _live(settings: dict[str, Any], parent: socket.socket) -> None:
-    """Wait for a job, do it, and end this process; never returns."""
+    """Wait for a job, run it, and end this process; never returns."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)

@@ -1,9 +1,9 @@
-"""The warm server: a process that has imported torch and nothing else happened to it, from which children are forked.
+"""The warm server: a process that has imported torch, from which children are forked.
 
-It never touches CUDA, a database or a thread: a fork would carry those over broken. It talks with its worker over one
-socket of JSON messages. First comes what is the same for all jobs; then a job comes in with two file descriptors (the
-child's orders, the child's log), and out go `{"key": …, "pid": …}` when its child has started and
-`{"key": …, "exit": …}` when it has ended (negative: a signal).
+It never uses CUDA, a database connection or a thread, because these do not survive a fork. It exchanges JSON messages
+with its worker over one socket. The first message has the settings that are common to all jobs. Each further message
+is a job, with two file descriptors (the child's orders and its log). The server answers `{"key": …, "pid": …}` when the
+job's child has started and `{"key": …, "exit": …}` when it has ended (negative: a signal).
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import socket
 import sys
 from typing import Any
 
-import psycopg  # noqa: F401  # SQLAlchemy would load it in each child
+import psycopg  # noqa: F401  # otherwise SQLAlchemy would load it in each child
 import torch
 
 from app.learning.optimizers import Adam
@@ -32,18 +32,18 @@ QUIET_SECONDS = 0.2
 def serve(worker: socket.socket) -> None:
     """Give each job to a child until the worker closes the socket.
 
-    The next child is forked as soon as nothing has been asked for a moment: forking and rehearsing take as long as the
-    rest of a start, and would take it from the run that has just begun.
+    The next child is forked once the server has been idle for a moment: forking and warming up take as long as the rest
+    of a start, and would slow down the run that has just begun.
     """
     children: dict[int, str] = {}
     wake, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the worker decides
-    told = worker.recv(1 << 20)
-    if not told:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the worker decides
+    first_message = worker.recv(1 << 20)
+    if not first_message:
         return
-    settings = json.loads(told)
+    settings = json.loads(first_message)
     warm_up(settings)
     gc.freeze()
     spare, spare_is_due = None, True
@@ -58,13 +58,15 @@ def serve(worker: socket.socket) -> None:
             for pid, code in ended_children():
                 if pid in children:
                     worker.send(json.dumps({"key": children.pop(pid), "exit": code}).encode())
-                elif spare is not None and pid == spare.pid:  # the next job has one of its own, and may say why
+                elif (
+                    spare is not None and pid == spare.pid
+                ):  # the next job forks its own child, whose log may show the reason
                     spare.close()
                     spare = None
         if worker in ready:
             message, descriptors, _, _ = socket.recv_fds(worker, 1 << 20, 2)
             if not message:
-                if spare is not None:  # it has nothing to save, and nobody is left who would wait for it
+                if spare is not None:  # it is idle, and the worker is gone: reap it here
                     spare.close()
                     os.waitpid(spare.pid, 0)
                 return
@@ -79,28 +81,30 @@ def serve(worker: socket.socket) -> None:
 
 
 def warm_up(settings: dict[str, Any]) -> None:
-    """Load and set up what every child needs, as far as that starts no thread."""
+    """Load what every child needs, as far as this starts no thread."""
     memory = Database("sqlite://")
     with memory.write() as db:
         Table.metadata.create_all(db.connection())
         db.get(Run, "")
         last_steps(db, "")
     memory.close()
-    Adam().build([torch.nn.Parameter(torch.zeros(1))])  # torch loads its compiler with the first optimizer: a second
+    Adam().build(
+        [torch.nn.Parameter(torch.zeros(1))]
+    )  # the first optimizer loads torch's compiler, which takes a second
     if settings["files_url"]:
-        import app.storage.files.s3  # noqa: F401  # another second; a client of the store is each child's own
-    import sklearn.metrics  # noqa: F401  # one more; the end of a run needs it
+        import app.storage.files.s3  # noqa: F401  # takes a second; each child creates its own client
+    import sklearn.metrics  # noqa: F401  # takes a second; the end of a run needs it
 
-    job_setup.versions(torch.device("cpu"))  # Python asks a process of its own for the processor's name, once
+    job_setup.versions(torch.device("cpu"))  # Python starts a process for the processor's name, and caches it
 
 
 def ended_children() -> list[tuple[int, int]]:
-    """This process's children that have ended, and how: an exit status, or a signal as a negative number."""
-    found = []
+    """Process ids of ended children, each with its exit status, or its signal as a negative number."""
+    ended_with = []
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-            found.append((ended[0], os.waitstatus_to_exitcode(ended[1])))
-    return found
+            ended_with.append((ended[0], os.waitstatus_to_exitcode(ended[1])))
+    return ended_with
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Warm-up of a pre-forked child: compiles SQL, starts threads and touches copy-on-write pages, so that the first step
-is fast."""
+"""Warm-up of a pre-forked child: compiles SQL, starts threads and touches copy-on-write pages, so that a run's first
+step is fast."""
 
 import contextlib
 from typing import Any
@@ -24,16 +24,19 @@ from app.storage.tables import Run
 
 
 def warm_up(settings: dict[str, Any], database: Database) -> None:
-    """Read a run that does not exist, try to write to it, and take a step on examples that say nothing."""
-    with contextlib.suppress(OperationalError), database.write() as db:  # one that is away may be back by then
+    """Read a run that does not exist, try to write to it, and train one step on dummy examples."""
+    with contextlib.suppress(OperationalError), database.write() as db:  # the database may be back when a job comes
         db.get(Run, "")
         last_steps(db, "")
         runs.checkpoints(db, "")
-        both: list[dict[str, Any]] = [{"device": "", "environment": {}}, {"metrics": {}}]  # the first flush, and others
+        both: list[dict[str, Any]] = [
+            {"device": "", "environment": {}},
+            {"metrics": {}},
+        ]  # as the first flush writes, and as later ones write
         for changes in both:
             with contextlib.suppress(LeaseLost):
                 run_claims.write(db, "", 0, progress={}, **changes)
-    database.close()  # no connection is kept for a run that may be long in coming
+    database.close()  # the next job may come much later: keep no idle connection
     torch.set_num_threads(settings["threads"])
     recipe = Recipe(
         layers=[Linear(8), ReLU(), Linear(2)],

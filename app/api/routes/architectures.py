@@ -1,4 +1,4 @@
-"""Inspection of networks before a training, and presets."""
+"""Inspection of networks before training, and presets."""
 
 from typing import Annotated
 
@@ -38,12 +38,12 @@ from app.suggestions import closest
 
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 
-MOST_NUMBERS = 250_000  # of a matrix in an answer
+MOST_NUMBERS = 250_000  # in a matrix of an answer
 
 
-@router.post("/architectures/inspect", summary="What a network comes to", responses=problems(Malformed))
+@router.post("/architectures/inspect", summary="Inspect a network", responses=problems(Malformed))
 def inspect(body: InspectRequest) -> Inspection:
-    """Shapes, parameters, products and bytes, and what a teacher would say. Nothing is allocated."""
+    """Shapes, parameters, multiply-adds and memory of a network, with warnings. The network is not built."""
     written, shape = layers_from_json(body.model.model_dump(mode="json")["layers"]), tuple(body.input_shape)
     layers = with_output_layer(written, body.outputs)
     optimizer = optimizer_from_json(body.optimizer.model_dump(mode="json"))
@@ -59,11 +59,11 @@ def inspect(body: InspectRequest) -> Inspection:
     )
 
 
-@router.get("/runs/{id}/architecture", summary="What a run's network comes to", responses=problems(NotFound))
+@router.get("/runs/{id}/architecture", summary="Inspect a run's network", responses=problems(NotFound))
 def architecture(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspection:
-    """Inspection of a run's network, with the run's own warnings.
+    """Inspection of a run's network, with the run's warnings.
 
-    After the training, each linear stack comes with the one matrix and bias that computes the same outputs, to 1e-6.
+    After training, each linear stack has the one matrix and bias that compute the same outputs, to within 1e-6.
     """
     with database.read() as db:
         dataset = datasets.get(db, run.dataset)
@@ -78,7 +78,7 @@ def architecture(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspect
         answers = [_stack(stack) for chain in by_chain for stack in chain]
     else:
         model = from_safetensors(files.read(run.weights)).model
-        assert isinstance(model, nn.Sequential)  # as `build` makes them
+        assert isinstance(model, nn.Sequential)  # `build` returns one
         for chain, parts in zip(by_chain, modules_of_chains(model), strict=True):
             answers += [_stack(stack, parts[stack.start : stack.start + len(stack.chain)]) for stack in chain]
     return Inspection(
@@ -95,7 +95,7 @@ def _chains(layers: list[Layer], shape: Shape) -> list[Chain]:
 
 
 def _rows(layers: list[Layer], shape: Shape, written: int) -> list[LayerRow]:
-    """One row for each layer; layers after the first `written` ones were appended by the service."""
+    """One row for each layer; the service has appended those after the first `written`."""
     appended = f"/model/layers/{written}"
     return [
         LayerRow(
@@ -114,7 +114,7 @@ def _total(layers: list[Layer], shape: Shape) -> Total:
 
 
 def _stack(stack: LinearStack, parts: list[nn.Module] | None = None) -> LinearStackAnswer:
-    """With the numbers of the one layer where the trained parts are given and there are not too many."""
+    """The answer for a stack, with W and b if the trained parts are given and W and b are small enough."""
     answer = LinearStackAnswer(
         pointers=list(stack.pointers),
         input_shape=list(stack.shape),
@@ -142,12 +142,12 @@ def preset_answer(preset: Preset) -> PresetAnswer:
     )
 
 
-@router.get("/presets", summary="Networks to begin with")
+@router.get("/presets", summary="List presets: ready-made networks")
 def list_presets() -> PresetList:
     return PresetList(items=[preset_answer(preset) for preset in PRESETS.values()])
 
 
-@router.get("/presets/{name}", summary="One preset as a request", responses=problems(NotFound))
+@router.get("/presets/{name}", summary="Get one preset as a request", responses=problems(NotFound))
 def get_preset(name: Annotated[str, Path(max_length=100)]) -> PresetAnswer:
     if name not in PRESETS:
         raise NotFound("no_such_preset", preset=name, presets=list(PRESETS), near=closest(name, PRESETS))

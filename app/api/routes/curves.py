@@ -1,4 +1,4 @@
-"""A run's curve: as numbers, as a table, as a picture."""
+"""A run's curve as numbers, as a table or as a picture."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -18,7 +18,7 @@ from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw
 from app.storage import curves
 from app.suggestions import closest
 
-LISTED = 12  # series in a refusal
+LISTED = 12  # series that an error message lists
 
 router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid))
 
@@ -30,12 +30,12 @@ def find_series(
         str | None,
         Query(
             max_length=2000,
-            description="comma-separated, such as train.loss,validation.accuracy; all if left out, but the "
-            "diagnostics, such as layer.0.gradient_norm",
+            description="comma-separated names, such as train.loss,validation.accuracy. By default all series except "
+            "the diagnostics, such as layer.0.gradient_norm",
         ),
     ] = None,
 ) -> list[str]:
-    """The names asked for, or of all that there are. Raises Invalid for one that no run of this task has."""
+    """The requested series, or all recorded ones. Raises Invalid for a name that no run of this task has."""
     with database.read() as db:
         there = list(curves.last_steps(db, run.id))
         if not series:
@@ -51,7 +51,7 @@ def find_series(
 
 
 def _no_such_series(run: str, name: str, choices: Sequence[str]) -> Invalid:
-    """The refusal of an unknown series. It names the first of the others: the layers may have hundreds."""
+    """The error for an unknown series. It lists only the first names: the layers may have hundreds of series."""
     near, many = closest(name, choices), len(choices) > LISTED
     fix = Fix("series", near) if near else None
     return Invalid(
@@ -67,53 +67,54 @@ def _is_diagnostic(name: str) -> bool:
 SeriesDep = Annotated[list[str], Depends(find_series, scope="function")]
 
 
-@router.get("/curve", summary="The curve as numbers; every step's loss is kept", response_model=None,
+@router.get("/curve", summary="Get the curve as numbers", response_model=None,
             responses=UNCHANGED | {200: {"model": CurveAnswer}})  # fmt: skip
 def curve(
     run: RunDep,
     database: DatabaseDep,
     names: SeriesDep,
-    points: Annotated[int, Query(ge=1, le=10**7, description="at most so many a series")] = 1000,
+    points: Annotated[int, Query(ge=1, le=10**7, description="maximum number of points per series")] = 1000,
     from_step: Annotated[int, Query(ge=1, le=10**9)] = 1,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
+    """The loss of every step is kept; a long series is thinned to `points`."""
     with database.read() as db:
         ends = [curves.last_steps(db, run.id, kind) for kind in sorted(set(map(_is_diagnostic, names)))]
-    etag = etag_of(repr((names, points, from_step, ends)).encode())  # a curve only grows: its ends say what it is
+    etag = etag_of(repr((names, points, from_step, ends)).encode())  # a curve only grows, so its last steps identify it
     if knows(if_none_match, etag):
         return unchanged(etag)
     thinned = {name: curves.thinned(database, run.id, name, points, from_step) for name in names}
     answer = {
         "run": run.id,
-        "points": sum(len(found.steps) for found in thinned.values()),
-        "downsampled": any(found.stands_for is not None for found in thinned.values()),
-        "series": {name: points_json(found) for name, found in thinned.items()},
+        "points": sum(len(points.steps) for points in thinned.values()),
+        "downsampled": any(points.stands_for is not None for points in thinned.values()),
+        "series": {name: points_json(points) for name, points in thinned.items()},
     }
-    # Millions of numbers are not checked against the model once more.
+    # No validation against the model: there may be millions of numbers.
     return JSONResponse(answer, headers={"ETag": etag})
 
 
-@router.get("/curve.csv", summary="Every point as series,step,value", response_class=StreamingResponse,
+@router.get("/curve.csv", summary="Get every point as CSV: series,step,value", response_class=StreamingResponse,
             responses=binary("text/csv"))  # fmt: skip
 def curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep) -> StreamingResponse:
     def pieces(id: str) -> Iterator[str]:
         yield "series,step,value\n"
         for name in names:
-            for found in curves.pages(database, id, name):
-                points = zip(found.steps.tolist(), found.values.tolist(), strict=True)
+            for page in curves.pages(database, id, name):
+                points = zip(page.steps.tolist(), page.values.tolist(), strict=True)
                 yield "".join(f"{name},{step},{value!r}\n" for step, value in points)
 
     return StreamingResponse(pieces(run.id), media_type="text/csv")
 
 
-@router.get("/curve.{format}", summary="The curve as a picture", response_class=Response,
+@router.get("/curve.{format}", summary="Get the curve as a picture", response_class=Response,
             responses=binary("image/png", "image/svg+xml") | problems(Conflict))  # fmt: skip
 def curve_plot(
     run: RunDep,
     database: DatabaseDep,
     names: SeriesDep,
     format: Format,
-    axis: Annotated[Along, Query(description="what the curve goes along")] = "step",
+    axis: Annotated[Along, Query(description="the x-axis")] = "step",
 ) -> Response:
     thinned = {name: curves.thinned(database, run.id, name, 2000) for name in names}
     picture = draw(thinned, run.name or run.id, format, axis_of(run.progress, axis))

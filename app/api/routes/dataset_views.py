@@ -1,5 +1,5 @@
-"""A closer look at a dataset: a picture as its numbers, how the classes lie, means, columns, and what the test part has
-in common with the training part."""
+"""Views of a dataset: a picture as numbers, class counts, statistics, and test examples that are also in the training
+part."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -29,10 +29,10 @@ from app.plots.previews import means_png
 
 router = APIRouter(prefix="/datasets/{id}", tags=["datasets"], responses=problems(Invalid) | OF_EXAMPLES)
 
-ONE_AT_A_TIME = ThreadPoolExecutor(1, "duplicates")  # it takes seconds of all cores; who waits holds no thread
+ONE_AT_A_TIME = ThreadPoolExecutor(1, "duplicates")  # it takes seconds on all cores; others wait without a thread
 
 
-@router.get("/images/{index}.json", summary="One picture as its numbers")
+@router.get("/images/{index}.json", summary="Get one picture as numbers")
 def image_numbers(arrays: ArraysDep, picture: PictureDep, index: int) -> PictureAnswer:
     return PictureAnswer(
         index=index,
@@ -43,14 +43,14 @@ def image_numbers(arrays: ArraysDep, picture: PictureDep, index: int) -> Picture
     )
 
 
-@router.get("/split", summary="How many examples of each class are in each part")
+@router.get("/split", summary="Count the examples of each class in each part")
 def split_sizes(arrays: ArraysDep, split: SplitDep) -> SplitAnswer:
     parts = split()
     sizes = (_part(arrays, indices) for indices in (parts.train, parts.validation, parts.test))
     return SplitAnswer(**dict(zip(("train", "validation", "test"), sizes, strict=True)))
 
 
-@router.get("/statistics", summary="What the examples look like on the whole")
+@router.get("/statistics", summary="Get statistics of the pixels or columns")
 def statistics(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> StatisticsAnswer:
     indices = indices_of(arrays, split, part)
     whole = _part(arrays, indices)
@@ -60,17 +60,17 @@ def statistics(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> Stati
     return StatisticsAnswer(**whole.model_dump(), mean=shades.mean, std=shades.std, class_means=shades.of_classes)
 
 
-@router.get("/means.png", summary="The mean image of all, of each class, and each pixel's spread",
+@router.get("/means.png", summary="Draw mean images, overall and by class, and each pixel's standard deviation",
             response_class=Response, responses=binary("image/png"))  # fmt: skip
 def means_picture(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> Response:
-    """Mean images of the first hundred classes. The standard deviation is drawn at twice its brightness."""
+    """Mean images of the first 100 classes. The standard deviation is drawn at twice its brightness."""
     pictures_of(arrays)
     return Response(means_png(arrays, indices_of(arrays, split, part)), media_type="image/png")
 
 
-@router.get("/duplicates", summary="Test examples that the training part has already")
+@router.get("/duplicates", summary="Find test examples that are also in the training part")
 async def find_duplicates(arrays: ArraysDep, split: SplitDep) -> DuplicatesAnswer:
-    """One search at a time: others wait for their turn."""
+    """Only one search runs at a time; others wait."""
     return await asyncio.get_running_loop().run_in_executor(ONE_AT_A_TIME, lambda: _duplicates(arrays, split()))
 
 

@@ -1,4 +1,4 @@
-"""Datasets: what there is, and a look at it."""
+"""Datasets: list, inspect, export, cancel and delete."""
 
 from collections.abc import Iterator
 from typing import IO, Annotated
@@ -31,19 +31,19 @@ router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(Inv
 
 @router.get("", summary="List datasets")
 def list_datasets(database: DatabaseDep, limit: Limit = 50, cursor: Cursor = None) -> DatasetPage:
-    """Each without what is long: `GET /datasets/{id}` has its classes, columns, and which files were skipped."""
+    """Long fields are left out: `GET /datasets/{id}` has the classes, the columns and the skipped files."""
     with database.read() as db:
         rows = datasets.page(db, limit + 1, cursor)
         more = rows[limit - 1].id if len(rows) > limit else None
         return DatasetPage(items=[dataset_item(item) for item in rows[:limit]], next=more)
 
 
-@router.get("/{id}", summary="One dataset", responses=problems(NotFound))
+@router.get("/{id}", summary="Get one dataset", responses=problems(NotFound))
 def get(dataset: DatasetDep) -> DatasetAnswer:
     return dataset_answer(dataset)
 
 
-@router.get("/{id}/samples", summary="Indices and labels of examples of a part", responses=OF_EXAMPLES)
+@router.get("/{id}/samples", summary="List indices and labels of examples", responses=OF_EXAMPLES)
 def samples(
     arrays: ArraysDep,
     split: SplitDep,
@@ -65,13 +65,13 @@ def samples(
     )
 
 
-@router.get("/{id}/images/{index}.png", summary="One picture", response_class=Response,
+@router.get("/{id}/images/{index}.png", summary="Get one picture", response_class=Response,
             responses=OF_EXAMPLES | binary("image/png"))  # fmt: skip
 def image(picture: PictureDep) -> Response:
     return Response(image_png(picture), media_type="image/png")
 
 
-@router.get("/{id}/preview.png", summary="A labelled grid", response_class=Response,
+@router.get("/{id}/preview.png", summary="Draw a grid of labelled pictures", response_class=Response,
             responses=OF_EXAMPLES | binary("image/png"))  # fmt: skip
 def preview(
     arrays: ArraysDep,
@@ -88,7 +88,7 @@ def preview(
     return Response(preview_png(pictures[shown], labels, rows, columns), media_type="image/png")
 
 
-@router.get("/{id}/export.npz", summary="Inputs, targets and names", response_class=StreamingResponse,
+@router.get("/{id}/export.npz", summary="Export inputs, targets and names", response_class=StreamingResponse,
             responses=OF_EXAMPLES | binary("application/octet-stream"))  # fmt: skip
 def export(dataset: DatasetDep, arrays: ArraysDep, files: FilesDep) -> StreamingResponse:
     file = files.temporary()
@@ -104,17 +104,17 @@ def export(dataset: DatasetDep, arrays: ArraysDep, files: FilesDep) -> Streaming
 @router.delete("/{id}", summary="Delete an uploaded dataset with its files", status_code=204,
                responses=problems(NotFound, Conflict))  # fmt: skip
 def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
-    """Refused while a run uses it. One that is being imported may be deleted, too. A name means its newest version
-    that is ready."""
+    """Refused while a run uses the dataset. You can delete a dataset during its import. A name means its newest ready
+    version."""
     with database.write() as db:
         for folder in datasets.delete(db, id):
-            files.delete_folder(folder)  # before the commit: when it fails, the row still knows of them
+            files.delete_folder(folder)  # before the commit: if this fails, the row still names them
 
 
-@router.post("/{id}/cancel", summary="End an import", responses=problems(NotFound, Conflict))
+@router.post("/{id}/cancel", summary="Cancel an import", responses=problems(NotFound, Conflict))
 def cancel(id: str, database: DatabaseDep, files: FilesDep) -> DatasetAnswer:
-    """A name means its version that is being imported. Its worker leaves within some seconds; cancelling once more
-    changes nothing."""
+    """A name means the version that is being imported. The worker stops within a few seconds. Cancelling twice is
+    harmless."""
     with database.write() as db:
         dataset = datasets.importing(db, id) or datasets.get(db, id)
         waited = dataset.worker is None
@@ -122,7 +122,7 @@ def cancel(id: str, database: DatabaseDep, files: FilesDep) -> DatasetAnswer:
         db.refresh(dataset)
     if dataset.status != DatasetStatus.CANCELLED:
         raise Conflict("import_has_ended", dataset=dataset.name, status=dataset.status)
-    if waited:  # else its worker does
+    if waited:  # otherwise its worker deletes the folder
         files.delete_folder(f"{datasets.FOLDER}/{dataset.id}")
     return dataset_answer(dataset)
 

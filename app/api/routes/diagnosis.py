@@ -1,4 +1,4 @@
-"""A run seen from within: what was sampled in its layers, and what that says in words."""
+"""Diagnostics sampled in a run's layers, and the diagnosis that follows from them."""
 
 from fastapi import APIRouter
 
@@ -16,10 +16,10 @@ from app.storage.jsonable import jsonable
 router = APIRouter(prefix="/runs/{id}", tags=["diagnosis"], responses=problems(NotFound, Invalid))
 
 
-@router.get("/diagnostics", summary="Gradients, weights, updates, dead and saturated units, by layer over time")
+@router.get("/diagnostics", summary="Get gradients, weights, updates, dead and saturated units by layer")
 def diagnostics(run: RunDep, database: DatabaseDep) -> DiagnosticsAnswer:
-    """Sampled over up to 256 training examples after steps 1, 2, 4, 8… and then regularly, as far as a hundredth of the
-    run's time allows, and after the last step. Empty before the first sample."""
+    """Sampled on up to 256 training examples after steps 1, 2, 4, 8, …, then at regular intervals, and after the last
+    step. Sampling takes at most 1% of the run's time. Empty before the first sample."""
     with database.read() as db:
         layers = by_layer(curves.diagnostics(db, run.id))
     return DiagnosticsAnswer(
@@ -35,20 +35,20 @@ def diagnostics(run: RunDep, database: DatabaseDep) -> DiagnosticsAnswer:
     )
 
 
-@router.get("/diagnosis", summary="The run in words: what went wrong, how one sees it, one change to try")
+@router.get("/diagnosis", summary="Explain a run: what went wrong, the evidence, one change to try")
 def diagnosis(run: RunDep, database: DatabaseDep) -> DiagnosisAnswer:
-    """Certain findings, worst first. Most are known when the run has ended; findings about the data come earlier."""
+    """Findings that are certain, worst first. Most appear after the run has ended; those about the data earlier."""
     return DiagnosisAnswer(
         [
             FindingAnswer(
-                code=found.code,
-                severity=found.severity,
-                finding=found.finding,
-                evidence=jsonable(dict(found.evidence)),
-                change=MessageAnswer.of(found.change.message),
-                fix=FixAnswer.of(found.change.fix),
-                **{"try": found.change.message.text()},
+                code=finding.code,
+                severity=finding.severity,
+                finding=finding.finding,
+                evidence=jsonable(dict(finding.evidence)),
+                change=MessageAnswer.of(finding.change.message),
+                fix=FixAnswer.of(finding.change.fix),
+                **{"try": finding.change.message.text()},
             )
-            for found in diagnose(facts_of(run, database))
+            for finding in diagnose(facts_of(run, database))
         ]
     )

@@ -1,4 +1,4 @@
-"""Networks as pictures."""
+"""Drawings of networks."""
 
 from fastapi import APIRouter, Response
 
@@ -17,16 +17,16 @@ router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 SVG = "image/svg+xml"
 
 
-@router.post("/architectures/diagram.svg", summary="A network as a picture", response_class=Response,
+@router.post("/architectures/diagram.svg", summary="Draw a network", response_class=Response,
              responses=binary(SVG) | problems(Malformed))  # fmt: skip
 def of_description(body: InspectRequest) -> Response:
-    """A drawing in the style of the lecture: bodies shrink in space and grow in channels, with a colour for each kind
-    of layer."""
+    """A drawing in the style of the lecture: the height and depth of a block show its size in space, its
+    width the channels. Each kind of layer has a colour."""
     layers = layers_from_json(body.model.model_dump(mode="json")["layers"])
     return _drawn(with_output_layer(layers, body.outputs), tuple(body.input_shape), body.model.preset or "")
 
 
-@router.get("/runs/{id}/diagram.svg", summary="A run's network as a picture", response_class=Response,
+@router.get("/runs/{id}/diagram.svg", summary="Draw a run's network", response_class=Response,
             responses=binary(SVG) | problems(NotFound))  # fmt: skip
 def of_run(run: RunDep, database: DatabaseDep) -> Response:
     """A drawing of the network that the run trains."""

@@ -1,4 +1,4 @@
-"""The live view of a run: a stream of server-sent events. A viewer holds no thread, so any number may watch."""
+"""Server-sent events of a run. A viewer holds no thread, so the number of viewers is not limited."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ LOOK_SECONDS = 0.2
 
 
 class Position(NamedTuple):
-    """Position of a viewer in a run: the last seen steps of `train.loss` and of the other series."""
+    """Position of a viewer in a run: the last step received of `train.loss`, and of the other series."""
 
     run: str
     loss_step: int
@@ -38,7 +38,7 @@ class Position(NamedTuple):
 
 
 class News(NamedTuple):
-    """A run as it is now, and the next points that a viewer has not seen."""
+    """A run's present state, and the next points that a viewer has not received."""
 
     run: RunAnswer
     points: dict[str, curves.Series]
@@ -48,18 +48,17 @@ NewsQueries = SingleFlight[Position, News]
 
 
 def news_queries(database: Database) -> NewsQueries:
-    """Looks up what is new to a viewer; those of one run who have seen as much share a query."""
+    """Coalesced queries for news: viewers of one run at the same position share a query."""
 
     def find(seen: Position) -> News:
         with database.read() as db:
-            run = run_answer(
-                view(db, runs.get(db, seen.run))
-            )  # before its points: of a run that has ended none is missing
+            # The run first, then its points: once the run has ended, no point can be missing.
+            run = run_answer(view(db, runs.get(db, seen.run)))
             points = {
                 name: curves.page(db, seen.run, name, 1 + (seen.loss_step if name == LOSS else seen.other_step))
                 for name in curves.last_steps(db, seen.run)
             }
-        return News(run, {name: found for name, found in points.items() if len(found.steps)})
+        return News(run, {name: series for name, series in points.items() if len(series.steps)})
 
     return SingleFlight.in_threads(find)
 
@@ -75,23 +74,23 @@ NewsDep = Annotated[NewsQueries, Depends(news_queries_of_app)]
 def position(
     id: str, last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None
 ) -> Position:
-    """The position to start from: behind the event with this id, or the beginning. Raises Invalid."""
+    """The position to start from: after the event with this id, or the beginning. Raises Invalid."""
     seen = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,18})", last_event_id or "0.0")
     if seen is None:
         raise Invalid("event_id_unknown")
     return Position(id, int(seen[1]), int(seen[2]))
 
 
-@router.get("/events", summary="The run as it happens (server-sent events)", response_class=EventSourceResponse,
+@router.get("/events", summary="Watch a run (server-sent events)", response_class=EventSourceResponse,
             responses=binary("text/event-stream"))  # fmt: skip
 async def events(
     run: RunDep, news: NewsDep, seen: Annotated[Position, Depends(position)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """`status`, `progress`, `points` and at last `done`. The status of a run that has ended, or is paused, comes
-    behind its last points.
+    """Events `status`, `points`, `progress` and finally `done`. If the run is paused or has ended, its status follows
+    its last points.
 
-    The id of an event is the last step seen of `train.loss` and of the other series, `600.550`: with it as
-    Last-Event-ID the stream goes on without a gap or a repeat.
+    An event's id, such as `600.550`, is the last step sent of `train.loss` and of the other series. Send it as
+    Last-Event-ID to continue the stream without a gap or a repeated point.
     """
     async for event in stream(news, seen._replace(run=run.id)):
         yield event
@@ -106,7 +105,7 @@ async def stream(news: NewsQueries, seen: Position) -> AsyncIterator[ServerSentE
         except NotFound:  # the run has been deleted
             return
         at_rest = run.status == RunStatus.PAUSED or run.status in ENDED
-        # Before the points: a client that comes back with this id has not seen them. Behind them once no more come.
+        # Sent before the points, which a client that reconnects with this id lacks; after them once no more follow.
         if run.status != status and not (at_rest and points):
             status = run.status
             yield event("status", seen, {"status": status, "attempt": run.attempt})
@@ -124,5 +123,5 @@ async def stream(news: NewsQueries, seen: Position) -> AsyncIterator[ServerSentE
 
 
 def event(kind: str, seen: Position, data: object) -> ServerSentEvent:
-    """An event with its data as JSON, which is encoded here: FastAPI would first walk through every point."""
+    """An event with its data as JSON. It is encoded here because FastAPI would first visit every point."""
     return ServerSentEvent(event=kind, id=str(seen), raw_data=json.dumps(data))

@@ -1,4 +1,4 @@
-"""Experiments: the lecture's claims, each tried by runs that are compared."""
+"""Experiments: each tests a claim of the lecture by comparing runs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
@@ -37,24 +37,23 @@ router = APIRouter(prefix="/experiments", tags=["experiments"], responses=proble
 Name = Annotated[str, Path(examples=[LINEAR_COLLAPSE])]
 
 
-@router.get("", summary="The lecture's claims that can be tried")
+@router.get("", summary="List experiments, each of which tests a claim of the lecture")
 def list_experiments() -> ExperimentList:
     return ExperimentList(items=[_entry(experiment) for experiment in EXPERIMENTS.values()])
 
 
-@router.get("/{name}", summary="One experiment: what is claimed, what is right, what is run")
+@router.get("/{name}", summary="Get one experiment: the claim, what is true of it, its trials")
 def get_experiment(name: Name) -> ExperimentEntry:
     return _entry(_experiment(name))
 
 
 AT_ONCE: dict[int | str, dict[str, Any]] = {
-    200: {"model": ExperimentAnswer, "description": "It was calculated, or this key has started it already"}
+    200: {"model": ExperimentAnswer, "description": "Calculated at once, or started earlier with this key"}
 }
 
 
-@router.post(
-    "/{name}", summary="Try it", status_code=202, responses=problems(NotFound, Malformed, Conflict, Invalid) | AT_ONCE
-)
+@router.post("/{name}", summary="Start an experiment", status_code=202,
+             responses=problems(NotFound, Malformed, Conflict, Invalid) | AT_ONCE)  # fmt: skip
 def start(
     name: Name,
     database: DatabaseDep,
@@ -63,8 +62,8 @@ def start(
     body: ExperimentRequest | None = None,
     key: Key = None,
 ) -> ExperimentAnswer:
-    """Queues every trial with every seed as ordinary runs, all or none, and answers `202`; look at `links.self` until
-    `status` is no longer `running`. An experiment without trials is calculated and answered with `200`."""
+    """Queues an ordinary run for every trial and seed, all or none, and answers `202`. Poll `links.self` until `status`
+    is no longer `running`. An experiment without trials is calculated at once and answered with `200`."""
     experiment, wanted = _experiment(name), body or ExperimentRequest()
     if not experiment.trials:
         response.status_code = 200
@@ -78,17 +77,17 @@ def start(
     return _answer(experiment, group.id, _trial_runs(member.run for member in group.members), {}, "running")
 
 
-@router.get("/{name}/{id}", summary="What was observed, when its runs have ended")
+@router.get("/{name}/{id}", summary="Get the observations of a started experiment")
 def get_performance(name: Name, id: str, database: DatabaseDep) -> ExperimentAnswer:
     return _performed(_experiment(name), id, database)
 
 
-@router.get("/{name}/{id}/curve.{format}", summary="The curves of its trials in one picture", response_class=Response,
+@router.get("/{name}/{id}/curve.{format}", summary="Draw the curves of all trials", response_class=Response,
             responses=binary("image/png", "image/svg+xml") | problems(Conflict))  # fmt: skip
 def experiment_curve(
     name: Name, id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:
-    """Curves of the trials with the first seed."""
+    """The curves of the trials with the first seed."""
     runs = runs_of_performance(database, _experiment(name), id)
     first = {run.tags[TRIAL]: run for run in runs if run.tags[SEED] == runs[0].tags[SEED]}
     return group_picture(database, first, series, axis, format)

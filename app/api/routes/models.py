@@ -1,4 +1,4 @@
-"""Names for trained runs: promote one, roll back to another, and let clients ask the name."""
+"""Names for trained runs: point a name at a run, roll back, and predict by name."""
 
 from fastapi import APIRouter
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/models", tags=["models"], responses=problems(Invalid
 
 @router.put("/{name}", summary="Point a name at a run", responses=problems(NotFound, Conflict, Malformed))
 def point(name: Name, body: PointRequest, database: DatabaseDep) -> ModelAnswer:
-    """From the answer on, `/predict?model=<name>` is this run; `default` is also what `/predict` alone asks."""
+    """From now on `/predict?model=<name>` uses this run. `/predict` without a name uses the model `default`."""
     with database.write() as db:
         models.point(db, name, body.run)
         return model_answer(models.history(db, name))
@@ -26,7 +26,7 @@ def list_models(database: DatabaseDep) -> ModelList:
         return ModelList(items=[model_answer(models.history(db, version.model)) for version in models.current(db)])
 
 
-@router.get("/{name}", summary="What a name points at, and pointed at before", responses=problems(NotFound))
+@router.get("/{name}", summary="Get the run that a name points at, with its history", responses=problems(NotFound))
 def get(name: Name, database: DatabaseDep) -> ModelAnswer:
     with database.read() as db:
         return model_answer(models.history(db, name))

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, who works."""
+"""Health, readiness and workers."""
 
 import secrets
 
@@ -20,12 +20,12 @@ from app.storage.tables import Run
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/healthz", summary="The process answers")
-async def healthz() -> dict[str, str]:  # waits for no thread
+@router.get("/healthz", summary="Check that the process is alive")
+async def healthz() -> dict[str, str]:  # a coroutine: it must not wait for a free thread
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="Database, storage and migrations are ready", responses=problems(NotReady))
+@router.get("/readyz", summary="Check that database, storage and migrations are ready", responses=problems(NotReady))
 def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
     try:
         with database.read() as db:
@@ -43,9 +43,9 @@ def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
     return {"status": "ready", "database": "ok", "storage": "ok", "migrations": "ok"}
 
 
-@router.get("/workers", summary="The workers that are alive")
+@router.get("/workers", summary="List the workers that are alive")
 def list_workers(database: DatabaseDep, settings: SettingsDep) -> WorkerList:
-    """One that was not heard of for `ANTIGRAD_LEASE_SECONDS` is not among them; its runs have been taken over."""
+    """A worker without a heartbeat for `ANTIGRAD_LEASE_SECONDS` is left out; other workers may take over its runs."""
     with database.read() as db:
         running: dict[str | None, list[str]] = {}
         devices: dict[str | None, str | None] = {}

@@ -1,4 +1,4 @@
-"""Predictions of a trained run, in eval mode under `torch.no_grad()`."""
+"""Predictions with a trained run, in eval mode under `torch.no_grad()`."""
 
 import math
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ from app.storage.database import Database
 
 router = APIRouter(tags=["predict"])
 
-AT_ONCE = 256  # through the network, which needs memory for each
+AT_ONCE = 256  # inputs per forward pass, since each needs memory
 
 
 class Asked(NamedTuple):
-    """A run, and maybe the step of one of its checkpoints; or a model; or neither: `default`, or else the newest."""
+    """The requested run (and checkpoint step) or model. If neither: the model `default`, else the newest run."""
 
     run: str | None
     step: int | None
@@ -36,7 +36,7 @@ class Asked(NamedTuple):
 
 
 class Serves(NamedTuple):
-    """The run that answers, the name that led to it, and the file of its weights."""
+    """The run that predicts, the model name that led to it, and the file of its weights."""
 
     run: str
     model: str | None
@@ -59,7 +59,7 @@ BODY = {
 
 
 def weights_queries(database: Database) -> WeightsQueries:
-    """Looks up the run and the file of its weights; requests that come at once share a query."""
+    """Coalesced queries for a run and its weights file: concurrent requests for the same one share a query."""
 
     def find(asked: Asked) -> Serves:
         with database.read() as db:
@@ -82,17 +82,17 @@ def weights_queries(database: Database) -> WeightsQueries:
     return SingleFlight.in_threads(find)
 
 
-@router.post("/predict", summary="Classify pictures, or predict a row's value",
+@router.post("/predict", summary="Classify pictures, or predict from table rows",
              openapi_extra=BODY | {"parameters": parameters(Question)}, response_model=PredictAnswer,
              responses=problems(Invalid, Malformed, NotFound, Conflict, UnsupportedMediaType))  # fmt: skip
 async def predict(request: Request) -> Response:
-    """Send a picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), as multipart
-    (`curl -F image=@a.png`, repeated for a batch), or JSON: `{"instances": [[…784 numbers…]]}`, for a table also
+    """Send one picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), or one or more as
+    multipart (`curl -F image=@a.png`). Or send JSON: `{"instances": [[…784 numbers…]]}`, for a table also
     `{"instances": [{"age": 59, …}]}` with a value for each column.
 
-    Of several pictures, `errors` names those that are wrong: `/image/1` is the second.
+    If several pictures are sent, `errors` points to the bad ones: `/image/1` is the second.
 
-    A request may have 64 MB of pictures with 100,000,000 pixels together, or 2 MB of JSON."""
+    Limits of one request: 64 MB of pictures with 100,000,000 pixels in total, or 2 MB of JSON."""
     asked = read_query(Question, request)
     if asked.run is not None and asked.model is not None:
         raise Invalid("run_and_model", "model", Fix("model", None))
@@ -141,7 +141,7 @@ def preprocessing(trained: Trained, conversion: Conversion, inputs: Inputs) -> P
 def answers(
     trained: Trained, inputs: torch.Tensor, top: str, logits: bool
 ) -> list[LabelPrediction] | list[ValuePrediction]:
-    """Raw inputs (N, *input_shape) as labels with probabilities, or as values. Raises Conflict where they are NaN."""
+    """Predict labels with probabilities, or values, from raw inputs (N, *input_shape). Raises Conflict for NaN or ∞."""
     outputs = torch.cat([trained.outputs(inputs[i : i + AT_ONCE]) for i in range(0, len(inputs), AT_ONCE)])
     if not math.isfinite(outputs.sum(dtype=torch.float64)):
         raise Conflict("outputs_not_finite")
@@ -151,7 +151,7 @@ def answers(
     count = classes if top == "all" else min(int(top), classes)
     predictions: list[LabelPrediction] = []
     probabilities, labels = trained.output_kind.probabilities(outputs), trained.output_kind.labels(outputs)
-    # Stable, as argmax is: of equal ones the first is the label, and comes first.
+    # Stable, like argmax: of equal probabilities the first one is the label and comes first.
     chances, order = (part[:, :count].tolist() for part in probabilities.sort(descending=True, stable=True))
     has_logits = trained.output_kind.kind != "probabilities"
     for row, label in enumerate(labels.tolist()):

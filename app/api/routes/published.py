@@ -1,4 +1,4 @@
-"""The catalogue of public datasets: what there is, and the import of one by its name."""
+"""The catalogue of public datasets, and the import of one by its name."""
 
 from fastapi import APIRouter, Response
 
@@ -16,7 +16,7 @@ from app.suggestions import closest
 router = APIRouter(prefix="/datasets/catalogue", tags=["datasets"], responses=problems(Invalid))
 
 
-@router.get("", summary="Public datasets that can be imported by name")
+@router.get("", summary="List public datasets that can be imported by name")
 def list_published() -> PublishedList:
     return PublishedList(items=[PublishedAnswer.model_validate(published) for published in CATALOGUE.values()])
 
@@ -26,10 +26,10 @@ def list_published() -> PublishedList:
     summary="Import a public dataset",
     status_code=202,
     responses=problems(NotFound, Conflict)
-    | {200: {"model": DatasetAnswer, "description": "It is there already, or being imported"}},
+    | {200: {"model": DatasetAnswer, "description": "Already imported, or being imported"}},
 )
 def import_published(name: str, database: DatabaseDep, response: Response) -> DatasetAnswer:
-    """A worker downloads it, goes on where a download broke off, and checks it; `status` says when it is `ready`."""
+    """A worker downloads the files, resumes broken downloads and verifies them. `status` becomes `ready` at the end."""
     if name not in CATALOGUE:
         raise NotFound("not_in_catalogue", name=name, near=closest(name, CATALOGUE))
     with database.write() as db:

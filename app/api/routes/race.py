@@ -1,4 +1,4 @@
-"""Optimizers side by side on a network and data of one's own: one start, the same batches, a run for each."""
+"""Races: one run for each of several optimizers, with the same network, initial weights and batches."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ LANE = f"{RESERVED_TAGS}lane"  # the tag with the number of the optimizer, count
 @router.post("", summary="Train the same network with several optimizers", status_code=202,
              responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
 def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Response, key: Key = None) -> RaceAnswer:
-    """The seed is the same for all, and so are the weights at the start and every batch. All are queued, or none."""
+    """All runs have the same seed, so the same initial weights and batches. Either all runs are queued or none."""
     lanes = [_lane(body.run, number, optimizer) for number, optimizer in enumerate(body.optimizers, start=1)]
     with _below_run():
         group = submit_group(database, files, RACE, lanes, key, fingerprint(body))
@@ -41,13 +41,13 @@ def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Re
     return _answer(group.id, group.members)
 
 
-@router.get("/{id}", summary="The runs of a race", responses=problems(NotFound))
+@router.get("/{id}", summary="Get the runs of a race", responses=problems(NotFound))
 def get_race(id: str, database: DatabaseDep) -> RaceAnswer:
     with database.read() as db:
         return _answer(id, views(db, _runs(db, id)))
 
 
-@router.get("/{id}/curve.{format}", summary="Their curves in one picture", response_class=Response,
+@router.get("/{id}/curve.{format}", summary="Draw the curves of a race", response_class=Response,
             responses=binary("image/png", "image/svg+xml") | problems(NotFound, Conflict))  # fmt: skip
 def race_curve(
     id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"

@@ -1,4 +1,4 @@
-"""The registries: layers, losses, optimizers and schedules, described by their entries."""
+"""Descriptions of all layers, losses, optimizers and schedules."""
 
 import inspect
 from collections.abc import Iterator
@@ -33,9 +33,9 @@ router = APIRouter(tags=["entries"], responses=problems(Invalid))
 JSON_TYPES = {float: "number", int: "integer", bool: "boolean", NoneType: "null", Layer: "layer"}
 
 
-@router.get("/layers", summary="The layers that there are")
+@router.get("/layers", summary="List layers")
 def list_layers() -> Layers:
-    """With formula, derivative, fields, advantages and drawbacks."""
+    """Each with its formula, derivative, fields, advantages and drawbacks."""
     return Layers(
         items=[
             LayerAnswer(**of_any(name, entry), derivative=entry.derivative, range=entry.range, caution=entry.caution)
@@ -44,9 +44,9 @@ def list_layers() -> Layers:
     )
 
 
-@router.get("/losses", summary="The losses that there are")
+@router.get("/losses", summary="List losses")
 def list_losses() -> Losses:
-    """With formula, gradient, fields, advantages and drawbacks."""
+    """Each with its formula, gradient, fields, advantages and drawbacks."""
     return Losses(
         items=[
             LossAnswer(**of_any(name, entry), gradient=entry.gradient_formula, task=entry.task, input=entry.input)
@@ -55,9 +55,9 @@ def list_losses() -> Losses:
     )
 
 
-@router.get("/optimizers", summary="The optimizers that there are")
+@router.get("/optimizers", summary="List optimizers")
 def list_optimizers() -> Optimizers:
-    """PyTorch's formula and the lecture's side by side, each with its own fields and defaults."""
+    """Each in PyTorch's form and in the lecture's, with the formula, fields and defaults of either."""
     return Optimizers(
         items=[
             OptimizerAnswer(**of_any(name, entry), **of_lecture_form(LECTURE_FORMS.get(name)))
@@ -66,9 +66,9 @@ def list_optimizers() -> Optimizers:
     )
 
 
-@router.get("/schedules", summary="The schedules of the learning rate that there are")
+@router.get("/schedules", summary="List learning rate schedules")
 def list_schedules() -> Schedules:
-    """With formula, fields, advantages and drawbacks."""
+    """Each with its formula, fields, advantages and drawbacks."""
     return Schedules(
         items=[
             ScheduleAnswer(**of_any(name, entry), needs_total=entry.needs_total) for name, entry in SCHEDULES.items()
@@ -99,12 +99,12 @@ def of_lecture_form(entry: Any) -> dict[str, Any]:
 
 
 def summary_of(entry: Any) -> str:
-    """The first paragraph of what it says of itself."""
+    """The first paragraph of the entry's docstring."""
     return " ".join((inspect.getdoc(entry) or "").split("\n\n")[0].split())
 
 
 def fields_of(entry: Any) -> Iterator[FieldAnswer]:
-    """The fields of an entry; of an object that a field may be, those in it."""
+    """The fields of an entry. A field that may be an object includes that object's fields."""
     hints = get_type_hints(entry)
     for field in request_fields(entry):
         annotation = hints[field.name]
@@ -123,7 +123,7 @@ def fields_of(entry: Any) -> Iterator[FieldAnswer]:
 
 
 def type_of(annotation: Any) -> str:
-    """A type as JSON has it: "integer or null", "[number, number]", "[layer, …]"."""
+    """A type in JSON terms: "integer or null", "[number, number]", "[layer, …]"."""
     parts = get_args(annotation)
     if get_origin(annotation) is Literal:
         return "string"

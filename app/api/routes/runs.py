@@ -1,4 +1,4 @@
-"""Training runs: queued, watched, stopped, continued, repeated, deleted."""
+"""Training runs: queue, list, watch, cancel, pause, resume, repeat and delete."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ from app.storage.tables import Run
 router = APIRouter(prefix="/runs", tags=["runs"], responses=problems(Invalid))
 
 SENT_AGAIN: dict[int | str, dict[str, Any]] = {
-    200: {"model": RunAnswer, "description": "This Idempotency-Key has made it already"}
+    200: {"model": RunAnswer, "description": "Created earlier with this Idempotency-Key"}
 }
 
 
@@ -43,7 +43,9 @@ def create(body: RunRequest, database: DatabaseDep, files: FilesDep, response: R
 def run_filter(
     database: DatabaseDep,
     status: RunStatus | None = None,
-    dataset: Annotated[str | None, Query(max_length=200, description="its id, or a name: all its versions")] = None,
+    dataset: Annotated[
+        str | None, Query(max_length=200, description="a dataset's id, or its name for all versions")
+    ] = None,
     tag: Annotated[str | None, Query(max_length=200)] = None,
 ) -> ColumnElement[bool] | None:
     of: list[str] = []
@@ -51,7 +53,7 @@ def run_filter(
         try:
             with database.read() as db:
                 of = datasets.versions(db, dataset)
-        except NotFound as error:  # not the address is wrong but the filter
+        except NotFound as error:  # the filter is wrong, not the address
             raise Invalid.because(error, "dataset") from error
     return None if status is dataset is tag is None else runs.matching(database_now(), status, of, tag)
 
@@ -96,22 +98,22 @@ async def run_queries_of_app(request: Request) -> RunQueries:
 RunQueriesDep = Annotated[RunQueries, Depends(run_queries_of_app)]
 
 
-@router.get("/{id}", summary="One run", response_model=RunAnswer, responses=problems(NotFound) | UNCHANGED)
+@router.get("/{id}", summary="Get one run", response_model=RunAnswer, responses=problems(NotFound) | UNCHANGED)
 async def get(
     id: str,
     look_up: RunQueriesDep,
     response: Response,
     if_none_match: IfNoneMatch = None,
-    wait: Annotated[float, Query(ge=0, le=60, description="answer when the status changes, or after so long")] = 0,
+    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for a change of status")] = 0,
 ) -> Any:
-    """A client that waits costs no thread: any number may."""
+    """Poll with `wait`, or with `If-None-Match`. A waiting client occupies no thread, so any number can wait."""
     deadline = time.monotonic() + wait
     run = await look_up.get(id)
     before = run.status
     while run.status == before and run.status not in ENDED and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
         run = await look_up.get(id)
-    moving = {"queue": {"estimated_start"}}  # it moves with the clock: that alone is no news
+    moving = {"queue": {"estimated_start"}}  # changes with the clock, which alone is no change of the run
     etag = etag_of(run.model_dump_json(exclude=moving).encode())
     if knows(if_none_match, etag):
         return unchanged(etag)
@@ -127,14 +129,14 @@ def cancel(id: str, database: DatabaseDep) -> RunAnswer:
         return _answer(db, id)
 
 
-@router.post("/{id}/pause", summary="Checkpoint a run and give its worker back", responses=problems(NotFound, Conflict))
+@router.post("/{id}/pause", summary="Checkpoint a run and free its worker", responses=problems(NotFound, Conflict))
 def pause(id: str, database: DatabaseDep) -> RunAnswer:
     with database.write() as db:
         runs.pause(db, id, database_now())
         return _answer(db, id)
 
 
-@router.post("/{id}/resume", summary="Go on with a paused run, or train an ended one further", status_code=202,
+@router.post("/{id}/resume", summary="Continue a paused run, or train an ended one further", status_code=202,
              responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
 def resume(
     id: str, database: DatabaseDep, response: Response, body: Annotated[ResumeRequest, Body()] = ResumeRequest()
@@ -144,7 +146,7 @@ def resume(
     return run_answer(continued)
 
 
-@router.post("/{id}/again", summary="A new run of the same request, with changes", status_code=202,
+@router.post("/{id}/again", summary="Repeat a run with changes to its request", status_code=202,
              responses=problems(NotFound, Malformed, Conflict) | SENT_AGAIN)  # fmt: skip
 def again(
     id: str,
@@ -163,11 +165,11 @@ def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
     delete_run(database, files, id)
 
 
-@router.get("/{id}/evaluation", summary="How well an ended run does", responses=problems(NotFound))
+@router.get("/{id}/evaluation", summary="Get the evaluation of an ended run", responses=problems(NotFound))
 def evaluation(run: RunDep, part: Part = "test") -> ClassificationEvaluation | RegressionEvaluation:
     measured: dict[str, Any] | None = (run.evaluation or {}).get(part)
     if measured is None:
-        examples = run.environment.get("examples", run.evaluation or {part: True})  # runs of before do not say
+        examples = run.environment.get("examples", run.evaluation or {part: True})  # runs of older versions lack this
         filled = [name for name, some in examples.items() if some]
         if part not in filled:
             raise NotFound("part_without_examples", part=part, filled=filled)
@@ -177,7 +179,7 @@ def evaluation(run: RunDep, part: Part = "test") -> ClassificationEvaluation | R
     return RegressionEvaluation.model_validate(measured)
 
 
-@router.get("/{id}/checkpoints", summary="The checkpoints of a run", responses=problems(NotFound))
+@router.get("/{id}/checkpoints", summary="List the checkpoints of a run", responses=problems(NotFound))
 def checkpoints(run: RunDep, database: DatabaseDep) -> CheckpointList:
     with database.read() as db:
         return CheckpointList(
@@ -190,7 +192,7 @@ def checkpoints(run: RunDep, database: DatabaseDep) -> CheckpointList:
         )
 
 
-@router.get("/{id}/weights", summary="The trained weights as safetensors", response_class=Response,
+@router.get("/{id}/weights", summary="Download the trained weights as safetensors", response_class=Response,
             responses=problems(NotFound) | binary("application/octet-stream"))  # fmt: skip
 def weights(run: RunDep, files: FilesDep) -> Response:
     if run.weights is None:
@@ -211,6 +213,6 @@ def _submitted(submission: Submission, response: Response) -> RunAnswer:
 
 
 def _answer(db: Session, id: str) -> RunAnswer:
-    """The response for a run as it is now, after changes in this transaction."""
+    """The response for a run, including changes in this transaction."""
     db.expire_all()
     return run_answer(view(db, runs.get(db, id)))

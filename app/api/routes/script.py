@@ -1,4 +1,4 @@
-"""A run as one plain PyTorch script."""
+"""Export of a run as one plain PyTorch script."""
 
 from fastapi import APIRouter, Response
 
@@ -28,14 +28,15 @@ import torch
 
 @router.get(
     "/script",
-    summary="The run as one plain PyTorch script, to be run beside the dataset's export.npz",
+    summary="Get the run as one plain PyTorch script",
     response_class=Response,
     responses={200: {"content": {PYTHON: {"schema": {"type": "string"}, "example": EXAMPLE}}}},
 )
 def script(run: RunDep, database: DatabaseDep) -> Response:
-    """A script with the data, network and steps of the run, in the same order.
+    """A script that trains the same network on the same data with the same steps. It needs the dataset's `export.npz`
+    in its folder.
 
-    In fp32 on a CPU, the first hundred losses equal the run's to 1e-5, and the final metrics to 0.01.
+    In fp32 on a CPU, the first 100 losses equal the run's to within 1e-5, and the final metrics to within 0.01.
     """
     refuse_fault(run)
     with database.read() as db:

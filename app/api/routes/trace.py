@@ -1,4 +1,4 @@
-"""One batch through an untrained network and back."""
+"""Trace of one forward and backward pass through an untrained network."""
 
 from typing import Annotated
 
@@ -33,19 +33,19 @@ from app.storage.jsonable import number
 router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 
 
-@router.post("/architectures/trace", summary="One batch through an untrained network and back",
+@router.post("/architectures/trace", summary="Trace one batch forward and backward through an untrained network",
              responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
 def trace(
     body: TraceRequest,
     database: DatabaseDep,
     files: FilesDep,
     by_hand: Annotated[
-        bool, Query(description="write out each product of backpropagation; for linear layers and activations")
+        bool, Query(description="write out each product of backpropagation; only for linear layers and activations")
     ] = False,
 ) -> TraceAnswer:
-    """A trace with the weights and examples of a run's first step.
+    """The trace has the weights and examples of a run's first step.
 
-    A trace that would take over half a second is refused; the error names a batch size that is fast enough.
+    A trace that would take over half a second is refused; the error suggests a smaller batch size.
     """
     with database.read() as db:
         dataset = datasets.get(db, body.dataset)

@@ -1,4 +1,4 @@
-"""Optimizers side by side on a surface that one can see."""
+"""Paths of optimizers on a two-dimensional surface."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -18,9 +18,10 @@ from app.plots.curves import MEDIA_TYPES, Format, optimizer_labels
 router = APIRouter(tags=["optimizers"], responses=problems(Invalid, Malformed))
 
 
-@router.post("/optimizers/trajectory", summary="The ways of optimizers down a surface")
+@router.post("/optimizers/trajectory", summary="Compute the paths of optimizers on a surface")
 def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
-    """By the very optimizers that train networks, in either form; the same request has the same answer."""
+    """The optimizers are those that train networks, in PyTorch's or the lecture's form. Equal requests give equal
+    answers."""
     surface = surface_from_json(body.surface.model_dump(mode="json"))
     paths = [PathAnswer(optimizer=optimizer, **vars(path)) for optimizer, path in _walked(body, surface)]
     about = SurfaceAnswer(
@@ -33,10 +34,10 @@ def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
     return TrajectoryAnswer(surface=about, paths=paths)
 
 
-@router.post("/optimizers/trajectory.{format}", summary="The same as a picture", response_class=Response,
+@router.post("/optimizers/trajectory.{format}", summary="Draw the paths of optimizers", response_class=Response,
              responses=binary("image/png", "image/svg+xml"))  # fmt: skip
 def picture(body: TrajectoryRequest, format: Format) -> Response:
-    """A picture of the paths on the surface's contour lines, and of the value after each step."""
+    """The paths on the surface's contour lines, and the surface's value after each step."""
     surface = surface_from_json(body.surface.model_dump(mode="json"))
     optimizers, walked = zip(*_walked(body, surface), strict=True)
     paths = dict(zip(_names(optimizers), walked, strict=True))
@@ -44,14 +45,14 @@ def picture(body: TrajectoryRequest, format: Format) -> Response:
 
 
 def _names(optimizers: Sequence[dict[str, Any]]) -> list[str]:
-    """Names for the legend; equal names are numbered."""
+    """Labels for the legend; equal labels are numbered."""
     labels = optimizer_labels(optimizers)
     twins = [labels[:place].count(label) for place, label in enumerate(labels)]
     return [f"{label} ({before + 1})" if before else label for label, before in zip(labels, twins, strict=True)]
 
 
 def _walked(body: TrajectoryRequest, surface: Surface) -> Iterator[tuple[dict[str, Any], Path]]:
-    """Each optimizer with every default filled in, and its way."""
+    """Each optimizer with every default filled in, and its path."""
     noise = gaussian_noise(body.noise, body.steps, body.seed)
     spike = None if body.spike is None else Spike(body.spike.step, body.spike.factor)
     for optimizer in (request.model_dump(mode="json") for request in body.optimizers):

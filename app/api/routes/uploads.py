@@ -1,4 +1,4 @@
-"""Uploads of datasets: streamed to files, whatever their size, and imported by a worker."""
+"""Uploads of datasets: streamed to files of any size, and imported by a worker."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ BODY = {
     }
 }
 SENT_AGAIN: dict[int | str, dict[str, Any]] = {
-    200: {"model": DatasetAnswer, "description": "This Idempotency-Key has made it already"}
+    200: {"model": DatasetAnswer, "description": "Created earlier with this Idempotency-Key"}
 }
 
 
@@ -51,15 +51,17 @@ async def upload(
     files: FilesDep,
     catalogue: Annotated[
         Literal[tuple(CATALOGUE)] | None,  # type: ignore[valid-type]
-        Query(description="the files are those of this entry, fetched elsewhere, and are read as it says"),
+        Query(description="the catalogue entry whose files these are; they are read with that entry's options"),
     ] = None,
     key: Key = None,
 ) -> DatasetAnswer:
-    """Send a .zip or .tar (also .gz, .bz2, .xz, .zst) with a folder a class, an .npz, a table as CSV or Parquet (with
-    `target=`), as multipart (`curl -F file=@letters.zip`) or as the raw body (`curl --data-binary @letters.zip`); or
-    IDX files as multipart, `images` and `labels`, and `test_images` and `test_labels`. What it is, its content tells.
-    It is imported in the background: `status` says when it is `ready`. Under a name that is there already it becomes
-    the next version."""
+    """Send a .zip or .tar (also .gz, .bz2, .xz, .zst) with a folder for each class, an .npz file, or a table as CSV or
+    Parquet (with `target=`). Send it as multipart (`curl -F file=@letters.zip`) or as the raw body
+    (`curl --data-binary @letters.zip`). Or send IDX files as multipart: `images` and `labels`, and optionally
+    `test_images` and `test_labels`. The format is detected from the content.
+
+    The import runs in the background until `status` is `ready`. An upload under an existing name becomes its next
+    version."""
     await run_in_threadpool(refuse_early, database, name)
     if catalogue is not None and (given := wanted.given()):
         raise InvalidFields(
@@ -85,7 +87,7 @@ async def upload(
         raise Malformed("upload_cut_off") from error
     finally:
         if not kept:
-            with suppress(OSError):  # the client is told what came before
+            with suppress(OSError):  # the client gets the first error
                 await run_in_threadpool(files.delete_folder, f"{datasets.FOLDER}/{id}")
     response.status_code = 202 if kept else 200
     response.headers["Location"] = f"/datasets/{answer.id}"
@@ -94,17 +96,17 @@ async def upload(
 
 
 def refuse_early(database: Database, name: str) -> None:
-    """Refuse what can be refused before the body has come. Raises Invalid or Conflict."""
+    """Check the name before the body is received. Raises Invalid or Conflict."""
     if name.startswith(datasets.UPLOADED):
         raise Invalid("name_like_id", "name", prefix=datasets.UPLOADED)
-    if name == "catalogue":  # which stands where a dataset's name does
+    if name == "catalogue":  # /datasets/catalogue is a route
         raise Invalid("name_reserved", "name", name=name)
     with database.read() as db:
         datasets.refuse_built_in(db, name)
 
 
 def refuse_other_files(published: Published, digests: dict[str, str]) -> None:
-    """Raises Invalid for files that are not those of the catalogue: under its name, they would be taken for them."""
+    """Raise Invalid if the files differ from those of the catalogue entry, since readers would mistake them for it."""
     wanted, sent = [file.role for file in published.files], list(digests)
     if sorted(wanted) != sorted(sent):
         fix = Fix("catalogue", None)
@@ -119,14 +121,14 @@ def refuse_other_files(published: Published, digests: dict[str, str]) -> None:
 def enqueue(
     database: Database, id: str, name: str, source: dict[str, Any], key: str | None, digest: str
 ) -> DatasetAnswer:
-    """Create the dataset, which from then on waits for a worker; or find the one that this key has created already."""
+    """Create the dataset, which then waits for a worker, or return the one that this key has already created."""
 
     def find() -> DatasetAnswer | None:
         with database.read() as db:
             dataset = idempotency.dataset_made_by(db, key, digest) if key else None
             return None if dataset is None else dataset_answer(dataset)
 
-    def create() -> DatasetAnswer:  # a Conflict is of the key, or of the version: the same upload may come twice
+    def create() -> DatasetAnswer:  # Conflict: a concurrent request has used the key or the version
         with database.write() as db:
             dataset = datasets.create(db, id, name, source)
             if key:
@@ -137,7 +139,7 @@ def enqueue(
 
 
 async def receive(request: Request, files: Files, id: str) -> dict[str, str]:
-    """Store the files of the upload, and answer their SHA-256 by their roles. Raises Invalid."""
+    """Store the files of the upload; returns their SHA-256 by role. Raises Invalid."""
     digests = {}
     async with aclosing(_parts(request)) as parts:
         async for role, pieces in parts:
@@ -154,7 +156,7 @@ async def receive(request: Request, files: Files, id: str) -> dict[str, str]:
 
 
 async def _parts(request: Request) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]], None]:
-    """The files that came, by their roles: one, or the parts of IDX."""
+    """The files of the body with their roles: a single file, or the parts of an IDX dataset."""
     kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if kind != "multipart/form-data":
         yield FILE, request.stream()

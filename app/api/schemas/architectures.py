@@ -15,22 +15,25 @@ Side = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class InspectRequest(RequestModel):
-    """A network, what goes into it and comes out, and how it would be trained."""
+    """A network with its input and output sizes, and the batch size and optimizer of a training."""
 
     model: ModelRequest = Field(default_factory=ModelRequest)
     input_shape: list[Side] = Field(
-        [1, 28, 28], min_length=1, max_length=3, description="channels, height, width; or the columns of a table"
+        [1, 28, 28],
+        min_length=1,
+        max_length=3,
+        description="channels, height, width of pictures; or the number of a table's columns",
     )
-    outputs: int = Field(10, ge=1, le=10**6, description="classes, or 1 for a regression")
-    batch_size: int = Field(128, ge=1, le=10**7, description="examples at once: what is kept grows with them")
+    outputs: int = Field(10, ge=1, le=10**6, description="number of classes, or 1 for regression")
+    batch_size: int = Field(128, ge=1, le=10**7, description="examples per batch; memory grows with it")
     optimizer: OptimizerRequest = Field(
-        {"name": "adam"}, validate_default=True, description="it keeps up to two numbers beside each parameter"
+        {"name": "adam"}, validate_default=True, description="its state takes up to two numbers per parameter"
     )
 
     @model_validator(mode="before")
     @classmethod
     def _of_preset(cls, sent: Any) -> Any:
-        """A preset's batch and optimizer where the request does not say."""
+        """Fill in a preset's batch size and optimizer if the request leaves them out."""
         if isinstance(sent, dict) and isinstance(model := sent.get("model"), dict):
             preset = PRESETS.get(name) if isinstance(name := model.get("preset"), str) else None
             recipe = {} if preset is None else dict(preset.request)
@@ -53,8 +56,10 @@ class InspectRequest(RequestModel):
 
 class LayerRow(BaseModel):
     type: str = Field(examples=["conv2d"])
-    pointer: str | None = Field(description="to the layer in the request; null for one that nobody wrote")
-    output_shape: list[int] = Field(description="without the batch, channels first", examples=[[32, 28, 28]])
+    pointer: str | None = Field(
+        description="JSON pointer to the layer in the request; null for a layer that the service added"
+    )
+    output_shape: list[int] = Field(description="without the batch dimension, channels first", examples=[[32, 28, 28]])
     parameters: int = Field(examples=[320])
     multiply_adds: int = Field(description="for one example", examples=[225_792])
 
@@ -65,35 +70,38 @@ class Total(BaseModel):
 
 
 class MemoryAnswer(BaseModel):
-    """In bytes, of float32. A training takes the first four together, a prediction the first and the last."""
+    """Memory in bytes, with float32 numbers. Training needs the sum of the first four; prediction that of the first and
+    the last."""
 
     parameters: int = Field(examples=[814_120])
-    gradients: int = Field(description="of what is trainable", examples=[814_120])
+    gradients: int = Field(description="of the trainable parameters", examples=[814_120])
     optimizer_state: int = Field(examples=[1_628_240])
     saved_for_backward: int = Field(
-        description="what is kept of a batch on its way through, until the gradients come back", examples=[532_480]
+        description="what autograd keeps of one batch until the backward pass", examples=[532_480]
     )
     inference: int = Field(
-        description="the batch, and the most that lives beside it at once when nothing is kept", examples=[663_552]
+        description="the batch and the most intermediate values that exist at once", examples=[663_552]
     )
 
 
 class LinearStackAnswer(BaseModel):
-    """Linear layers with nothing nonlinear between them, and the one layer Y = XW + b that they are."""
+    """Linear layers without a nonlinearity between them, and the single layer Y = XW + b that equals them."""
 
     pointers: list[str] = Field(examples=[["/model/layers/0", "/model/layers/1"]])
     input_shape: list[int] = Field(examples=[[2]])
-    output_shape: list[int] = Field(description="a shape of pictures is flattened in W and b", examples=[[2]])
-    parameters: int = Field(description="of all of them", examples=[17])
-    numbers: int = Field(description="of W and b", examples=[6])
+    output_shape: list[int] = Field(description="W and b refer to the flattened shape", examples=[[2]])
+    parameters: int = Field(description="of all these layers together", examples=[17])
+    numbers: int = Field(description="how many numbers W and b have together", examples=[6])
     weight: list[list[Number]] | None = Field(
-        None, description="W, a row an input; of a trained run, up to 250,000 numbers", examples=[[[0.5, 1], [2, 0]]]
+        None,
+        description="W, one row per input; only for a trained run and up to 250,000 numbers",
+        examples=[[[0.5, 1], [2, 0]]],
     )
-    bias: list[Number] | None = Field(None, description="b, one an output", examples=[[0.5, 0.25]])
+    bias: list[Number] | None = Field(None, description="b, one number per output", examples=[[0.5, 0.25]])
 
 
 class Inspection(BaseModel):
-    """Each layer from the input to the output: a block's as often as it repeats."""
+    """The layers from input to output. The layers of a block appear once for each repetition."""
 
     layers: list[LayerRow]
     total: Total
@@ -103,13 +111,13 @@ class Inspection(BaseModel):
 
 
 class PresetAnswer(BaseModel):
-    """A network by name. `request` is a whole run's but for its dataset; every field may be given otherwise."""
+    """A ready-made network. `request` is a complete run request without the dataset; you can change every field."""
 
     name: str = Field(examples=["vgg_small"])
     summary: str
-    input_shape: list[int] = Field(description="what it is made for", examples=[[1, 28, 28]])
+    input_shape: list[int] = Field(description="the input shape that the network is made for", examples=[[1, 28, 28]])
     outputs: int = Field(examples=[10])
-    layers: list[dict[str, Any]] = Field(description="what the name stands for")
+    layers: list[dict[str, Any]] = Field(description="the layers, as a request lists them")
     request: dict[str, Any] = Field(examples=[{"model": {"preset": "vgg_small"}, "batch_size": 64}])
     advantages: list[str] = Field(examples=[["the most accurate preset on letters: 94%"]])
     drawbacks: list[str] = Field(examples=[["batch norm and dropout behave differently in training and evaluation"]])

@@ -11,14 +11,14 @@ LISTED = 100
 
 
 class PictureAnswer(BaseModel):
-    """A picture as numbers, row by row, for each channel."""
+    """A picture as numbers: for each channel a list of rows."""
 
     index: int
     label: str = Field(examples=["A"])
     shape: list[int] = Field(description="channels, height, width", examples=[[1, 28, 28]])
-    channels: list[str] = Field(description="what the planes are", examples=[["gray"]])
-    black: int = Field(0, description="the number that is black")
-    white: int = Field(255, description="the number that is white, or all of a colour")
+    channels: list[str] = Field(description="the meaning of each channel", examples=[["gray"]])
+    black: int = Field(0, description="the value of black")
+    white: int = Field(255, description="the value of white, or of a colour at full strength")
     pixels: list[list[list[int]]]
 
 
@@ -34,32 +34,34 @@ class SplitAnswer(BaseModel):
 
 
 class StatisticsAnswer(BaseModel):
-    """Pictures have mean and spread, tables columns; what the dataset is not is null."""
+    """Statistics of pictures (mean, std, class_means) or of a table (rows, columns, …); the others are null."""
 
     examples: int
     classes: list[ClassCount]
-    mean: float | None = Field(None, description="of all pixels, 0 to 255")
-    std: float | None = None
-    class_means: dict[str, float] | None = Field(None, description="how bright each class is; see means.png")
-    rows: int | None = Field(None, description="of a table that were looked at: of a very large one some are drawn")
-    columns: list[dict[str, Any]] | None = Field(None, description="each with range, mean, spread and a histogram")
-    target: dict[str, Any] | None = Field(None, description="the same of a regression's target")
+    mean: float | None = Field(None, description="mean of all pixels, 0 to 255")
+    std: float | None = Field(None, description="standard deviation of all pixels")
+    class_means: dict[str, float] | None = Field(None, description="mean brightness of each class; see means.png")
+    rows: int | None = Field(None, description="number of rows used; a very large table is sampled")
+    columns: list[dict[str, Any]] | None = Field(
+        None, description="range, mean, standard deviation and histogram of each"
+    )
+    target: dict[str, Any] | None = Field(None, description="the same for the target of a regression")
     correlations: list[list[float | None]] | None = Field(
-        None, description="Pearson's r of columns with columns; null for a constant one, and for over 100 columns"
+        None, description="Pearson's r between columns; null for a constant column, and for over 100 columns"
     )
 
 
 class TwinAnswer(BaseModel):
     test: int = Field(description="index of the test example", examples=[17])
-    train: int = Field(description="index of the training example next to it", examples=[4031])
-    distance: float = Field(description="root mean square of the pixels' differences, of 255", examples=[3.2])
+    train: int = Field(description="index of the nearest training example", examples=[4031])
+    distance: float = Field(description="root mean square of the pixel differences, 0 to 255", examples=[3.2])
     same_label: bool
 
 
 class DuplicatesAnswer(BaseModel):
-    """Test examples that the training part has as well, all but equal: they say nothing of what was learnt."""
+    """Test examples that are also in the training part, or almost equal to one: they cannot show generalisation."""
 
-    compared: int = Field(description="test examples; a part drawn from them where there are very many")
+    compared: int = Field(description="number of test examples compared; a sample if there are very many")
     found: int
-    near: float = Field(NEAR, description="pictures up to this distance count; rows of tables must be equal")
-    items: list[TwinAnswer] = Field(description=f"the nearest first, up to {LISTED}")
+    near: float = Field(NEAR, description="pictures up to this distance count as duplicates; table rows must be equal")
+    items: list[TwinAnswer] = Field(description=f"nearest first, at most {LISTED}")

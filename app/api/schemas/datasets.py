@@ -19,58 +19,68 @@ class ClassCount(BaseModel):
 
 
 class DatasetItem(BaseModel):
-    """A dataset in a list. What there is to know of its examples comes when it is ready."""
+    """A dataset in a list. Fields about its examples are filled in once it is ready."""
 
     id: str = Field(examples=["notmnist"])
-    name: str = Field(description="stands for its newest version that is ready")
-    version: int = Field(description="counts from 1: an upload under a taken name is the next")
+    name: str = Field(description="refers to the newest version that is ready")
+    version: int = Field(description="counted from 1; an upload under an existing name is the next version")
     status: DatasetStatus = Field(examples=["ready"])
     progress: dict[str, Any] = Field(
-        description="of an import: the fraction that has been read, and examples so far",
+        description="of an import: the fraction read, and the number of examples so far",
         examples=[{"fraction": 0.42, "examples": 25_000}],
     )
-    error: str | None = Field(description="why the import has failed, and what would be right")
+    error: str | None = Field(description="why the import failed, and how to correct it")
     task: str | None = Field(None, examples=["classification"])
     examples: int | None = None
-    shape: list[int] | None = Field(None, description="of one input, channels first", examples=[[1, 28, 28]])
+    shape: list[int] | None = Field(None, description="shape of one input, channels first", examples=[[1, 28, 28]])
     target: str | None = Field(None, description="the column of a table that is predicted")
-    encoding: str | None = Field(None, description="of a CSV file, as it was found")
-    separator: str | None = Field(None, description="of a CSV file, as it was found")
-    own_split: list[str] = Field([], description="the parts that the upload itself names", examples=[["train", "test"]])
-    missing: int = Field(0, description="how many numbers of a table's inputs are; each counts as its column's mean")
+    encoding: str | None = Field(None, description="encoding of a CSV file, as detected or as given")
+    separator: str | None = Field(None, description="separator of a CSV file, as detected")
+    own_split: list[str] = Field([], description="the parts that the upload defines", examples=[["train", "test"]])
+    missing: int = Field(0, description="missing numbers in a table's inputs; each is replaced by its column's mean")
     missing_categories: int = Field(
-        0, description="how many values of a table's categories are; each is 0 in all of the category's columns"
+        0, description="missing categories in a table's inputs; each is encoded as 0 in all columns of its category"
     )
     checksum: str | None = Field(None, description="SHA-256 over values, types, shapes and names")
-    class_count: int = Field(description="how many classes there are", examples=[10])
-    column_count: int = Field(description="of an uploaded table, without the target", examples=[13])
-    skipped_count: int = Field(description="how many files or rows could not be read", examples=[2])
-    warning_count: int = Field(description="how many warnings there are", examples=[0])
+    class_count: int = Field(description="number of classes", examples=[10])
+    column_count: int = Field(description="number of columns of an uploaded table, without the target", examples=[13])
+    skipped_count: int = Field(description="number of files or rows that could not be read", examples=[2])
+    warning_count: int = Field(description="number of warnings", examples=[0])
     created_at: str | None
 
 
 class DatasetAnswer(DatasetItem):
-    """A dataset, with all that is long as well."""
+    """A dataset with all of its fields."""
 
-    reading: dict[str, Any] | None = Field(description="how the upload was to be read; null for what is built in")
+    reading: dict[str, Any] | None = Field(description="the import options of the upload; null for a built-in dataset")
     classes: list[ClassCount] = []
-    feature_names: list[str] = Field([], description="of the inputs' columns, a category one for each of its values")
-    columns: list[dict[str, Any]] = Field([], description="of a table: type, categories, and how many are missing")
-    unread_columns: list[str] = Field([], description="of a Parquet file: of types that are neither numbers nor text")
-    failure: MessageAnswer | None = Field(None, description="`error` as data, where it is known as such")
+    feature_names: list[str] = Field(
+        [], description="names of the input columns; a category has one column for each of its values"
+    )
+    columns: list[dict[str, Any]] = Field(
+        [], description="of a table: type, categories and number of missing values of each column"
+    )
+    unread_columns: list[str] = Field([], description="ignored columns of a Parquet file, neither numbers nor text")
+    failure: MessageAnswer | None = Field(
+        None, description="`error` as data; null if an older version stored only the text"
+    )
     warnings: list[str] = []
-    warning_messages: list[MessageAnswer] = Field([], description="`warnings` as data, where they are known as such")
-    files: list[dict[str, Any]] = Field([], description="of the catalogue: SHA-256 of each, and whether it was known")
-    skipped: list[dict[str, str]] = Field(description="files that could not be read, each with the reason")
+    warning_messages: list[MessageAnswer] = Field(
+        [], description="`warnings` as data, except for those that an older version stored as text"
+    )
+    files: list[dict[str, Any]] = Field(
+        [], description="of a catalogue dataset: SHA-256 of each file, and true if it was verified"
+    )
+    skipped: list[dict[str, str]] = Field(description="files or rows that could not be read, each with the reason")
 
 
 def dataset_item(dataset: Dataset) -> DatasetItem:
-    """The dataset as clients see it in a list."""
+    """The response for a dataset in a list."""
     return DatasetItem(**_of_dataset(dataset))
 
 
 def dataset_answer(dataset: Dataset) -> DatasetAnswer:
-    """The dataset as clients see it."""
+    """The response for one dataset."""
     return DatasetAnswer(reading=dataset.source.get("reading"), skipped=dataset.skipped, **_of_dataset(dataset))
 
 
@@ -96,7 +106,7 @@ def _of_dataset(dataset: Dataset) -> dict[str, Any]:
 
 
 class DatasetPage(BaseModel):
-    items: list[DatasetItem] = Field(description="without what is long, which GET /datasets/{id} has")
+    items: list[DatasetItem] = Field(description="without long fields, which GET /datasets/{id} has")
     next: str | None
 
 

@@ -10,32 +10,34 @@ from app.storage.jsonable import Number
 
 
 class LayerDiagnostics(BaseModel):
-    """One layer over time: of a layer that learns the L2 norms of its gradient and of its parameters, the size of an
-    update as a share of theirs, and the share of units that are twins of the first; of a ReLU the share of dead units
-    (0 for every example of the probe), of a sigmoid or tanh the share of saturated outputs; of each its outputs' mean
-    and spread. The input has the root mean square of its largest and smallest column."""
+    """One layer over time. Every layer has the mean and standard deviation of its outputs. A layer that learns has the
+    L2 norms of its gradient and of its parameters, the size of an update as a share of the latter, and the share of
+    units with the same weights as the first unit. A ReLU has the share of dead units (0 for every example of the
+    probe), a sigmoid or tanh the share of saturated outputs. The input has the root mean square of its largest and its
+    smallest column."""
 
     layer: str = Field(
-        description="its number in the network; within a block with the repetition, 3.0.1; or `input`", examples=["0"]
+        description="index in the network, or `input`; within a block also repetition and index, such as 3.0.1",
+        examples=["0"],
     )
-    pointer: str = Field(description="JSON pointer to it in the run's request", examples=["/model/layers/0"])
+    pointer: str = Field(description="JSON pointer to the layer in the run's request", examples=["/model/layers/0"])
     type: str = Field(examples=["linear"])
     measures: dict[str, Points] = Field(
         description="gradient_norm, weight_norm, update_ratio, twin_units, dead_units, saturated_units, "
-        "activation_mean, activation_spread, largest_column, smallest_column: those that the layer has",
+        "activation_mean, activation_spread, largest_column, smallest_column; only those that apply to the layer",
         examples=[{"gradient_norm": {"step": [1, 2, 4], "value": [0.91, 0.74, 0.52]}}],
     )
 
 
 class DiagnosticsAnswer(BaseModel):
-    """The layers in the network's order. `GET /runs/{id}/curve?series=layer.0.gradient_norm` has a series alone."""
+    """The layers in the network's order. `GET /runs/{id}/curve?series=layer.0.gradient_norm` gives a single series."""
 
     run: str
     layers: list[LayerDiagnostics]
 
 
 class FindingAnswer(BaseModel):
-    """One cause, with the numbers that show it and one change to try. What follows from it is no finding of its own."""
+    """One cause, with the evidence and one change to try. Consequences of a cause are not reported separately."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -57,14 +59,16 @@ class FindingAnswer(BaseModel):
 
     code: str = Field(examples=["learning_rate_too_high"])
     severity: Literal["error", "warning", "hint"] = Field(
-        description="error: it learns little or nothing; warning: it learns, and would do better; hint: worth a look"
+        description="error: the network learns little or nothing; warning: it could learn better; hint: worth a look"
     )
     finding: str
     evidence: dict[str, Number | str | list[Number] | None]
     text: str = Field(alias="try", description="one change to try")
     change: MessageAnswer = Field(description="`try` as data")
-    fix: FixAnswer | None = Field(None, description="the field that `try` sets, where it sets a single one")
+    fix: FixAnswer | None = Field(
+        None, description="the change as a field and its value; null unless `try` sets exactly one field"
+    )
 
 
 class DiagnosisAnswer(RootModel[list[FindingAnswer]]):
-    """Worst first; empty for a sound run, and where nothing is sure."""
+    """Findings, worst first. Empty for a healthy run, or if no cause is certain."""

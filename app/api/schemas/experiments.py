@@ -15,22 +15,22 @@ ID = "exp_01k9zj4c2m8s0q1v5w7x3y6t4a"
 
 
 class TrialAnswer(BaseModel):
-    """One of the runs that are compared."""
+    """One of the trainings that an experiment compares."""
 
     name: str = Field(examples=["with ReLU"])
-    request: dict[str, Any] = Field(description="as for POST /runs, but for the seed")
-    slip: str | None = Field(description="what it does wrong on purpose", examples=["forgotten_zero_grad"])
-    mistake: str | None = Field(description="the fault in a sentence")
+    request: dict[str, Any] = Field(description="as for POST /runs, without the seed")
+    slip: str | None = Field(description="code of a deliberate mistake; null if none", examples=["forgotten_zero_grad"])
+    mistake: str | None = Field(description="the deliberate mistake in a sentence; null if none")
 
 
 class ExperimentEntry(BaseModel):
-    """A claim of the lecture, and what tries it. One without trials is calculated, and answered at once."""
+    """A claim of the lecture and the trials that test it. An experiment without trials is calculated at once."""
 
     name: str = Field(examples=[LINEAR_COLLAPSE])
     title: str = Field(examples=["Linear layers on linear layers"])
-    lines: str = Field(description="of the lecture's text", examples=["L63–97"])
+    lines: str = Field(description="lines of the lecture's text", examples=["L63–97"])
     claim: str = Field(description="what the lecture says")
-    right: str = Field(description="what is right about it")
+    right: str = Field(description="what is true of the claim")
     trials: list[TrialAnswer]
 
 
@@ -39,10 +39,10 @@ class ExperimentList(BaseModel):
 
 
 class ExperimentRequest(RequestModel):
-    """Seeds of an experiment."""
+    """The seeds of an experiment."""
 
     seeds: list[Annotated[int, Field(ge=0, lt=2**62)]] = Field(
-        [0, 1, 2], min_length=1, max_length=MOST_SEEDS, description="each trial is run with each of them"
+        [0, 1, 2], min_length=1, max_length=MOST_SEEDS, description="each trial is run once with each seed"
     )
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"seeds": [0, 1, 2]}]})
@@ -57,7 +57,7 @@ class ExperimentRequest(RequestModel):
 
 class TrialRun(BaseModel):
     trial: str = Field(examples=["with ReLU"])
-    seed: int = Field(description="of the experiment", examples=[0])
+    seed: int = Field(description="one of the experiment's seeds", examples=[0])
     run: str = Field(examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])
     status: RunStatus = Field(examples=["succeeded"])
 
@@ -72,26 +72,26 @@ class SpreadAnswer(BaseModel):
 
 class SeedAnswer(BaseModel):
     seed: int = Field(examples=[0])
-    shown: bool = Field(description="whether this seed shows what is right")
+    shown: bool = Field(description="true if this seed confirms `right`")
     numbers: dict[str, Number] = Field(examples=[{"relu": 0.893}])
-    details: dict[str, Any] = Field(description="more to look at: matrices, curves")
+    details: dict[str, Any] = Field(description="further results, such as matrices and curves")
 
 
 class Observed(BaseModel):
-    sentence: str = Field(description="what was seen, in words: means over the seeds")
+    sentence: str = Field(description="the observation in a sentence, with means over the seeds")
     numbers: dict[str, SpreadAnswer]
     seeds: list[SeedAnswer]
 
 
 class ExperimentAnswer(BaseModel):
-    """An experiment that is being tried, or has been."""
+    """A started or finished experiment."""
 
-    id: str | None = Field(description="null for one that is calculated: it is not kept", examples=[ID])
+    id: str | None = Field(description="null for a calculated experiment, which is not stored", examples=[ID])
     name: str = Field(examples=[LINEAR_COLLAPSE])
     claim: str
     right: str
-    status: str = Field(description="running; ended; or incomplete: a run was cancelled, deleted or has failed")
+    status: str = Field(description="running, ended, or incomplete if a run was cancelled, deleted or has failed")
     runs: list[TrialRun]
-    observed: Observed | None = Field(description="over the seeds all of whose runs have ended; null before the end")
-    verdict: str | None = Field(description="shown, not shown or differs by seed", examples=["shown"])
+    observed: Observed | None = Field(description="over all seeds whose runs have ended; null before the end")
+    verdict: str | None = Field(description="shown, not shown, or differs by seed", examples=["shown"])
     links: dict[str, str] = Field(examples=[{"self": f"/experiments/{LINEAR_COLLAPSE}/{ID}"}])

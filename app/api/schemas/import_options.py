@@ -17,29 +17,37 @@ KINDS: tuple[Kind, ...] = ("number", "category", "ignore")
 def reading(
     shape: Annotated[
         str | None,
-        Query(description="pictures: channels (1 or 3), height, width; 28×28 gray unless given", examples=["3,32,32"]),
+        Query(description="pictures: channels (1 or 3), height, width; by default 28×28 gray", examples=["3,32,32"]),
     ] = None,
     resize: Annotated[
-        Resize, Query(description="pictures of another size: whole with a margin, filled and cut, or out of proportion")
+        Resize,
+        Query(description="pictures of another size: fit adds margins, fill crops, stretch changes the proportions"),
     ] = "fit",
-    background: Annotated[Background, Query(description="under transparency and in margins")] = "white",
+    background: Annotated[
+        Background, Query(description="pictures: the colour behind transparency and in margins")
+    ] = "white",
     target: Annotated[
-        str | None, Query(max_length=200, description="tables: the column to be predicted", examples=["price"])
+        str | None, Query(max_length=200, description="tables: the column to predict", examples=["price"])
     ] = None,
     encoding: Annotated[
-        str | None, Query(max_length=100, description="tables as text: as Python calls it", examples=["cp1251"])
+        str | None,
+        Query(
+            max_length=100,
+            description="text tables: Python's name of the encoding; detected by default",
+            examples=["cp1251"],
+        ),
     ] = None,
     task: Annotated[
-        Task | None, Query(description="numbers are a regression, texts and booleans are classes unless it is said")
+        Task | None, Query(description="by default regression for numbers, classification for text and booleans")
     ] = None,
     types: Annotated[
-        list[str], Query(description="tables: column:type, type one of number, category, ignore", max_length=1000)
+        list[str], Query(description="tables: column:type, where type is number, category or ignore", max_length=1000)
     ] = [],  # noqa: B006
     classes: Annotated[
-        str | None, Query(max_length=20_000, description="names for numbered labels, with commas between")
+        str | None, Query(max_length=20_000, description="names of numbered labels, separated by commas")
     ] = None,
 ) -> ImportOptions:
-    """Raises Invalid."""
+    """The import options of the query. Raises Invalid."""
     return ImportOptions(
         shape=_shape(shape),
         resize=resize,

@@ -8,7 +8,7 @@ from app.messages import Fix, Message
 
 
 class MessageAnswer(BaseModel):
-    """A message as data: its code is a heading in docs/errors.md, and its sentence stands next to it."""
+    """A message as data. Its code is a heading in docs/errors.md; a field next to it has the sentence."""
 
     code: str = Field(examples=["set_field"])
     params: dict[str, Any] = Field(examples=[{"path": "optimizer.lr", "json": "0.1"}])

@@ -5,9 +5,9 @@ from pydantic import BaseModel, Field
 
 class WorkerAnswer(BaseModel):
     id: str
-    device: str | None = Field(description="on which it trains; null while it trains nothing", examples=["cpu"])
-    concurrency: int = Field(description="how many runs it takes at once", examples=[1])
-    runs: list[str] = Field(description="those that it trains now")
+    device: str | None = Field(description="the device that it trains on; null while it is idle", examples=["cpu"])
+    concurrency: int = Field(description="maximum number of runs at once", examples=[1])
+    runs: list[str] = Field(description="runs in training")
     started_at: str
     heartbeat_at: str
 

@@ -1,4 +1,4 @@
-"""Request and response models of race."""
+"""Request and response models of races."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,9 +11,9 @@ MOST = 8
 
 
 class RaceRequest(RequestModel):
-    """A race: the run and its optimizers."""
+    """A run and the optimizers to train it with."""
 
-    run: RunRequest = Field(description="as for POST /runs; each of the optimizers takes the place of its own")
+    run: RunRequest = Field(description="as for POST /runs; `optimizers` replace its optimizer")
     optimizers: list[OptimizerRequest] = Field(min_length=2, max_length=MOST)
 
     model_config = ConfigDict(
@@ -29,7 +29,7 @@ class RaceRequest(RequestModel):
 
 
 class RaceAnswer(BaseModel):
-    """The runs in the order of the optimizers; each is a run like any other, tagged `antigrad.race:<id>`."""
+    """The runs in the order of the optimizers. They are ordinary runs with the tag `antigrad.race:<id>`."""
 
     id: str = Field(examples=["race_01k9zj4c2m8s0q1v5w7x3y6t4a"])
     runs: list[RunAnswer]

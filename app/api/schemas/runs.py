@@ -13,8 +13,10 @@ from app.storage.runs import step_of
 
 
 class Queue(BaseModel):
-    position: int = Field(description="1 is next")
-    estimated_start: str | None = Field(description="from how long the last runs took; null before there are any")
+    position: int = Field(description="1 starts next")
+    estimated_start: str | None = Field(
+        description="estimated from the durations of recent runs; null before there are any"
+    )
 
 
 class Warned(BaseModel):
@@ -29,8 +31,8 @@ class Progress(TypedDict, total=False):
 
     step: int
     epoch: int
-    seconds: Annotated[float, Field(description="of training, over all attempts")]
-    max_steps: Annotated[int | None, Field(description="null where only time or a loss ends the run")]
+    seconds: Annotated[float, Field(description="seconds of training, over all attempts")]
+    max_steps: Annotated[int | None, Field(description="null if only time or a loss ends the run")]
     steps_per_epoch: int
     fraction: Annotated[float, Field(description="of the whole run, from 0 to 1")]
     steps_per_second: float
@@ -50,16 +52,16 @@ class RunError(TypedDict, total=False):
 
     type: str
     message: str
-    trace: Annotated[list[str], Field(description="the last lines that the training printed")]
-    code: Annotated[str, Field(description="of the message; a heading in docs/errors.md")]
-    params: Annotated[dict[str, Any], Field(description="the facts in the message")]
+    trace: Annotated[list[str], Field(description="the last lines that the training process printed")]
+    code: Annotated[str, Field(description="error code; docs/errors.md has a section for each")]
+    params: Annotated[dict[str, Any], Field(description="the values that the message mentions")]
 
 
-Fields = dict[str, Any]  # of a registry entry: its name or type, and its hyperparameters
+Fields = dict[str, Any]  # a registry entry: its name or type, and its hyperparameters
 
 
 class ResolvedModel(TypedDict):
-    layers: Annotated[list[Fields], Field(description="with the output layer; see GET /layers")]
+    layers: Annotated[list[Fields], Field(description="including the output layer; see GET /layers")]
 
 
 class ResolvedRequest(TypedDict, total=False):
@@ -72,7 +74,7 @@ class ResolvedRequest(TypedDict, total=False):
     scaling: dict[str, str] | None
     augment: Fields | None
     model: ResolvedModel
-    loss: Annotated[Fields | str, Field(description="see GET /losses; older versions stored the name alone")]
+    loss: Annotated[Fields | str, Field(description="see GET /losses; older versions stored only the name")]
     optimizer: Annotated[Fields, Field(description="see GET /optimizers")]
     schedule: Annotated[Fields, Field(description="see GET /schedules")]
     batch_size: int | Literal["full"] | None
@@ -95,17 +97,15 @@ class RunAnswer(BaseModel):
     stop_reason: str | None = Field(examples=["max_epochs"])
     error: RunError | None = Field(description="type, message and the last lines of the trace")
     task: str = Field(examples=["classification"])
-    request: ResolvedRequest = Field(description="as resolved: every default filled in")
-    slip: str | None = Field(description="what it does wrong on purpose, as a trial of an experiment; null elsewhere")
+    request: ResolvedRequest = Field(description="the request with every default filled in")
+    slip: str | None = Field(description="code of the deliberate mistake in a trial of an experiment; otherwise null")
     environment: dict[str, Any] = Field(
-        description="versions, threads, the dataset's name, version and checksum, examples in each part",
+        description="versions, threads, the dataset's name, version and checksum, number of examples in each part",
         examples=[{"dataset_name": "letters", "dataset_version": 2, "examples": {"train": 800, "validation": 200}}],
     )
     progress: Progress
     queue: Queue | None
-    warnings: list[Warned] = Field(
-        description="known before the training, or when its worker begins; none of them blocks"
-    )
+    warnings: list[Warned] = Field(description="found before the training or at its start; they do not stop the run")
     metrics: Metrics
     served_step: int | None = Field(description="the step whose parameters /predict uses; null before the end")
     attempt: int
@@ -118,7 +118,7 @@ class RunAnswer(BaseModel):
 
 
 def run_answer(view: RunView) -> RunAnswer:
-    """The response for a run; it has a queue position while the run waits for a worker."""
+    """The response for a run, with its queue position while it waits for a worker."""
     run, place = view.run, view.queue
     queue = Queue(position=place.position, estimated_start=rfc3339(place.estimated_start)) if place else None
     here = f"/runs/{run.id}"
@@ -163,7 +163,7 @@ class RunPage(BaseModel):
 class CheckpointAnswer(BaseModel):
     step: int = Field(examples=[500])
     epoch: int = Field(examples=[10])
-    metrics: dict[str, dict[str, Number]] | None = Field(description="of the last epoch before it, by part")
+    metrics: dict[str, dict[str, Number]] | None = Field(description="metrics of the last epoch before it, by part")
     created_at: str
 
 
@@ -172,4 +172,4 @@ class CheckpointList(BaseModel):
 
 
 class CancelledAnswer(BaseModel):
-    cancelled: int = Field(description="how many runs were open", examples=[3])
+    cancelled: int = Field(description="number of runs that were queued, running or paused", examples=[3])

@@ -1,4 +1,4 @@
-"""Times in answers."""
+"""Times in responses."""
 
 from datetime import UTC, datetime
 from typing import overload
@@ -17,5 +17,5 @@ def rfc3339(seconds: float | None) -> str | None: ...
 
 
 def rfc3339(seconds: float | None) -> str | None:
-    """Seconds since 1970 as a time in UTC."""
+    """Format seconds since 1970 as an RFC 3339 time in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

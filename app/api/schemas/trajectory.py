@@ -1,4 +1,4 @@
-"""Request and response models of trajectory."""
+"""Request and response models of trajectories."""
 
 from typing import Annotated, Any, Self
 
@@ -19,9 +19,9 @@ Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class SpikeRequest(RequestModel):
-    """An outlier: in one step the gradient of the surface is so many times what it is."""
+    """An outlier: in one step the gradient is multiplied by a factor."""
 
-    step: int = Field(ge=1, le=MOST_STEPS, description="1 is the first")
+    step: int = Field(ge=1, le=MOST_STEPS, description="counted from 1")
     factor: float = Field(ge=-1e9, le=1e9)
 
 
@@ -29,16 +29,16 @@ class TrajectoryRequest(RequestModel):
     """The surface, the starting point and the optimizers."""
 
     surface: SurfaceRequest = Field(
-        {"name": "rosenbrock"}, validate_default=True, description="a name, or an object with the surface's fields"
+        {"name": "rosenbrock"}, validate_default=True, description="a surface's name, or an object with its fields"
     )
     start: tuple[Coordinate, Coordinate] | None = Field(
-        None, strict=False, description="the surface's own unless given", examples=[[-1.2, 1.0]]
+        None, strict=False, description="by default the surface's usual start", examples=[[-1.2, 1.0]]
     )
     steps: int = Field(50, ge=1, le=MOST_STEPS)
     noise: float = Field(
-        0.0, ge=0, le=1e9, description="standard deviation of what is added to each gradient; the same for all"
+        0.0, ge=0, le=1e9, description="standard deviation of noise added to each gradient; equal for all optimizers"
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="of the noise")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the noise")
     spike: SpikeRequest | None = None
     optimizers: list[OptimizerRequest] = Field(min_length=1, max_length=8)
 
@@ -72,7 +72,7 @@ class TrajectoryRequest(RequestModel):
 
 
 class SurfaceAnswer(BaseModel):
-    """The surface; its value at the minimum is 0."""
+    """A surface; its value at the minimum is 0."""
 
     name: str = Field(examples=["quadratic"])
     formula: str = Field(examples=["f(x, y) = ½ (x² + κ y²)"])
@@ -82,14 +82,16 @@ class SurfaceAnswer(BaseModel):
 
 
 class PathAnswer(BaseModel):
-    """The way of one optimizer, in float64."""
+    """The path of one optimizer, in float64."""
 
     optimizer: dict[str, Any] = Field(
-        description="every default filled in", examples=[{"name": "sgd", "formulas": "torch", "lr": 0.1}]
+        description="with every default filled in", examples=[{"name": "sgd", "formulas": "torch", "lr": 0.1}]
     )
-    points: list[tuple[float, float]] = Field(description="the start and one a step", examples=[[(-1.2, 1.0)]])
-    values: list[float] = Field(description="of the surface at each point", examples=[[24.2]])
-    diverged: bool = Field(description="a step led to a value that is not finite; the path ends before it")
+    points: list[tuple[float, float]] = Field(
+        description="the start, then one point per step", examples=[[(-1.2, 1.0)]]
+    )
+    values: list[float] = Field(description="the surface's value at each point", examples=[[24.2]])
+    diverged: bool = Field(description="true if a step led to a non-finite value; the path ends before that step")
 
 
 class TrajectoryAnswer(BaseModel):

@@ -1,4 +1,4 @@
-"""Named files, in a folder or in an object store."""
+"""File stores: named files in a folder or in an object store."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ def open_files(url: str, home: Path) -> Files:
         raise FilesRefused("ANTIGRAD_FILES_URL names no bucket; an object store is written s3://bucket/prefix")
     if set(place) & set("@?#"):  # the URL may contain a password, so it is not shown
         raise FilesRefused(
-            "ANTIGRAD_FILES_URL holds more than a bucket and a prefix; give credentials and options in the environment "
-            "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL)"
+            "ANTIGRAD_FILES_URL contains more than a bucket and a prefix; give credentials and options in the "
+            "environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL)"
         )
     try:
         from app.storage.files.s3 import S3Files  # imported here: it takes a second to load

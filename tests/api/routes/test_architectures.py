@@ -1,4 +1,4 @@
-"""What a network comes to, before any training."""
+"""Inspection of a network before training."""
 
 import time
 from math import e, log
@@ -40,7 +40,7 @@ def test_bytes_grow_with_the_batch_where_they_do(quick_client: TestClient) -> No
     assert {name: many[name] // few[name] for name in few} == {
         "parameters": 1, "gradients": 1, "optimizer_state": 1, "saved_for_backward": 100, "inference": 100
     }  # fmt: skip
-    assert few["saved_for_backward"] == 10 * 4 * (784 + 256)  # the pictures, and what comes out of the ReLU
+    assert few["saved_for_backward"] == 10 * 4 * (784 + 256)  # the pictures, and the output of the ReLU
     plain = inspect(quick_client, optimizer={"name": "sgd"})["memory"]
     assert plain["optimizer_state"] == 0
 
@@ -51,7 +51,7 @@ def test_a_preset_is_inspected_as_it_would_be_trained(quick_client: TestClient) 
     batches = [
         inspect(quick_client, model={"preset": "vgg_small"}, **body)["memory"] for body in ({}, {"batch_size": 128})
     ]
-    assert batches[1]["inference"] == 2 * batches[0]["inference"]  # its own is 64
+    assert batches[1]["inference"] == 2 * batches[0]["inference"]  # the preset's own batch size is 64
 
 
 def test_linear_layers_in_a_row_are_one_and_it_is_said_which(quick_client: TestClient) -> None:
@@ -117,7 +117,7 @@ def test_a_teacher_would_say_so(quick_client: TestClient) -> None:
     floor = inspect(quick_client, [linear, softmax])["warnings"][0]["detail"]
     assert f"{log(e + 9) - 1:.3f}" == "1.461" and "1.461" in floor
     within = inspect(quick_client, [linear, softmax], outputs=1)["warnings"]
-    assert [warning["code"] for warning in within] == ["softmax_within"]  # the output layer comes behind it
+    assert [warning["code"] for warning in within] == ["softmax_within"]  # the output layer follows it
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_preset_is_a_request_that_may_be_changed_field_by_field(quick_client: 
 
 
 def resolved_preset(client: TestClient, name: str, dataset: str) -> dict[str, Any]:
-    """What is trained of a preset: its request as it is answered, on a dataset, resolved."""
+    """A preset's request as the API returns it, resolved on a dataset."""
     preset = client.get(f"/presets/{name}").json()
     assert preset["request"]["model"] == {"preset": name}
     found = client.post("/runs", json=preset["request"] | {"dataset": dataset})

@@ -1,4 +1,4 @@
-"""Two requests that come at the same moment, on both databases: each hears what is true."""
+"""Concurrent requests on both databases: each gets a correct answer."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.sql
 
 @contextmanager
 def meeting(database: Database, statement: str) -> Iterator[None]:
-    """Two transactions wait for each other before such a statement; where they cannot be there both, as on SQLite,
-    they go on one by one."""
+    """Make two transactions wait for each other before such a statement. If both cannot reach it, as on SQLite, they
+    continue one after the other."""
     both = threading.Barrier(2)
 
     def wait(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_name_that_is_pointed_at_two_runs_at_the_same_moment_points_at_one(
     answers = twice(
         service, "INSERT INTO model_versions", lambda: client.put("/models/letters", json={"run": next(runs)})
     )
-    assert [answer.status_code for answer in answers] in ([200, 409], [200, 200])  # SQLite takes one after the other
+    assert [answer.status_code for answer in answers] in ([200, 409], [200, 200])  # SQLite runs them in turn
 
 
 def test_no_transaction_waits_for_the_files_of_a_dataset(

@@ -1,4 +1,4 @@
-"""`/predict?background=`: what lies under transparency and beside a picture that was made to fit."""
+"""`/predict?background=`: the colour behind transparency and in the margins of a fitted picture."""
 
 import io
 
@@ -27,8 +27,8 @@ def test_what_is_transparent_or_missing_is_of_the_colour_that_is_asked_for(clien
         return answer.json()["predictions"]
 
     transparent = Image.new("RGBA", (28, 28))
-    transparent.paste((128, 128, 128, 255), (7, 0, 21, 28))  # a grey bar on nothing
-    bar = Image.new("L", (14, 28), 128)  # the bar alone, which is padded
+    transparent.paste((128, 128, 128, 255), (7, 0, 21, 28))  # a grey bar on a transparent background
+    bar = Image.new("L", (14, 28), 128)  # only the bar, to be padded
     on = {}
     for colour in ("white", "black"):
         on[colour] = Image.new("L", (28, 28), colour)

@@ -1,4 +1,4 @@
-"""A dataset seen: numbers, classes, means, columns, and what training and test have in common."""
+"""Views of a dataset: pixels, classes, means, columns and duplicates."""
 
 import io
 import threading
@@ -53,7 +53,7 @@ def test_sizes_and_classes_of_each_part_are_told(quick_client: TestClient) -> No
     ).json()
     found = quick_client.get("/datasets/digits/split", params={"run": run["id"]}).json()
     assert [found[part]["examples"] for part in ("train", "validation", "test")] == [1198, 0, 599]
-    assert "test" not in run["request"]["split"]  # the folds say it
+    assert "test" not in run["request"]["split"]  # the folds define it
     again = quick_client.post(f"/runs/{run['id']}/again", json={"split": {"fold": 1}}).json()
     assert again["request"]["split"] == run["request"]["split"] | {"fold": 1}
 
@@ -89,7 +89,7 @@ def test_statistics_of_pictures_are_those_of_their_pixels(quick_client: TestClie
 
 
 def cells(sheet: bytes, side: int) -> list[np.ndarray]:
-    """The pictures of a sheet, row by row, in their own size."""
+    """The pictures of a sheet, row by row, in their original size."""
     shown, scale = np.asarray(Image.open(io.BytesIO(sheet))), 84 // side
     width = side * scale
     return [
@@ -125,7 +125,7 @@ def test_a_preview_shows_the_pictures_of_that_part_of_that_run_and_no_others(
 
 
 def labelled(*labels: str) -> np.ndarray:
-    """The line of labels over so many pictures."""
+    """The line of labels above a row of pictures."""
     sheet = preview_png(np.zeros((len(labels), 1, 28, 28), np.uint8), list(labels), 1, len(labels))
     return np.asarray(Image.open(io.BytesIO(sheet)))[8:26]
 
@@ -188,7 +188,7 @@ def pairwise(x: np.ndarray, y: np.ndarray) -> float | None:
 @given(TABLES, st.integers(1, 50))
 def test_correlations_are_numpys_over_the_rows_that_have_both(rows: np.ndarray, at_once: int) -> None:
     target = np.arange(len(rows), dtype=np.float32) ** 2
-    with patch.object(statistics, "NUMBERS_AT_ONCE", at_once):  # so that some tables come in pieces
+    with patch.object(statistics, "NUMBERS_AT_ONCE", at_once):  # so that some tables are read in pieces
         found = column_statistics(Arrays(rows, target), np.arange(len(rows)))
     expected = [[pairwise(x, y) for y in rows.T] for x in rows.T]
     assert [[r is None for r in row] for row in found["correlations"]] == [[r is None for r in row] for row in expected]
@@ -292,7 +292,7 @@ def test_searches_for_duplicates_take_turns_and_keep_nobody_else_waiting(
     with ThreadPoolExecutor(60) as clients:
         searches = [clients.submit(quick_client.get, "/datasets/digits/duplicates") for _ in range(50)]
         try:
-            time.sleep(1)  # they have all come by then, and are more than the service has threads
+            time.sleep(1)  # all have arrived by then; there are more than threads in the service
             other = clients.submit(quick_client.get, "/datasets/digits/samples")
             assert other.result(20).status_code == 200 and len(begun) == 1
         finally:

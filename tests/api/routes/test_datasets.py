@@ -1,4 +1,4 @@
-"""Datasets of one's own, from the upload to a prediction, with real workers."""
+"""Datasets of the user, from the upload to a prediction, with real workers."""
 
 import contextlib
 import io
@@ -134,7 +134,7 @@ def test_a_name_means_its_newest_ready_version_and_a_run_says_which_it_had(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     newest = client.get("/datasets/letters").json()
-    assert newest["version"] == 2 and newest["examples"] == 40  # the third has failed
+    assert newest["version"] == 2 and newest["examples"] == 40  # the third version has failed
     environment = client.get(f"/runs/{run['id']}").json()["environment"]
     assert environment["dataset_name"] == "letters" and environment["dataset_version"] == 1
     assert run["request"]["dataset"] == first["id"]
@@ -166,7 +166,7 @@ def test_an_import_shows_how_far_it_has_come_and_can_be_cancelled(
     workers.start()
     file = io.BytesIO()
     Image.new("RGB", (600, 600)).save(file, "PNG")  # small to send, slow to decode
-    each = 2 * AT_ONCE  # four batches, so that some are left when the first are counted, even with a decoder a core
+    each = 2 * AT_ONCE  # four batches, so that some remain when the first are counted, even with one decoder per core
     archive = tarred({f"{letter}/{number}.png": file.getvalue() for letter in "AB" for number in range(each)})
     id = upload(client, "letters", archive).json()["id"]
     deadline = time.monotonic() + 60
@@ -175,7 +175,7 @@ def test_an_import_shows_how_far_it_has_come_and_can_be_cancelled(
         time.sleep(0.02)
     assert 0 < seen["progress"]["fraction"] < 1 and 0 < seen["progress"]["examples"] <= 2 * each
     assert client.post(f"/datasets/{id}/cancel").json()["status"] == "cancelled"
-    assert client.post(f"/datasets/{id}/cancel").status_code == 200  # once more changes nothing
+    assert client.post(f"/datasets/{id}/cancel").status_code == 200  # cancelling twice is harmless
     gone(settings, lambda: stored(settings) == set())
     assert client.get(f"/datasets/{id}").json()["error"] == "the import was cancelled"
     assert client.post("/datasets/notmnist/cancel").status_code == 409
@@ -202,7 +202,7 @@ def test_a_name_cancels_what_is_being_imported_and_not_what_is_ready(client: Tes
 def test_content_that_was_damaged_is_made_whole_by_the_next_upload(
     client: TestClient, workers: Workers, settings: Settings
 ) -> None:
-    """As when a twin is deleted while this one is kept, or a deletion is killed half-way."""
+    """Damage may occur when an equal dataset is deleted during the import, or when a deletion is killed half-way."""
     workers.start()
     upload(client, "one", zipped(LECTURE))
     checksum = settled(client, "one")["checksum"]
@@ -214,7 +214,7 @@ def test_content_that_was_damaged_is_made_whole_by_the_next_upload(
 
 
 def gone(settings: Settings, over: Callable[[], bool]) -> None:
-    """What an import leaves goes a moment after it has ended."""
+    """Wait until the files of an ended import are deleted, which happens shortly after its end."""
     deadline = time.monotonic() + 20
     while not over():
         assert time.monotonic() < deadline, stored(settings)
@@ -259,7 +259,7 @@ def test_a_killed_import_starts_over_and_leaves_nothing_half_done(
     assert len(client.get("/datasets/letters/samples", params={"limit": 200}).json()["items"]) == 24
     wanted = {f"arrays/{ready['checksum']}/{name}" for name in ("inputs.npy", "targets.npy", "meta.json")}
     deadline = time.monotonic() + 10
-    while (left := stored(settings)) != wanted:  # the upload goes a moment after it is ready
+    while (left := stored(settings)) != wanted:  # the upload is deleted shortly after the dataset is ready
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
 
@@ -267,7 +267,7 @@ def test_a_killed_import_starts_over_and_leaves_nothing_half_done(
 def test_an_import_that_kills_its_process_three_times_fails_and_says_what_to_do(
     client: TestClient, workers: Workers, settings: Settings
 ) -> None:
-    """As a fault in a library that reads what strangers send would."""
+    """A bug in a library that parses uploads could have this effect."""
     worker = workers.start()
     picture = png(size=(800, 800))
     slow = zipped({f"{letter}/{i}.png": picture for letter in "AB" for i in range(100)})
@@ -282,7 +282,7 @@ def test_an_import_that_kills_its_process_three_times_fails_and_says_what_to_do(
     assert found["status"] == "failed"
     assert found["error"].startswith("the import process was killed by SIGSEGV; save the file again")
     gone(settings, lambda: stored(settings) == set())
-    upload(client, "letters", zipped(LECTURE))  # the worker itself lives on
+    upload(client, "letters", zipped(LECTURE))  # the worker itself survives
     assert settled(client, "letters")["status"] == "ready"
 
 

@@ -1,4 +1,4 @@
-"""A run seen from within, over HTTP."""
+"""Diagnostics and diagnosis over HTTP."""
 
 import os
 import signal

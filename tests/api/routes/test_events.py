@@ -1,4 +1,4 @@
-"""The live view: every point once, also for a client that comes back."""
+"""Server-sent events: each point exactly once, even if the client reconnects."""
 
 import asyncio
 import json
@@ -71,12 +71,12 @@ def test_a_view_that_comes_back_has_no_gap_and_no_repeat(client: TestClient, wor
     run = queue(client, LONGER)
     last = ended(client, run)["progress"]["step"]
     whole = list(events(client.get(f"/runs/{run}/events").text))
-    for seen in (100, 333, last):  # as a view would be that was cut off there
+    for seen in (100, 333, last):  # as for a client that was disconnected there
         epoch = 36 * (seen // 36)
         rest = list(events(client.get(f"/runs/{run}/events", headers={"Last-Event-ID": f"{seen}.{epoch}"}).text))
         assert steps(rest) == list(range(seen + 1, last + 1))
         assert steps(rest, "validation.loss") == [s for s in steps(whole, "validation.loss") if s > epoch]
-    for place, (_, id, _) in enumerate(whole):  # cut off behind any event
+    for place, (_, id, _) in enumerate(whole):  # disconnected after any event
         rest = list(events(client.get(f"/runs/{run}/events", headers={"Last-Event-ID": id}).text))
         assert steps(whole[: place + 1]) + steps(rest) == list(range(1, last + 1))
     assert client.get(f"/runs/{run}/events", headers={"Last-Event-ID": "then"}).status_code == 422

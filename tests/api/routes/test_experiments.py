@@ -1,4 +1,4 @@
-"""The lecture's experiments over HTTP: ordinary runs, and what is to be seen in them."""
+"""The lecture's experiments over HTTP: ordinary runs and their observations."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -42,7 +42,7 @@ def test_what_goes_wrong_on_purpose_is_repeated_by_its_experiment_alone(client: 
     for refused in (client.post(f"/runs/{up}/again"), client.get(f"/runs/{up}/script")):
         assert refused.status_code == 409 and "a deliberate fault (ascent)" in refused.json()["detail"]
     down = next(run["run"] for run in begun["runs"] if run["trial"] == "minus")
-    assert client.post(f"/runs/{down}/again").status_code == 202  # a run of one's own
+    assert client.post(f"/runs/{down}/again").status_code == 202  # an ordinary run
     assert len(client.get(begun["links"]["self"]).json()["runs"]) == 2
 
 

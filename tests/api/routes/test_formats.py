@@ -1,4 +1,4 @@
-"""Formats over HTTP: sent as they lie on a disk, trained on, and asked by the names of their columns."""
+"""Dataset formats over HTTP: upload, training, and prediction by column names."""
 
 import io
 import json
@@ -191,16 +191,16 @@ def test_the_catalogue_is_listed_and_a_name_that_is_not_there_is_told(quick_clie
 def test_a_public_dataset_that_cannot_be_reached_says_how_to_bring_it_in(
     client: TestClient, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")  # nothing outside is asked
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")  # no request to the internet succeeds
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     workers.start()
     first = client.post("/datasets/catalogue/california-housing")
     assert first.status_code == 202 and first.headers["Location"] == f"/datasets/{first.json()['id']}"
-    assert client.post("/datasets/catalogue/california-housing").json()["id"] == first.json()["id"]  # it is coming
+    assert client.post("/datasets/catalogue/california-housing").json()["id"] == first.json()["id"]  # in progress
     found = settled(client, "california-housing")
     assert found["status"] == "failed" and "cannot be downloaded" in found["error"]
     assert "antigrad datasets add california-housing cal_housing.tgz" in found["error"]
-    assert client.post("/datasets/catalogue/california-housing").json()["version"] == 2  # another try
+    assert client.post("/datasets/catalogue/california-housing").json()["version"] == 2  # a second attempt
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What /predict takes: pictures turned as a camera says, numbers in their shape or by name; and nothing by guessing."""
+"""Inputs of /predict: EXIF rotation, numbers by shape or by column name, and no guessing."""
 
 import io
 import threading
@@ -26,7 +26,7 @@ PATIENT = dict(zip(COLUMNS, (59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.86, 87), stri
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """A service with a run of pictures and one of a table."""
+    """A service with one run on pictures and one on a table."""
     with TestClient(create_app(Settings(home=tmp_path_factory.mktemp("home"), _env_file=None))) as client:
         serve(client, "run_pictures")
         serve(client, "run_table", "diabetes")
@@ -105,7 +105,7 @@ def test_a_picture_is_turned_as_the_camera_was_held(client: TestClient, format: 
         turned = asked(client, data, logits="true").json()["predictions"][0]
         assert turned["logits"] == pytest.approx(wanted["logits"], abs=0.02), orientation
     wide = encoded(Image.new("L", (28, 14)), format, exif=exif)
-    assert "14×28" in asked(client, wide).json()["detail"]  # as it is seen
+    assert "14×28" in asked(client, wide).json()["detail"]  # after the rotation
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])

@@ -1,4 +1,4 @@
-"""Losses over HTTP: as they are written, and what is predicted with networks that they trained."""
+"""Losses over HTTP: their notation, and predictions of networks that they trained."""
 
 import json
 from typing import Any
@@ -90,11 +90,11 @@ def test_two_classes_from_one_output(client: TestClient, workers: Workers) -> No
     assert other[:-1] == found["request"]["model"]["layers"][:-1]
 
     surest = max(item["probability"] for answer in answers for item in answer["top"] if item["label"] == "B")
-    threshold = (1 + surest) / 2  # no picture is sure enough to be a B
+    threshold = (1 + surest) / 2  # above the probability of B for every picture
     careful = queue(client, request | {"loss": {"name": "binary_cross_entropy", "threshold": threshold}})
     assert ended(client, careful)["status"] == "succeeded"
     for answer, before in zip(predicted(client, careful), answers, strict=True):
-        assert answer["label"] == "A" and answer["top"] == before["top"]  # the same probabilities, another choice
+        assert answer["label"] == "A" and answer["top"] == before["top"]  # equal probabilities, a different label
 
     sigmoid = queue(client, request | {"model": {"layers": [{"type": "linear", "units": 1}, {"type": "sigmoid"}]}})
     assert ended(client, sigmoid)["status"] == "succeeded"

@@ -1,4 +1,4 @@
-"""A name points at a run, is pointed at another one, and back."""
+"""Model names: point one at a run, at another run, and back."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def test_a_name_is_promoted_rolled_back_and_remembers(client: TestClient, runs: 
     assert asked(client, model="letters") == (old, "letters")
     point(client, "letters", new)
     assert asked(client, model="letters") == (new, "letters")
-    assert len(point(client, "letters", new)["history"]) == 2  # the same again is no change
+    assert len(point(client, "letters", new)["history"]) == 2  # the same run again changes nothing
     found = point(client, "letters", old)
     assert [(version["version"], version["run"]) for version in found["history"]] == [(3, old), (2, new), (1, old)]
     assert asked(client, model="letters") == (old, "letters")

@@ -1,4 +1,4 @@
-"""A curve's picture says what its axes are; its texts stand as comments in the SVG."""
+"""Labels and axes of a curve's picture; the SVG has its texts as comments."""
 
 import re
 
@@ -56,7 +56,7 @@ def test_what_is_not_finite_is_in_the_legend_once_and_a_loss_that_runs_away_leav
     ("of_one", "of_other", "logarithmic"),
     [
         ((2, 1, 0.5), (2, 3, 1e19), True),
-        ((2, 1, 0.5), (1e18, 1e19, 1e19), True),  # of all numbers most are large
+        ((2, 1, 0.5), (1e18, 1e19, 1e19), True),  # most of the numbers are large
         ((1e-9, 0, 1e-9), (1, 1, 1), True),
         ((2, 1, 0.5), (2, 90, np.inf), False),
         ((2, 1, -0.5), (2, 3, 1e19), False),

@@ -1,4 +1,4 @@
-"""What is sent is prepared as the training's pictures were, and what was done to it can be asked."""
+"""Preprocessing of a prediction equals that of the training, and the answer can describe it."""
 
 import io
 
@@ -92,7 +92,7 @@ def test_of_classes_that_are_equally_probable_the_label_comes_first(classes: int
     )
     zero, one = torch.zeros(1, 4), torch.ones(1, 4)
     with torch.no_grad():
-        layer.weight.copy_(torch.arange(classes)[:, None] // 2)  # the largest comes twice, or of an odd number once
+        layer.weight.copy_(torch.arange(classes)[:, None] // 2)  # the largest occurs twice, or once if odd
     for inputs in (zero, one):
         (found,) = answers(network, inputs, top, logits=False)
         assert isinstance(found, LabelPrediction) and found.top[0].label == found.label

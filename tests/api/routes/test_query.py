@@ -1,4 +1,4 @@
-"""The query parameters that are read as a whole: declared in the document, and refused by name."""
+"""Query parameters that are read as one model: documented, and rejected by name."""
 
 import pytest
 from fastapi.testclient import TestClient

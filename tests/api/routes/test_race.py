@@ -1,4 +1,4 @@
-"""The same network and data, an optimizer a run."""
+"""Races: one network and dataset, one run per optimizer."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ def test_all_start_alike_and_each_goes_its_own_way(client: TestClient, worker: F
     assert [run["request"]["optimizer"]["name"] for run in found] == ["sgd", "adam", "momentum"]
     assert found[2]["request"]["optimizer"]["formulas"] == "lecture"
     losses = [client.get(f"/runs/{run['id']}/curve").json()["series"]["train.loss"]["value"] for run in found]
-    assert losses[0][0] == losses[1][0] == losses[2][0]  # the same weights, the same first batch
+    assert losses[0][0] == losses[1][0] == losses[2][0]  # equal weights and an equal first batch
     assert len({losses[0][-1], losses[1][-1], losses[2][-1]}) == 3
     for kind in ("png", "svg"):
         assert client.get(f"/optimizers/race/{race['id']}/curve.{kind}").status_code == 200

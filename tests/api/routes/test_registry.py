@@ -1,4 +1,4 @@
-"""What there is to choose from, as the entries say it."""
+"""Registries over HTTP: the answers equal the entries."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ def test_an_entry_names_the_experiments_that_show_it(quick_client: TestClient) -
 def test_its_fields_are_those_that_a_request_takes(
     quick_client: TestClient, entry: type, fields: tuple[str, str, str]
 ) -> None:
-    """The default and the bounds of each are in the document of the request the very same."""
+    """Defaults and bounds equal those in the request's OpenAPI schema."""
     kind, name, place = fields
     schemas = quick_client.get("/openapi.json").json()["components"]["schemas"]
     taken = dict(schemas[f"{entry.__name__}Request"]["properties"])

@@ -1,4 +1,4 @@
-"""What a run's owner may do with it, on both databases, with a real worker."""
+"""Actions on a run, on both databases, with a real worker."""
 
 import time
 from datetime import datetime
@@ -35,16 +35,16 @@ def test_a_running_run_is_cancelled_within_a_second_and_says_so_only_when_it_is(
     run = queue(client, ENDLESS)
     until_step(client, run, 1)
     answer = client.post(f"/runs/{run}/cancel").json()
-    assert answer["status"] in ("running", "cancelled")  # never said to be done before it is
+    assert answer["status"] in ("running", "cancelled")  # never reported as done too early
     until(client, run, "cancelled")
     found = client.get(f"/runs/{run}").json()
     assert found["stop_reason"] == "cancelled" and found["finished_at"]
     points = client.get(f"/runs/{run}/curve").json()["points"]
     time.sleep(0.3)
     assert client.get(f"/runs/{run}/curve").json()["points"] == points
-    assert client.post(f"/runs/{run}/cancel").json()["status"] == "cancelled"  # again: no harm
+    assert client.post(f"/runs/{run}/cancel").json()["status"] == "cancelled"  # cancelling twice is harmless
     assert client.get(f"/runs/{run}/curve.png?axis=epoch").content.startswith(b"\x89PNG")
-    assert found["progress"]["steps_per_epoch"] == 36  # of 1,149 digits, 32 at a time
+    assert found["progress"]["steps_per_epoch"] == 36  # 1,149 digits in batches of 32
 
 
 def test_a_name_may_hold_what_a_formula_would(client: TestClient) -> None:
@@ -159,7 +159,7 @@ def test_again_makes_a_new_run_of_the_request_with_changes(client: TestClient) -
     changed = {"seed": 7, "optimizer": first["request"]["optimizer"] | {"lr": 0.25}}
     assert second.json()["request"] == first["request"] | changed
     refused = client.post(f"/runs/{first['id']}/again", json={"optimizer": {"momentum": 0.9}})
-    assert refused.status_code == 422 and "momentum" in refused.text  # sgd takes none
+    assert refused.status_code == 422 and "momentum" in refused.text  # sgd has no momentum
     other = client.post(f"/runs/{first['id']}/again", json={"optimizer": {"formulas": "lecture"}}).json()
     assert other["request"]["optimizer"] == {"name": "sgd", "formulas": "lecture", "lr": 0.1}
 
@@ -298,18 +298,18 @@ def test_the_start_is_estimated_from_how_long_runs_train(
     assert client.get(f"/runs/{third}").json()["queue"] == {"position": 3, "estimated_start": None}
     with service.database.write() as db:
         now = db.execute(select(database_now())).scalar_one()
-        for id, seconds in (("run_a", 10), ("run_b", 30)):  # 20 s on average, whatever pauses lay between
+        for id, seconds in (("run_a", 10), ("run_b", 30)):  # 20 s on average, without the pauses between them
             insert_run(db, id, progress={"seconds": seconds}, started_at=now - 1000, finished_at=now)
         held = {"progress": {"seconds": 5}, "worker": "w", "lease_expires_at": now + 60}
         insert_run(db, "run_c", "running", **held)
-        insert_run(db, "run_d", "running", **held | {"progress": {"seconds": 3, "eta_seconds": 5}})  # knows it itself
+        insert_run(db, "run_d", "running", **held | {"progress": {"seconds": 3, "eta_seconds": 5}})  # own estimate
     starts = []
     for id in (first, second, third):
         estimate = client.get(f"/runs/{id}").json()["queue"]["estimated_start"]
         starts.append(datetime.fromisoformat(estimate).timestamp() - now)
-    assert starts == pytest.approx([5, 15, 25], abs=2)  # two train at once, of which one has 5 s to go and one 15
+    assert starts == pytest.approx([5, 15, 25], abs=2)  # two train at once, with 5 s and 15 s left
     unchanged = client.get(f"/runs/{third}", headers={"If-None-Match": etag})
-    assert unchanged.status_code == 304  # an estimate moves with the clock: that alone is no news
+    assert unchanged.status_code == 304  # an estimate that moves with the clock is not a change
 
 
 def test_a_run_that_is_trained_further_in_vain_serves_what_it_served(
@@ -347,7 +347,7 @@ def test_a_run_that_failed_through_no_fault_of_its_own_goes_on_where_it_was(
     client.post(f"/runs/{run}/resume", json={"stop": {"max_epochs": 6}})
     found = ended(client, run)
     assert found["status"] == "failed" and found["error"]["type"] == "ValueError"
-    assert client.get(f"/runs/{run}/weights").content == weights  # what it served it serves
+    assert client.get(f"/runs/{run}/weights").content == weights  # it keeps serving the same weights
     targets.write_bytes(sound)
     assert client.post(f"/runs/{run}/resume").json()["error"] is None
     assert ended(client, run)["status"] == "succeeded"
@@ -432,7 +432,7 @@ def test_a_part_of_no_examples_has_no_evaluation_and_it_is_said_which_parts_have
     assert (evaluation("train").json()["examples"], evaluation("test").json()["examples"]) == (1437, 360)
     assert evaluation("validation").json()["detail"] == empty
     with service.database.write() as db:
-        db.execute(update(Run).where(Run.id == run).values(environment={}))  # as runs of before have it
+        db.execute(update(Run).where(Run.id == run).values(environment={}))  # as in runs of older versions
     assert evaluation("validation").json()["detail"] == empty
 
 
@@ -446,7 +446,7 @@ def test_a_table_is_scaled_in_training_and_in_serving_alike(client: TestClient, 
     answer = client.post(
         "/predict", params={"run": run}, json={"instances": [[59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.86, 87]]}
     )
-    assert 50 < answer.json()["predictions"][0]["value"] < 300  # in the target's own units
+    assert 50 < answer.json()["predictions"][0]["value"] < 300  # in the target's units
 
 
 def test_an_empty_key_is_none_and_opens_nothing_beyond_this_machine(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The stop criteria over HTTP: how they are written, which one ended a run, what is served then."""
+"""Stop criteria over HTTP: their notation, the stop reason, and the weights that are served."""
 
 import time
 from typing import Any
@@ -41,7 +41,7 @@ def test_so_many_steps_are_so_many_steps(quick_client: TestClient) -> None:
     assert resolved(quick_client, {"max_steps": 5000})["max_epochs"] is None
     assert resolved(quick_client, {"max_steps": 5000, "max_epochs": 3})["max_epochs"] == 3
     body = {"dataset": "digits", "model": {"preset": "mlp"}, "stop": {"max_steps": 5000}}
-    assert quick_client.post("/runs", json=body).json()["request"]["stop"]["max_epochs"] == 30  # the recipe's
+    assert quick_client.post("/runs", json=body).json()["request"]["stop"]["max_epochs"] == 30  # from the recipe
 
 
 def test_the_document_shows_both_forms_with_their_bounds(quick_client: TestClient) -> None:
@@ -96,7 +96,7 @@ def test_patience_serves_the_best_epoch_and_says_of_which_step_it_is(client: Tes
     asked = {"logits": "true", "run": until_best, "step": found["served_step"]}
     assert client.post("/predict", params=asked, json=ROWS).json()["predictions"] == answer
 
-    # Trained further it goes on from where it was, not from what is served.
+    # A continued run continues from its last step, not from the served weights.
     refused = client.post(f"/runs/{run}/resume", json={"stop": {"max_epochs": 300}})
     assert refused.status_code == 422 and refused.json()["errors"][0]["pointer"] == "/stop/patience"
     further = {"max_epochs": found["progress"]["epoch"] + 2, "patience": None}

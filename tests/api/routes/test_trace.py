@@ -1,4 +1,4 @@
-"""One batch through a network before it is trained, over HTTP."""
+"""Traces of a network before training, over HTTP."""
 
 import time
 from typing import Any
@@ -42,7 +42,7 @@ def test_an_ordinary_network_is_traced_in_half_a_second(quick_client: TestClient
 def test_a_preset_is_traced_as_it_would_be_trained(client: TestClient, worker: Forked) -> None:
     body = {"dataset": "digits", "model": {"preset": "lenet"}, "seed": 4}
     found = traced(client, **body)
-    assert found["batch_size"] == 16  # 1,149 digits leave no more for 50 steps an epoch
+    assert found["batch_size"] == 16  # the largest batch size with 50 steps per epoch on 1,149 digits
     run = client.post("/runs", json=body | {"stop": {"max_epochs": 1, "max_steps": 1}}).json()["id"]
     assert ended(client, run)["status"] == "succeeded"
     curve = client.get(f"/runs/{run}/curve", params={"series": "train.loss"}).json()

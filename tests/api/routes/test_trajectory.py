@@ -1,4 +1,4 @@
-"""Optimizers side by side on a surface, over HTTP."""
+"""Optimizers' paths on a surface, over HTTP."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""A class that watches does not keep the service from answering; and who asks again for the same hears so."""
+"""Many watching clients do not block the service, and an unchanged answer is a 304."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from app.settings import Settings
 from tests.support.runs import SMALL, ended, queue
 from tests.support.workers import Workers
 
-WATCHERS = 100  # more than there are threads for handlers
+WATCHERS = 100  # more than the threads for handlers
 
 
 def test_a_hundred_who_wait_and_a_hundred_who_watch_keep_nobody_waiting(settings: Settings) -> None:
@@ -50,13 +50,13 @@ def test_a_curve_that_has_not_grown_answers_304(client: TestClient, workers: Wor
     ended(client, run)
     whole = client.get(f"/runs/{run}/curve", headers={"If-None-Match": empty.headers["etag"]})
     assert whole.status_code == 200 and whole.json()["points"] > 0
-    weak = {"If-None-Match": f'"other", W/{whole.headers["etag"]}'}  # as a proxy that compresses makes it
+    weak = {"If-None-Match": f'"other", W/{whole.headers["etag"]}'}  # as a compressing proxy sends it
     assert client.get(f"/runs/{run}/curve", headers=weak).status_code == 304
     assert client.get(f"/runs/{run}/curve", params={"points": 2}, headers=weak).status_code == 200
 
 
 def test_a_series_that_no_run_has_is_refused_with_those_there_are(client: TestClient) -> None:
     run = queue(client, SMALL)
-    assert client.get(f"/runs/{run}/curve", params={"series": "validation.accuracy"}).status_code == 200  # it will come
+    assert client.get(f"/runs/{run}/curve", params={"series": "validation.accuracy"}).status_code == 200  # not yet
     refused = client.get(f"/runs/{run}/curve", params={"series": "train.los"})
     assert refused.status_code == 422 and "did you mean 'train.loss'" in refused.json()["detail"]

@@ -1,4 +1,4 @@
-"""Training and everything else do not hinder each other."""
+"""Training and other requests do not block each other."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -62,7 +62,7 @@ def test_a_checkpoint_of_a_run_that_still_trains_can_be_asked(client: TestClient
         time.sleep(0.1)
     seen = 0
     while (count := len(client.get(f"/runs/{run}/checkpoints").json()["items"])) >= seen:
-        seen = count  # they are thinned out
+        seen = count  # old checkpoints are thinned out
         time.sleep(0.1)
     kept = client.get(f"/runs/{run}/checkpoints").json()["items"]
     assert kept[0]["step"] == found[0]["step"] and kept[-1]["step"] >= found[-1]["step"]
@@ -71,4 +71,4 @@ def test_a_checkpoint_of_a_run_that_still_trains_can_be_asked(client: TestClient
     ended(client, run)
     for item in client.get(f"/runs/{run}/checkpoints").json()["items"]:
         served = client.post(f"/predict?run={run}&step={item['step']}", content=image, headers=headers)
-        assert served.status_code == 200  # none is named whose file is gone
+        assert served.status_code == 200  # every listed checkpoint has its file

@@ -1,4 +1,4 @@
-"""A run's answer describes everything that a run stores."""
+"""The response model of a run has every stored field of its request."""
 
 from app.api.schemas.runs import ResolvedModel, ResolvedRequest
 from app.runs.requests import ModelRequest, RunRequest

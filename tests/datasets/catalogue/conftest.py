@@ -1,4 +1,4 @@
-"""Downloads from servers on this machine, in a time that does not pass."""
+"""Fixtures for downloads from local servers, with a fake clock."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,13 +29,13 @@ BY_HAND = Message.of("fetch_by_hand", name="letters", source="a page", files=["l
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """To where `fetch` brings the file."""
+    """The path to which `fetch` downloads the file."""
     return tmp_path / "letters"
 
 
 @pytest.fixture
 def pauses() -> list[float]:
-    """How long was waited, without having waited."""
+    """The pauses between retries in seconds; none of them is really waited for."""
     return []
 
 

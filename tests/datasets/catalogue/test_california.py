@@ -1,4 +1,4 @@
-"""The California housing table is scikit-learn's, value for value."""
+"""The California housing table equals scikit-learn's, value for value."""
 
 import hashlib
 import tempfile

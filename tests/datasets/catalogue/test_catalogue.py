@@ -1,4 +1,4 @@
-"""The catalogue says of each dataset where its files lie and how they become a dataset."""
+"""The catalogue defines for each dataset the addresses of its files and their import."""
 
 import gzip
 import re

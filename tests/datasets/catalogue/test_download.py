@@ -1,4 +1,4 @@
-"""A download: whatever the line does, the file is there whole and checked, or a sentence says why not."""
+"""Downloads over unreliable connections: the file is complete and verified, or the error names the reason."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ def test_a_file_without_a_known_sum_is_told_as_unverified(fetch: Fetch, site: Si
 
 
 def test_a_content_encoding_is_not_asked_for_and_not_applied(fetch: Fetch, site: Site, path: Path) -> None:
-    site.answers = [Answer(DATA, headers={"Content-Encoding": "gzip"})]  # as some servers say of any .gz
+    site.answers = [Answer(DATA, headers={"Content-Encoding": "gzip"})]  # as some servers declare for any .gz
     fetch(site)
     assert site.asked[0]["Accept-Encoding"] == "identity"
     assert path.read_bytes() == DATA
@@ -42,7 +42,7 @@ def test_what_a_former_call_has_brought_is_not_fetched_again(fetch: Fetch, site:
     assert path.read_bytes() == DATA
 
 
-# Lines that break
+# Broken connections
 
 
 def test_a_truncated_download_goes_on_where_it_stopped(
@@ -78,7 +78,7 @@ def test_the_next_call_goes_on_where_the_last_one_failed(fetch: Fetch, site: Sit
     [
         ({"ETag": '"a"', "Last-Modified": "Wed, 01 Nov 2023 10:00:00 GMT"}, '"a"'),
         ({"ETag": 'W/"a"', "Last-Modified": "Wed, 01 Nov 2023 10:00:00 GMT"}, "Wed, 01 Nov 2023 10:00:00 GMT"),
-        ({"ETag": 'W/"a"'}, None),  # a weak mark is the same for bytes that differ
+        ({"ETag": 'W/"a"'}, None),  # a weak ETag may be equal for different bytes
         ({"ETag": '"ä\x7f"'}, None),
         ({}, None),
     ],
@@ -149,7 +149,7 @@ def test_a_refused_connection_is_tried_again_and_told(fetch: Fetch, pauses: list
 
 
 def closed() -> str:
-    """An address at which nobody listens."""
+    """An address at which no server listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -163,7 +163,7 @@ def test_a_mirror_is_asked_where_the_address_fails(
 ) -> None:
     mirror.answers = [HONEST]
     fetch(Site(closed()), mirror)
-    assert path.read_bytes() == DATA and pauses == []  # a dead host is not waited for while there is another
+    assert path.read_bytes() == DATA and pauses == []  # no pause for a dead host while there is another mirror
     path.unlink()
     site.answers = [Answer(OTHER)]
     assert fetch(site, mirror, known={"sha256": SHA256}).verified
@@ -184,7 +184,7 @@ def test_when_all_fail_each_is_named(fetch: Fetch, site: Site, mirror: Site) -> 
     assert f"{mirror.address}/letters.gz answers 403 Forbidden. " in str(failed.value)
 
 
-# Who waits for it
+# Progress and cancellation
 
 
 def test_progress_is_told_also_where_it_goes_on(fetch: Fetch, site: Site) -> None:

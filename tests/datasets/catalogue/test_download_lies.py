@@ -1,4 +1,4 @@
-"""Servers that lie: they change their minds, promise too much, send something else, and lead away."""
+"""Downloads from faulty servers: changing files, wrong lengths, wrong content and redirects."""
 
 import hashlib
 from pathlib import Path
@@ -151,7 +151,7 @@ def test_the_body_of_a_redirect_is_not_read(fetch: Fetch, site: Site, path: Path
 def test_whatever_breaks_and_changes_one_version_comes_whole_or_none(
     fetch: Fetch, site: Site, path: Path, script: list[tuple[bytes, bool, int]]
 ) -> None:
-    """The answers may come from two versions, with and without ranges, each cut off anywhere."""
+    """The answers may be of two versions, with and without ranges, each cut off anywhere."""
     for file in path.parent.iterdir():
         file.unlink()
     site.asked.clear()

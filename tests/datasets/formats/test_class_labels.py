@@ -1,4 +1,4 @@
-"""IDX pairs and .npz: pictures and tables that are numbers already."""
+"""IDX pairs and .npz: pictures and tables with numeric labels."""
 
 import gzip
 import io
@@ -84,7 +84,7 @@ def test_npz_with_parts_has_its_own_split(tmp_path: Path) -> None:
 def test_parts_of_which_one_is_missing(tmp_path: Path) -> None:
     arrays = {"x_train": PICTURES[:20], "y_train": LABELS[:20], "x_val": PICTURES[20:], "y_val": LABELS[20:]}
     found = imported(tmp_path, npz(**arrays)).arrays
-    assert len(found.targets) == 30 and found.own_split == ["train", "test"]  # what is held out stays so
+    assert len(found.targets) == 30 and found.own_split == ["train", "test"]  # the held-out part stays separate
     only_test = npz(inputs=PICTURES[:, None], targets=LABELS, parts=np.tile([1, 2], 15).astype(np.uint8))
     assert imported(tmp_path, only_test).arrays.own_split == []
 

@@ -1,4 +1,4 @@
-"""What an upload is, told by its content; and what is said of it that does not apply to it."""
+"""Detection of an upload's format from its content, and import options that do not apply to it."""
 
 from pathlib import Path
 from typing import Any

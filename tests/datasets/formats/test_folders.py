@@ -1,4 +1,4 @@
-"""Folders in an archive: all that can be read is read, the rest is named, and nothing hostile gets through."""
+"""Folders in an archive: readable files are imported, others are reported, and hostile archives do no harm."""
 
 import gzip
 import io
@@ -29,7 +29,7 @@ from tests.support.imports import imported
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[[bytes], Imported]:
-    """Reads an archive of these bytes; its name tells nothing."""
+    """Import an archive with these bytes; its name has no extension."""
 
     return lambda data: imported(tmp_path, data)
 
@@ -288,7 +288,7 @@ def test_a_tar_whose_headers_lie_is_refused(read: Read, data: bytes, said: str) 
         (zipped({"A/x.png": b"x", "B/x.png": b"x"}), "2 files were skipped; A/x.png: this is not a readable"),
         (zipped({"a.png": png(), "b.png": png()}), "is in no folder"),
     ],
-    ids=itertools.count(),  # an archive holds its time: its bytes are no name
+    ids=itertools.count(),  # an archive contains a time, so its bytes cannot be a test's name
 )
 def test_what_is_no_dataset_is_refused_with_what_would_be_right(read: Read, data: bytes, said: str) -> None:
     with pytest.raises(ImportFailed, match=said):
@@ -329,7 +329,7 @@ def test_the_headers_are_those_that_tarfile_writes_and_reads(name: str, size: in
     entry.size, entry.type = size, kind
     try:
         blocks = entry.tobuf(format)
-    except ValueError:  # the format has no room for it
+    except ValueError:  # the format cannot store this name
         return
     for block in (blocks[:512], blocks[-512:]):
         assert tar.begins_one(block)

@@ -1,7 +1,5 @@
-"""What strangers can pack to do harm ends in a sentence or a list of what was skipped, in bounded memory.
-
-What one archive does is measured in a process of its own (see `measuring`); none may write anything.
-"""
+"""Hostile archives end in an error or a list of skipped files, within a memory limit. Each import runs in a separate
+process (see `measuring`), and must not write any file."""
 
 import io
 import lzma
@@ -25,7 +23,7 @@ from tests.support.archives import COMPRESSED, deflated, letters, png, streams, 
 from tests.support.imports import imported
 from tests.support.measuring import Took, measured
 
-OWN_MB, DECODER_MB = 500, 250  # of the process that imports beside what it begins with, and of a decoder
+OWN_MB, DECODER_MB = 500, 250  # additional memory of the importing process, and memory of a decoder
 MEGABYTE = 2**20
 
 
@@ -35,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def bounded(path: Path, data: bytes, total: int = TOTAL_BYTES) -> Took:
-    """What the import of an archive comes to, in no more memory than any may take."""
+    """Import an archive, and check the memory limit."""
     path.write_bytes(data)
     took = measured(path, total)
     assert took.own < OWN_MB and took.decoder < DECODER_MB
@@ -97,7 +95,7 @@ def test_archives_in_archives_are_not_opened(path: Path) -> None:
 
 
 def test_a_dictionary_of_gigabytes_is_not_made(path: Path) -> None:
-    """xz and zstd say in their headers how much memory unpacking takes."""
+    """The headers of xz and zstd declare the memory for unpacking."""
     xz = bytearray(lzma.compress(tarred(letters())))
     assert xz[14] == 0x21 and xz[15] == 1  # LZMA2, with one byte of properties
     xz[16] = 40  # 4 GB
@@ -105,7 +103,7 @@ def test_a_dictionary_of_gigabytes_is_not_made(path: Path) -> None:
     xz[12 + length - 4 : 12 + length] = struct.pack("<I", zlib.crc32(xz[12 : 12 + length - 4]))
     took = bounded(path, bytes(xz))
     assert took.failed is not None and "takes over 1,024 MB of memory" in took.failed
-    took = bounded(path, b"\x28\xb5\x2f\xfd\0" + bytes([21 << 3]) + b"\x09\0\0x")  # a window of 2 GB, a byte in it
+    took = bounded(path, b"\x28\xb5\x2f\xfd\0" + bytes([21 << 3]) + b"\x09\0\0x")  # a 2 GB window, one byte in it
     assert took.failed is not None and "damaged" in took.failed
 
 
@@ -132,7 +130,7 @@ def test_a_tar_of_a_million_empty_files_is_read_to_its_end(path: Path) -> None:
 
 
 def test_a_path_that_would_take_a_second_to_bring_to_one_form_is_refused(tmp_path: Path) -> None:
-    """Marks over one letter are sorted by comparing each with each."""
+    """Unicode normalisation sorts combining marks on one letter in quadratic time."""
     marks = "A/" + "\u0316\u0301" * 15_000 + "/x.png"
     found = imported(
         tmp_path, tarred(letters() | {marks: png(), f"{'A/' * 3000}x.png": png()}, format=tarfile.GNU_FORMAT)
@@ -154,11 +152,11 @@ def test_what_is_packed_under_hostile_names_comes_to_no_disk(path: Path) -> None
         zipped(letters() | {name: png() for name in names}),
         tarred(letters() | {name: png() for name in names}),
     ):
-        assert bounded(path, data).examples >= 9  # and `measured` has seen that nothing was written
+        assert bounded(path, data).examples >= 9  # and `measured` checks that nothing was written
 
 
 def noise(size: int) -> dict[str, bytes]:
-    """Letters among files that do not compress, `size` bytes together."""
+    """Letters among incompressible files, `size` bytes in total."""
     chance = random.Random(0)
     return letters("AB", 2) | {f"A/{number}.txt": chance.randbytes(1000) for number in range(size // 1000)}
 
@@ -173,7 +171,7 @@ def test_an_archive_that_ends_anywhere_before_its_end_is_refused(
             imported(tmp_path, data[:length])
 
 
-# Where the numbers stand in an entry of the list (sizes, lengths, offset) and in its end (counts, size, offset).
+# Positions of the numbers in an entry of the list (sizes, lengths, offset) and in its end (counts, size, offset).
 FIELDS = {"list": (b"PK\1\2", "20I 24I 28H 30H 32H 42I"), "end": (b"PK\5\6", "8H 10H 12I 16I 20H")}
 
 

@@ -1,4 +1,4 @@
-"""Arrays whose headers lie, and bombs of them, end in a sentence in bounded memory."""
+"""Arrays with false headers, and compressed bombs of arrays, end in an error within a memory limit."""
 
 import gzip
 import io
@@ -15,7 +15,7 @@ from tests.support.archives import deflated, streams, zip_of
 from tests.support.imports import imported
 from tests.support.measuring import Took, measured
 
-OWN_MB = 500  # beside what the process begins with
+OWN_MB = 500  # additional memory of the process
 MEGABYTE = 2**20
 
 
@@ -24,7 +24,7 @@ def header(descr: str = "'|u1'", shape: str = "(6, 4)") -> str:
 
 
 def npy(header: str | bytes, body: bytes = b"", version: int = 1) -> bytes:
-    """An array's file as numpy's format has it, whatever its header is."""
+    """An array file in numpy's format with any header."""
     text = header if isinstance(header, bytes) else header.encode()
     return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(text)) + text + body
 
@@ -127,7 +127,7 @@ def test_a_damaged_npz_says_so_and_no_more(tmp_path: Path) -> None:
 
 
 def bounded(folder: Path, parts: dict[str, bytes], total: int = 2**40) -> Took:
-    """What the import of these files comes to, in no more memory than any may take."""
+    """Import these files, and check the memory limit."""
     paths = {role: folder / role for role in parts}
     for role, data in parts.items():
         paths[role].write_bytes(data)
@@ -137,7 +137,7 @@ def bounded(folder: Path, parts: dict[str, bytes], total: int = 2**40) -> Took:
 
 
 def zeros(name: str, head: bytes, gigabytes: int) -> bytes:
-    """An .npz of one array: its header, and zeros by the gigabyte."""
+    """An .npz with one array: its header, and gigabytes of zeros."""
     return zip_of([f"{name}.npy"], deflated(head, 1)[:-2] + deflated(bytes(MEGABYTE), 1024 * gigabytes), 2**32)
 
 
@@ -157,7 +157,7 @@ def test_a_bomb_of_an_array_is_refused_by_its_header(tmp_path: Path, data: bytes
 
 
 def test_arrays_that_unpack_to_more_than_the_memory_stay_on_the_disk(tmp_path: Path) -> None:
-    """Gray pictures, 300 MB of them; and ten million examples too many."""
+    """Gray pictures of 300 MB, and a table with more than ten million examples."""
     count = 400_000
     pictures = npz(X=npy(header(shape=f"({count}, 28, 28)"), bytes(count * 784)), y=saved(np.arange(count) % 2))
     took = bounded(tmp_path, {"file": pictures})

@@ -1,4 +1,4 @@
-"""Tables that are made to do harm end in a sentence in bounded memory, whether they are CSV or Parquet."""
+"""Hostile tables, CSV or Parquet, end in an error within a memory limit."""
 
 import gzip
 import io
@@ -22,13 +22,13 @@ from tests.support.archives import streams
 from tests.support.imports import imported
 from tests.support.measuring import TOTAL_BYTES, Took, measured
 
-OWN_MB, LIMIT_MB = 500, 1024  # beside what the process begins with; LIMIT_MB where one value alone is that large
+OWN_MB, LIMIT_MB = 500, 1024  # additional memory of the process; LIMIT_MB if a single value is that large
 MEGABYTE = 2**20
 HEAD = b"x,price\n1,2\n2,3\n"
 
 
 def bounded(folder: Path, data: bytes, total: int = TOTAL_BYTES, own: int = OWN_MB, **reading: Any) -> Took:
-    """What the import of a table comes to, in no more memory than any may take."""
+    """Import a table, and check the memory limit."""
     path = folder / "upload"
     path.write_bytes(data)
     took = measured(path, total, target="price", **reading)
@@ -36,7 +36,7 @@ def bounded(folder: Path, data: bytes, total: int = TOTAL_BYTES, own: int = OWN_
     return took
 
 
-# Its beginning, what comes then without an end, and a word of what is said.
+# The beginning of a file, the endless rest, and part of the message.
 ENDLESS = {
     "one line of commas": (HEAD, b",", "characters"),
     "one line of a number": (HEAD, b"1", "characters"),
@@ -145,7 +145,7 @@ def test_damaged_csv_says_so_and_no_more(tmp_path: Path) -> None:
 
 
 def tell_and_no_more(folder: Path, data: bytes, **reading: Any) -> str:
-    """What the import of a damaged file comes to."""
+    """Import a damaged file; only ImportFailed is allowed."""
     try:
         found = imported(folder, data, target="price", **reading).arrays
     except ImportFailed as error:
@@ -178,7 +178,7 @@ HOW: list[dict[str, Any]] = [
 
 
 def mutated(seed: int, files: list[bytes]) -> bytes:
-    """Bytes changed anywhere, or in the footer, which says where everything lies."""
+    """Change bytes anywhere, or in the footer, which has the positions of all data."""
     chance = random.Random(seed)
     data = bytearray(chance.choice(files))
     for _ in range(chance.choice([1, 1, 2, 4, 20])):
@@ -188,7 +188,7 @@ def mutated(seed: int, files: list[bytes]) -> bytes:
 
 
 def read_mutated(count: int) -> None:
-    """Prints how many damaged files were refused, and how many could be read."""
+    """Print the numbers of damaged files that were refused and that could be read."""
     files = [written(pa.table(ROWS), **how) for how in HOW]
     with tempfile.TemporaryDirectory() as folder:
         came = Counter(tell_and_no_more(Path(folder), mutated(seed, files)) for seed in range(count))
@@ -196,7 +196,7 @@ def read_mutated(count: int) -> None:
 
 
 def test_mutated_parquet_says_so_and_no_more() -> None:
-    """In a process of its own, as an import is: Arrow is a large program in C++."""
+    """Runs in a separate process like an import: a bug in Arrow, which is C++, could crash it."""
     code = "from tests.datasets.formats.test_hostile_tables import read_mutated; read_mutated(1000)"
     came = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert came["refused"] > 200 and came["read"] > 50 and sum(came.values()) == 1000
@@ -221,7 +221,7 @@ def test_a_parquet_file_of_what_repeats_is_counted_before_it_is_read(tmp_path: P
 
 
 def test_a_value_that_is_larger_than_the_memory_is_refused(tmp_path: Path) -> None:
-    """A megabyte that repeats is stored once, and made a thousand times."""
+    """A repeated megabyte is stored once and unpacked a thousand times."""
     text = pa.array(["x" * MEGABYTE]).dictionary_encode().take(pa.array([0] * 2000))
     took = bounded(tmp_path, written(pa.table({"text": text, "price": list(range(2000))})), own=LIMIT_MB)
     assert took.failed is not None and "takes over 1,024 MB of memory" in took.failed

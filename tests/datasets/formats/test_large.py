@@ -1,4 +1,4 @@
-"""A set as large as MNIST is imported in little memory."""
+"""A dataset of the size of MNIST is imported in little memory."""
 
 import io
 import tarfile
@@ -11,7 +11,7 @@ from PIL import Image
 from tests.support.archives import zipped
 from tests.support.measuring import measured
 
-MOST_MB = 500  # of the process that imports, beside what it begins with, and of all its decoders together
+MOST_MB = 500  # additional memory of the importing process, plus memory of its decoders
 COUNT = 60_000
 
 
@@ -37,4 +37,4 @@ def test_pictures_that_are_small_to_send_and_large_to_hold_are_never_all_in_memo
     path = tmp_path / "upload"
     path.write_bytes(zipped({f"{number % 2}/{number:04}.png": file.getvalue() for number in range(2000)}))
     took = measured(path, shape=(3, 224, 224))
-    assert took.examples == 2000 and took.own + took.decoders < MOST_MB  # with 300 MB of pixels, which are mapped
+    assert took.examples == 2000 and took.own + took.decoders < MOST_MB  # the 300 MB of pixels are memory-mapped

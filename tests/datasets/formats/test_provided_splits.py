@@ -1,4 +1,4 @@
-"""The parts that an upload has itself are taken, or a sentence says why not."""
+"""The parts that an upload defines are used, or an error says why not."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.support.numbered import LABELS, PICTURES, idx, npz
 
 
 def archive(**parts: str) -> bytes:
-    """Three pictures of each of a part's classes: `archive(train="AB", test="AB")`."""
+    """Three pictures of each class of each part: `archive(train="AB", test="AB")`."""
     return zipped({f"{part.removeprefix('_')}/{letter}/{number}.png": png(number)
                    for part, classes in parts.items() for letter in classes for number in range(3)})  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Tables: what their columns hold is found, and what cannot be is said with the column and the value."""
+"""Tables: column types are detected, and errors name the column and the value."""
 
 import csv
 import gzip
@@ -61,7 +61,7 @@ def test_a_target_of_texts_is_classes_and_one_of_numbers_is_not_unless_it_is_sai
     found = table(tmp_path, digits, "digit")
     assert found.arrays.task == "regression" and "task=classification" in warnings_of(found)[0]
     found = table(tmp_path, digits, "digit", task="classification")
-    assert found.arrays.classes == ("9", "10") and found.arrays.targets.tolist() == [1, 0, 1]  # in their order
+    assert found.arrays.classes == ("9", "10") and found.arrays.targets.tolist() == [1, 0, 1]  # in numeric order
     assert warnings_of(found) == []
 
 
@@ -200,7 +200,7 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
 
 
 def thousand(**changed: str) -> str:
-    """A table of a thousand rows, of which those in some lines are others."""
+    """A table of a thousand rows, with the given lines replaced."""
     rows = [f"{line},{'ab'[line % 2]},{line / 4}" for line in range(2, 1002)]
     for line, row in changed.items():
         rows[int(line.removeprefix("line")) - 2] = row
@@ -210,14 +210,14 @@ def thousand(**changed: str) -> str:
 def test_a_stray_quote_loses_no_row_in_silence(tmp_path: Path) -> None:
     assert len(table(tmp_path, thousand()).arrays.targets) == 1000
     for rows in (
-        thousand(line50='50,"a,12.5'),  # to the end
+        thousand(line50='50,"a,12.5'),  # up to the end
         thousand(line50='50,"a,12.5', line60='60,"b",15'),
         thousand(line50='50,"a,12.5', line60='60,b"'),
-        thousand(line48='48,"two\nlines",12', line49='49,"a,12.5'),  # the lines are one more from there on
+        thousand(line48='48,"two\nlines",12', line49='49,"a,12.5'),  # later lines are one further down
     ):
         with pytest.raises(ImportFailed, match=r"line 50 .*if a quote is open"):
             table(tmp_path, rows)
-    found = table(tmp_path, thousand(line50='50,"a,12.5', line60='60,b",15'))  # one value, as far as can be told
+    found = table(tmp_path, thousand(line50='50,"a,12.5', line60='60,b",15'))  # a single valid value
     assert len(found.arrays.targets) == 990 and warnings_of(found)[0].startswith("lines 50 to 60 are one row")
 
 
@@ -250,7 +250,7 @@ def test_classes_that_are_numbers_are_named_by_them_however_they_are_written(tmp
     found = table(tmp_path, numbers("0", "1", "0.0", "1.0", "-0", "2.50", "10", "1e1"), task="classification")
     assert found.arrays.classes == ("0", "1", "2.5", "10")
     assert found.arrays.targets.tolist() == [0, 1, 0, 1, 0, 2, 3, 3]
-    found = table(tmp_path, numbers("0", "0.0", "none of them", "a"))  # texts stay as they are
+    found = table(tmp_path, numbers("0", "0.0", "none of them", "a"))  # texts are unchanged
     assert found.arrays.classes == ("0", "0.0", "a", "none of them")
     assert len(table(tmp_path, numbers(*range(10**9, 10**9 + 8)), task="classification").arrays.classes) == 8
 
@@ -259,7 +259,7 @@ RUSSIAN = "имя,вид\n1,кот\n2,пёс\n3,кот\n"
 
 
 def test_an_encoding_can_be_said_and_a_guess_is_a_warning(tmp_path: Path) -> None:
-    guessed = imported(tmp_path, RUSSIAN.encode("cp1251"), target="âèä")  # as Windows-1252 has it
+    guessed = imported(tmp_path, RUSSIAN.encode("cp1251"), target="âèä")  # decoded as Windows-1252
     assert "encoding=cp1251" in warnings_of(guessed)[0] and guessed.about["encoding"] == "cp1252"
     for encoding in ("cp1251", "koi8-r", "utf-16-le", "utf-16-be", "UTF-8"):
         found = imported(tmp_path, RUSSIAN.encode(encoding), target="вид", encoding=encoding)

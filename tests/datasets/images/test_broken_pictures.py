@@ -1,4 +1,4 @@
-"""A broken picture of any kind costs itself and says why; a bomb is refused; the others are read."""
+"""A broken picture of any format is skipped with a reason, a bomb is refused, and the others are imported."""
 
 import io
 import random
@@ -24,7 +24,7 @@ from app.datasets.images.png import plain
 from tests.support.archives import letters, png, zipped
 from tests.support.measuring import measured
 
-OWN_MB, DECODER_MB = 500, 1024  # beside what the process begins with; of a decoder, which has no more
+OWN_MB, DECODER_MB = 500, 1024  # additional memory of the process; memory limit of a decoder
 SHAPE = (1, 28, 28)
 MODES = {
     "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
@@ -43,7 +43,7 @@ HOW: dict[str, tuple[dict[str, object], ...]] = {
 
 
 def pictures() -> Iterator[bytes]:
-    """Whole ones, of each format and mode."""
+    """Valid pictures of each format and mode."""
     gray = Image.fromarray(np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8))
     deep = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
     for format, modes in MODES.items():
@@ -56,7 +56,7 @@ def pictures() -> Iterator[bytes]:
 
 
 def mutated(seed: int, whole: list[bytes]) -> bytes:
-    """A picture with bytes changed, mostly near its beginning, with a piece missing, doubled or cut off."""
+    """A picture with changed bytes, mostly near its beginning, or with a part missing, doubled or cut off."""
     chance = random.Random(seed)
     data = bytearray(chance.choice(whole))
     for _ in range(chance.choice([1, 1, 2, 5, 30])):
@@ -79,7 +79,7 @@ def test_whole_pictures_of_every_format_and_mode_are_read_or_say_what_nobody_can
 def test_thousands_of_broken_pictures_cost_themselves_and_say_why(
     shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All by one decoder, as long as it lives."""
+    """A single decoder reads all of them, as long as it lives."""
     monkeypatch.setattr(decoding, "MOST_DECODERS", 1)
     whole, came = list(pictures()), Counter[str]()
     with Decoders(shape, "fit", "white") as decoders:
@@ -95,14 +95,14 @@ def test_thousands_of_broken_pictures_cost_themselves_and_say_why(
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3)])
 def test_what_is_decoded_together_is_what_each_is_alone(mode: str, channels: int) -> None:
-    """Pictures with one byte changed, each at another place, among whole ones."""
+    """Pictures with one changed byte, each at another position, among valid ones."""
     colour = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 28, 3), dtype=np.uint8))
     file = io.BytesIO()
     colour.convert(mode).save(file, "PNG")
     whole = file.getvalue()
     changes = [whole[:at] + bytes([whole[at] ^ 0x81]) + whole[at + 1 :] for at in range(len(whole))]
     found = plain([whole, *changes, whole], (channels, 20, 28))
-    assert {0, len(changes) + 1} < found.keys()  # and more: where Pillow looks at no checksum, neither does this
+    assert {0, len(changes) + 1} < found.keys()  # and others: if Pillow ignores a checksum, so does the import
     for place, pixels in found.items():
         assert pixels == decode([whole, *changes, whole][place], (channels, 20, 28))
 
@@ -112,7 +112,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_of(side: int, *chunks: bytes, depth: int = 8) -> bytes:
-    """A PNG that says it is a square, and holds zeros."""
+    """A PNG of zeros with side × side pixels."""
     packer, row = zlib.compressobj(), bytes(1 + -(-depth * side // 8))
     pixels = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
     header = struct.pack(">2I5B", side, side, depth, 0, 0, 0, 0)
@@ -122,7 +122,7 @@ def png_of(side: int, *chunks: bytes, depth: int = 8) -> bytes:
 
 
 def tiff_of(strips: int, height: int) -> bytes:
-    """A TIFF 28 pixels wide, whose strips are all the same bytes."""
+    """A TIFF of width 28 whose strips share the same bytes."""
     entries = {256: 28, 257: height, 258: 8, 259: 1, 262: 1, 277: 1, 278: 1}
     after = 8 + 2 + 12 * (len(entries) + 2) + 4
     tags = [(tag, 4, 1, value) for tag, value in entries.items()]
@@ -225,7 +225,7 @@ def test_an_archive_of_nothing_but_crashes_is_given_up(monkeypatch: pytest.Monke
 
 @pytest.mark.long
 def test_pillows_own_test_pictures_are_read_or_skipped_with_a_reason(tmp_path: Path) -> None:
-    """Its source package is an archive of hundreds of pictures that have broken Pillow once."""
+    """Pillow's source package contains hundreds of pictures that once broke Pillow."""
     wanted = f"pillow=={version('pillow')}"
     command = [
         sys.executable,

@@ -1,4 +1,4 @@
-"""Pictures of any kind are brought to one shape, in processes whose end costs no more than a picture."""
+"""Pictures of any format are converted to one shape, in processes whose crash costs a single picture."""
 
 import io
 import os
@@ -66,7 +66,7 @@ def test_sixteen_bits_palettes_and_how_a_camera_was_held_are_understood(
     Image.fromarray((wide >> 8).astype(np.uint8)).convert("P").save(file, "GIF")
     assert np.abs(shown(tmp_path, file.getvalue(), shape=shape)[0].astype(int) - (wide >> 8)).max() <= 8
     turned, exif = Image.new("L", (28, 28), 255), Image.Exif()
-    turned.paste(0, (0, 0, 28, 14))  # black above, and the camera was held so that above is right
+    turned.paste(0, (0, 0, 28, 14))  # black on top, with the camera rotated so that the top is on the right
     exif[0x0112] = 6
     file = io.BytesIO()
     turned.save(file, "JPEG", exif=exif, quality=95)
@@ -80,13 +80,13 @@ def test_an_archives_own_parts_are_kept(tmp_path: Path) -> None:
     found = imported(tmp_path, zipped(files)).arrays
     assert found.own_split == ["train", "validation", "test"] and found.classes == ("A", "B")
     assert found.parts is not None and np.bincount(found.parts).tolist() == [6, 6, 6]
-    assert imported(tmp_path, zipped(files | {"A/x.png": png()})).arrays.parts is None  # one is in none
+    assert imported(tmp_path, zipped(files | {"A/x.png": png()})).arrays.parts is None  # one is in no part
     within = imported(tmp_path, zipped({f"test/{name}": data for name, data in files.items()})).arrays
     assert within.own_split == found.own_split  # the nearest folder counts
 
 
 def test_what_stands_in_an_archive_twice_is_taken_once(tmp_path: Path) -> None:
-    composed, decomposed = "\u00c4/0.png", "A\u0308/0.png"  # one name in two writings
+    composed, decomposed = "\u00c4/0.png", "A\u0308/0.png"  # one name in two Unicode forms
     found = imported(tmp_path, zipped(letters() | {composed: png(1), decomposed: png(2)}))
     assert len(found.arrays.targets) == 10
     assert [item["reason"] for item in found.skipped] == ["occurs in the archive again; only the first one is read"]
@@ -105,7 +105,7 @@ def decoders() -> Iterator[Decoders]:
 
 
 def test_a_decoder_that_crashes_costs_one_picture(decoders: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The child is killed whenever it is asked for the one picture, as a fault in a decoder would."""
+    """The child is killed whenever it decodes one picture, as a bug in a decoder could do."""
     deadly = png(13)
     ask = decoding._Decoder.ask
 

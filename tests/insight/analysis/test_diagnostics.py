@@ -1,4 +1,4 @@
-"""Looking into a network tells the truth about it, and changes nothing."""
+"""Diagnostics of a training are correct and do not change it."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -39,7 +39,7 @@ NETWORKS: dict[str, tuple[Layer, ...]] = {
 
 
 def training(layers: tuple[Layer, ...], optimizer: Optimizer = Adam(), **stop: Any) -> Training:
-    """80 small pictures of noise in 3 classes, in batches of 16."""
+    """80 small noise pictures in 3 classes, in batches of 16."""
     numbers = torch.Generator().manual_seed(7)
     inputs, targets = torch.randn(100, *PICTURE, generator=numbers), torch.randint(3, (100,), generator=numbers)
     parts = {"train": torch.arange(80), "validation": torch.arange(80, 90), "test": torch.arange(90, 100)}
@@ -51,7 +51,7 @@ def training(layers: tuple[Layer, ...], optimizer: Optimizer = Adam(), **stop: A
 
 
 def sampled(run: Training, sampler: Sampler | None = None) -> dict[int, Sample]:
-    """Train to the end; the samples by step."""
+    """Train to the end; returns the samples by step."""
     sampler = sampler or Sampler(run, clock=idle(run))
     found: dict[int, Sample | None] = {}
     for step in run.steps():
@@ -60,7 +60,7 @@ def sampled(run: Training, sampler: Sampler | None = None) -> dict[int, Sample]:
 
 
 def idle(run: Training) -> Callable[[], float]:
-    """A clock on which sampling costs nothing."""
+    """A clock on which sampling takes no time."""
     return lambda: float(run.step)
 
 
@@ -73,7 +73,7 @@ def test_a_sample_changes_no_bit_of_a_run(layers: tuple[Layer, ...], optimizer: 
     sampler, found, seen = Sampler(watched), 0, []
     for step in watched.steps():
         seen.append(step.loss)
-        found += sampler.look(last=True) is not None  # as after the last, so that each step is sampled
+        found += sampler.look(last=True) is not None  # as for the last step, so that each step is sampled
     assert found == len(losses) and seen == losses
     ours, theirs = watched.checkpoint().tensors, undisturbed.checkpoint().tensors
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
@@ -101,7 +101,7 @@ def test_dead_saturated_and_twin_units_are_counted() -> None:
     alike = Linear(4, init="zeros"), Linear(3, init="zeros")
     run = training((Linear(8), ReLU(), Linear(8, init=Normal(std=100.0)), Tanh(), *alike), SGD(lr=1e-9), max_steps=1)
     with torch.no_grad():
-        run.model[1].bias[:2] = -1e6  # behind the implied flatten
+        run.model[1].bias[:2] = -1e6  # after the implicit flatten
     found = sampled(run)[1]
     assert found["1"]["dead_units"] == 2 / 8
     assert found["3"]["saturated_units"] > 0.9
@@ -133,7 +133,7 @@ def test_sampling_keeps_to_its_share_of_the_time() -> None:
 
     def clock() -> float:
         nonlocal now
-        now += 0.01  # each look at the clock takes so long
+        now += 0.01  # each reading of the clock takes this long
         return now
 
     sampler = Sampler(run, clock=clock)

@@ -1,4 +1,4 @@
-"""The bytes that are computed are those that PyTorch takes."""
+"""The computed memory equals what PyTorch uses."""
 
 from dataclasses import MISSING
 
@@ -63,7 +63,7 @@ NETWORKS: dict[str, tuple[list[Layer], Shape]] = {
     "vgg_small": (layers_from_json(PRESETS["vgg_small"].layers), (1, 28, 28)),
     "mlp": (layers_from_json(PRESETS["mlp"].layers), (1, 28, 28)),
 }
-# Every layer that a request may name without fields, behind rows and behind pictures.
+# Every layer that needs no fields, after rows and after pictures.
 for kind, entry in LAYERS.items():
     if all(item.default is not MISSING for item in request_fields(entry)):
         if entry.role != "pooling":
@@ -73,7 +73,7 @@ for kind, entry in LAYERS.items():
 
 
 def built(layers: list[Layer], shape: Shape) -> nn.Sequential:
-    """As a training has it."""
+    """Build the network as a training does."""
     model = build(layers, shape)
     return (
         model.to(memory_format=torch.channels_last) if any(isinstance(m, nn.Conv2d) for m in model.modules()) else model
@@ -81,7 +81,7 @@ def built(layers: list[Layer], shape: Shape) -> nn.Sequential:
 
 
 def kept(model: nn.Module, inputs: Tensor) -> int:
-    """Bytes that autograd keeps of one forward pass, beside what the module itself holds."""
+    """Bytes that autograd saves in one forward pass, without those of the module itself."""
     found: dict[int, int] = {}
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
 
@@ -114,7 +114,7 @@ def test_every_layer_is_in_one_of_them() -> None:
 
 
 class Living(TorchDispatchMode):
-    """The most bytes that live at once among those that operations make; what was `there` before does not count."""
+    """Peak number of bytes of the tensors that operations create, without those in `there`."""
 
     def __init__(self, there: set[int]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One batch there and back: what autograd finds, told by layer, and written out by hand."""
+"""Traces of one batch: they equal autograd's values by layer, and the written-out products."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def test_it_is_what_the_first_step_of_a_training_sees(name: str, batch_size: int
     parameters = [parameter for layer in found.layers for parameter in layer.parameters]
     assert [parameter.name for parameter in parameters] == list(before)
     for parameter, (key, after) in zip(parameters, training.model.named_parameters(), strict=True):
-        moved = float((before[key] - after.detach()).norm())  # by η = 1 times the gradient
+        moved = float((before[key] - after.detach()).norm())  # η = 1 times the gradient
         assert parameter.values.norm == pytest.approx(float(before[key].norm()), rel=1e-5)
         assert (parameter.gradient.norm if parameter.gradient else 0.0) == pytest.approx(moved, rel=1e-3, abs=1e-5)
         assert parameter.gradient_before is None
@@ -81,7 +81,7 @@ def test_each_layer_has_its_output_and_the_gradient_by_it() -> None:
         "NllLossBackward0", "LogSoftmaxBackward0", "AddmmBackward0", "ReluBackward0", "AddmmBackward0",
         "SigmoidBackward0", "AddmmBackward0",
     ]  # fmt: skip
-    assert found.layers[0].gradient is None  # nobody learns before it
+    assert found.layers[0].gradient is None  # no earlier layer learns
     assert all(layer.gradient is not None for layer in found.layers[1:])
     relu = found.layers[4]
     assert 0.1 < relu.output.zeros < 0.9 and relu.gradient is not None and relu.output.saturated is None
@@ -151,7 +151,7 @@ SIGNS = torch.tensor([0, 1, 1, 0])
 def test_by_hand_is_what_autograd_finds_for_every_activation(activation: Layer) -> None:
     inputs = torch.rand(4, 5) + 0.5
     layers = [Linear(6), activation, Linear(3)]
-    if activation.type == "log":  # positive numbers alone
+    if activation.type == "log":  # only positive numbers
         layers = [activation, Linear(3)]
     found, _ = written(layers, inputs, CLASSES, CrossEntropy())
     assert 0 < found.largest_difference < 1e-6
@@ -172,7 +172,7 @@ def test_by_hand_is_what_autograd_finds_for_every_loss(loss: Loss, targets: Tens
 
 
 def test_the_lectures_chapter_in_small_integers() -> None:
-    """N = 2 examples, D = 3 inputs, M = 2 units, then one output, under the lecture's loss: a sum of squares."""
+    """N = 2 examples, D = 3 inputs, M = 2 units, then one output, with the lecture's loss: a sum of squares."""
     layers: list[Layer] = [Linear(2, bias=False), ReLU(), Linear(1, bias=False)]
     model = build(layers, (3,))
     first, second = (module for module in model if isinstance(module, nn.Linear))

@@ -1,4 +1,4 @@
-"""What is said of a network and of a run before it trains: where it is so, and never where it is not."""
+"""Warnings about a network and a run before training: given if they apply, and only then."""
 
 import re
 from math import e, log
@@ -157,7 +157,7 @@ def test_what_is_squashed_before_the_loss_is_said(last: Layer, loss: Loss, outpu
 @pytest.mark.parametrize("last", [ReLU(), Softmax(), Sigmoid()])
 @pytest.mark.parametrize("classes", [2, 10])
 def test_the_floor_is_where_descent_comes_to_rest(last: Layer, smoothing: float, classes: int) -> None:
-    """On the outputs of one example themselves, which no network can do better with."""
+    """Descent on the outputs of one example; no network can reach a lower loss."""
     loss = CrossEntropy(label_smoothing=smoothing)
     squash = nn.Identity() if last.type == "relu" else last.module((classes,))
     z = torch.zeros(1, classes, dtype=torch.float64, requires_grad=True)
@@ -247,7 +247,7 @@ STACKS: dict[str, tuple[list[Layer], Shape]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("at_once", [10, 2**22])  # numbers: a row after another, or all
+@pytest.mark.parametrize("at_once", [10, 2**22])  # numbers at once: single rows, or all of them
 @pytest.mark.parametrize("name", STACKS)
 def test_the_one_layer_has_the_outputs_of_the_stack(name: str, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chains_module, "CHUNK", at_once)
@@ -273,7 +273,7 @@ def test_the_one_layer_has_the_outputs_of_the_stack(name: str, at_once: int, mon
     torch.testing.assert_close(
         inputs.flatten(1).double() @ one.weight + one.bias, outputs.double(), rtol=1e-6, atol=1e-6
     )
-    assert next(model.parameters()).dtype == torch.float32  # the network itself is as it was
+    assert next(model.parameters()).dtype == torch.float32  # the network itself is unchanged
 
 
 def test_every_code_is_described() -> None:

@@ -1,4 +1,4 @@
-"""Each rule speaks of runs that were made to show it, and of sound ones it says nothing."""
+"""Each rule has a finding for runs that were made to show its cause, and none for sound runs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,7 +27,7 @@ UNSCALED = {"scaling": {"inputs": "none"}}
 
 
 def failing(n: int, seed: int) -> list[tuple[str, dict[str, Any]]]:
-    """Codes, and requests of networks `n` units wide that fail for them."""
+    """Codes, and requests with networks of `n` units that fail for these causes."""
     blobs, rings, friedman = data(f"blobs:{seed}"), data(f"rings:{seed}"), data(f"friedman:{seed}")
     high, low, vanish, explode = (
         "learning_rate_too_high", "learning_rate_too_low", "vanishing_gradients", "exploding_gradients"
@@ -74,7 +74,7 @@ def failing(n: int, seed: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 def sound(n: int, seed: int) -> list[dict[str, Any]]:
-    """Requests of networks `n` units wide that learn well."""
+    """Requests with networks of `n` units that learn well."""
     conv = {"model": {"layers": [*CONV, *layers(n)["layers"]]}}
     return [
         DIGITS | net(n) | epochs(25),
@@ -162,7 +162,7 @@ def test_units_that_die_without_a_leap_are_named(laboratory: Lab) -> None:
 
 
 def test_a_run_of_which_little_is_known_is_told_little(laboratory: Lab) -> None:
-    """One that is running, was recorded before there were samples, or has no validation part."""
+    """A run that is running, was recorded before there were samples, or has no validation part."""
     wild = laboratory.train(DIGITS | net(24) | opt("sgd", 1000.0))
     assert [finding.code for finding in diagnose(wild)] == ["learning_rate_too_high"]
     assert diagnose(replace(wild, status="running", stop_reason=None)) == []

@@ -1,4 +1,4 @@
-"""What each experiment says is right is seen with every seed."""
+"""Each experiment confirms its statement with every seed."""
 
 import os
 import re
@@ -15,9 +15,9 @@ SEEDS = int(os.environ.get("EXPERIMENT_SEEDS", "1"))
 # What makes a quick form of those that take long.
 QUICK: dict[str, dict[str, Any]] = {
     "regression": {"stop": {"max_epochs": 1000}},
-    "linear_collapse": {"stop": {"max_steps": 1}},  # the verdict is over what it calculates
+    "linear_collapse": {"stop": {"max_steps": 1}},  # the verdict depends only on a calculation
 }
-LONG = ("double_softmax", "improvements")  # they have none that shows the same
+LONG = ("double_softmax", "improvements")  # no short form shows the same
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Each slip does its mistake, nothing else, and is exact across a checkpoint like any training."""
+"""Each fault injects its mistake and nothing else, and is exact across a checkpoint like any training."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 
 def training(fault: str | None, max_steps: int = 6, dropout: float = 0.0) -> Training:
-    """A small network; on classes, but for the loss that is broadcast."""
+    """A small network on classes; for the broadcast loss on values."""
     numbers = torch.Generator().manual_seed(1)
     inputs = torch.randn(60, 5, generator=numbers)
     values = fault == "broadcast_loss"

@@ -1,4 +1,4 @@
-"""A run and its script side by side: both are made from one request and run to their end."""
+"""A run and its script: both are made from one request and run to their end."""
 
 import os
 import re
@@ -30,7 +30,7 @@ FIGURE = re.compile(r"(\w+) (-?[\d.]+|nan|inf)")
 
 @dataclass(frozen=True)
 class Examples:
-    """Datasets in a folder, by name; each lies there as .npz too."""
+    """Datasets in a folder, by name, each also as .npz."""
 
     folder: Path
 
@@ -45,7 +45,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was seen of a run, or of its script."""
+    """The results of a run or of its script."""
 
     losses: list[float]
     metrics: dict[str, dict[str, float]]
@@ -53,7 +53,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Pair:
-    """A run and what its script does; `text` is the script."""
+    """The outcomes of a run and of its script; `text` is the script."""
 
     text: str
     run: Outcome
@@ -64,7 +64,7 @@ class Pair:
 
 
 def side_by_side(examples: Examples, request: dict[str, Any], *, play: bool = True, **known: Any) -> Pair:
-    """Train the request as a worker does, write its script (`known` over what was seen), and run that too."""
+    """Train the request like a worker, write its script (`known` replaces facts of the run), and run the script too."""
     files, arrays = LocalFiles(examples.folder), examples.arrays(request["dataset"])
     name = request["dataset"]
     dataset = Dataset(id=name, name=name, status="ready", about=arrays.about(), folder=f"datasets/{name}")
@@ -104,7 +104,7 @@ def losses_of_nudged(resolved: dict[str, Any], files: LocalFiles) -> list[float]
 
 @contextmanager
 def no_denormals() -> Iterator[None]:
-    """As in a worker."""
+    """Flush denormal numbers to zero, as a worker does."""
     torch.set_flush_denormal(True)
     try:
         yield
@@ -113,7 +113,7 @@ def no_denormals() -> Iterator[None]:
 
 
 def played(text: str, folder: Path) -> Outcome:
-    """Run a script in a folder; its losses, and the figures that it prints."""
+    """Run a script in a folder; returns its losses and the figures that it prints."""
     printed, namespace = StringIO(), {"__name__": "__main__"}
     with inside(folder), redirect_stdout(printed):
         exec(compile(text, "train.py", "exec"), namespace)
@@ -124,7 +124,7 @@ def played(text: str, folder: Path) -> Outcome:
 
 @contextmanager
 def inside(folder: Path) -> Iterator[None]:
-    """In this folder, with plots that nobody looks at."""
+    """Change to this folder, with plots that are not shown."""
     before, shown = Path.cwd(), plt.show
     os.chdir(folder)
     plt.switch_backend("agg")
@@ -137,11 +137,10 @@ def inside(folder: Path) -> Iterator[None]:
 
 
 def assert_alike(pair: Pair) -> None:
-    """The first 100 losses to 1e-5 (of their size, above 1), the steps, and the figures to 0.01 (likewise).
-
-    Some runs magnify last bits beyond that (RMSProp makes a whole step of a gradient of nothing), and which bits those
-    are is the processor's: a script may then be as far from its run as the run is from itself, nudged.
-    """
+    """Compare the first 100 losses to 1e-5 (relative above 1), the steps, and the figures to 0.01 (likewise). Some
+    runs amplify differences in the last bits beyond that: RMSProp makes a whole step of a gradient near 0. These
+    bits depend on the processor. So a script may differ from its run as much as the run differs from itself after a
+    small perturbation."""
     assert len(pair.script.losses) == len(pair.run.losses), pair.stop_reason
     script, run = np.array(pair.script.losses[:100]), np.array(pair.run.losses[:100])
     if not np.allclose(script, run, rtol=1e-5, atol=1e-5):
@@ -157,7 +156,7 @@ def assert_alike(pair: Pair) -> None:
 
 
 def assert_formatted(text: str) -> None:
-    """Ruff, as anybody has it, would change nothing and finds nothing unused."""
+    """Ruff with its defaults changes nothing and finds nothing unused."""
     for command in ("format --diff", "check --select E4,E7,E9,F,I"):
         ruff = [find_ruff_bin(), *command.split(), "--isolated", "--stdin-filename", "train.py", "-"]
         done = subprocess.run(ruff, input=text.encode(), capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""A run's script does what the run did, whatever the run was made of. An entry without a script fails here."""
+"""A run's script has the same results as the run, for every kind of run. An entry without a script fails here."""
 
 import ast
 import itertools
@@ -28,7 +28,8 @@ CONV: list[Request] = [{"type": "conv2d", "channels": 4}, {"type": "relu"}]
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
-    """Small datasets of each kind: grey and coloured pictures, tables for classes, for two of them, and for values."""
+    """Small datasets of each kind: grey and coloured pictures, tables for several classes, for two classes, and for
+    values."""
     found = Examples(tmp_path_factory.mktemp("beside"))
     digits, table = load_digits(), load_diabetes(scaled=False)
     grey = (digits.images[:300] * 15.9).astype(np.uint8)[:, None]
@@ -50,14 +51,14 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
 
 
 def check(examples: Examples, request: Request) -> str:
-    """The script of the request, once it has done what the run does."""
+    """Check the script of the request against its run; returns the script."""
     pair = side_by_side(examples, {"stop": {"max_epochs": 4}, "batch_size": 32} | request)
     assert_formatted(pair.text)
     assert_alike(pair)
     return pair.text
 
 
-OF_LAYERS: dict[str, tuple[str, list[Request]]] = {  # those that need more than their name, or other neighbours
+OF_LAYERS: dict[str, tuple[str, list[Request]]] = {  # layers that need fields, or other neighbours
     "linear": ("grey", DENSE),
     "conv2d": ("colours", [*CONV, {"type": "conv2d", "channels": 4, "kernel_size": 1, "stride": 2, "padding": 1},
                            {"type": "conv2d", "channels": 3, "stride": 2, "bias": False}]),
@@ -85,7 +86,7 @@ def test_a_script_has_every_layer(examples: Examples, layer: str) -> None:
 
 
 def test_batch_norm_finds_no_bit_that_is_another(examples: Examples) -> None:
-    """It would make a difference in the last place one in the third digit, within ten steps of Adam."""
+    """Batch norm would amplify a difference in the last bit to the third digit within ten steps of Adam."""
     layers = [CONV[0], {"type": "batch_norm"}, CONV[1], *DENSE]
     pair = side_by_side(examples, {"dataset": "colours", "model": {"layers": layers}, "batch_size": 32})
     assert pair.script.losses == pair.run.losses
@@ -216,7 +217,7 @@ def test_a_run_that_the_clock_ended_ends_at_its_step(examples: Examples, stop_re
     seconds_alone = {"max_seconds": 0.1, "max_epochs": None, "patience": 5}
     for batch_size in (32, "full"):
         request = {"dataset": "classes", "batch_size": batch_size, "stop": seconds_alone}
-        assert_alike(side_by_side(examples, request))  # by the number of steps that it was
+        assert_alike(side_by_side(examples, request))  # limited by the number of its steps
         unknown = side_by_side(examples, request, stop_reason=None, play=False)
         assert "time.monotonic() - began >= 0.1" in unknown.text
         assert_formatted(unknown.text)
@@ -269,7 +270,7 @@ def test_what_is_missing_counts_as_in_the_run(examples: Examples, scaling: str) 
         {"accumulate": 4, "batch_size": 16, "loss": {"name": "cross_entropy", "class_weights": [20, *[1] * 9]}},
         {"accumulate": 3, "batch_size": 10, "clip_norm": 1, "schedule": "cosine",
          "loss": {"name": "cross_entropy", "reduction": "sum"}, "optimizer": {"name": "sgd", "lr": 1e-3}},
-        {"batch_size": 192 // 2 - 1, "model": {"layers": [*DENSE, {"type": "batch_norm"}]}},  # one would be alone
+        {"batch_size": 192 // 2 - 1, "model": {"layers": [*DENSE, {"type": "batch_norm"}]}},  # a last batch of one
         {"batch_size": 5, "accumulate": 3, "model": {"layers": [*DENSE, {"type": "batch_norm"}]},
          "stop": {"max_steps": 20, "patience": 1}},
         {"batch_size": "full", "model": {"layers": [*DENSE, {"type": "dropout"}]}},
@@ -350,7 +351,7 @@ def test_a_script_needs_nothing_of_antigrad_and_is_of_a_length_that_can_be_read(
 
 
 def mixed(count: int, seed: int) -> list[Request]:
-    """Requests in which everything meets everything."""
+    """Requests that combine all options."""
     numbers = random.Random(seed)
     found = []
     for layer in itertools.islice(itertools.cycle(OF_LAYERS), count):

@@ -1,4 +1,4 @@
-"""The ways that optimizers take are PyTorch's, or those of the equations solved by hand."""
+"""Optimizers' paths equal PyTorch's, or solutions of the equations by hand."""
 
 import math
 from itertools import pairwise
@@ -52,7 +52,7 @@ def test_two_hundred_steps_are_those_of_pytorch_with_autograd(entry: type[Optimi
 
 @pytest.mark.parametrize("entry", EQUATIONS, ids=lambda entry: entry.__name__)
 def test_the_lectures_forms_walk_as_their_equations_say(entry: type[Optimizer]) -> None:
-    """Each gradient depends on the point before, so the equation is asked for one step more each time."""
+    """Each gradient depends on the point before, so the equations are evaluated for one more step each time."""
     surface, start = Rosenbrock(), np.array([-1.2, 1.0])
     gradients, points = [], [start]
     for _ in range(40):
@@ -71,7 +71,7 @@ def test_gradient_descent_on_a_quadratic_is_a_power_in_each_direction(entry: typ
 
 @pytest.mark.parametrize("entry", [Momentum, LectureMomentum])
 def test_momentum_in_a_ravine_is_a_damped_oscillation(entry: type[Any]) -> None:
-    """y₊ = (1 + μ − ηκ)y − μy₋ has the complex roots √μ e^±iω: it swings with √μ to the power of t, over and under."""
+    """y₊ = (1 + μ − ηκ)y − μy₋ has the complex roots √μ e^±iω: an oscillation around 0 with the amplitude √μᵗ."""
     μ, η, κ = 0.9, 0.002, 100.0
     found = np.array(quietly(Quadratic(condition=κ), entry(lr=η, momentum=μ), 300, start=(0.0, 1.0)).points)[:, 1]
     ω = math.acos((1 + μ - η * κ) / (2 * math.sqrt(μ)))
@@ -96,8 +96,8 @@ def test_too_large_a_step_diverges_and_the_path_ends_at_the_last_finite_point() 
     found = quietly(Quadratic(condition=10.0), SGD(lr=1.0), 1000)
     assert found.diverged and 2 < len(found.points) == len(found.values) < 1000
     assert np.isfinite(found.points).all() and np.isfinite(found.values).all()
-    assert found.values[-1] > 1e306  # it doubles and more; the next one was too large
-    assert not quietly(Quadratic(condition=10.0), SGD(lr=0.19), 1000).diverged  # 2/κ is where it begins
+    assert found.values[-1] > 1e306  # it more than doubles; the next value overflows
+    assert not quietly(Quadratic(condition=10.0), SGD(lr=0.19), 1000).diverged  # divergence begins at 2/κ
 
 
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
@@ -123,7 +123,8 @@ def test_every_optimizer_has_the_same_noise_of_the_deviation_that_was_asked_for(
 
 
 def after_an_outlier(optimizer: Optimizer) -> float:
-    """On ½x² from 10, with a gradient 1,000 too large at the sixth step: how far off it is after 400."""
+    """On ½x² from 10, with a gradient 1,000 times too large at step 6: the distance from the minimum after 400
+    steps."""
     calm = quietly(Quadratic(), optimizer, 5, start=(10.0, 0.0))
     gradient, _ = calm.points[-1]
     spike = Spike(step=6, factor=(gradient + 1000) / gradient)
@@ -148,7 +149,7 @@ def test_a_spike_multiplies_one_gradient_and_leaves_the_noise() -> None:
 
 
 def lengths(optimizer: Optimizer, steps: int, start: float) -> list[float]:
-    """How long each step on ½x² is, in units of lr."""
+    """Length of each step on ½x² in units of lr."""
     points = quietly(Quadratic(), optimizer, steps, (start, 0.0)).points
     return [abs(after - before) / optimizer.lr for (before, _), (after, _) in pairwise(points)]  # type: ignore[attr-defined]
 

@@ -36,7 +36,7 @@ CHAINS: dict[str, list[Layer]] = {
 
 
 def filled(inputs: Tensor, targets: Tensor) -> Batch:
-    """A batch that holds these."""
+    """A batch with these inputs and targets."""
     batch = Batch.like(inputs, targets)
     batch.inputs.copy_(inputs)
     batch.targets.copy_(targets)
@@ -58,7 +58,7 @@ def training(layers: list[Layer], loss: str, optimizer: Optimizer) -> Training:
 
 
 def combinations() -> Iterator[ParameterSet]:
-    """Every pair of a chain, a loss and an optimizer; the other combinations of the three are long."""
+    """Every pair of a chain, a loss and an optimizer; all other combinations run with the long tests."""
     for (row, chain), (column, optimizer) in product(enumerate(CHAINS), enumerate(EVERY_OPTIMIZER)):
         for place, loss in enumerate(LOSSES):
             marks = () if place == (row + column) % len(LOSSES) else pytest.mark.long
@@ -100,28 +100,28 @@ def test_its_gradients_are_those_of_the_definition(layers: list[Layer], loss: st
 # has first to pass σ.
 X = [[1, 0, 2], [-1, 3, 1]]
 W1 = [[1, -1], [0, 2], [1, 1]]
-T = [[3, 1], [0, 8]]  # a ReLU leaves it as it is, and its 0 lets no gradient through
+T = [[3, 1], [0, 8]]  # a ReLU does not change it, and passes no gradient at its 0
 W2 = [[2], [-1]]
 OUTPUTS, TARGETS, LOSS = [[5], [-8]], [4, -7], 2
 BY_OUTPUTS = [[2], [-2]]
 BY_W2 = [[6], [-14]]
 BY_T = [[4, -2], [-4, 2]]
-BETWEEN: dict[str, tuple[list[nn.Module], Any, Any]] = {  # what stands between, ∂L/∂W₁, ∂L/∂X
+BETWEEN: dict[str, tuple[list[nn.Module], Any, Any]] = {  # the layer in between, ∂L/∂W₁, ∂L/∂X
     "nothing": ([], [[8, -4], [-12, 6], [4, -2]], [[6, -4, 2], [-6, 4, -2]]),
     "relu": ([nn.ReLU()], [[4, -4], [0, 6], [8, -2]], [[6, -4, 2], [-2, 4, 2]]),
 }
 
 
 def layer(weights: Any) -> nn.Linear:
-    """A linear layer that multiplies by these weights; PyTorch keeps them transposed."""
+    """A linear layer with these weights, which PyTorch stores transposed."""
     found = nn.Linear(len(weights), len(weights[0]), bias=False, dtype=torch.float64)
     found.weight.data = torch.tensor(weights, dtype=torch.float64).t().contiguous()
     return found
 
 
 def by_chain(*modules: nn.Module) -> list[Any]:
-    """The gradients by the weights of each layer. What the first layer multiplies is the identity, so that its weights
-    are what comes out of it, and its gradient is that by the inputs of what is behind."""
+    """Gradients with respect to the weights of each layer. The first layer multiplies the identity, so its weights
+    are its output, and their gradient is that with respect to the inputs of the rest."""
     model = nn.Sequential(*modules)
     chain = LinearChain(model, MSE(reduction="sum"), FlatUpdate(SGD(), SGD().build(model.parameters())))
     loss = chain.loss_and_gradients(

@@ -17,7 +17,7 @@ ADAMS = [
 
 
 def network() -> nn.Sequential:
-    """Its layers learn at two rates: two groups of parameters."""
+    """A network with two learning rates: two groups of parameters."""
     torch.manual_seed(0)
     return build([Linear(7, lr_factor=0.1), ReLU(), Linear(3)], (5,))
 
@@ -25,7 +25,7 @@ def network() -> nn.Sequential:
 def steps(
     model: nn.Module, update: TargetedUpdate, optimizer: torch.optim.Optimizer, first: int, last: int
 ) -> list[Tensor]:
-    """The parameters after some steps along made-up gradients, at rates that change."""
+    """The parameters after steps with made-up gradients and changing learning rates."""
     for step in range(first, last):
         numbers = torch.Generator().manual_seed(step)
         for group in optimizer.param_groups:

@@ -1,4 +1,5 @@
-"""What Files promise holds in a folder and in an object store; what is more about the latter stands below."""
+"""The interface of Files, tested with a folder and with an object store. Tests of only the object store follow
+below."""
 
 import errno
 import os
@@ -139,7 +140,7 @@ def test_objects_lie_under_the_prefix_and_large_ones_are_put_whole(
     remote_files: S3Files, object_store: ObjectStore, bucket: str
 ) -> None:
     with remote_files.create(NAME) as file:
-        for _ in range(110):  # put in parts
+        for _ in range(110):  # uploaded in parts
             file.write(os.urandom(2**20))
         file.seek(0)
         written = file.read()
@@ -176,7 +177,7 @@ def test_copies_over_the_bound_make_room_the_least_recently_used_first(remote_fi
         remote_files.local("c")
         assert {path.name for path in remote_files.cache.root.iterdir()} == {"a", "c"}
         remote_files.write("large", b"x" * 5000)
-        assert remote_files.local("large").read_bytes() == b"x" * 5000  # one alone may be over it
+        assert remote_files.local("large").read_bytes() == b"x" * 5000  # a single file may exceed the limit
         assert {path.name for path in remote_files.cache.root.iterdir()} == {"large"}
 
 
@@ -254,7 +255,7 @@ def test_a_bucket_that_is_missing_is_no_missing_file(object_store: ObjectStore, 
 
 
 def test_an_error_of_the_stores_own_passes(remote_files: S3Files) -> None:
-    """As a load balancer answers whose store is being restarted."""
+    """A load balancer answers like this while its store restarts."""
 
     async def bad_gateway(*_: object, **__: object) -> None:
         answer: Any = {"Error": {"Code": "502", "Message": "Bad Gateway"}, "ResponseMetadata": {"HTTPStatusCode": 502}}
@@ -328,6 +329,6 @@ COMMANDS = (
 def test_every_command_refuses_such_a_url_in_one_sentence(command: list[str], tmp_path: Path) -> None:
     done = run_module(*command, ANTIGRAD_HOME=str(tmp_path), ANTIGRAD_FILES_URL="s3://me:secret@bucket")
     printed = done.stdout if "doctor" in command else done.stderr
-    assert done.returncode != 0 and "ANTIGRAD_FILES_URL holds more than a bucket" in printed
+    assert done.returncode != 0 and "ANTIGRAD_FILES_URL contains more than a bucket" in printed
     assert "secret@" not in done.stdout + done.stderr and "Traceback" not in done.stderr
     assert "doctor" in command or len(done.stderr.splitlines()) == 1

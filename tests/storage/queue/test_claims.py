@@ -1,4 +1,4 @@
-"""The queue against a model of it: whatever happens in whatever order, one attempt at a time holds a job."""
+"""The queue against a model: in any order of events, at most one attempt at a time holds a job."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ DEATH = {"type": "ChildDied", "message": "the process was killed", "trace": [], 
 
 @dataclass
 class Modelled:
-    """The row as it has to be. `state` is waiting, held, paused, succeeded, failed or cancelled."""
+    """The expected row. `state` is waiting, held, paused, succeeded, failed or cancelled."""
 
     priority: int = 0
     state: str = "waiting"
@@ -51,12 +51,12 @@ class Modelled:
     expires: float = 0.0
     deaths: int = 0
     requested: str | None = None
-    marks: int = 0  # written by its attempts
+    marks: int = 0  # number of writes of its attempts
 
 
 @dataclass(frozen=True)
 class Held:
-    """A job that a worker believes it holds; it may be wrong by now."""
+    """A job that a worker believes it holds, which may no longer be true."""
 
     job: str
     attempt: int
@@ -68,7 +68,7 @@ class Queue(RuleBasedStateMachine):
 
     database: Database
     queue: Claims[Any]
-    statuses: ClassVar[dict[str, str]]  # by the model's states
+    statuses: ClassVar[dict[str, str]]  # status for each of the model's states
     jobs: Bundle[str] = Bundle("jobs")
     claims: Bundle[Held] = Bundle("claims")
 
@@ -96,7 +96,7 @@ class Queue(RuleBasedStateMachine):
         job.state, job.requested = state, None
 
     def leaves(self, job: Modelled) -> None:
-        """Follow what its user requested, else wait again."""
+        """Follow the user's request, otherwise wait again."""
         job.state = {"cancel": "cancelled", "pause": "paused", None: "waiting"}[job.requested]
         job.requested = None
 
@@ -113,7 +113,7 @@ class Queue(RuleBasedStateMachine):
         return sorted(ids, key=lambda id: (-self.model[id].priority, id))
 
     def attempted(self, held: Held, change: Callable[[Session], None]) -> bool:
-        """Whether the fence let the change through; it has to exactly if the attempt still holds the job."""
+        """Record if the fence let the change through, which it must exactly if the attempt still holds the job."""
         holds = self.holds(held)
         try:
             with self.database.write() as db:
@@ -216,7 +216,7 @@ class Queue(RuleBasedStateMachine):
 
 
 class Runs(Queue):
-    """Runs have priorities, may be paused and resumed, and are left by their child when it follows their user."""
+    """Runs have priorities and may be paused and resumed; their child leaves them to follow a user's request."""
 
     queue = run_claims
     statuses: ClassVar[dict[str, str]] = {
@@ -279,7 +279,7 @@ class Runs(Queue):
 
 
 class Imports(Queue):
-    """Imports come in the order of their ids; one that its user cancels ends at once, and its worker loses it."""
+    """Imports are claimed in the order of their ids. A cancelled one ends at once, and its worker loses it."""
 
     queue = import_claims
     statuses: ClassVar[dict[str, str]] = {
@@ -319,7 +319,7 @@ def database(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Databas
     on_sqlite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path / 'queue.db'}" if on_sqlite else request.getfixturevalue("postgres").new_database()
     database = Database(url)
-    if on_sqlite:  # surviving a power cut is not the question here
+    if on_sqlite:  # surviving a power cut is not tested here
         event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
     migrate.upgrade(database)
     with database.write() as db:
@@ -354,7 +354,7 @@ def test_without_the_fence_the_same_test_fails(queue: type[Queue]) -> None:
 
 
 class SmallestFirst(RunClaims):
-    """An order of claiming as another deployment may want it: three keys, in both directions."""
+    """An order of claiming with three keys, in both directions."""
 
     order = (Key(Run.deaths), Key(Run.created_at, descending=True), Key(Run.id))
 

@@ -1,4 +1,4 @@
-"""A child stands ready before there is a job for it."""
+"""A child is ready before there is a job for it."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ ENDLESS = {"dataset": "digits", "stop": {"max_epochs": 10**6}}
 
 
 def ready(worker: int) -> int:
-    """The child that waits, when there is one."""
+    """The idle child, once there is one."""
     while not (found := [pid for pid in of_warm_server(worker) if not has_job(pid)]):
         time.sleep(0.02)
     return found[0]
@@ -40,7 +40,7 @@ def test_a_run_does_not_need_the_child_that_waited(client: TestClient, workers: 
     worker = workers.start()
     os.kill(ready(worker.pid), signal.SIGKILL)
     time.sleep(0.5)
-    assert of_warm_server(worker.pid) == []  # it is not made again and again, should it not be able to live
+    assert of_warm_server(worker.pid) == []  # a child that cannot start is not forked again and again
     for _ in range(2):
         run = client.post("/runs", json=SHORT).json()["id"]
         found = ended(client, run)
@@ -50,7 +50,7 @@ def test_a_run_does_not_need_the_child_that_waited(client: TestClient, workers: 
 def test_a_worker_that_leaves_waits_for_the_child_that_waited(workers: Workers) -> None:
     worker = workers.start()
     waiting = ready(worker.pid)
-    os.kill(waiting, signal.SIGSTOP)  # it is slow to notice
+    os.kill(waiting, signal.SIGSTOP)  # so that it reacts late
     worker.terminate()
     time.sleep(0.5)
     assert worker.poll() is None
