@@ -3,9 +3,11 @@
 import contextlib
 import os
 import signal
+import socket
+import tempfile
 import time
 from dataclasses import dataclass
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from app.storage.queue.claims import Claims, import_claims, run_claims
 from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
@@ -19,6 +21,39 @@ GRACE_SECONDS: dict[Kind, dict[bytes, float]] = {
 QUEUES: dict[Kind, Claims[Any]] = {"train": run_claims, "import": import_claims}
 
 
+class Channel:
+    """Pipe for a child's orders, and file for its output. Raises OSError if one of them cannot be created."""
+
+    def __init__(self) -> None:
+        with contextlib.ExitStack() as stack:
+            self._output = stack.enter_context(tempfile.TemporaryFile())
+            self._received, self._sent = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(self._sent, False)
+            stack.pop_all()
+
+    def hand_over(self, server: socket.socket, job: bytes) -> None:
+        """Send a job with the child's ends to the server that forks the child."""
+        socket.send_fds(server, [job], [self._received, self._output.fileno()])
+        os.close(self._received)
+        self._received = -1
+
+    def send(self, order: bytes) -> None:
+        """Send an order to the child, unless it has exited."""
+        with contextlib.suppress(BrokenPipeError, BlockingIOError):
+            os.write(self._sent, order)
+
+    def last_lines(self) -> list[str]:
+        """The last lines that the child printed, at most 20."""
+        self._output.seek(0)
+        return self._output.read()[-8192:].decode(errors="replace").splitlines()[-20:]
+
+    def close(self) -> None:
+        for end in (self._received, self._sent):
+            if end >= 0:
+                os.close(end)
+        self._output.close()
+
+
 @dataclass
 class Child:
     """A run or an import in a child process.
@@ -30,8 +65,7 @@ class Child:
     kind: Kind
     id: str
     attempt: int
-    orders: int
-    log: IO[bytes]
+    channel: Channel
     renewed: float
     lost: bool = False
     pid: int | None = None
@@ -44,8 +78,7 @@ class Child:
 
     def tell(self, order: bytes) -> None:
         """Send an order or a ping to the child, unless it has exited. Of several deadlines the earliest counts."""
-        with contextlib.suppress(BrokenPipeError, BlockingIOError):
-            os.write(self.orders, order)
+        self.channel.send(order)
         if order != PING:
             deadline = time.monotonic() + GRACE_SECONDS[self.kind][order]
             self.order, self.deadline = order, min(deadline, self.deadline or deadline)
@@ -54,12 +87,3 @@ class Child:
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-
-    def last_lines(self) -> list[str]:
-        """The last lines that the child printed, at most 20."""
-        self.log.seek(0)
-        return self.log.read()[-8192:].decode(errors="replace").splitlines()[-20:]
-
-    def close(self) -> None:
-        os.close(self.orders)
-        self.log.close()

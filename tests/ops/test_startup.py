@@ -13,7 +13,7 @@ from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
 from app.storage.database import Database
 from tests.support.commands import command
-from worker.main import Worker
+from worker.loop import Worker
 
 POSTGRES = "postgresql+psycopg://user:s3cret@127.0.0.1:1/none"
 

@@ -4,6 +4,7 @@ The worker and its database are real. The test takes the role of the fork server
 ends, and runs the turns of the loop one by one.
 """
 
+import errno
 import json
 import math
 import os
@@ -22,7 +23,8 @@ import pytest
 from sqlalchemy import event, text, update
 from sqlalchemy.exc import OperationalError
 
-import worker.main
+import worker.child_process
+import worker.loop
 from app.settings import Settings
 from app.storage import datasets
 from app.storage.database import database_now
@@ -32,7 +34,7 @@ from tests.support.postgres import Postgres
 from tests.support.rows import insert_run
 from tests.worker.locked import locked, locked_for, no_waiting
 from worker.child_process import Child
-from worker.main import Worker
+from worker.loop import Worker
 from worker.protocol import CANCEL, PING
 
 
@@ -41,7 +43,7 @@ class Loop:
 
     def __init__(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         near, self.socket = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        monkeypatch.setattr(worker.main, "start_warm_server", lambda: (near, subprocess.Popen(["true"])))
+        monkeypatch.setattr(worker.loop, "start_server", lambda: (near, subprocess.Popen(["true"])))
         self.file = settings.home / "antigrad.db"
         self.worker = Worker(settings, concurrency=2)
         self.database = self.worker.database
@@ -325,6 +327,20 @@ def test_the_worker_registers_once_the_database_answers(loop: Loop) -> None:
     loop.turn()
     with loop.database.read() as db:
         assert db.get_one(WorkerRow, loop.worker.id).concurrency == 2
+
+
+def test_a_job_whose_child_cannot_be_started_stays_in_the_queue(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker.child_process.tempfile, "TemporaryFile", full)
+        loop.queue("run_1")
+        loop.worker.changes.force_poll()
+        loop.turn(3)
+    assert (loop.run("run_1").status, loop.run("run_1").attempt, loop.started()) == ("queued", 0, [])
+    loop.turn()
+    assert loop.started() == ["run_1/1"]
 
 
 def test_an_idle_worker_asks_the_database_nothing(loop: Loop) -> None:

@@ -1,0 +1,290 @@
+"""The worker: claims runs and imports, runs each in a child process, renews the leases, and releases them at exit."""
+
+import json
+import logging
+import math
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app.constants import RequestedAction
+from app.messages import Message
+from app.settings import Settings
+from app.storage import migrate
+from app.storage.database import Database, database_now, is_away
+from app.storage.files import open_files
+from app.storage.queue import workers
+from app.storage.queue.claims import LeaseLost, run_claims
+from worker import import_cleanup
+from worker.change_detector import Changes
+from worker.child_process import QUEUES, Channel, Child, Kind
+from worker.host_locks import HostLock, dead_workers
+from worker.prefork.start import ServerDied, start_server
+from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
+from worker.retry import DATABASE_PAUSE
+
+log = logging.getLogger("antigrad.worker")
+
+LOOK_SECONDS = 0.2  # between two checks for cancelled and paused runs, and for dead workers
+
+
+@dataclass(frozen=True)
+class Death:
+    """The end of a child process that is not recorded in the database yet. `how` completes "the process …"."""
+
+    child: Child
+    how: str
+    error: dict[str, Any]
+
+
+class Worker:
+    """A worker process with a single loop, so that no part of it can die unnoticed.
+
+    The loop never waits until the database is available. A step that fails is repeated in the next turn, and the other
+    leases are renewed meanwhile.
+    """
+
+    def __init__(self, settings: Settings, concurrency: int) -> None:
+        self.settings, self.concurrency = settings, concurrency
+        self.database, self.files = Database(settings.database), open_files(settings.files_url, settings.home)
+        settings.home.mkdir(parents=True, exist_ok=True)
+        migrate.upgrade(self.database)
+        self.changes = Changes(self.database)
+        self.lock = HostLock(settings.home / "workers")
+        self.id = self.lock.worker
+        self.children: dict[str, Child] = {}
+        self.deaths: list[Death] = []
+        self.dead_workers: set[str] = set()
+        self.places: dict[Kind, int] = {"train": concurrency, "import": 1}  # neither waits for the other
+        self.stopping = self.registered = self.refused = False
+        self.last_beat = self.next_look = -math.inf
+        self.warm, self.warm_process = start_server()
+        self.warm.send(json.dumps(self._same_for_all_jobs()).encode())
+
+    def _same_for_all_jobs(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "database": settings.database,
+            "files_url": settings.files_url,
+            "home": str(settings.home.resolve()),
+            "lease_seconds": settings.lease_seconds,
+            "flush_seconds": settings.flush_seconds,
+            "checkpoint_seconds": settings.checkpoint_seconds,
+            "threads": settings.threads or max(1, (os.cpu_count() or 1) // self.concurrency),
+        }
+
+    def stop(self, *_: object) -> None:
+        """Release all runs and leave the loop."""
+        self.stopping = True
+
+    def serve(self, until_closed: int | None = None) -> None:
+        """Work until `stop` is called, or until the file descriptor `until_closed` reaches end-of-file."""
+        log.info("worker %s has started; it trains up to %d runs at once", self.id, self.concurrency)
+        while not self.stopping or self.children or self.deaths:
+            self._turn(until_closed)
+        with self._refusals_postponed(), self.database.write() as db:
+            workers.forget(db, self.id)
+
+    def _turn(self, until_closed: int | None = None) -> None:
+        """Do one turn of the loop."""
+        descriptors: list[Any] = [self.warm] if until_closed is None or self.stopping else [self.warm, until_closed]
+        ready, _, _ = select.select(descriptors, [], [], self.settings.poll_seconds)
+        if self.warm in ready:
+            self._receive_from_children()
+        if until_closed in ready and not os.read(until_closed or 0, 4096):
+            self.stop()
+        self.refused = False
+        self._beat()
+        self._record_deaths()
+        if time.monotonic() >= self.next_look:
+            self.next_look = time.monotonic() + LOOK_SECONDS
+            self._look_around()
+        if self.changes.should_poll():
+            self._fill_places()
+        self._enforce()
+        if self.refused:
+            time.sleep(DATABASE_PAUSE)
+
+    @contextmanager
+    def _refusals_postponed(self) -> Iterator[None]:
+        """Context that postpones a step if the database is temporarily unavailable. Raises all other errors."""
+        try:
+            yield
+        except DBAPIError as error:
+            if not is_away(error):
+                raise
+            log.warning("the database does not answer: %s", error.orig)
+            self._postpone()
+
+    def _fill_places(self) -> None:
+        """Claim runs and imports while there are free places."""
+        with self._refusals_postponed():
+            for kind, at_once in self.places.items():
+                while not self.stopping and self._at_work(kind) < at_once and self._claim(kind):
+                    pass
+
+    def _at_work(self, kind: Kind) -> int:
+        return sum(child.kind == kind for child in self.children.values())
+
+    def _claim(self, kind: Kind) -> bool:
+        """Claim one run or import and start its child; returns False if there is none."""
+        asked = time.monotonic()
+        with self.database.read() as db:
+            if not QUEUES[kind].any_claimable(db, database_now()):
+                return False
+        with ExitStack() as unless_claimed:
+            try:  # before the claim: a job whose child cannot be started stays in the queue
+                channel = unless_claimed.enter_context(closing(Channel()))
+            except OSError as error:
+                log.warning("no child can be started: %s", error)
+                self._postpone()
+                return False
+            with self.database.write() as db:
+                row = QUEUES[kind].claim(db, self.id, database_now(), self.settings.lease_seconds)
+            if row is None:
+                return False
+            unless_claimed.pop_all()
+        child = Child(kind, row.id, row.attempt, channel, renewed=asked)
+        job = {"kind": kind, "key": child.key, "id": row.id, "attempt": row.attempt}
+        channel.hand_over(self.warm, json.dumps(job).encode())
+        self.children[child.key] = child
+        log.info("%s: attempt %d begins", row.id, row.attempt)
+        return True
+
+    def _postpone(self) -> None:
+        """Repeat the step in the next turn, after a pause."""
+        self.refused = True
+        self.changes.force_poll()
+
+    def _receive_from_children(self) -> None:
+        message = self.warm.recv(4096)
+        if not message:
+            raise ServerDied(f"the warm server has ended with status {self.warm_process.wait()}")
+        news = json.loads(message)
+        if "pid" in news:
+            self.children[news["key"]].pid = news["pid"]
+        else:
+            self._ended(self.children.pop(news["key"]), news["exit"])
+
+    def _ended(self, child: Child, code: int) -> None:
+        """Close a child that has exited, and keep the reason until it is recorded."""
+        self.changes.force_poll()  # its place is free
+        lines = child.channel.last_lines()
+        child.channel.close()
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
+        died = {"train": "training_process_died", "import": "import_process_died"}[child.kind]
+        reason = Message.of(died, how=how, maybe_memory=code == -signal.SIGKILL)
+        error = {"type": "ChildDied", "message": reason.text(), "trace": lines} | reason.to_json()
+        if child.order is not None:
+            how = "did not obey an order in time and was killed"
+        self.deaths.append(Death(child, how, error))
+
+    def _record_deaths(self) -> None:
+        """Record each death, so that the job is retried. If the child has ended its job itself, its lease is gone."""
+        for death in list(self.deaths):
+            child = death.child
+            with self._refusals_postponed():
+                try:
+                    if self._lease_has_run_out(child):
+                        raise LeaseLost(child.id)
+                    with self.database.write() as db:
+                        self._record(db, death)
+                    log.warning("%s: attempt %d: the process %s", child.id, child.attempt, death.how)
+                except LeaseLost:
+                    log.info("%s: attempt %d is over", child.id, child.attempt)
+                self.deaths.remove(death)
+                if child.kind == "import":
+                    # In a thread: an unavailable store must not delay the renewal of leases.
+                    arguments = self.database, self.files, self.settings.home, child.id
+                    threading.Thread(target=import_cleanup.tidy, args=arguments, name=f"tidy {child.id}").start()
+
+    def _record(self, db: Session, death: Death) -> None:
+        """Record one death in the database. Raises LeaseLost."""
+        child = death.child
+        if self.stopping or child.order is not None:  # it obeyed the order, or was killed after its deadline
+            QUEUES[child.kind].give_back(db, child.id, child.attempt)
+        else:
+            QUEUES[child.kind].child_died(db, child.id, child.attempt, death.error)
+
+    def _lease_has_run_out(self, child: Child) -> bool:
+        return time.monotonic() - child.renewed > self.settings.lease_seconds
+
+    def _beat(self) -> None:
+        """Renew each lease that is due and ping its child; mark children whose lease is lost. Record the heartbeat."""
+        for child in self.children.values():
+            asked = time.monotonic()
+            if child.lost or asked - child.renewed < self.settings.heartbeat_seconds:
+                continue
+            with self._refusals_postponed():
+                try:
+                    with self.database.write() as db:
+                        arguments = child.id, child.attempt, database_now(), self.settings.lease_seconds
+                        QUEUES[child.kind].renew(db, *arguments)
+                    child.renewed = asked
+                    child.tell(PING)
+                except LeaseLost:
+                    child.lost = True
+        asked = time.monotonic()
+        if asked - self.last_beat >= self.settings.heartbeat_seconds:
+            with self._refusals_postponed():
+                with self.database.write() as db:
+                    if self.registered:
+                        workers.beat(db, self.id, database_now())
+                    else:
+                        workers.register(db, self.id, self.concurrency, database_now())
+                self.last_beat, self.registered = asked, True
+
+    def _look_around(self) -> None:
+        """Forward users' cancel and pause requests, and release the jobs of dead workers of this machine."""
+        for child in (child for child in self.children.values() if child.kind == "train"):
+            with self._refusals_postponed(), suppress(LeaseLost), self.database.read() as db:
+                match run_claims.requested_action(db, child.id, child.attempt):
+                    case RequestedAction.CANCEL if child.order != CANCEL:  # also while it pauses or is handed back
+                        child.tell(CANCEL)
+                    case RequestedAction.PAUSE if child.order is None:
+                        child.tell(PAUSE)
+        self.dead_workers.update(dead_workers(self.lock))  # it removes their locks, so it reports each only once
+        for worker in sorted(self.dead_workers):
+            with self._refusals_postponed():
+                with self.database.write() as db:
+                    released = sum(queue.release_worker(db, worker) for queue in QUEUES.values())
+                    workers.forget(db, worker)
+                self.dead_workers.remove(worker)
+                log.warning("worker %s has died; released %d runs and imports", worker, released)
+
+    def _enforce(self) -> None:
+        """Kill children that missed their deadline, and those whose lease is lost or may have expired."""
+        now = time.monotonic()
+        for child in self.children.values():
+            if self.stopping and child.order is None:
+                child.tell(HAND_BACK)
+            late = child.deadline is not None and now > child.deadline
+            if late or child.lost or self._lease_has_run_out(child):
+                child.kill()
+
+    def close(self) -> None:
+        """Release all resources; the children and the warm server exit when their pipes close."""
+        for child in self.children.values():
+            child.channel.close()
+        self.warm.close()
+        self.warm_process.wait()
+        self.changes.close()
+        self.database.close()
+        self.lock.release()
+
+
+def _signal_name(number: int) -> str:
+    """The name of a signal; most real-time signals have none, so they get their number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
