@@ -71,9 +71,9 @@ def test_json_that_does_not_say_so_is_told_which_header_to_add(quick_client: Tes
     [
         ("/runs?statsu=queued", "statsu", "did you mean 'status'"),
         ("/runs/run_1?wiat=3", "wiat", "did you mean 'wait'"),
-        ("/runs/run_1/curve.png?points=9", "points", "there are axis, series"),
+        ("/runs/run_1/curve.png?points=9", "points", "this address has axis, series"),
         ("/datasets/digits/samples?run_=a", "run_", "did you mean 'run'"),
-        ("/readyz?verbose=1", "verbose", "there are none"),
+        ("/readyz?verbose=1", "verbose", "this address has none"),
     ],
 )
 def test_a_parameter_that_a_route_has_not_is_refused(quick_client: TestClient, path: str, name: str, said: str) -> None:

@@ -207,7 +207,7 @@ PICTURES = {
         "the pixels are 32-bit {kind}, so it is unknown which value is white; save it with 8 or 16 bits"
     ),
     "picture_too_large": (
-        "the picture has {?width:{width}×{height}}{~width:too many} pixels; at most {limit:,} are allowed"
+        "the picture has {?width:{width}×{height}}{~width:too many} pixels; at most {limit:,} pixels are allowed"
     ),
     "picture_takes_too_much_memory": "the picture takes too much memory to decode; save it again",
     "picture_unreadable": "this is not a readable picture ({formats:, } are supported){?reason:: {reason}}",

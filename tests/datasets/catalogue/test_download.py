@@ -128,7 +128,7 @@ def test_what_stays_is_said_with_address_cause_and_a_way_out(fetch: Fetch, site:
         fetch(site)
     assert str(failed.value) == (
         f"letters.gz cannot be downloaded: {site.address}/letters.gz answers 500 Internal Server Error (the last of 5 "
-        "tries). Fetch letters.gz elsewhere (see a page) and import from disk: antigrad datasets add letters "
+        "tries). Download letters.gz elsewhere (see a page) and import from disk: antigrad datasets add letters "
         "letters.gz, or: curl -F file=@letters.gz 'localhost:8000/datasets?name=letters&catalogue=letters'"
     )
     assert len(site.asked) == 5 and pauses == [1, 2, 4, 8]

@@ -215,7 +215,7 @@ def test_a_stray_quote_loses_no_row_in_silence(tmp_path: Path) -> None:
         thousand(line50='50,"a,12.5', line60='60,b"'),
         thousand(line48='48,"two\nlines",12', line49='49,"a,12.5'),  # later lines are one further down
     ):
-        with pytest.raises(ImportFailed, match=r"line 50 .*if a quote is open"):
+        with pytest.raises(ImportFailed, match=r"lines 50 to .*if a quote is open"):
             table(tmp_path, rows)
     found = table(tmp_path, thousand(line50='50,"a,12.5', line60='60,b",15'))  # a single valid value
     assert len(found.arrays.targets) == 990 and warnings_of(found)[0].startswith("lines 50 to 60 are one row")
@@ -225,7 +225,7 @@ def test_rows_left_out_are_a_warning_when_they_are_many(tmp_path: Path) -> None:
     few = {f"line{line}": f"{line},a" for line in range(100, 105)}
     assert warnings_of(table(tmp_path, thousand(**few))) == []
     many = {f"line{line}": f"{line},a" for line in range(100, 400)}
-    assert warnings_of(table(tmp_path, thousand(**many))) == ["300 of 1,000 rows are left out; `skipped` says why"]
+    assert warnings_of(table(tmp_path, thousand(**many))) == ["300 of 1,000 rows are left out; `skipped` has the reasons"]
     half = "x,price\n" + "".join(f"{row},{row if row % 2 else ''}\n" for row in range(100))
     assert "50 of 100 rows" in warnings_of(table(tmp_path, half))[0]
 
