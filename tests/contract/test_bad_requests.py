@@ -45,7 +45,11 @@ WRONG_RUNS: list[tuple[dict[str, Any], str, str]] = [
     (LETTERS | {"zzz": 3}, "/zzz", "the fields are name, dataset"),
     (LETTERS | {"stop": 5}, "/stop", "with the fields max_epochs"),
     (LETTERS | {"optimizer": {"name": "adamm"}}, "/optimizer", "did you mean 'adam'"),
-    (LETTERS | {"optimizer": {"name": "sgd", "momentum": 0.9}}, "/optimizer/momentum", "the fields are lr, weight_decay"),
+    (
+        LETTERS | {"optimizer": {"name": "sgd", "momentum": 0.9}},
+        "/optimizer/momentum",
+        "the fields are lr, weight_decay",
+    ),
     (LETTERS | {"optimizer": {"name": "adam", "lr": -1}}, "/optimizer/lr", "greater than 0"),
     (LETTERS | {"optimizer": {"name": "adam", "lr": 0}}, "/optimizer/lr", "greater than 0"),
     (LETTERS | {"optimizer": {"name": "adam", "lr": 1e10}}, "/optimizer/lr", "less than"),

@@ -225,7 +225,9 @@ def test_rows_left_out_are_a_warning_when_they_are_many(tmp_path: Path) -> None:
     few = {f"line{line}": f"{line},a" for line in range(100, 105)}
     assert warnings_of(table(tmp_path, thousand(**few))) == []
     many = {f"line{line}": f"{line},a" for line in range(100, 400)}
-    assert warnings_of(table(tmp_path, thousand(**many))) == ["300 of 1,000 rows are left out; `skipped` has the reasons"]
+    assert warnings_of(table(tmp_path, thousand(**many))) == [
+        "300 of 1,000 rows are left out; `skipped` has the reasons"
+    ]
     half = "x,price\n" + "".join(f"{row},{row if row % 2 else ''}\n" for row in range(100))
     assert "50 of 100 rows" in warnings_of(table(tmp_path, half))[0]
 
