@@ -122,7 +122,7 @@ def thinned(database: Database, run: str, series: str, points: int, from_step: i
 def thin(pieces: Iterable[Series], total: int, points: int) -> Series:
     """The first `total` points of a series as at most `points`: each bucket keeps its minimum and maximum.
 
-    NaN counts as a maximum. A series that is short enough stays as it is.
+    NaN counts as a maximum. A series that is short enough is not changed.
     """
     if total <= points:
         return join(pieces)[:total]

@@ -123,7 +123,7 @@ def page(db: Session, limit: int, before: str | None) -> list[Dataset]:
 
 
 def cancel(db: Session, id: str) -> None:
-    """Cancel an import; its worker loses the lease. A dataset whose import has ended stays as it is."""
+    """Cancel an import; its worker loses the lease. A dataset whose import has ended is not changed."""
     importing = update(Dataset).where(Dataset.id == id, Dataset.status == DatasetStatus.IMPORTING)
     reason = Message.of("import_cancelled")
     because = {"error": reason.text(), "about": {"failure": reason.to_json()}}

@@ -59,7 +59,7 @@ delete_run(database, LocalFiles(Path(sys.argv[2])), "run_short")
 def peak():
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0])
-Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+Path("/proc/self/clear_refs").write_text("5")  # reset the peak
 before = peak()
 delete_run(database, LocalFiles(Path(sys.argv[2])), "run_long")
 print(peak() - before)
@@ -85,12 +85,12 @@ def test_a_run_of_five_million_points_is_deleted_in_constant_memory_and_keeps_no
             answered += 1
             time.sleep(0.02)
 
-    beside = threading.Thread(target=others)
-    beside.start()
+    concurrent = threading.Thread(target=others)
+    concurrent.start()
     command = [sys.executable, "-c", MEASURED, settings.database, str(settings.files)]
     deleting = subprocess.run(command, capture_output=True, text=True, check=False)
     done.set()
-    beside.join()
+    concurrent.join()
     assert deleting.returncode == 0, deleting.stderr
     grown = int(deleting.stdout) * 1024
     assert grown < 16e6

@@ -86,9 +86,9 @@ def curve(
     thinned = {name: curves.thinned(database, run.id, name, points, from_step) for name in names}
     answer = {
         "run": run.id,
-        "points": sum(len(points.steps) for points in thinned.values()),
-        "downsampled": any(points.stands_for is not None for points in thinned.values()),
-        "series": {name: points_json(points) for name, points in thinned.items()},
+        "points": sum(len(one.steps) for one in thinned.values()),
+        "downsampled": any(one.stands_for is not None for one in thinned.values()),
+        "series": {name: points_json(one) for name, one in thinned.items()},
     }
     # No validation against the model: there may be millions of numbers.
     return JSONResponse(answer, headers={"ETag": etag})
