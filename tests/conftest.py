@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
 from fastapi.testclient import TestClient
@@ -103,6 +104,15 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of one `antigrad serve` with a worker, for all commands of documents and users."""
     with serving(tmp_path_factory.mktemp("home")) as address:
         yield address
+
+
+@pytest.fixture(autouse=True)
+def leave_no_run(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Cancel what a test has left on the shared service: the next one's runs would wait for it."""
+    yield
+    if "address" in request.fixturenames:
+        for status in ("queued", "running", "paused"):
+            httpx.post(f"http://{request.getfixturevalue('address')}/runs/cancel", params={"status": status})
 
 
 @pytest.fixture

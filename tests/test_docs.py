@@ -28,9 +28,7 @@ def blocks(language: str, page: str = README) -> list[str]:
 
 
 def run_shell(page: str, address: str, folder: Path) -> str:
-    """Run a page's commands in their order, with no other run in the queue; returns their output."""
-    for status in ("queued", "running"):
-        assert httpx.post(f"http://{address}/runs/cancel", params={"status": status}).status_code == 200
+    """Run a page's commands in their order; returns their output."""
     script = "\n".join(blocks("sh", page)).replace("localhost:8000", address)
     script = script.replace("curl -s", "curl --fail-with-body -sS")
     command = ["bash", "-euo", "pipefail", "-c", script]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.services import Template
+
 DATA_LIBRARIES = {"sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "s3fs", "fsspec", "botocore", "alembic"}
 FRAMEWORKS = {"torch", "numpy", "PIL", "fastapi", "sqlalchemy", "psycopg", "pydantic_settings"}
 # A module, heavy libraries that it may load at start-up, and those that it must load later or never.
@@ -36,9 +38,14 @@ def test_a_process_starts_without_what_it_needs_later(module: str) -> None:
     assert loaded(f"import {module}", needed | later) == needed
 
 
-def test_a_service_is_created_without_the_libraries_of_data(tmp_path: Path) -> None:
-    """On a new home, which needs the migrations, and again on the same one, in one process after the other."""
-    create = "from app.main import create_app; from app.settings import load; create_app(load())"
-    new = loaded(create, DATA_LIBRARIES, ANTIGRAD_HOME=str(tmp_path / "home"))
-    old = loaded(create, DATA_LIBRARIES, ANTIGRAD_HOME=str(tmp_path / "home"))
-    assert (new, old) == ({"alembic"}, set())
+CREATE = "from app.main import create_app; from app.settings import load; create_app(load())"
+
+
+@pytest.mark.long
+def test_a_service_on_a_new_home_is_created_with_the_library_of_migrations_alone(tmp_path: Path) -> None:
+    assert loaded(CREATE, DATA_LIBRARIES, ANTIGRAD_HOME=str(tmp_path / "home")) == {"alembic"}
+
+
+def test_a_service_on_an_old_home_is_created_without_the_libraries_of_data(template: Template, tmp_path: Path) -> None:
+    template.fill(tmp_path / "home")
+    assert loaded(CREATE, DATA_LIBRARIES, ANTIGRAD_HOME=str(tmp_path / "home")) == set()

@@ -132,6 +132,7 @@ def test_an_object_store_that_goes_away_for_a_while_costs_no_step(
             workers.stop()
 
 
+@pytest.mark.long
 def test_a_run_whose_worker_dies_while_the_store_is_away_goes_on_when_it_is_back(
     shared: Settings, object_store: ObjectStore
 ) -> None:

@@ -40,7 +40,7 @@ def test_many_files_are_imported_behind_the_answer_by_processes_that_have_a_boun
 ) -> None:
     worker = workers.start().pid
     picture = png()
-    body = zipped({f"{number % 2}/{number}.png": picture for number in range(60_000)})
+    body = zipped({f"{number % 2}/{number}.png": picture for number in range(20_000)})
     answer = client.post("/datasets?name=letters", content=body)
     assert answer.status_code == 202 and answer.json()["status"] == "importing"
     id, progress = answer.json()["id"], [0.0]

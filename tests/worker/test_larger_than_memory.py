@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 LIMIT_MB = 160
 SIZE_MB = 320
 SCRIPT = f"""
@@ -59,6 +61,7 @@ def trained(folder: Path, normalise: str, layers: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_a_dataset_twice_as_large_as_the_memory_is_trained_on(tmp_path: Path) -> None:
     """With gradients by hand and by autograd, and with the mean of all pictures, which needs another pass over them."""
     for normalise, layers in (("unit", DENSE), ("standard", CONV)):

@@ -24,8 +24,6 @@ from tests.support.runs import ended
 from tests.support.uploads import LECTURE, settled, stored, upload
 from tests.support.workers import Workers
 
-pytestmark = pytest.mark.sql
-
 
 def test_the_lectures_letters_are_imported_trained_and_classified(client: TestClient, workers: Workers) -> None:
     workers.start()
@@ -97,6 +95,7 @@ def test_a_list_counts_what_one_dataset_tells_at_length(client: TestClient, work
     assert len(answer.content) < 1000 * len(items)
 
 
+@pytest.mark.sql
 def test_until_it_is_ready_it_says_so_and_nothing_half_imported_is_read(client: TestClient) -> None:
     upload(client, "letters", zipped(LECTURE))  # no worker: it stays importing
     for path in ("samples", "preview.png", "images/0.png", "export.npz"):
@@ -106,6 +105,7 @@ def test_until_it_is_ready_it_says_so_and_nothing_half_imported_is_read(client: 
     assert answer.status_code == 409 and "importing" in answer.json()["detail"]
 
 
+@pytest.mark.sql
 def test_a_key_makes_one_dataset_and_a_taken_name_makes_a_version(client: TestClient, settings: Settings) -> None:
     archive = zipped(LECTURE)
     first = upload(client, "letters", archive, **{"Idempotency-Key": "k1"})
@@ -120,6 +120,7 @@ def test_a_key_makes_one_dataset_and_a_taken_name_makes_a_version(client: TestCl
     assert {Path(file).parts[1] for file in stored(settings)} == kept  # refused ones leave nothing
 
 
+@pytest.mark.sql
 def test_a_name_means_its_newest_ready_version_and_a_run_says_which_it_had(
     client: TestClient, workers: Workers
 ) -> None:
@@ -143,6 +144,7 @@ def test_a_name_means_its_newest_ready_version_and_a_run_says_which_it_had(
     assert client.get("/runs", params={"dataset": newest["id"]}).json()["items"] == []
 
 
+@pytest.mark.sql
 def test_the_same_content_is_stored_once_and_stays_until_the_last_one_goes(
     client: TestClient, workers: Workers, settings: Settings
 ) -> None:
@@ -181,6 +183,7 @@ def test_an_import_shows_how_far_it_has_come_and_can_be_cancelled(
     assert client.post("/datasets/notmnist/cancel").status_code == 409
 
 
+@pytest.mark.sql
 def test_cancelling_what_nobody_has_begun_leaves_nothing(client: TestClient, settings: Settings) -> None:
     upload(client, "letters", zipped(letters("ABC", 10)))
     assert stored(settings)
@@ -188,6 +191,7 @@ def test_cancelling_what_nobody_has_begun_leaves_nothing(client: TestClient, set
     assert stored(settings) == set()
 
 
+@pytest.mark.sql
 def test_a_name_cancels_what_is_being_imported_and_not_what_is_ready(client: TestClient, workers: Workers) -> None:
     worker = workers.start()
     upload(client, "letters", zipped(letters("ABC", 10)))
@@ -221,6 +225,7 @@ def gone(settings: Settings, over: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.sql
 def test_deleting_takes_the_files_but_never_what_a_run_needs(
     client: TestClient, workers: Workers, settings: Settings
 ) -> None:
@@ -237,6 +242,7 @@ def test_deleting_takes_the_files_but_never_what_a_run_needs(
     assert client.delete("/datasets/notmnist").status_code == 409
 
 
+@pytest.mark.sql
 @pytest.mark.parametrize("victim", ["child", "worker"])
 def test_a_killed_import_starts_over_and_leaves_nothing_half_done(
     client: TestClient, workers: Workers, settings: Settings, victim: str
@@ -264,6 +270,7 @@ def test_a_killed_import_starts_over_and_leaves_nothing_half_done(
         time.sleep(0.05)
 
 
+@pytest.mark.sql
 def test_an_import_that_kills_its_process_three_times_fails_and_says_what_to_do(
     client: TestClient, workers: Workers, settings: Settings
 ) -> None:

@@ -23,11 +23,10 @@ from tests.support.runs import ENDLESS, SMALL, ended, outcome, queue, status, un
 from tests.support.services import Service
 from tests.support.workers import Workers
 
-pytestmark = pytest.mark.sql
-
 AUGMENTED = {"shift": 0.1, "rotate": 10, "scale": 0.1, "noise": 0.05, "erase": 0.1}
 
 
+@pytest.mark.sql
 def test_a_running_run_is_cancelled_within_a_second_and_says_so_only_when_it_is(
     client: TestClient, workers: Workers
 ) -> None:
@@ -54,6 +53,7 @@ def test_a_name_may_hold_what_a_formula_would(client: TestClient) -> None:
     assert early.status_code == 409 and "axis=step" in early.json()["detail"]
 
 
+@pytest.mark.sql
 def test_runs_are_listed_by_their_datasets_name_or_id(client: TestClient, service: Service) -> None:
     with service.database.write() as db:
         db.execute(update(Dataset).where(Dataset.id == "digits").values(name="figures"))
@@ -71,11 +71,13 @@ def test_whoever_queues_a_run_is_told_where_to_look_and_when(client: TestClient)
     assert answer.headers["Location"] == f"/runs/{answer.json()['id']}" and int(answer.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.sql
 def test_a_queued_run_is_cancelled_at_once(client: TestClient) -> None:
     run = queue(client, SMALL)
     assert client.post(f"/runs/{run}/cancel").json()["status"] == "cancelled"
 
 
+@pytest.mark.sql
 @pytest.mark.parametrize(
     ("status", "said"),
     [
@@ -101,6 +103,7 @@ def test_what_a_run_cannot_do_now_says_how_it_stands_in_words(
         assert answer.status_code in (404, 409) and answer.json()["detail"].startswith(f"the run {said}; "), answer.text
 
 
+@pytest.mark.sql
 def test_cancel_by_filter_takes_what_matches_and_needs_a_filter(client: TestClient) -> None:
     mine, other = queue(client, SMALL | {"tags": {"by": "ann"}}), queue(client, SMALL | {"tags": {"by": "bob"}})
     assert client.post("/runs/cancel").status_code == 422
@@ -108,6 +111,7 @@ def test_cancel_by_filter_takes_what_matches_and_needs_a_filter(client: TestClie
     assert (status(client, mine), status(client, other)) == ("cancelled", "queued")
 
 
+@pytest.mark.sql
 @pytest.mark.parametrize("augment", [None, AUGMENTED], ids=["plain", "augmented"])
 def test_a_paused_run_goes_on_exactly(client: TestClient, workers: Workers, augment: Any) -> None:
     request = SMALL | {"optimizer": {"name": "adam"}, "augment": augment}
@@ -124,6 +128,7 @@ def test_a_paused_run_goes_on_exactly(client: TestClient, workers: Workers, augm
     assert outcome(client, run) == outcome(client, undisturbed)
 
 
+@pytest.mark.sql
 def test_a_finished_run_is_trained_further_with_its_optimizers_state(client: TestClient, workers: Workers) -> None:
     workers.start()
     whole = queue(client, SMALL | {"stop": {"max_epochs": 6}, "optimizer": {"name": "momentum", "lr": 0.05}})
@@ -138,6 +143,7 @@ def test_a_finished_run_is_trained_further_with_its_optimizers_state(client: Tes
     assert outcome(client, run) == outcome(client, whole)
 
 
+@pytest.mark.sql
 def test_a_cancelled_run_can_go_on(client: TestClient, workers: Workers) -> None:
     workers.start()
     run = queue(client, ENDLESS)
@@ -151,6 +157,7 @@ def test_a_cancelled_run_can_go_on(client: TestClient, workers: Workers) -> None
     assert steps == list(range(1, len(steps) + 1))
 
 
+@pytest.mark.sql
 def test_again_makes_a_new_run_of_the_request_with_changes(client: TestClient) -> None:
     first = client.post("/runs", json=SMALL | {"optimizer": {"name": "sgd", "lr": 0.5}}).json()
     second = client.post(f"/runs/{first['id']}/again", json={"seed": 7, "optimizer": {"lr": 0.25}})
@@ -197,6 +204,7 @@ def test_a_run_of_before_there_was_augmentation_is_trained_repeated_and_written_
     assert ended(client, run)["status"] == "succeeded"
 
 
+@pytest.mark.sql
 def test_a_repetition_is_the_same_though_its_run_was_resumed_meanwhile(client: TestClient, worker: Forked) -> None:
     run = queue(client, SMALL)
     ended(client, run)
@@ -230,6 +238,7 @@ def test_a_schedule_that_needs_the_runs_length_is_refused_where_nothing_says_it(
     has_an_end({"name": "constant"}, open_end)
 
 
+@pytest.mark.sql
 def test_a_deleted_run_is_gone_with_its_files(client: TestClient, workers: Workers, settings: Settings) -> None:
     workers.start()
     run = queue(client, SMALL)
@@ -243,6 +252,7 @@ def test_a_deleted_run_is_gone_with_its_files(client: TestClient, workers: Worke
     client.post(f"/runs/{running}/cancel")
 
 
+@pytest.mark.sql
 def test_a_list_is_stable_while_runs_are_added(client: TestClient) -> None:
     runs = [queue(client, SMALL | {"tags": {"n": str(n % 2)}}) for n in range(7)]
     first = client.get("/runs", params={"limit": 3}).json()
@@ -276,6 +286,7 @@ def test_the_document_lists_the_statuses(quick_client: TestClient) -> None:
         assert schemas[reference]["enum"] == [member.value for member in statuses]
 
 
+@pytest.mark.sql
 def test_the_queue_tells_the_place_and_honours_priority(client: TestClient) -> None:
     low, high = queue(client, SMALL), queue(client, SMALL | {"priority": 5})
     places = [client.get(f"/runs/{run}").json()["queue"]["position"] for run in (low, high)]
@@ -290,6 +301,7 @@ def test_an_unchanged_run_answers_304(client: TestClient) -> None:
     assert client.get(f"/runs/{run}", headers={"If-None-Match": first.headers["etag"]}).status_code == 200
 
 
+@pytest.mark.sql
 def test_the_start_is_estimated_from_how_long_runs_train(
     client: TestClient, settings: Settings, service: Service
 ) -> None:
@@ -312,6 +324,7 @@ def test_the_start_is_estimated_from_how_long_runs_train(
     assert unchanged.status_code == 304  # an estimate that moves with the clock is not a change
 
 
+@pytest.mark.sql
 def test_a_run_that_is_trained_further_in_vain_serves_what_it_served(
     client: TestClient, workers: Workers, service: Service
 ) -> None:
@@ -334,6 +347,7 @@ def test_a_run_that_is_trained_further_in_vain_serves_what_it_served(
     assert refused.status_code == 409 and "smaller learning rate" in refused.json()["detail"]
 
 
+@pytest.mark.sql
 def test_a_run_that_failed_through_no_fault_of_its_own_goes_on_where_it_was(
     client: TestClient, workers: Workers, settings: Settings
 ) -> None:
@@ -354,6 +368,7 @@ def test_a_run_that_failed_through_no_fault_of_its_own_goes_on_where_it_was(
     assert outcome(client, run) == outcome(client, whole)
 
 
+@pytest.mark.sql
 def test_wait_answers_when_the_status_changes(client: TestClient, workers: Workers) -> None:
     run = queue(client, SMALL)
     assert client.get(f"/runs/{run}", params={"wait": 0.2}).json()["status"] == "queued"

@@ -334,7 +334,7 @@ def queue(database: Database, request: pytest.FixtureRequest) -> type[Queue]:
 
 
 BRIEF = settings(
-    max_examples=20, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=12, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 THOROUGH = settings(BRIEF, max_examples=100)
 
