@@ -72,7 +72,7 @@ def test_a_table_needs_its_target(address: str, tmp_path: Path) -> None:
     table = tmp_path / "houses.csv"
     table.write_text("rooms,kind,price\n3,flat,100\n4,house,200\n5,flat,150\n")
     without = antigrad(address, "datasets", "add", "houses", str(table))
-    assert without.returncode == 1 and "say with --target" in without.stderr
+    assert without.returncode == 1 and "with --target" in without.stderr
     done = antigrad(address, "datasets", "add", "houses", str(table), "--target", "price", "--type", "kind:ignore")
     assert done.returncode == 0 and "3 examples" in done.stdout, done.stderr
     wrong = antigrad(address, "datasets", "add", "houses", str(table), "--type", "kind:text")

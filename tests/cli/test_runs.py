@@ -249,7 +249,7 @@ def test_leaving_a_run_says_how_to_come_back_and_lets_it_go_on(address: str) -> 
     watching.send_signal(signal.SIGINT)
     _, said = watching.communicate(timeout=30)
     assert watching.returncode == 130
-    assert f"antigrad watch {run}" in said and "the run goes on" in said and "Traceback" not in said
+    assert f"antigrad watch {run}" in said and "the run continues" in said and "Traceback" not in said
     assert httpx.get(f"http://{address}/runs/{run}").json()["status"] in ("queued", "running")
     antigrad(address, "cancel", run)
 

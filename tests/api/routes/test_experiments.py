@@ -33,7 +33,7 @@ def test_an_experiment_is_runs_and_what_is_seen_in_them(client: TestClient, work
         assert client.get(f"{begun['links']['self']}/curve.{kind}", params={"series": "validation.loss"}).is_success
     right = found["observed"]["numbers"]["right"]
     assert 0.4 < right["min"] <= right["mean"] <= right["max"] < 1
-    assert f"{right['mean']:.3g}" in found["observed"]["sentence"]
+    assert f"{right['mean']:.2f}" in found["observed"]["sentence"]
 
 
 def test_what_goes_wrong_on_purpose_is_repeated_by_its_experiment_alone(client: TestClient) -> None:

@@ -181,7 +181,7 @@ def test_a_bomb_of_pictures_or_labels_is_counted_while_it_is_unpacked(tmp_path: 
     took = bounded(tmp_path, {"images": pictures, "labels": labels}, total=512 * MEGABYTE)
     assert took.failed is not None and "over 536,870,912 bytes" in took.failed
     took = bounded(tmp_path, {"images": few, "labels": labels}, total=512 * MEGABYTE)
-    assert took.failed is not None and "promises 4,294,967,295 labels; at most 10,000,000" in took.failed
+    assert took.failed is not None and "declares 4,294,967,295 labels; at most 10,000,000" in took.failed
 
 
 def test_a_damaged_idx_pair_says_so_and_no_more(tmp_path: Path) -> None:
