@@ -18,11 +18,11 @@ demo: venv
 
 # The linters and every test but the long ones
 test: lint
-	$(BIN)/pytest -n 2 --durations=40 -m "not long"
+	$(BIN)/pytest -n 2 --dist worksteal --durations=40 -m "not long"
 
 # The tests that take minutes
 test-long: venv
-	$(BIN)/pytest -n 2 --durations=40 -m long
+	$(BIN)/pytest -n 2 --dist worksteal --durations=40 -m long
 
 # The tests of learning under other instruction sets and thread counts, 20 seeds each (an hour)
 test-machines: venv
