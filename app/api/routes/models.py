@@ -14,7 +14,7 @@ router = APIRouter(prefix="/models", tags=["models"], responses=problems(Invalid
 
 @router.put("/{name}", summary="Point a name at a run", responses=problems(NotFound, Conflict, Malformed))
 def point(name: Name, body: PointRequest, database: DatabaseDep) -> ModelAnswer:
-    """From now on `/predict?model=<name>` uses this run. `/predict` without a name uses the model `default`."""
+    """From now on `/predict?model=<name>` uses this run. `/predict` alone uses the model `default`, if any."""
     with database.write() as db:
         models.point(db, name, body.run)
         return model_answer(models.history(db, name))
