@@ -117,6 +117,15 @@ def build(layers: list[Layer], input_shape: Shape) -> nn.Sequential:
     return nn.Sequential(*build_modules(tuple(layers), input_shape))
 
 
+def flatten_modules(model: nn.Sequential) -> Iterator[nn.Module]:
+    """The modules of a network in order, nested sequences flattened."""
+    for module in model:
+        if isinstance(module, nn.Sequential):
+            yield from flatten_modules(module)
+        else:
+            yield module
+
+
 def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
     """Trainable parameters as the optimizer's groups: one group for each `lr_factor`, stored under that key."""
     groups: dict[float, list[Parameter]] = {}

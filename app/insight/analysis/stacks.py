@@ -8,8 +8,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from app.learning.architecture import flatten_layers
-from app.learning.fast_cpu.linear_chain import modules
+from app.learning.architecture import flatten_layers, flatten_modules
 from app.learning.layers import LayerShape, Shape
 from app.learning.layers.structure import Sum, infer_rounds
 
@@ -28,7 +27,7 @@ def chains(places: Iterable[LayerShape], pointer: str = "/model/layers") -> Iter
 
 def modules_of_chains(model: nn.Sequential) -> Iterator[list[nn.Module]]:
     """Modules of the layers of each chain, in the order of `chains`."""
-    chain = list(modules(model))
+    chain = list(flatten_modules(model))
     yield chain
     for module in chain:
         if isinstance(module, Sum):

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from app.insight.analysis.backpropagation import WrittenOut, write_out
 from app.insight.analysis.memory import memory
 from app.insight.analysis.random_state import seeded
-from app.learning.architecture import build, flatten_layers, refuse_untrainable, rows
+from app.learning.architecture import build, flatten_layers, flatten_modules, refuse_untrainable, rows
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
-from app.learning.fast_cpu.linear_chain import modules
 from app.learning.layers import Layer, LayerShape, Shape
 from app.learning.layers.structure import counted
 from app.learning.losses import Loss
@@ -119,13 +118,13 @@ def trace(
         example=outputs[-1][0].tolist(),
         example_target=targets[0].item(),
         example_loss=alone.item(),
-        by_hand=write_out(places, list(modules(model)), inputs, targets, loss) if hand else None,
+        by_hand=write_out(places, list(flatten_modules(model)), inputs, targets, loss) if hand else None,
     )
 
 
 def _forward(model: nn.Sequential, x: Tensor) -> Iterator[Tensor]:
     """Outputs of the layers, which retain their gradients."""
-    for module in modules(model):
+    for module in flatten_modules(model):
         x = module(x)
         if x.requires_grad:
             x.retain_grad()

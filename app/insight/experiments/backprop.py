@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from app.insight.analysis.backpropagation import write_out
 from app.insight.diagnosis.facts import Facts
 from app.insight.experiments.experiment import Experiment, Seen
-from app.learning.architecture import build, flatten_layers, rows
-from app.learning.fast_cpu.linear_chain import modules
+from app.learning.architecture import build, flatten_layers, flatten_modules, rows
 from app.learning.layers import Layer, Linear, ReLU, Sigmoid
 from app.learning.losses import MSE
 
@@ -58,7 +57,7 @@ def with_sigmoid() -> tuple[list[dict[str, Any]], float]:
     model, x, y = build(layers, (D,)), integers(N, D).float(), integers(N).float()
     loss.function(model(x), y).backward()  # type: ignore[no-untyped-call]
     places = list(flatten_layers(rows(layers, (D,))))
-    written = write_out(places, list(modules(model)), x, y, loss)
+    written = write_out(places, list(flatten_modules(model)), x, y, loss)
     return [asdict(line) for line in written.products], written.largest_difference
 
 

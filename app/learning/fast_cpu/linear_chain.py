@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from app.learning.architecture import flatten_modules
 from app.learning.fast_cpu.batches import Batch, with_ones, with_room
 from app.learning.fast_cpu.flat_parameters import FlatParameters
 from app.learning.fast_cpu.updates import TargetedUpdate
@@ -102,20 +103,11 @@ ACTIVATIONS: dict[type[nn.Module], Formula] = {
 }
 
 
-def modules(model: nn.Sequential) -> Iterator[nn.Module]:
-    """The modules of a network in order, nested sequences flattened."""
-    for module in model:
-        if isinstance(module, nn.Sequential):
-            yield from modules(module)
-        else:
-            yield module
-
-
 class LinearChain:
     """Forward and backward pass of a linear chain under a loss; gradients go to the update's targets."""
 
     def __init__(self, model: nn.Sequential, loss: Loss, update: TargetedUpdate) -> None:
-        layers = [module for module in modules(model) if not isinstance(module, nn.Flatten)]
+        layers = [module for module in flatten_modules(model) if not isinstance(module, nn.Flatten)]
         self.links = [_Linear(layer) if isinstance(layer, nn.Linear) else _Activation(layer) for layer in layers]
         learning = [any(parameter.requires_grad for parameter in layer.parameters()) for layer in layers]
         self.lowest = learning.index(True)  # no gradient is needed below it
@@ -125,7 +117,7 @@ class LinearChain:
     @staticmethod
     def fits(model: nn.Sequential) -> bool:
         """True if the network is a chain of linear layers and activations."""
-        return all(type(module) in (nn.Flatten, nn.Linear, *ACTIVATIONS) for module in modules(model))
+        return all(type(module) in (nn.Flatten, nn.Linear, *ACTIVATIONS) for module in flatten_modules(model))
 
     def loss_and_gradients(self, batch: Batch) -> Tensor:
         """The loss of a batch, a scalar; its gradients go to the update's targets."""

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from app.insight.analysis import backpropagation as hand
 from app.insight.analysis.backpropagation import WrittenOut, write_out
 from app.insight.analysis.trace import Trace, trace
-from app.learning.architecture import build, flatten_layers, rows
+from app.learning.architecture import build, flatten_layers, flatten_modules, rows
 from app.learning.data import Data
 from app.learning.errors import InvalidChoice
-from app.learning.fast_cpu.linear_chain import modules
 from app.learning.layers import Layer, Linear, ReLU, Shape
 from app.learning.layers.activations import ENTRIES, LeakyReLU, Sigmoid, Softmax, Tanh
 from app.learning.layers.convolution import Conv2d, MaxPool2d
@@ -139,7 +138,7 @@ def written(layers: list[Layer], inputs: Tensor, targets: Tensor, loss: Loss) ->
     model = build(layers, shape)
     loss.function(model(inputs), targets).backward()  # type: ignore[no-untyped-call]
     places = list(flatten_layers(rows(layers, shape), opened=("sequence",)))
-    return write_out(places, list(modules(model)), inputs, targets, loss), model
+    return write_out(places, list(flatten_modules(model)), inputs, targets, loss), model
 
 
 CLASSES = torch.tensor([0, 2, 1, 1])
