@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from sqlalchemy import func, insert, select, update
-from tests.postgres import Postgres
+from tests.support.postgres import Postgres
 
 from app.constants import RunStatus
 from app.storage import migrate

@@ -121,7 +121,7 @@ def write_diagnosis(laboratory: Lab) -> None:
     evidence = {name: float(f"{value:.3g}") if isinstance(value, float) else value
                 for name, value in told.evidence.items()}  # fmt: skip
     fields = {"code": told.code, "severity": told.severity, "finding": told.finding, "evidence": evidence,
-              "try": told.change}  # fmt: skip
+              "try": told.change.message.text()}  # fmt: skip
     rows_of_it = ",\n".join(
         f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()
     )

@@ -15,8 +15,8 @@ router = APIRouter(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFou
 PYTHON = "text/x-python"
 EXAMPLE = """\"\"\"letters, baseline.
 
-Antigrad's run run_01k9zj4c2m8s0q1v5w7x3y6t4a as plain PyTorch, which needs nothing of Antigrad but
-the dataset: notmnist.npz beside this file, as the service gives it at
+Antigrad's run run_01k9zj4c2m8s0q1v5w7x3y6t4a as plain PyTorch. It needs only the dataset,
+notmnist.npz, next to this file. Download it from
 /datasets/notmnist/export.npz.
 \"\"\"
 

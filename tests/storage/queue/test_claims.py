@@ -83,6 +83,10 @@ class Queue(RuleBasedStateMachine):
     def create(self, db: Session, priority: int) -> str: ...
 
     @abstractmethod
+    def rank(self, id: str) -> tuple[Any, ...]:
+        """Sort key of a job in the order of claiming."""
+
+    @abstractmethod
     def succeed(self, db: Session, held: Held) -> None: ...
 
     @abstractmethod
@@ -110,7 +114,7 @@ class Queue(RuleBasedStateMachine):
     def waiting(self) -> list[str]:
         """Claimable jobs in the order of claiming."""
         ids = [id for id, job in self.model.items() if self.waits(job)]
-        return sorted(ids, key=lambda id: (-self.model[id].priority, id))
+        return sorted(ids, key=self.rank)
 
     def attempted(self, held: Held, change: Callable[[Session], None]) -> bool:
         """Record if the fence let the change through, which it must exactly if the attempt still holds the job."""
@@ -231,6 +235,9 @@ class Runs(Queue):
         self.model[run.id] = Modelled(priority)
         return run.id
 
+    def rank(self, id: str) -> tuple[Any, ...]:
+        return -self.model[id].priority, id
+
     def succeed(self, db: Session, held: Held) -> None:
         run_claims.end(db, held.job, held.attempt, RunStatus.SUCCEEDED)
 
@@ -293,6 +300,9 @@ class Imports(Queue):
         dataset = datasets.create(db, new_id("ds"), "mine", {"roles": ["file"]})
         self.model[dataset.id] = Modelled()
         return dataset.id
+
+    def rank(self, id: str) -> tuple[Any, ...]:
+        return (id,)
 
     def succeed(self, db: Session, held: Held) -> None:
         import_claims.succeed(db, held.job, held.attempt, "arrays/0", {}, [])
