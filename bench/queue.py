@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 from sqlalchemy import func, insert, select, update
-from tests.support.postgres import Postgres
 
 from app.constants import RunStatus
 from app.storage import migrate
@@ -23,6 +22,7 @@ from app.storage.queue.claims import run_claims
 from app.storage.tables import Run, Worker
 from bench.report import figure
 from bench.service import home
+from tests.support.postgres import Postgres
 
 SECONDS, ROUNDS, QUEUED = 2.0, 3, 8000
 
