@@ -66,7 +66,7 @@ def slices(values: Tensor, indices: Tensor) -> Iterator[Tensor]:
 
 
 def fit_pictures(kind: Normalise, inputs: Tensor, train: Tensor) -> Affine:
-    """Fit the normalisation of pictures (N, C, H, W) to those at the indices `train` (n,).
+    """Fit the normalisation of pictures (N, C, H, W), uint8, to those at the indices `train` (n,).
 
     `unit` divides by 255. `standard` uses one mean and one standard deviation over all pixels of the training pictures.
     """
@@ -74,10 +74,11 @@ def fit_pictures(kind: Normalise, inputs: Tensor, train: Tensor) -> Affine:
         return Affine()
     if kind == "unit":
         return Affine(scale=(255.0,))
-    count = len(train) * prod(inputs.shape[1:])
-    mean = sum(float(chunk.double().sum()) for chunk in slices(inputs, train)) / count
-    squares = sum(float((chunk.double() - mean).square().sum()) for chunk in slices(inputs, train))
-    return Affine((mean,), (sqrt(squares / count) or 1.0,))
+    none = torch.zeros(256, dtype=torch.int64)
+    counts = sum((torch.bincount(chunk.flatten(), minlength=256) for chunk in slices(inputs, train)), none)
+    brightness = torch.arange(256)
+    pixels, total, squares = (int((counts * brightness**power).sum()) for power in (0, 1, 2))  # exact integers
+    return Affine((total / pixels,), (sqrt(pixels * squares - total**2) / pixels or 1.0,))
 
 
 def fit_columns(kind: Scale, values: Tensor, train: Tensor) -> Affine:

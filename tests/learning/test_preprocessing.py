@@ -1,8 +1,11 @@
 import math
+import statistics
 from typing import Literal
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.learning import preprocessing
 from app.learning.preprocessing import Affine, at_once, fit_border, fit_columns, fit_pictures
@@ -16,6 +19,17 @@ def test_pictures_are_centred_by_the_training_part_alone_however_it_is_read(monk
     assert float(prepared.mean()) == pytest.approx(0, abs=1e-6)
     assert float(prepared.std(correction=0)) == pytest.approx(1, abs=1e-6)
     assert fit_pictures("unit", pictures, train).apply(pictures).max() <= 1
+
+
+@given(st.lists(st.integers(0, 255), min_size=1, max_size=60), st.integers(1, 9))
+def test_pictures_have_the_mean_and_the_deviation_of_their_pixels(brightness: list[int], at_once: int) -> None:
+    pictures = torch.tensor(brightness, dtype=torch.uint8).reshape(-1, 1, 1, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preprocessing, "EXAMPLES_AT_ONCE", at_once)
+        fitted = fit_pictures("standard", pictures, torch.arange(len(pictures)))
+    deviation = statistics.pstdev(brightness)
+    assert fitted.shift == pytest.approx((statistics.fmean(brightness),), rel=1e-12)
+    assert fitted.scale == pytest.approx((deviation or 1.0,), rel=1e-12)  # pictures of one gray are only centred
 
 
 def test_columns_are_scaled_one_by_one_and_a_constant_one_stays_finite(monkeypatch: pytest.MonkeyPatch) -> None:
