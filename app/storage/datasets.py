@@ -9,6 +9,7 @@ from app.constants import DELETED, DatasetStatus
 from app.errors import Conflict, NotFound
 from app.messages import Message
 from app.storage.database import changed_rows, database_now
+from app.storage.paging import Page, fetch_page
 from app.storage.queue.claims import import_claims
 from app.storage.tables import Dataset, Run
 from app.suggestions import closest
@@ -113,13 +114,13 @@ def create(db: Session, id: str, name: str, source: dict[str, Any]) -> Dataset:
     return dataset
 
 
-def page(db: Session, limit: int, before: str | None) -> list[Dataset]:
+def page(db: Session, limit: int, before: str | None) -> Page[Dataset]:
     """Up to `limit` datasets after the one with the id `before`: uploads newest first, then built-in ones."""
     place = tuple_(case((Dataset.id.startswith(UPLOADED, autoescape=True), 1), else_=0), Dataset.id)
-    query = select(Dataset).order_by(*(part.desc() for part in place.clauses)).limit(limit)
+    query = select(Dataset).order_by(*(part.desc() for part in place.clauses))
     if before is not None:
         query = query.where(place < (int(before.startswith(UPLOADED)), before))
-    return list(db.scalars(query))
+    return fetch_page(db, query, limit)
 
 
 def cancel(db: Session, id: str) -> None:

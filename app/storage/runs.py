@@ -10,6 +10,7 @@ from app.constants import DELETED, ENDED, EXPERIMENT_TAG, RequestedAction, RunSt
 from app.errors import Conflict, Invalid, NotFound
 from app.storage.database import changed_rows, database_now
 from app.storage.ids import new_id
+from app.storage.paging import Page, fetch_page
 from app.storage.queue.claims import Now, run_claims
 from app.storage.tables import CheckpointRow, Run
 
@@ -91,10 +92,10 @@ def matching(
     return and_(*conditions)
 
 
-def page(db: Session, where: ColumnElement[bool], limit: int, before: str | None) -> list[Run]:
+def page(db: Session, where: ColumnElement[bool], limit: int, before: str | None) -> Page[Run]:
     """Up to `limit` runs older than the run `before`, newest first."""
-    query = select(Run).where(where).order_by(Run.id.desc()).limit(limit)
-    return list(db.scalars(query if before is None else query.where(Run.id < before)))
+    query = select(Run).where(where).order_by(Run.id.desc())
+    return fetch_page(db, query if before is None else query.where(Run.id < before), limit)
 
 
 def cancel(db: Session, where: ColumnElement[bool], now: Now) -> int:

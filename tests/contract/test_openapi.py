@@ -187,7 +187,7 @@ def check(client: TestClient, document: dict[str, Any], method: str, path: str, 
 def fuzz(client: TestClient, document: dict[str, Any], method: str, path: str, examples: int) -> None:
     operation = document["paths"][path][method]
 
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(requests(method, path, operation))
     def whatever_is_sent(request: dict[str, Any]) -> None:
         check(client, document, method, path, request)

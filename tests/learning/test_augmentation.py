@@ -64,14 +64,14 @@ def reaches(values: Tensor, low: float, high: float, tolerance: float) -> bool:
 
 
 @given(st.floats(0.05, 0.35), seeds)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_shift_moves_by_up_to_its_share_of_each_side(shift: float, seed: int) -> None:
     x, y = centres(moved(blob(100), draws(seed), shift, 0, 0))
     assert reaches(x / 90, -shift, shift, 0.001) and reaches(y / 60, -shift, shift, 0.001)
 
 
 @given(st.floats(1, 170), seeds)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_rotation_turns_by_up_to_its_degrees_and_keeps_distances_where_sides_differ(rotate: float, seed: int) -> None:
     x, y = centres(moved(blob(100, x=20), draws(seed), 0, rotate, 0))
     assert torch.allclose(torch.hypot(x, y), torch.tensor(20.0), atol=0.1)
@@ -79,7 +79,7 @@ def test_a_rotation_turns_by_up_to_its_degrees_and_keeps_distances_where_sides_d
 
 
 @given(st.floats(0.05, 0.4), seeds)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_scale_makes_larger_and_smaller_by_up_to_its_share(scale: float, seed: int) -> None:
     x, y = centres(moved(blob(100, x=15, y=10), draws(seed), 0, 0, scale))
     assert reaches(x / 15, 1 - scale, 1 + scale, 0.01)
@@ -87,7 +87,6 @@ def test_a_scale_makes_larger_and_smaller_by_up_to_its_share(scale: float, seed:
 
 
 @given(st.floats(0, 0.5), st.floats(0, 180), st.floats(0, 0.5), st.sampled_from([0.0, 1.0, 255.0]), seeds)
-@settings(deadline=None)
 def test_a_ground_of_one_colour_goes_on_beyond_the_edge(
     shift: float, rotate: float, scale: float, ground: float, seed: int
 ) -> None:
@@ -96,7 +95,7 @@ def test_a_ground_of_one_colour_goes_on_beyond_the_edge(
 
 
 @given(shares, seeds)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_rectangle_of_up_to_the_share_is_erased_and_takes_the_mean(share: float, seed: int) -> None:
     x = torch.rand(200, 3, 64, 48, generator=draws(1))
     y = erased(x, draws(seed), share)
@@ -112,7 +111,7 @@ def test_a_rectangle_of_up_to_the_share_is_erased_and_takes_the_mean(share: floa
 
 
 @given(st.floats(0.01, 1), seeds)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_noise_has_its_spread_around_nothing(noise: float, seed: int) -> None:
     added = noisy(torch.zeros(50, 1, 30, 30), draws(seed), noise)
     assert float(added.std()) == pytest.approx(noise, rel=0.03)

@@ -61,7 +61,7 @@ def test_the_second_class_is_predicted_from_the_threshold_on() -> None:
         assert OutputKind("binary logits", threshold).labels(chances.logit() + 1e-12).tolist() == labels
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), examples=st.integers(1, 60), classes=st.integers(4, 7))
 def test_top_k_counts_the_examples_whose_class_is_among_the_k_most_probable(
     seed: int, examples: int, classes: int
@@ -74,7 +74,7 @@ def test_top_k_counts_the_examples_whose_class_is_among_the_k_most_probable(
         assert found == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), examples=st.integers(2, 40))
 def test_roc_auc_is_the_chance_to_rank_a_pair_right(seed: int, examples: int) -> None:
     numbers = np.random.default_rng(seed)
@@ -125,7 +125,7 @@ def test_a_network_that_answers_nan_is_evaluated_too(kind: OutputKind, outputs: 
     assert len(classes) > 2 or math.isnan(found["roc_auc"])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), mistakes=st.integers(0, 30))
 def test_of_the_mistakes_the_ten_most_confident_are_kept(seed: int, mistakes: int) -> None:
     numbers = np.random.default_rng(seed)
@@ -173,7 +173,6 @@ def test_what_mape_divides_by_is_at_least_its_clamp() -> None:
     assert both["mape"] == both["mape_lecture"] == 0
 
 
-@settings(deadline=None)
 @given(NUMBERS, NUMBERS)
 def test_mse_mae_and_mape_are_those_of_scikit_learn(predicted: list[float], targets: list[float]) -> None:
     size = min(len(predicted), len(targets))

@@ -185,7 +185,7 @@ def test_its_derivative_is_the_one_that_it_says(entry: type[Layer]) -> None:
         assert 0.99 * most < found.max() <= most
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(size=st.integers(1, 5), stride=st.integers(1, 3), padding=st.none() | st.integers(0, 3))
 def test_a_convolution_and_its_gradient_read_the_pixels_that_it_says(
     size: int, stride: int, padding: int | None
@@ -288,7 +288,7 @@ def test_in_evaluation_batch_norm_is_a_scale_and_a_shift_by_the_running_means() 
     torch.testing.assert_close(torch.autograd.grad(y, x, g)[0], module.weight / spread * g)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(p=st.floats(0, 0.95), seed=st.integers(0, 10**6))
 def test_dropout_leaves_out_the_share_that_it_says_and_scales_the_rest(p: float, seed: int) -> None:
     torch.manual_seed(seed)

@@ -126,7 +126,7 @@ def test_cross_entropy_refuses_other_shapes_too(outputs: tuple[int, ...], target
 
 
 @pytest.mark.parametrize("loss", OPTIONS, ids=str)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), examples=st.integers(1, 30))
 def test_no_constant_prediction_is_better_than_the_best(loss: Loss, seed: int, examples: int) -> None:
     numbers = torch.Generator().manual_seed(seed)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
@@ -56,21 +56,18 @@ lrs = st.floats(1e-4, 10)
 totals = st.integers(1, 200)
 
 
-@settings(deadline=None)
 @given(total=totals, lr=lrs, every=st.integers(1, 50), gamma=st.floats(0.01, 1))
 def test_step_is_step_lr(total: int, lr: float, every: int, gamma: float) -> None:
     theirs = torchs(lambda optimizer: lr_scheduler.StepLR(optimizer, every, gamma), total, lr)
     assert ours(StepDecay(every=every, gamma=gamma), total, lr) == pytest.approx(theirs, rel=1e-9)
 
 
-@settings(deadline=None)
 @given(total=totals, lr=lrs, floor=st.floats(0, 1))
 def test_cosine_is_cosine_annealing_lr(total: int, lr: float, floor: float) -> None:
     theirs = torchs(lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, total, floor * lr), total, lr)
     assert ours(Cosine(floor=floor), total, lr) == pytest.approx(theirs, rel=1e-6, abs=1e-12 * lr)
 
 
-@settings(deadline=None)
 @given(total=totals, lr=lrs)
 def test_one_cycle_is_one_cycle_lr_with_its_defaults(total: int, lr: float) -> None:
     theirs = torchs(lambda optimizer: lr_scheduler.OneCycleLR(optimizer, lr, total), total, lr)
@@ -97,7 +94,6 @@ def test_a_warm_up_rises_in_equal_parts_and_leaves_the_rest_to_the_schedule(sche
     assert rest == [cold.factor(step, total - n) for step in range(total - n)]
 
 
-@settings(deadline=None)
 @given(
     schedule=st.sampled_from(EVERY_SCHEDULE), step=st.integers(0, 10**6),
     total=st.one_of(st.integers(1, 10**6), st.just(math.inf)),

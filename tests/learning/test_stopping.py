@@ -151,7 +151,7 @@ def test_nothing_is_kept_of_the_parameters_by_criteria_that_are_off() -> None:
     assert not any(criterion.tensors() for criterion in run.criteria)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(losses=st.lists(st.floats(0, 10), min_size=1, max_size=30), window=st.integers(1, 6), cut=st.integers(0, 30))
 def test_a_window_goes_on_behind_a_checkpoint(losses: list[float], window: int, cut: int) -> None:
     def reached(criteria: list[TargetLoss], losses: list[float]) -> list[bool]:
@@ -165,7 +165,7 @@ def test_a_window_goes_on_behind_a_checkpoint(losses: list[float], window: int, 
     assert found + reached([second], losses[cut:]) == whole
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(losses=st.lists(st.floats(0, 30), min_size=1, max_size=30), window=st.integers(1, 5))
 def test_a_loss_is_diverged_exactly_when_its_last_window_lies_above_the_limit(losses: list[float], window: int) -> None:
     criterion = Divergence(DivergenceLimits(2, window), baseline_loss=1)

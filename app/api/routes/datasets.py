@@ -33,9 +33,8 @@ router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(Inv
 def list_datasets(database: DatabaseDep, limit: Limit = 50, cursor: Cursor = None) -> DatasetPage:
     """Long fields are left out: `GET /datasets/{id}` has the classes, the columns and the skipped files."""
     with database.read() as db:
-        rows = datasets.page(db, limit + 1, cursor)
-        more = rows[limit - 1].id if len(rows) > limit else None
-        return DatasetPage(items=[dataset_item(item) for item in rows[:limit]], next=more)
+        page = datasets.page(db, limit, cursor)
+        return DatasetPage(items=[dataset_item(item) for item in page.items], next=page.next)
 
 
 @router.get("/{id}", summary="Get one dataset", responses=problems(NotFound))

@@ -64,9 +64,8 @@ FilterDep = Annotated[ColumnElement[bool] | None, Depends(run_filter)]
 @router.get("", summary="List runs, newest first")
 def list_runs(database: DatabaseDep, where: FilterDep, limit: Limit = 50, cursor: Cursor = None) -> RunPage:
     with database.read() as db:
-        rows = runs.page(db, runs.matching(database_now()) if where is None else where, limit + 1, cursor)
-        more = rows[limit - 1].id if len(rows) > limit else None
-        return RunPage(items=[run_answer(run) for run in views(db, rows[:limit])], next=more)
+        page = runs.page(db, runs.matching(database_now()) if where is None else where, limit, cursor)
+        return RunPage(items=[run_answer(run) for run in views(db, page.items)], next=page.next)
 
 
 @router.post("/cancel", summary="Cancel all runs that match a filter")

@@ -147,7 +147,7 @@ def test_the_body_of_a_redirect_is_not_read(fetch: Fetch, site: Site, path: Path
         max_size=4,
     ),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_breaks_and_changes_one_version_comes_whole_or_none(
     fetch: Fetch, site: Site, path: Path, script: list[tuple[bytes, bool, int]]
 ) -> None:

@@ -301,7 +301,7 @@ def test_a_long_list_of_skipped_files_says_how_many_more_there_are(read: Read) -
     assert found.skipped[-1]["reason"] == "200 more files were skipped"
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), pack=st.sampled_from(list(PACKERS.values())), changes=st.integers(1, 20))
 def test_no_damage_brings_more_than_a_refusal(
     read: Read, seed: int, pack: Callable[[dict[str, bytes]], bytes], changes: int

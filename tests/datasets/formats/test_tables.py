@@ -345,7 +345,7 @@ TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 VALUES = st.one_of(st.floats(width=32, allow_nan=False, allow_infinity=False), st.none())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(VALUES, TEXTS, st.floats(-1e6, 1e6)), min_size=2, max_size=30))
 def test_what_a_table_says_is_what_is_read(tmp_path: Path, rows: list[tuple[float | None, str, float]]) -> None:
     file = io.StringIO()

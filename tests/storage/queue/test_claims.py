@@ -343,9 +343,7 @@ def queue(database: Database, request: pytest.FixtureRequest) -> type[Queue]:
     return type("QueueHere", (request.param,), {"database": database})
 
 
-BRIEF = settings(
-    max_examples=12, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+BRIEF = settings(max_examples=12, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 THOROUGH = settings(BRIEF, max_examples=100)
 
 

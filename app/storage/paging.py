@@ -1,0 +1,25 @@
+"""Pages of a long list, each with the cursor of the next one."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
+
+from app.storage.tables import Dataset, Run
+
+Row = TypeVar("Row", Run, Dataset)
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """Rows, and the id of the last one if more follow; None otherwise."""
+
+    items: list[Row]
+    next: str | None
+
+
+def fetch_page(db: Session, query: Select[tuple[Row]], limit: int) -> Page[Row]:
+    """The first `limit` rows of an ordered query. One row more is read, to know whether more follow."""
+    rows = list(db.scalars(query.limit(limit + 1)))
+    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
