@@ -19,7 +19,7 @@ class Page(Generic[Row]):
     next: str | None
 
 
-def fetch_page(db: Session, query: Select[tuple[Row]], limit: int) -> Page[Row]:
+def fetch_page(db: Session, query: Select[Row], limit: int) -> Page[Row]:
     """The first `limit` rows of an ordered query. One row more is read, to know whether more follow."""
     rows = list(db.scalars(query.limit(limit + 1)))
     return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
