@@ -3,6 +3,8 @@ PORT ?= 8000
 TORCH_INDEX ?=
 ONCE ?=
 BIN = .venv/bin
+# Containers often set this; then each process of the tests would compile every module again.
+export PYTHONDONTWRITEBYTECODE =
 
 # What there is
 help:
