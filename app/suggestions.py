@@ -3,9 +3,12 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 100  # letters of a name that are compared
+
 
 def closest(given: str, choices: Iterable[str]) -> str | None:
     """The most similar choice, ignoring case; None if none is similar enough."""
+    given = given[:LONGEST]
     by_lower_case = {choice.lower(): choice for choice in choices}
     matches = difflib.get_close_matches(given.lower(), by_lower_case, 1, 0.5)
     return by_lower_case[matches[0]] if matches else None

@@ -67,6 +67,9 @@ def repeated(response: Response, address: str) -> None:
     response.headers["Location"] = address
 
 
+EXPLAINED = 20  # unknown parameters of one request
+
+
 async def only_known_parameters(request: Request) -> None:
     """Reject unknown query parameters, which FastAPI would silently ignore. Raises Invalid.
 
@@ -80,9 +83,10 @@ async def only_known_parameters(request: Request) -> None:
     if unknown:
         raise InvalidFields(
             [
-                FieldError(name, Message.of("no_such_parameter", parameters=known, near=closest(name, known)))
-                for name in unknown
-            ]
+                FieldError(name[:100], Message.of("no_such_parameter", parameters=known, near=closest(name, known)))
+                for name in unknown[:EXPLAINED]
+            ],
+            further=len(unknown[EXPLAINED:]),
         )
 
 

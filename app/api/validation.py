@@ -8,24 +8,30 @@ from app.errors import InvalidFields, MalformedFields
 from app.learning.errors import InvalidChoice
 from app.messages import FieldError, Fix, Message
 from app.messages.catalogue import MESSAGES
+from app.runs.request_model import FURTHER_FIELDS
 from app.suggestions import closest
 
-SHOWN = 100  # characters that an error repeats of a sent value
+SHOWN = 100  # characters that an error repeats of a sent value or name
+EXPLAINED = 60  # errors that are explained: a union reports one for each of its branches
 
 
 def invalid_fields(errors: Sequence[Any], body: Any) -> InvalidFields:
     """The refusal of a body or query that failed validation."""
-    fields = _merged([_field_error(item, body) for item in errors])
+    counted = sum(item["ctx"]["count"] for item in errors if item["type"] == FURTHER_FIELDS)
+    named = [item for item in errors if item["type"] != FURTHER_FIELDS]
+    fields = _merged([_field_error(item, body) for item in named[:EXPLAINED]])
     broken = any(item["type"] == "json_invalid" for item in errors)
-    return MalformedFields(fields) if broken else InvalidFields(fields)
+    kind = MalformedFields if broken else InvalidFields
+    return kind(fields, further=counted + len(named[EXPLAINED:]))
 
 
 def _field_error(item: dict[str, Any], body: Any) -> FieldError:
     source, *where = item["loc"]
-    pointer = _pointer(tuple(where), body, item["type"] == "missing") if source == "body" else f"{where[0]}"
+    pointer = _pointer(tuple(where), body, item["type"] == "missing") if source == "body" else f"{where[0]}"[:SHOWN]
     context = item.get("ctx", {})
-    if isinstance(message := context.get("message"), Message):
-        return FieldError(pointer, message)
+    message = context.get("message")
+    if message is not None:
+        return FieldError(pointer, message() if callable(message) else message)
     if isinstance(error := context.get("error"), InvalidChoice):
         return FieldError(error.pointer, error.message, error.fix).below(pointer)
     message, fix = _translated(item["type"], context, item.get("input"))
@@ -78,7 +84,7 @@ def _pointer(where: tuple[str | int, ...], body: Any, missing: bool) -> str:
         if inside:
             node = node[part]
         if inside or (missing and place == len(where) - 1):
-            pointer += f"/{part}"
+            pointer += f"/{str(part)[:SHOWN]}"
     return pointer
 
 

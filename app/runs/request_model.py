@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 from typing import Annotated, Any, Self, TypeVar, get_args
+from unicodedata import category
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +26,10 @@ from app.suggestions import closest
 Model = TypeVar("Model", bound=BaseModel)
 
 
+UNKNOWN_EXPLAINED = 20  # unknown fields of one object; explaining thousands would keep all other requests waiting
+FURTHER_FIELDS = "further_fields"  # type of the error that counts the others
+
+
 class FieldsInvalid(Exception):
     """Fields of a request that failed validation: pydantic's errors, and the body that was sent."""
 
@@ -40,20 +47,30 @@ class RequestModel(BaseModel):
     @classmethod
     def _says_its_fields(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """Name the available fields where pydantic only reports an extra field or a missing object."""
+        sent, further = _without_further(cls, sent)
         try:
             return handler(sent)
         except ValidationError as error:
             explained = [_explained(cls, item) for item in error.errors(include_url=False)]
+            if further:
+                counted = PydanticCustomError(FURTHER_FIELDS, "refused", {"count": further})
+                explained.append(InitErrorDetails(type=counted, loc=(), input=None))
             raise ValidationError.from_exception_data(error.title, explained) from None
 
 
-def _without_nul(text: str) -> str:
-    if "\0" in text:
-        raise InvalidChoice("text_with_nul")
+# Marks and embeddings that change the direction of text: with them, one name can look like another.
+DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+CONTROLS = ("Cc", "Zl", "Zp")  # Unicode's categories of control characters, and of line and paragraph separators
+
+
+def _without_controls(text: str) -> str:
+    for place, letter in enumerate(text):
+        if letter in DIRECTIONS or category(letter) in CONTROLS:
+            raise InvalidChoice("text_with_control", character=f"U+{ord(letter):04X}", place=place + 1)
     return text
 
 
-Text = Annotated[str, Field(max_length=200), AfterValidator(_without_nul)]
+Text = Annotated[str, Field(max_length=200), AfterValidator(_without_controls)]
 
 
 def validated(model: type[Model], given: Any, *where: str, body: Any = None) -> Model:
@@ -68,15 +85,24 @@ def _explained(model: type[BaseModel], item: Any) -> InitErrorDetails:
     """Replace an error of the model itself by a helpful message. Errors of nested models are already explained."""
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden" and len(item["loc"]) == 1:
-        message = _no_such_field(model, item["loc"][0])
+        # Not called yet: the search for similar names takes long, and only the errors that are shown need it.
+        kind, context = "no_such_field", {"message": partial(_no_such_field, model, item["loc"][0])}
     elif kind in ("model_type", "model_attributes_type") and not item["loc"]:
-        message = Message.of("no_object", fields=list(model.model_fields))
-    elif "message" in context:
-        message = context["message"]
-    else:
+        kind, context = "no_object", {"message": partial(Message.of, "no_object", fields=list(model.model_fields))}
+    elif "message" not in context and kind != FURTHER_FIELDS:
         return InitErrorDetails(type=kind, loc=item["loc"], input=item["input"], ctx=context)
-    explained = PydanticCustomError(message.code, "refused", {"message": message})
+    explained = PydanticCustomError(kind, "refused", context)
     return InitErrorDetails(type=explained, loc=item["loc"], input=item["input"])
+
+
+def _without_further(model: type[BaseModel], sent: Any) -> tuple[Any, int]:
+    """The object without most of its unknown fields if it has very many, and the number of those left out."""
+    known = model.model_fields
+    if not isinstance(sent, dict) or len(sent) <= len(known) + UNKNOWN_EXPLAINED:
+        return sent, 0
+    explained = set(islice((name for name in sent if name not in known), UNKNOWN_EXPLAINED))
+    kept = {name: value for name, value in sent.items() if name in known or name in explained}
+    return kept, len(sent) - len(kept)
 
 
 def _no_such_field(model: type[BaseModel], given: str) -> Message:

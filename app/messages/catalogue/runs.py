@@ -30,7 +30,10 @@ REQUESTS = {
     "test_part_given_twice": "{given_by} already defines the test part; leave test out",
     "parts_too_large": "validation + test must be below 1, so that some examples are left to train on",
     "reserved_tag": "tags that start with {prefix!r} are reserved for the service; rename {tag!r}",
-    "text_with_nul": "contains a NUL character; remove it",
+    "text_with_control": (
+        "contains a character that controls a terminal or the direction of text ({character}, character {place}); "
+        "remove it"
+    ),
     "name_malformed": (
         "a name has up to 100 characters (letters A to Z, digits, dots, dashes, underscores) and starts with a letter "
         "or a digit"
