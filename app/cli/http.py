@@ -1,6 +1,7 @@
 """HTTP client of the client commands. An error ends the command with a message and an exit status."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, NoReturn
 
 import httpx
@@ -8,6 +9,7 @@ import typer
 
 from app.api_key import is_sendable
 from app.cli.address import address
+from app.cli.output import say
 from app.constants import EXPERIMENT_TAG
 from app.messages.rendering import render
 from app.messages.vocabulary import CLI
@@ -23,7 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 def exit_with(status: int, *lines: str) -> NoReturn:
     """End the command with an exit status and lines on stderr."""
     for line in lines:
-        typer.echo(line, err=True)
+        say(line, err=True)
     raise typer.Exit(status)
 
 
@@ -33,6 +35,7 @@ def service() -> httpx.Client:
         target = address()
     except (OSError, UnicodeDecodeError) as error:
         exit_with(REFUSED, f"the file .env cannot be read: {error}")
+    _say(target.notes)
     key = target.api_key.strip() if target.api_key else None
     if key and not is_sendable(key):
         exit_with(
@@ -49,6 +52,13 @@ def service() -> httpx.Client:
         exit_with(
             REFUSED, f"ANTIGRAD_URL={target.url} is not a valid address ({error}); write one like http://127.0.0.1:8000"
         )
+
+
+@cache
+def _say(notes: tuple[str, ...]) -> None:
+    """Print notes about the address, once in a command."""
+    for note in notes:
+        say(note, err=True)
 
 
 def send(method: str, path: str, labels: Mapping[str, str] = {}, **request: Any) -> httpx.Response:
