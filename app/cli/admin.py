@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.http import REFUSED, AsJson, exit_with
+from app.cli.output import say
 from app.cli.serve import checked_settings
 
 admin = typer.Typer()
@@ -24,7 +25,7 @@ def migrate() -> None:
     with starting(settings):
         settings.home.mkdir(parents=True, exist_ok=True)
         schema.upgrade(Database(settings.database))
-    typer.echo("the schema is at the newest revision")
+    say("the schema is at the newest revision")
 
 
 @admin.command()
@@ -37,12 +38,12 @@ def doctor(
 
     findings = list(examine(fix))
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings]))
+        say(json.dumps([asdict(finding) for finding in findings]))
     else:
         for finding in findings:
-            typer.echo(f"{finding.status:<5} {finding.check:<11} {finding.detail}")
+            say(f"{finding.status:<5} {finding.check:<11} {finding.detail}")
             if finding.advice:
-                typer.echo(f"{'':<17} {finding.advice}")
+                say(f"{'':<17} {finding.advice}")
     raise typer.Exit(any(finding.status == "fail" for finding in findings))
 
 
@@ -55,9 +56,9 @@ def backup(file: Annotated[Path, typer.Argument(help="the file to write, such as
         missing = backup(checked_settings(), file)
     except BackupFailed as error:
         exit_with(REFUSED, str(error))
-    typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; restore it with antigrad restore")
+    say(f"{file}: {file.stat().st_size / 1e6:.1f} MB; restore it with antigrad restore")
     for name in missing:
-        typer.echo(f"missing: the database refers to {name}, which does not exist", err=True)
+        say(f"missing: the database refers to {name}, which does not exist", err=True)
     raise typer.Exit(bool(missing))
 
 
@@ -71,4 +72,4 @@ def restore(file: Annotated[Path, typer.Argument(help="a file that antigrad back
         restore(settings, file)
     except BackupFailed as error:
         exit_with(REFUSED, str(error))
-    typer.echo(f"restored to {settings.home}; start it with antigrad serve")
+    say(f"restored to {settings.home}; start it with antigrad serve")

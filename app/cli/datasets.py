@@ -11,9 +11,7 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from app.cli.http import (
     FAILED,
@@ -28,6 +26,7 @@ from app.cli.http import (
     sentence,
     service,
 )
+from app.cli.output import print_table, say
 from app.cli.progress import to_people
 from app.datasets.formats.ignored_files import JUNK
 
@@ -42,15 +41,15 @@ def list_datasets(as_json: AsJson = False) -> None:
     """List datasets, and public datasets that you can add by name."""
     stored, published = ask("GET", "/datasets", params={"limit": 200}), ask("GET", "/datasets/catalogue")
     if as_json:
-        typer.echo(json.dumps(stored))
+        say(json.dumps(stored))
         return
-    table = Table("dataset", "version", "status", "examples", "task", "id", box=None, pad_edge=False)
+    rows = []
     for item in stored["items"]:
         examples = "" if item["examples"] is None else f"{item['examples']:,}"
-        table.add_row(item["name"], str(item["version"]), item["status"], examples, item["task"], item["id"])
-    Console(width=10_000, markup=False, emoji=False, highlight=False).print(table)
+        rows.append((item["name"], str(item["version"]), item["status"], examples, item["task"], item["id"]))
+    print_table(("dataset", "version", "status", "examples", "task", "id"), rows)
     names = ", ".join(item["name"] for item in published["items"])
-    typer.echo(f"\npublic datasets to download with antigrad datasets add NAME: {names}")
+    say(f"\npublic datasets to download with antigrad datasets add NAME: {names}")
 
 
 @datasets.command()
@@ -97,7 +96,7 @@ def add(
         dataset = _upload(paths, roles, query, quiet=as_json)
     if wait:
         _follow(dataset["id"], as_json)
-    typer.echo(json.dumps(dataset) if as_json else dataset["id"])
+    say(json.dumps(dataset) if as_json else dataset["id"])
 
 
 def _upload(paths: list[Path], roles: dict[str, str], query: dict[str, Any], quiet: bool) -> Any:
@@ -199,22 +198,22 @@ def _follow(id: str, as_json: bool) -> None:
             f"the import continues; show it with antigrad datasets list, cancel it with POST /datasets/{id}/cancel",
         )
     if as_json:
-        typer.echo(json.dumps(dataset))
+        say(json.dumps(dataset))
     elif dataset["status"] == "ready":
         _print_imported(dataset)
     else:
         reason = sentence(dataset.get("failure"), dataset["error"] or "")
-        typer.echo(f"{dataset['name']} {dataset['status']}: {reason}", err=True)
+        say(f"{dataset['name']} {dataset['status']}: {reason}", err=True)
     raise typer.Exit(0 if dataset["status"] == "ready" else FAILED)
 
 
 def _print_imported(dataset: dict[str, Any]) -> None:
     """Print the imported dataset, the skipped files and the warnings."""
     classes = f", {len(dataset['classes'])} classes" if dataset["classes"] else ""
-    typer.echo(f"{dataset['name']} version {dataset['version']}: {dataset['examples']:,} examples{classes}")
+    say(f"{dataset['name']} version {dataset['version']}: {dataset['examples']:,} examples{classes}")
     for item in dataset["skipped"][:10]:
-        typer.echo(f"  skipped {item['file']}: {item['reason']}")
+        say(f"  skipped {item['file']}: {item['reason']}")
     if len(dataset["skipped"]) > 10:
-        typer.echo(f"  and more: GET /datasets/{dataset['id']} lists them")
+        say(f"  and more: GET /datasets/{dataset['id']} lists them")
     for text, message in zip_longest(dataset["warnings"], dataset.get("warning_messages", [])):
-        typer.echo(f"  {sentence(message, text)}")
+        say(f"  {sentence(message, text)}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from app.cli.http import AsJson, ask, resolve_run
+from app.cli.output import say
 from app.constants import RUN_PREFIX
 
 predict = typer.Typer()
@@ -29,10 +30,10 @@ def classify(
     labels = {f"/image/{place}": str(picture) for place, picture in enumerate(pictures)}
     answer = ask("POST", "/predict", labels, params=query, files=files)
     if as_json:
-        typer.echo(json.dumps(answer))
+        say(json.dumps(answer))
         return
     if run != answer["run"]:
-        typer.echo(answer["run"], err=True)
+        say(answer["run"], err=True)
     for picture, prediction in zip(pictures, answer["predictions"], strict=True):
         best = ", ".join(f"{item['label']} {item['probability']:.3f}" for item in prediction["top"])
-        typer.echo(f"{picture}: {best}")
+        say(f"{picture}: {best}")

@@ -23,6 +23,7 @@ from app.cli.http import (
     sentence,
     service,
 )
+from app.cli.output import say
 
 EXIT_STATUSES = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}
 RECONNECTIONS = 20
@@ -100,7 +101,7 @@ def follow(run: str, as_json: bool) -> NoReturn:
             INTERRUPTED, f"the run continues; show it with antigrad watch {run}, cancel it with antigrad cancel {run}"
         )
     if as_json:
-        typer.echo(json.dumps(done))
+        say(json.dumps(done))
     else:
         _print_result(done)
         _print_diagnosis(done)
@@ -116,18 +117,18 @@ def paused(run: str) -> str:
 def print_warnings(run: dict[str, Any]) -> None:
     """Print a run's warnings."""
     for warning in run["warnings"]:
-        typer.echo(f"warning: {warning['pointer']}: {warning['detail']}; {warning['fix']}", err=True)
+        say(f"warning: {warning['pointer']}: {warning['detail']}; {warning['fix']}", err=True)
 
 
 def _print_result(done: dict[str, Any]) -> None:
     """Print a run's final status and metrics."""
     reason = sentence(done["error"], done["error"]["message"]) if done["error"] else ""
-    typer.echo(f"{done['id']} {done['status']} ({done['stop_reason'] or reason})")
+    say(f"{done['id']} {done['status']} ({done['stop_reason'] or reason})")
     for part, metrics in done["metrics"].items():
         if metrics:
-            typer.echo(f"  {part:<11}" + "  ".join(f"{name} {shown(value)}" for name, value in metrics.items()))
+            say(f"  {part:<11}" + "  ".join(f"{name} {shown(value)}" for name, value in metrics.items()))
     if done["status"] == "failed":
-        typer.echo(reason, err=True)
+        say(reason, err=True)
 
 
 def _print_diagnosis(done: dict[str, Any]) -> None:
@@ -144,7 +145,7 @@ def _print_diagnosis(done: dict[str, Any]) -> None:
     for finding in worst:
         if finding["severity"] == "error" or done["stop_reason"] == "diverged":
             change = sentence(finding.get("change"), finding["try"])
-            typer.echo(f"{finding['finding']}; to try: {change}", err=True)
+            say(f"{finding['finding']}; to try: {change}", err=True)
 
 
 def news(progress: dict[str, Any]) -> str:

@@ -7,11 +7,10 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from typer.core import TyperCommand
 
 from app.cli.http import REFUSED, AsJson, ask, exit_not_antigrad, exit_with, resolve_run, send
+from app.cli.output import print_table, say
 from app.cli.progress import EXIT_STATUSES, follow, print_warnings, shown
 
 runs = typer.Typer()
@@ -111,7 +110,7 @@ def _follow_or_print(run: dict[str, Any], wait: bool, as_json: bool) -> None:
         print_warnings(run)
     if wait:
         follow(run["id"], as_json)
-    typer.echo(json.dumps(run) if as_json else run["id"])
+    say(json.dumps(run) if as_json else run["id"])
 
 
 @runs.command()
@@ -140,17 +139,16 @@ def list_runs(
     query = {"status": status, "dataset": dataset, "limit": limit}
     answer = ask("GET", "/runs", params={key: value for key, value in query.items() if value is not None})
     if as_json:
-        typer.echo(json.dumps(answer))
+        say(json.dumps(answer))
         return
-    table = Table("run", "status", "step", "test", "dataset", "name", box=None, pad_edge=False)
+    rows = []
     for run in answer["items"]:
         test = run["metrics"]["test"] or {}
         best = next((f"{name} {shown(test[name])}" for name in ("accuracy", "r2") if name in test), "")
         step = str(run["progress"].get("step", ""))
         dataset = run["environment"].get("dataset_name", run["request"]["dataset"])
-        table.add_row(run["id"], run["status"], step, best, dataset, run["name"])
-    # Wider than any terminal: a truncated id is useless.
-    Console(width=10_000, markup=False, emoji=False, highlight=False).print(table)
+        rows.append((run["id"], run["status"], step, best, dataset, run["name"]))
+    print_table(("run", "status", "step", "test", "dataset", "name"), rows)
 
 
 @runs.command()
@@ -160,4 +158,4 @@ def cancel(run: RunId, as_json: AsJson = False) -> None:
     answer = ask("POST", f"/runs/{id}/cancel")
     while answer["status"] not in EXIT_STATUSES:
         answer = ask("GET", f"/runs/{id}", params={"wait": 10})
-    typer.echo(json.dumps(answer) if as_json else f"{id} {answer['status']}")
+    say(json.dumps(answer) if as_json else f"{id} {answer['status']}")
