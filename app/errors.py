@@ -64,6 +64,18 @@ class Unauthorized(AppError):
     status, title = 401, "API key needed"
 
 
+class Forbidden(AppError):
+    """A web page of another origin sent this request."""
+
+    status, title = 403, "Forbidden"
+
+
+class Misdirected(AppError):
+    """The request is for another host name than the service's."""
+
+    status, title = 421, "Misdirected request"
+
+
 class NotReady(AppError):
     """The service cannot answer now; try again."""
 
@@ -79,13 +91,14 @@ class Internal(AppError):
 class InvalidFields(Invalid):
     """The request has wrong fields. If one field is wrong, the code is that field's; otherwise `invalid_fields`."""
 
-    def __init__(self, fields: Sequence[FieldError]) -> None:
+    def __init__(self, fields: Sequence[FieldError], further: int = 0) -> None:
+        """`further` is the number of wrong fields that `fields` leaves out."""
         if len(fields) == 1:
             (only,) = fields
             super().__init__(only.message.code, only.pointer, only.fix, **only.message.params)
         else:
             super().__init__("invalid_fields", pointers=[field.pointer for field in fields])
-        self.fields = list(fields)
+        self.fields, self.further = list(fields), further
 
     @property
     def errors(self) -> list[FieldError]:
@@ -105,6 +118,6 @@ class MalformedFields(InvalidFields):
 def below(pointer: str, refusal: Refusal) -> Invalid:
     """The refusal of a request because its part at `pointer` was refused."""
     if isinstance(refusal, InvalidFields):
-        return InvalidFields([field.below(pointer) for field in refusal.fields])
+        return InvalidFields([field.below(pointer) for field in refusal.fields], refusal.further)
     moved = refusal.below(pointer)
     return Invalid.because(moved, moved.pointer)

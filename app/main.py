@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from app.api import problems
+from app.api.browser_guard import LOOPBACK_HOSTS, HostMiddleware, OriginMiddleware
 from app.api.deps import only_known_parameters
 from app.api.middleware import AddressMiddleware, ApiKeyMiddleware, BodyLimitMiddleware
+from app.api.response_headers import ResponseHeadersMiddleware
 from app.api.routes import (
     architectures,
     curves,
@@ -96,6 +99,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(AddressMiddleware)
     if settings.api_key is not None:
         app.add_middleware(ApiKeyMiddleware, api_key=settings.api_key.get_secret_value())
+    app.add_middleware(OriginMiddleware, allowed=settings.origins)
+    any_host = settings.api_key is not None or "*" in settings.hosts  # a page has no key to send
+    app.add_middleware(HostMiddleware, allowed=None if any_host else LOOPBACK_HOSTS.union(settings.hosts))
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            expose_headers=["Location", "Retry-After", "Allow"],
+        )
+    app.add_middleware(ResponseHeadersMiddleware)
     problems.register(app, locked=settings.api_key is not None)
     for routes in ROUTES:
         app.include_router(routes.router, dependencies=[Depends(only_known_parameters)])

@@ -1,11 +1,12 @@
 """Settings from the environment (`ANTIGRAD_*`) or a `.env` file. Each has a default."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.api_key import is_sendable
 from app.constants import BUSY_TIMEOUT_SECONDS, SETTINGS_PREFIX
@@ -23,6 +24,14 @@ SOURCES = SettingsConfigDict(
 )
 
 
+def _separated(text: object) -> object:
+    """The parts of a text with commas; anything else is for pydantic to judge."""
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_separated)]
+
+
 class Settings(BaseSettings):
     """The settings of one process."""
 
@@ -34,6 +43,12 @@ class Settings(BaseSettings):
         "", description="s3://bucket/prefix for an object store; if empty, the folder files under home"
     )
     api_key: SecretStr | None = Field(None, description="if set, every route except /healthz requires it")
+    hosts: Names = Field(
+        (), description="without a key: further host names that the service answers under, with commas; * allows all"
+    )
+    origins: Names = Field(
+        (), description="origins of web pages that may use the service, with commas, such as https://lab.example"
+    )
     lease_seconds: float = Field(
         30, gt=0, le=86_400, description="time without a heartbeat after which a worker's runs are taken over"
     )
@@ -53,6 +68,27 @@ class Settings(BaseSettings):
         if not is_sendable(value):
             raise ValueError("it is sent in a header: use ASCII letters, digits and punctuation, without spaces")
         return key
+
+    @field_validator("hosts")
+    @classmethod
+    def _are_host_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if host != "*" and (urlsplit(f"//{host}").netloc != host or urlsplit(f"//{host}").port is not None):
+                raise ValueError(f"{host!r} is not a host name; write names such as lab.example without port, or *")
+        return tuple(host.lower() for host in hosts)
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in ("http", "https")
+                or not parts.hostname
+                or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise ValueError(f"{origin!r} is not an origin; write them as browsers do: https://lab.example")
+        return origins
 
     @field_validator("database_url")
     @classmethod

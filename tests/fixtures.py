@@ -9,13 +9,12 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
-from app.main import create_app
 from app.settings import Settings
 from tests.support.commands import serving
 from tests.support.fork_server import Forked, fork_server
 from tests.support.object_store import ObjectStore
 from tests.support.postgres import Postgres
-from tests.support.services import Service, Template
+from tests.support.services import Service, Template, client_of
 from tests.support.workers import Workers
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # by itself PyTorch takes at most the cores
@@ -63,7 +62,7 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings)) as client:
+    with client_of(settings) as client:
         yield client
 
 
@@ -77,7 +76,7 @@ def quick_client(template: Template, tmp_path_factory: pytest.TempPathFactory) -
     """One service for all tests that only read, or change nothing that affects other tests."""
     home = tmp_path_factory.mktemp("quick") / "home"
     template.fill(home)
-    with TestClient(create_app(Settings(home=home, _env_file=None))) as client:
+    with client_of(Settings(home=home, _env_file=None)) as client:
         yield client
 
 

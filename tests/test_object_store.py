@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.main import create_app
 from app.ops.backup import BackupFailed, backup, restore
 from app.settings import Settings
 from tests.support.archives import letters, zipped
@@ -19,6 +18,7 @@ from tests.support.object_store import ObjectStore
 from tests.support.postgres import Postgres
 from tests.support.processes import children
 from tests.support.runs import ended, outcome, until_step
+from tests.support.services import client_of
 from tests.support.uploads import settled, upload
 from tests.support.workers import Workers
 
@@ -94,7 +94,7 @@ def test_another_api_process_starts_over_the_same_store(
     run = client.post("/runs", json={"dataset": "digits", "stop": {"max_epochs": 1}}).json()["id"]
     assert ended(client, run)["status"] == "succeeded"
     other = settings.model_copy(update={"home": tmp_path / "another"})
-    with TestClient(create_app(other)) as another:
+    with client_of(other) as another:
         assert another.get(f"/runs/{run}/weights").content == client.get(f"/runs/{run}/weights").content
         assert (
             another.get("/datasets/digits/images/3.png").content == client.get("/datasets/digits/images/3.png").content

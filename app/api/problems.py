@@ -19,10 +19,13 @@ from app.api.validation import invalid_fields
 from app.datasets.errors import SplitImpossible
 from app.errors import (
     AppError,
+    Forbidden,
     Internal,
     Invalid,
+    InvalidFields,
     Malformed,
     MethodNotAllowed,
+    Misdirected,
     NotFound,
     NotReady,
     TooLarge,
@@ -102,7 +105,7 @@ def as_response(request: Request, error: AppError, headers: Mapping[str, str] | 
             {"pointer": field.pointer, "detail": field.detail, **field.message.to_json(), "fix": _fix(field.fix)}
             for field in fields[:SHOWN]
         ],
-        "more": max(0, len(fields) - SHOWN),
+        "more": max(0, len(fields) - SHOWN) + (error.further if isinstance(error, InvalidFields) else 0),
     }
     return Response(_printable(body), error.status, headers, media_type="application/problem+json")
 
@@ -184,7 +187,9 @@ def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
         for method, operation in operations.items():
             anywhere = (Invalid, Internal) if path == "/healthz" else (Invalid, Unauthorized, NotReady, Internal)
             with_body = (TooLarge, UnsupportedMediaType) if method in ("post", "put") else ()
-            for status, answer in problems(*anywhere, *with_body).items():
+            by_host = () if path in ("/healthz", "/readyz") else (Malformed, Misdirected)
+            by_origin = () if method == "get" else (Forbidden,)
+            for status, answer in problems(*anywhere, *with_body, *by_host, *by_origin).items():
                 operation["responses"].setdefault(str(status), answer)
     if locked:
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

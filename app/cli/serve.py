@@ -44,6 +44,12 @@ def serve(
     settings = checked_settings()
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
         exit_with(REFUSED, f"other machines can reach {host}: set ANTIGRAD_API_KEY, or add --no-auth")
+    if host not in LOOPBACK and settings.api_key is None and not settings.hosts:
+        exit_with(
+            REFUSED,
+            "without a key the service answers only under names that it knows: set ANTIGRAD_HOSTS to those that others "
+            "use for this machine, such as ANTIGRAD_HOSTS=lab.example,192.0.2.7 (* allows all)",
+        )
     from app.ops.startup import check_database, starting
 
     _require_free(host, port)

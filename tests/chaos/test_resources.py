@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.main import create_app
 from app.settings import Settings
 from tests.support.archives import letters, zipped
 from tests.support.object_store import ObjectStore
 from tests.support.postgres import Postgres
 from tests.support.processes import family
 from tests.support.runs import REQUEST, ended, outcome, until_step
+from tests.support.services import client_of
 from tests.support.uploads import settled, upload
 from tests.support.workers import Workers
 
@@ -52,7 +52,7 @@ def test_a_database_that_goes_away_for_a_while_costs_no_step(own_postgres: Postg
     url = own_postgres.new_database()
     settings = Settings(home=tmp_path / "home", database_url=url, checkpoint_seconds=0.2, _env_file=None)
     workers = Workers(settings)
-    with TestClient(create_app(settings)) as client:
+    with client_of(settings) as client:
         try:
             workers.start()
             undisturbed = client.post("/runs", json=REQUEST).json()["id"]
@@ -89,7 +89,7 @@ def test_an_object_store_that_goes_away_for_a_while_costs_no_step(
     shared: Settings, object_store: ObjectStore, tmp_path: Path
 ) -> None:
     workers = Workers(shared.model_copy(update={"home": tmp_path / "elsewhere"}))
-    with TestClient(create_app(shared)) as client:
+    with client_of(shared) as client:
         try:
             worker = workers.start()
             undisturbed = client.post("/runs", json=REQUEST).json()["id"]
@@ -137,7 +137,7 @@ def test_a_run_whose_worker_dies_while_the_store_is_away_goes_on_when_it_is_back
     shared: Settings, object_store: ObjectStore
 ) -> None:
     workers = Workers(shared)
-    with TestClient(create_app(shared)) as client:
+    with client_of(shared) as client:
         try:
             worker = workers.start()
             run = client.post("/runs", json=REQUEST | {"stop": {"max_epochs": 200}}).json()["id"]
@@ -163,7 +163,7 @@ def test_a_run_whose_worker_dies_while_the_store_is_away_goes_on_when_it_is_back
 
 def test_what_waits_for_a_store_that_is_away_can_be_cancelled(shared: Settings, object_store: ObjectStore) -> None:
     workers = Workers(shared.model_copy(update={"home": shared.home.parent / "elsewhere"}))
-    with TestClient(create_app(shared)) as client:
+    with client_of(shared) as client:
         try:
             run = client.post("/runs", json=REQUEST).json()["id"]
             object_store.door.shut()

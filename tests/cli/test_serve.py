@@ -127,7 +127,10 @@ def test_a_service_without_a_key_is_opened_to_others_only_on_purpose(tmp_path: P
     arguments = ["serve", "--host", "127.0.0.2", "--port", str(port), "--workers", "0"]
     refused = command(*arguments, ANTIGRAD_HOME=str(tmp_path))
     assert refused.returncode == 2 and "ANTIGRAD_API_KEY" in refused.stderr and "--no-auth" in refused.stderr
-    service = fork_server().start(CLI, *arguments, "--no-auth", ANTIGRAD_HOME=str(tmp_path))
+    refused = command(*arguments, "--no-auth", ANTIGRAD_HOME=str(tmp_path))
+    assert refused.returncode == 2 and "ANTIGRAD_HOSTS" in refused.stderr
+    settings = {"ANTIGRAD_HOME": str(tmp_path), "ANTIGRAD_HOSTS": "127.0.0.2"}
+    service = fork_server().start(CLI, *arguments, "--no-auth", **settings)
     until_ready(service, f"http://127.0.0.2:{port}")
     assert httpx.get(f"http://127.0.0.2:{port}/runs").status_code == 200
     service.terminate()

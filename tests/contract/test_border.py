@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from app.main import create_app
 from app.settings import Settings
 from app.storage.queue import workers
 from tests.support.runs import SMALL, queue
+from tests.support.services import client_of
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -17,7 +17,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     settings = Settings(home=tmp_path_factory.mktemp("home"), api_key="s3cret", _env_file=None)  # type: ignore[arg-type]
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    with client_of(settings, raise_server_exceptions=False) as client:
         yield client
 
 

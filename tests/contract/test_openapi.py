@@ -11,10 +11,10 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.main import ROUTES, create_app
+from app.main import ROUTES
 from app.settings import Settings
 from tests.support.rows import insert_run
-from tests.support.services import Service
+from tests.support.services import Service, client_of
 
 METHODS = ("get", "post", "put", "delete")
 JSON = "application/json"
@@ -23,7 +23,7 @@ JSON = "application/json"
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service with ended runs and without workers: the events of an open run would never end."""
-    with TestClient(create_app(Settings(home=tmp_path_factory.mktemp("home"), _env_file=None))) as client:
+    with client_of(Settings(home=tmp_path_factory.mktemp("home"), _env_file=None)) as client:
         database = Service.of(client).database
         with database.write() as db:
             request = client.post("/runs", json={"dataset": "digits"}).json()["request"]

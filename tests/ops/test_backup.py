@@ -8,7 +8,6 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.datasets.builtin import BUILTIN
-from app.main import create_app
 from app.ops.backup import BackupFailed, backup, restore
 from app.settings import Settings
 from app.storage.database import Database
@@ -16,6 +15,7 @@ from app.storage.files import LocalFiles
 from tests.support.archives import png, zipped
 from tests.support.migrations import migrate_to
 from tests.support.runs import REQUEST, ended, outcome, until_step
+from tests.support.services import client_of
 from tests.support.uploads import settled, upload
 from tests.support.workers import Workers
 
@@ -46,7 +46,7 @@ def test_a_backup_of_a_running_service_is_a_working_copy(
     others = Workers(copy)
     [split] = (settings.files / "datasets/digits/splits").iterdir()
     assert (copy.files / "datasets/digits/splits" / split.name).read_bytes() == split.read_bytes()
-    with TestClient(create_app(copy)) as restored:
+    with client_of(copy) as restored:
         assert outcome(restored, finished) == outcome(client, finished)
         exported = "/datasets/parts/export.npz"
         assert restored.get(exported).content == client.get(exported).content

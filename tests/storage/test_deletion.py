@@ -12,13 +12,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.constants import DELETED
-from app.main import create_app
 from app.settings import Settings
 from app.storage import curves
 from app.storage.database import Database
 from app.storage.files import LocalFiles
 from tests.support.rows import insert_run
-from tests.support.services import Service
+from tests.support.services import Service, client_of
 
 pytestmark = pytest.mark.sql
 
@@ -100,7 +99,7 @@ def test_a_run_of_five_million_points_is_deleted_in_constant_memory_and_keeps_no
 
 
 def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(settings: Settings) -> None:
-    with TestClient(create_app(settings)) as client:
+    with client_of(settings) as client:
         database = Service.of(client).database
         long_run(database, "run_half", 10 * A_CHUNK)
         with database.write() as db:
@@ -109,7 +108,7 @@ def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(settings:
         assert client.get("/runs/run_half").status_code == 404
         assert client.get("/runs").json()["items"] == []
         assert client.post("/predict?run=run_half", json={"instances": []}).status_code == 404
-    with TestClient(create_app(settings)) as client:
+    with client_of(settings) as client:
         database = Service.of(client).database
         with database.read() as db:
             assert db.execute(text("SELECT count(*) FROM runs")).scalar_one() == 0

@@ -6,16 +6,15 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
-from fastapi.testclient import TestClient
 from sqlalchemy import MetaData, insert, select, text
 
 from app.datasets.builtin import BUILTIN
-from app.main import create_app
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
 from app.storage.files import LocalFiles
 from tests.support.migrations import migrate_to
+from tests.support.services import client_of
 
 pytestmark = pytest.mark.sql
 
@@ -104,7 +103,7 @@ def test_the_datasets_of_the_schema_before_are_read_where_they_lie(database: Dat
                 text("INSERT INTO datasets (id, name, status, about, skipped, attempt, deaths, created_at)"
                      " VALUES (:id, :name, :status, :about, '[]', 0, 0, :created_at)"), row
             )  # fmt: skip
-    with TestClient(create_app(settings)) as client:
+    with client_of(settings) as client:
         for id in ("digits", "ds_mine"):
             found = client.get(f"/datasets/{id}").json()
             assert found["version"] == 1 and found["status"] == "ready"

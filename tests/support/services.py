@@ -29,6 +29,11 @@ class Service:
         return cls(client, state.database, state.files, state.settings)
 
 
+def client_of(settings: Settings, **options: Any) -> TestClient:
+    """A client of the service with these settings; it calls the service by a name that needs no permission."""
+    return TestClient(create_app(settings), base_url="http://localhost", **options)
+
+
 class Template:
     """A service that has been started once. Each test begins with a copy of its home or database."""
 
@@ -38,7 +43,7 @@ class Template:
         self.in_postgres: str | None = None
 
     def start(self, settings: Settings) -> None:
-        with TestClient(create_app(settings)):
+        with client_of(settings):
             pass
 
     def fill(self, home: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.main import create_app
 from app.settings import Settings
 from tests.support.commands import CLI
 from tests.support.fork_server import Forked, fork_server
 from tests.support.processes import children
 from tests.support.runs import ENDLESS, SMALL, ended, queue, status, until_step
+from tests.support.services import client_of
 
 
 @contextmanager
@@ -58,6 +58,6 @@ def test_a_training_has_its_share_of_the_cores_or_the_threads_that_are_set(
     tmp_path: Path, options: list[str], variables: dict[str, str], threads: int
 ) -> None:
     settings = Settings(home=tmp_path / "home", _env_file=None)
-    with TestClient(create_app(settings)) as client, working(settings, *options, **variables):
+    with client_of(settings) as client, working(settings, *options, **variables):
         run = queue(client, SMALL | {"stop": {"max_steps": 1}})
         assert ended(client, run)["environment"]["threads"] == threads

@@ -11,6 +11,17 @@ PROTOCOL = {
         "{@http:send the header Authorization: Bearer <key> with the service's ANTIGRAD_API_KEY}"
         "{@cli:set ANTIGRAD_API_KEY to the value that the service has}"
     ),
+    "host_not_one": "a request names one host in the header Host; this one has {count}",
+    "host_unknown": (
+        "the service does not answer under the name {host!r}; use localhost, or start it with ANTIGRAD_HOSTS={host}"
+    ),
+    "origin_not_allowed": (
+        "a web page from {origin!r} sent this request; to allow it, start the service with ANTIGRAD_ORIGINS={origin}"
+    ),
+    "request_cross_site": (
+        "a web page of another site sent this request, without its origin; to allow it, start the service with the "
+        "page's origin in ANTIGRAD_ORIGINS and send the request with fetch()"
+    ),
     "internal_error": "internal error; see the service log",
     "files_away": "the files cannot be read or written now: {reason}; try again in a moment",
     "database_away": "the database does not answer; nothing was changed, try again in a moment",

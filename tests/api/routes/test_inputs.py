@@ -14,10 +14,10 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.api.middleware import JSON_BYTES
-from app.main import create_app
 from app.serving.decoding import MAX_PIXELS
 from app.settings import Settings
 from tests.support.served import serve
+from tests.support.services import client_of
 
 PNG = {"Content-Type": "image/png"}
 COLUMNS = ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")
@@ -27,7 +27,7 @@ PATIENT = dict(zip(COLUMNS, (59, 2, 32.1, 101, 157, 93.2, 38, 4, 4.86, 87), stri
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service with one run on pictures and one on a table."""
-    with TestClient(create_app(Settings(home=tmp_path_factory.mktemp("home"), _env_file=None))) as client:
+    with client_of(Settings(home=tmp_path_factory.mktemp("home"), _env_file=None)) as client:
         serve(client, "run_pictures")
         serve(client, "run_table", "diabetes")
         yield client

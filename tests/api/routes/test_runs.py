@@ -11,7 +11,6 @@ from sqlalchemy import select, update
 
 from app.constants import DatasetStatus, RunStatus
 from app.errors import Invalid
-from app.main import create_app
 from app.runs.resolution import has_an_end
 from app.settings import Settings
 from app.storage.database import database_now
@@ -20,7 +19,7 @@ from tests.support.commands import command
 from tests.support.fork_server import Forked
 from tests.support.rows import insert_run
 from tests.support.runs import ENDLESS, SMALL, ended, outcome, queue, status, until, until_step
-from tests.support.services import Service
+from tests.support.services import Service, client_of
 from tests.support.workers import Workers
 
 AUGMENTED = {"shift": 0.1, "rotate": 10, "scale": 0.1, "noise": 0.05, "erase": 0.1}
@@ -472,7 +471,7 @@ def test_an_empty_key_is_none_and_opens_nothing_beyond_this_machine(settings: Se
 
 def test_a_key_is_asked_for_on_every_route_but_healthz(settings: Settings) -> None:
     locked = settings.model_copy(update={"api_key": type(settings).model_validate({"api_key": "s3cret"}).api_key})
-    with TestClient(create_app(locked)) as client:
+    with client_of(locked) as client:
         assert client.get("/healthz").status_code == 200
         for path in ("/readyz", "/runs", "/docs", "/openapi.json", "/datasets", "/nothing"):
             assert client.get(path).status_code == 401, path
