@@ -6,11 +6,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import RefusedWhileReading, as_response
-from app.errors import Invalid, TooLarge, Unauthorized
+from app.errors import Invalid, NotReady, TooLarge, Unauthorized
 
 JSON_BYTES = 2 * 1024**2
 PREDICT_BYTES = 64 * 1024**2
 UPLOAD_BYTES = 1024**3
+TOGETHER_BYTES = 256 * 1024**2  # of all bodies that are held in memory; uploads of datasets go to the disk
 LIMITS = {"/predict": PREDICT_BYTES, "/datasets": UPLOAD_BYTES}
 
 
@@ -47,14 +48,15 @@ class AddressMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Limit the size of the body by path and content type, whether its length is declared or not.
+    """Limit the size of the body by path and content type, whether its length is declared or not; and the size of all
+    bodies together, `most` bytes.
 
     FastAPI's `max_body_size` answers every oversized body with plain text, even if the API key is missing. Here each
     refusal is a problem document.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, most: int = TOGETHER_BYTES) -> None:
+        self.app, self.most, self.held = app, most, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,17 +67,24 @@ class BodyLimitMiddleware:
         if int(request.headers.get("Content-Length", "0")) > limit:
             await as_response(request, _too_large(limit))(scope, receive, send)
             return
-        received = 0
+        received, in_memory = 0, scope["path"] != "/datasets"
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            received += size
+            self.held += size * in_memory
             if received > limit:  # a chunked body does not declare its length
                 raise RefusedWhileReading(_too_large(limit))
+            if in_memory and self.held > self.most:
+                raise RefusedWhileReading(NotReady("too_busy"))
             return message
 
-        await self.app(scope, counted, send)
+        try:
+            await self.app(scope, counted, send)
+        finally:
+            self.held -= received * in_memory
 
 
 def limit_of(request: Request) -> int:
