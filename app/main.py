@@ -38,6 +38,7 @@ from app.api.routes import (
 )
 from app.ops.builtin_datasets import install_builtin
 from app.serving.model_cache import LoadedModels
+from app.serving.picture_decoders import PictureDecoders
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
@@ -86,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
         gc.freeze()  # full collections over torch's heap would pause predictions
         gc.set_threshold(700)  # Python's former default; `app.cli` raises it during start-up
         yield
+        await app.state.decoders.close()
         database.close()
 
     app = FastAPIOffline(
@@ -93,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings, app.state.database, app.state.files = settings, database, files
     app.state.models = LoadedModels(files)
+    app.state.decoders = PictureDecoders()
     app.state.weights = predict.weights_queries(database)
     app.state.runs, app.state.news = runs.run_queries(database), events.news_queries(database)
     app.add_middleware(BodyLimitMiddleware)  # the last one added sees a request first

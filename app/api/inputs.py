@@ -9,15 +9,17 @@ from fastapi import Request
 from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 
+from app.api.client_connection import while_connected
 from app.api.problems import no_such_part
-from app.datasets.errors import TooManyPixels
-from app.datasets.images.codec import MAX_PIXELS, Resize
-from app.errors import Invalid, InvalidFields, UnsupportedMediaType
+from app.datasets.errors import NoPicture, TooManyPixels
+from app.datasets.images.codec import Resize
+from app.errors import Invalid, InvalidFields, TooLarge, UnsupportedMediaType
 from app.learning.serialization import Trained
 from app.messages import FieldError
-from app.serving.decoding import Background, count_pixels, decode, inverted
+from app.serving.decoding import Background, decode_cheap, inverted, refused
 from app.serving.executor import INLINE_LIMITS, run_by_cost
 from app.serving.instances import Column, instances
+from app.serving.picture_decoders import PictureDecoders
 
 Invert = Literal["false", "true", "auto"]
 
@@ -45,6 +47,7 @@ async def read_inputs(
     """Read the body as inputs. `columns` looks up a table's columns; it may be slow.
 
     Raises Invalid, Malformed, TooLarge or UnsupportedMediaType; each message says how to correct the request.
+    Raises NotReady if too many pictures wait, and ClientDisconnect.
     """
     kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
     if kind == "application/json":
@@ -60,14 +63,18 @@ async def read_inputs(
     if len(trained.input_shape) != 3:
         raise UnsupportedMediaType("rows_expected")
     bodies = await _bodies(request, kind)
-    size = sum(map(len, bodies))
-    if len(bodies) == 1 and size <= INLINE_LIMITS["bytes"]:  # the usual case: skip the count of pixels
-        try:
-            return _pictures(bodies, trained, conversion, INLINE_LIMITS["pixels"])
-        except TooManyPixels:
-            pass  # too large for the event loop: decode it in a thread
-    pixels = await run_by_cost(lambda: count_pixels(bodies), bytes=size)
-    return await run_by_cost(lambda: _pictures(bodies, trained, conversion), bytes=size, pixels=pixels)
+    arguments = bodies, trained.input_shape, conversion.resize, conversion.background
+    decoders: PictureDecoders = request.app.state.decoders
+    try:
+        cheap = sum(map(len, bodies)) <= INLINE_LIMITS["bytes"]
+        decoded = decode_cheap(*arguments) if cheap else None
+    except TooManyPixels:
+        decoded = None
+    if decoded is None:
+        decoded = await while_connected(request, decoders.decode(*arguments))
+    pictures = _pictures(decoded, trained.input_shape)
+    swaps = 0 if conversion.invert == "false" else pictures.size
+    return await run_by_cost(lambda: invert(pictures, conversion.invert, trained.border), pixels=swaps)
 
 
 async def _bodies(request: Request, kind: str) -> list[bytes]:
@@ -82,20 +89,22 @@ async def _bodies(request: Request, kind: str) -> list[bytes]:
     raise UnsupportedMediaType("content_type_unknown", type=kind or "missing")
 
 
-def _pictures(bodies: list[bytes], trained: Trained, conversion: Conversion, most: int = MAX_PIXELS) -> Inputs:
-    """Decode the pictures. Raises Invalid with a pointer to each bad one: `/image/1` is the second part `image`."""
-    shape, resize, background = trained.input_shape, conversion.resize, conversion.background
-    pictures, wrong = [], []
-    for place, body in enumerate(bodies):
-        try:
-            pictures.append(decode(body, shape, resize, background, most))
-        except Invalid as error:
-            if len(bodies) == 1:
-                raise
-            wrong.append(FieldError(f"/image/{place}", error.message, error.fix))
+def _pictures(decoded: list[bytes | NoPicture], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Pictures (N, C, H, W). Raises Invalid with a pointer to each bad one: `/image/1` is the second part `image`, and
+    TooLarge."""
+    wrong = {place: item for place, item in enumerate(decoded) if isinstance(item, NoPicture)}
+    for error in wrong.values():
+        if error.message.code == "pictures_too_large":
+            raise TooLarge.because(error)
+    if wrong and len(decoded) == 1:
+        raise refused(wrong[0], shape)
     if wrong:
-        raise InvalidFields(wrong)
-    return invert(np.stack(pictures), conversion.invert, trained.border)
+        refusals = {place: refused(error, shape) for place, error in wrong.items()}
+        raise InvalidFields(
+            [FieldError(f"/image/{place}", error.message, error.fix) for place, error in refusals.items()]
+        )
+    pixels = bytearray(b"".join(item for item in decoded if isinstance(item, bytes)))  # a writable array
+    return np.frombuffer(pixels, np.uint8).reshape(-1, *shape)
 
 
 def invert(pictures: NDArray[np.uint8], wanted: Invert, border: float | None) -> Inputs:

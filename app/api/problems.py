@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
@@ -42,6 +43,7 @@ log = logging.getLogger("antigrad.api")
 BINARY = {"type": "string", "format": "binary"}  # the schema of a file in the OpenAPI document
 
 
+RETRY_LATER = {"Retry-After": "2"}  # seconds
 SHOWN = 20  # wrong fields in one answer
 
 
@@ -107,6 +109,7 @@ def as_response(request: Request, error: AppError, headers: Mapping[str, str] | 
         ],
         "more": max(0, len(fields) - SHOWN) + (error.further if isinstance(error, InvalidFields) else 0),
     }
+    headers = RETRY_LATER | dict(headers or {}) if error.status == NotReady.status else headers
     return Response(_printable(body), error.status, headers, media_type="application/problem+json")
 
 
@@ -129,6 +132,10 @@ def register(app: FastAPI, locked: bool) -> None:
     @app.exception_handler(AppError)
     def app_error(request: Request, error: AppError) -> Response:
         return as_response(request, error)
+
+    @app.exception_handler(ClientDisconnect)
+    def client_left(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # nobody reads it, and it is no fault of the service
 
     @app.exception_handler(InvalidChoice)
     def invalid_choice(request: Request, error: InvalidChoice) -> Response:
@@ -171,13 +178,12 @@ def register(app: FastAPI, locked: bool) -> None:
     def files_away(request: Request, error: OSError) -> Response:
         log.error("the files cannot be read or written: %s", error)
         away = NotReady("files_away", reason=error.strerror or str(error))
-        return as_response(request, away, {"Retry-After": "2"})
+        return as_response(request, away)
 
     @app.exception_handler(OperationalError)
     def database_away(request: Request, error: OperationalError) -> Response:
         log.error("the database does not answer: %s", error.orig)
-        away = NotReady("database_away")
-        return as_response(request, away, {"Retry-After": "2"})
+        return as_response(request, NotReady("database_away"))
 
 
 def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:

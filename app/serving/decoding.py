@@ -1,6 +1,4 @@
-"""Decoding of pictures to the format of the training data."""
-
-from contextlib import suppress
+"""Decoding of cheap pictures in this process, to the format of the training data, and what follows for all pictures."""
 
 import numpy as np
 import torch
@@ -9,50 +7,43 @@ from numpy.typing import NDArray
 from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
 from app.datasets.images import codec
 from app.datasets.images.codec import Background, Resize
-from app.errors import Invalid, TooLarge
+from app.errors import Invalid
 from app.learning.preprocessing import border
 from app.messages import Fix
+from app.serving.executor import INLINE_LIMITS
 
-__all__ = ["Background", "count_pixels", "decode", "inverted"]
-
-MAX_PIXELS = 100_000_000  # in all pictures of a request
+__all__ = ["Background", "decode_cheap", "inverted", "refused"]
 
 
-def count_pixels(bodies: list[bytes]) -> int:
-    """Number of pixels of all pictures, from their headers. Files that are not pictures count as 0; `decode` refuses
-    them.
+def decode_cheap(
+    pictures: list[bytes], shape: tuple[int, ...], resize: Resize | None, background: Background
+) -> list[bytes | NoPicture]:
+    """Pixels (C, H, W) as bytes for each picture, or its refusal, exactly as for a dataset.
 
-    Raises TooLarge above MAX_PIXELS.
+    Raises TooManyPixels if a picture is not cheap.
     """
-    count = 0
-    for body in bodies:
-        with suppress(NoPicture):
-            count += codec.count_pixels(body)
-    if count > MAX_PIXELS:
-        raise TooLarge("pictures_too_large", pixels=count, limit=MAX_PIXELS)
-    return count
+    most = INLINE_LIMITS["pixels"] // len(pictures)
+    return [_decoded(picture, shape, resize, background, most) for picture in pictures]
 
 
-def decode(
-    data: bytes,
-    shape: tuple[int, ...],
-    resize: Resize | None = None,
-    background: Background = "white",
-    most: int = codec.MAX_PIXELS,
-) -> NDArray[np.uint8]:
-    """Decode a picture to uint8 of `shape`, (C, H, W), exactly as for a dataset. Raises Invalid, and TooManyPixels if
-    it has more than `most` pixels."""
-    height, width = shape[1:]
+def _decoded(
+    data: bytes, shape: tuple[int, ...], resize: Resize | None, background: Background, most: int
+) -> bytes | NoPicture:
     try:
-        decoded = codec.decode(data, shape, resize, background, most)
+        return codec.decode(data, shape, resize, background, most)
     except TooManyPixels:
         raise
-    except WrongSize as error:
-        wanted = {"wanted_width": width, "wanted_height": height}
-        raise Invalid("picture_size_differs", None, Fix("fit", True), **error.message.params, **wanted) from error
     except NoPicture as error:
-        raise Invalid.because(error) from error
-    return np.frombuffer(bytearray(decoded), np.uint8).reshape(shape)  # a bytearray makes the array writable
+        return error
+
+
+def refused(error: NoPicture, shape: tuple[int, ...]) -> Invalid:
+    """The refusal of a request with such a picture."""
+    if isinstance(error, WrongSize):
+        height, width = shape[1:]
+        wanted = {"wanted_width": width, "wanted_height": height}
+        return Invalid("picture_size_differs", None, Fix("fit", True), **error.message.params, **wanted)
+    return Invalid.because(error)
 
 
 def inverted(picture: NDArray[np.uint8], trained_border: float) -> bool:

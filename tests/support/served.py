@@ -8,6 +8,8 @@ from app.learning.layers import Linear
 from app.learning.outputs import OutputKind
 from app.learning.preprocessing import Affine
 from app.learning.serialization import Trained, to_safetensors
+from app.storage.database import Database
+from app.storage.files import Files
 from app.storage.runs import weights_file
 from tests.support.rows import insert_run
 from tests.support.services import Service
@@ -15,6 +17,12 @@ from tests.support.services import Service
 
 def serve(client: TestClient, run: str, dataset: str = "digits") -> str:
     """Insert a succeeded run with one linear layer: ten classes for pictures, one value for `diabetes`."""
+    insert_network(Service.of(client).database, Service.of(client).files, run, dataset)
+    return run
+
+
+def insert_network(database: Database, files: Files, run: str, dataset: str = "digits") -> None:
+    """The same, in the database and the files of a service in another process."""
     table = dataset == "diabetes"
     shape = (10,) if table else (1, 28, 28)
     layers = [Linear(units=1 if table else 10)]
@@ -32,7 +40,6 @@ def serve(client: TestClient, run: str, dataset: str = "digits") -> str:
         output_kind=OutputKind("values" if table else "logits"),
     )
     file = weights_file(run, 1, 7)
-    Service.of(client).files.write(file, to_safetensors(trained))
-    with Service.of(client).database.write() as db:
+    files.write(file, to_safetensors(trained))
+    with database.write() as db:
         insert_run(db, run, dataset=dataset, task=trained.task, weights=file, finished_at=2.0)
-    return run

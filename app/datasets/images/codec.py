@@ -11,6 +11,7 @@ from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 25_000_000
+MOST_SCANS = 100  # of a JPEG: a progressive one has about 10, and each passes over the whole picture
 ORIENTATION, UPRIGHT = 0x0112, 1  # EXIF: how the camera was held
 MODES = {1: "L", 3: "RGB"}  # by channels
 Background = Literal["white", "black"]
@@ -23,22 +24,28 @@ def count_pixels(data: bytes) -> int:
         return picture.width * picture.height
 
 
+def scans(data: bytes) -> int:
+    """Number of scans of a JPEG; 1 for other formats. The marker cannot occur within the compressed data."""
+    return max(1, data.count(b"\xff\xda")) if data.startswith(b"\xff\xd8") else 1
+
+
 def decode(
     data: bytes,
     shape: tuple[int, ...],
     resize: Resize | None = None,
     background: Background = "white",
-    most: int = MAX_PIXELS,
+    most: int | None = None,
 ) -> bytes:
     """Decode a picture to the bytes of `shape`: (1, H, W) gray or (3, H, W) colour, upright according to EXIF.
 
     The mode is converted. A picture of another size is refused, or resized if `resize` is given. `background` shows
-    through transparent parts. Raises NoPicture; WrongSize if `resize` would help; TooManyPixels for more than `most`.
+    through transparent parts. Raises NoPicture; WrongSize if `resize` would help; TooManyPixels if it has more than
+    `most` pixels, counted again for each scan.
     """
     channels, height, width = shape
     mode, size = MODES[channels], (width, height)
     with _opened(data) as opened:
-        if opened.width * opened.height > most:
+        if most is not None and opened.width * opened.height * scans(data) > most:
             raise TooManyPixels("picture_size", width=opened.width, height=opened.height)
         opened.load()  # while loading, Pillow rotates a TIFF by itself
         turned = opened.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
@@ -88,6 +95,8 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             if picture.width * picture.height > MAX_PIXELS:
                 size = {"width": picture.width, "height": picture.height}
                 raise NoPicture("picture_too_large", **size, limit=MAX_PIXELS)
+            if scans(data) > MOST_SCANS:
+                raise NoPicture("picture_has_too_many_scans", scans=scans(data), limit=MOST_SCANS)
             yield picture
     except NoPicture:
         raise

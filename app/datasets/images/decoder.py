@@ -1,38 +1,58 @@
-"""A process that only decodes pictures: `python -m app.datasets.images.decoder C H W RESIZE BACKGROUND`.
+"""A process that only decodes pictures: `python -m app.datasets.images.decoder C H W RESIZE BACKGROUND
+PIXELS`. RESIZE may be empty. PIXELS is the limit of a batch; 0 stands for none.
 
 Image decoders are large C programs that parse files from strangers. Their faults are contained here: this process has
 bounded memory and time, and cannot write files. It reads batches from stdin and answers each on stdout, until stdin
 ends.
 
 A batch is a count, the lengths of that many pictures, and their bytes. The answer has for each picture a 0 and its
-pixels, or a 1 and the length and text of the reason why it cannot be decoded. Numbers are 4 bytes, little-endian.
+pixels, or a 1, and the length and JSON of the refusal. Numbers are 4 bytes, little-endian.
 """
 
+import json
 import resource
 import signal
 import struct
 import sys
+from collections.abc import Sequence
 from math import prod
 from typing import IO
 
-from app.datasets.errors import NoPicture
-from app.datasets.images.codec import decode
+from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
+from app.datasets.images.codec import count_pixels, decode
 from app.datasets.images.png import plain
 
 MEMORY_BYTES = 1024**3
 SECONDS = 20  # for one picture
 TOGETHER_BYTES = 2**22  # of pixels that are decoded together
 NUMBER = struct.Struct("<I")
+KINDS = {kind.__name__: kind for kind in (NoPicture, WrongSize, TooManyPixels)}
 
 
-def serve(requests: IO[bytes], answers: IO[bytes], shape: tuple[int, ...], resize: str, background: str) -> None:
+def request(pictures: Sequence[bytes]) -> bytes:
+    """The head of a batch; the pictures follow."""
+    return struct.pack(f"<{1 + len(pictures)}I", len(pictures), *map(len, pictures))
+
+
+def refusal(data: bytes) -> NoPicture:
+    """The refusal in an answer."""
+    stored = json.loads(data)
+    return KINDS[stored["kind"]](stored["code"], **stored["params"])
+
+
+def serve(
+    requests: IO[bytes], answers: IO[bytes], shape: tuple[int, ...], resize: str, background: str, limit: int
+) -> None:
     """Answer batches until there are no more."""
     at_once = max(1, TOGETHER_BYTES // prod(shape))
     while head := requests.read(NUMBER.size):
         (count,) = NUMBER.unpack(head)
         lengths = struct.unpack(f"<{count}I", requests.read(NUMBER.size * count))
         pictures = [requests.read(length) for length in lengths]
-        for start in range(0, count, at_once):
+        if limit and (pixels := sum(map(_pixels, pictures))) > limit:
+            answers.write(_refused(TooManyPixels("pictures_too_large", pixels=pixels, limit=limit)) * count)
+            pictures.clear()
+        for start in range(0, len(pictures), at_once):
             some = pictures[start : start + at_once]
             ready = plain(some, shape)
             for place, data in enumerate(some):
@@ -40,23 +60,37 @@ def serve(requests: IO[bytes], answers: IO[bytes], shape: tuple[int, ...], resiz
         answers.flush()
 
 
-def _answer(data: bytes, shape: tuple[int, ...], resize: str, background: str) -> bytes:
+def _pixels(data: bytes) -> int:
     signal.alarm(SECONDS)
     try:
-        return b"\0" + decode(data, shape, resize, background)  # type: ignore[arg-type]
-    except NoPicture as error:
-        reason = str(error).encode(errors="replace")
-        return b"\1" + NUMBER.pack(len(reason)) + reason
+        return count_pixels(data)
+    except NoPicture:
+        return 0  # it is refused when its turn comes
     finally:
         signal.alarm(0)
 
 
+def _answer(data: bytes, shape: tuple[int, ...], resize: str, background: str) -> bytes:
+    signal.alarm(SECONDS)
+    try:
+        return b"\0" + decode(data, shape, resize or None, background)  # type: ignore[arg-type]
+    except NoPicture as error:
+        return _refused(error)
+    finally:
+        signal.alarm(0)
+
+
+def _refused(error: NoPicture) -> bytes:
+    stored = json.dumps({"kind": type(error).__name__, **error.message.to_json()}).encode()
+    return b"\1" + NUMBER.pack(len(stored)) + stored
+
+
 def main() -> None:
-    *sides, resize, background = sys.argv[1:]
+    *sides, resize, background, limit = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    serve(sys.stdin.buffer, sys.stdout.buffer, tuple(map(int, sides)), resize, background)
+    serve(sys.stdin.buffer, sys.stdout.buffer, tuple(map(int, sides)), resize, background, int(limit))
 
 
 if __name__ == "__main__":

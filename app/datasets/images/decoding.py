@@ -7,7 +7,6 @@ the picture at fault fails.
 import contextlib
 import fcntl
 import os
-import struct
 import subprocess
 import sys
 from collections import deque
@@ -16,16 +15,17 @@ from math import prod
 from types import TracebackType
 from typing import IO, TypeVar
 
-from app.datasets.errors import ImportFailed
+from app.datasets.errors import ImportFailed, NoPicture
 from app.datasets.images.codec import Background, Resize
-from app.datasets.images.decoder import NUMBER
+from app.datasets.images.decoder import NUMBER, refusal, request
+from app.messages import Message
 
 AT_ONCE, BYTES_AT_ONCE = 512, 4 * 1024**2  # in a batch
 PIPE_BYTES = 1024**2  # room for a batch of letters both ways, so that neither side waits for the other to read
 MOST_DECODERS = 4
 MOST_CRASHES = 50  # each may take a while
 Tag = TypeVar("Tag")  # identifies a picture
-CRASHED = "its decoder crashed, or took too long or too much memory; save the picture again"
+CRASHED = Message.of("picture_decoder_crashed").text()
 
 
 class Broken(Exception):
@@ -36,7 +36,7 @@ class Decoders:
     """Pool of decoders to uint8 of `shape` (C, H, W). Leaving its context ends the processes."""
 
     def __init__(self, shape: tuple[int, ...], resize: Resize, background: Background) -> None:
-        self.arguments = [*map(str, shape), resize, background]
+        self.arguments = [*map(str, shape), resize, background, "0"]
         self.pixels = prod(shape)
         self.free: list[_Decoder] = []
         self.crashes = 0
@@ -76,7 +76,7 @@ class Decoders:
                 decoder.end()
                 yield from ((tag, self._alone(data)) for tag, data in batch[place:])
                 return
-            yield tag, answer
+            yield tag, str(answer) if isinstance(answer, NoPicture) else answer
         self.free.append(decoder)
 
     def _alone(self, data: bytes) -> bytes | str:
@@ -91,7 +91,7 @@ class Decoders:
                 raise ImportFailed("decoder_crashes", limit=MOST_CRASHES) from None
             return CRASHED
         self.free.append(decoder)
-        return answer
+        return str(answer) if isinstance(answer, NoPicture) else answer
 
     def _take(self) -> "_Decoder":
         return self.free.pop() if self.free else _Decoder(self.arguments)
@@ -134,15 +134,15 @@ class _Decoder:
     def ask(self, pictures: list[bytes]) -> None:
         """Send a batch. Raises BrokenPipeError."""
         pipe, _ = self._pipes
-        pipe.write(struct.pack(f"<{1 + len(pictures)}I", len(pictures), *map(len, pictures)))
+        pipe.write(request(pictures))
         pipe.writelines(pictures)
         pipe.flush()
 
-    def answer(self, size: int) -> bytes | str:
-        """The next answer: `size` bytes of pixels, or the reason why there are none. Raises Broken."""
+    def answer(self, size: int) -> bytes | NoPicture:
+        """The next answer: `size` bytes of pixels, or the refusal. Raises Broken."""
         if self._read(1) == b"\0":
             return self._read(size)
-        return self._read(*NUMBER.unpack(self._read(NUMBER.size))).decode(errors="replace")
+        return refusal(self._read(*NUMBER.unpack(self._read(NUMBER.size))))
 
     def _read(self, size: int) -> bytes:
         """Read exactly `size` bytes, without a timeout: a decoder that takes too long ends itself."""

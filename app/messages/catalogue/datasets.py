@@ -206,6 +206,10 @@ PICTURES = {
     "picture_32_bit": (
         "the pixels are 32-bit {kind}, so it is unknown which value is white; save it with 8 or 16 bits"
     ),
+    "picture_has_too_many_scans": (
+        "the JPEG consists of {scans:,} scans; at most {limit} are read: save the picture again"
+    ),
+    "picture_decoder_crashed": "its decoder crashed, or took too long or too much memory; save the picture again",
     "picture_too_large": (
         "the picture has {?width:{width}×{height}}{~width:too many} pixels; at most {limit:,} pixels are allowed"
     ),

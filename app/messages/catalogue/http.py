@@ -114,6 +114,8 @@ PREDICTIONS = {
         "these weights do not record how bright the training pictures were; "
         "{@http:give invert=true or false}{@cli:leave --invert out}"
     ),
+    "pictures_take_too_long": "the pictures take over {seconds:g} s to decode; send fewer or smaller ones at a time",
+    "too_busy": "the service has too much of this work to do now; try again in a moment",
     "pictures_too_large": "the pictures have {pixels:,} pixels together; send at most {limit:,} per request",
     "instances_not_json": "the body is not JSON: {reason}",
     "instances_missing": 'the body must be {{"instances": [[…], …]}}',

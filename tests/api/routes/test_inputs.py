@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.api.middleware import JSON_BYTES
-from app.serving.decoding import MAX_PIXELS
+from app.serving.picture_decoders import MAX_PIXELS
 from app.settings import Settings
 from tests.support.served import serve
 from tests.support.services import client_of

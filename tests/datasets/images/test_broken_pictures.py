@@ -208,7 +208,7 @@ decoder.main()
 
 
 def test_a_decoder_that_comes_to_no_end_ends_itself() -> None:
-    command = [sys.executable, "-c", HANGING, "1", "28", "28", "fit", "white"]
+    command = [sys.executable, "-c", HANGING, "1", "28", "28", "fit", "white", "0"]
     asked = struct.pack("<2I", 1, 1) + b"x"
     assert subprocess.run(command, input=asked, check=False).returncode == -signal.SIGALRM
 
