@@ -37,8 +37,10 @@ from app.api.routes import (
     uploads,
 )
 from app.ops.builtin_datasets import install_builtin
+from app.serving.exports import Exports
 from app.serving.model_cache import LoadedModels
 from app.serving.picture_decoders import PictureDecoders
+from app.serving.places import Places
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
@@ -67,6 +69,7 @@ ROUTES = (
     experiments,
     operations,
 )
+SLOW_AT_ONCE, SLOW_WAITING = 2, 30  # requests that compute or draw for long
 DESCRIPTION = "Train a neural network over HTTP, watch it learn, and ask it for predictions."
 
 
@@ -95,7 +98,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings, app.state.database, app.state.files = settings, database, files
     app.state.models = LoadedModels(files)
-    app.state.decoders = PictureDecoders()
+    app.state.decoders, app.state.exports = PictureDecoders(), Exports(settings.home / "exports")
+    app.state.places = Places(SLOW_AT_ONCE, SLOW_WAITING)
     app.state.weights = predict.weights_queries(database)
     app.state.runs, app.state.news = runs.run_queries(database), events.news_queries(database)
     app.add_middleware(BodyLimitMiddleware)  # the last one added sees a request first

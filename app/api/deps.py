@@ -5,7 +5,7 @@ threads; a yielded session holds its connection in between, and with more reques
 Open a session in one `with` block instead.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request, Response
@@ -14,6 +14,8 @@ from fastapi.routing import APIRoute
 
 from app.errors import InvalidFields
 from app.messages import FieldError, Message
+from app.serving.exports import Exports
+from app.serving.places import Places
 from app.settings import Settings
 from app.storage import runs
 from app.storage.database import Database
@@ -38,6 +40,23 @@ async def settings(request: Request) -> Settings:
     return settings
 
 
+async def exports(request: Request) -> Exports:
+    exports: Exports = request.app.state.exports
+    return exports
+
+
+async def slow_place(request: Request) -> AsyncIterator[None]:
+    """Hold one of the bounded places for work that takes long, until the answer is ready. Raises NotReady.
+
+    Without a bound, such requests would take all threads, and quick ones would wait for them.
+    """
+    places: Places = request.app.state.places
+    async with places.one():
+        yield
+
+
+SLOW = Depends(slow_place, scope="function")
+ExportsDep = Annotated[Exports, Depends(exports)]
 DatabaseDep = Annotated[Database, Depends(database)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 FilesDep = Annotated[Files, Depends(files)]

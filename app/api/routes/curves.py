@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
-from app.api.deps import DatabaseDep, RunDep
+from app.api.deps import SLOW, DatabaseDep, RunDep
 from app.api.problems import binary, problems
 from app.api.schemas.curves import CurveAnswer, points_json
 from app.datasets.names import first
@@ -108,7 +108,7 @@ def curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep) -> Streaming
 
 
 @router.get("/curve.{format}", summary="Get the curve as a picture", response_class=Response,
-            responses=binary("image/png", "image/svg+xml") | problems(Conflict))  # fmt: skip
+            responses=binary("image/png", "image/svg+xml") | problems(Conflict), dependencies=[SLOW])  # fmt: skip
 def curve_plot(
     run: RunDep,
     database: DatabaseDep,

@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Response
 
 from app.api.dataset_deps import OF_EXAMPLES, ArraysDep, PictureDep, SplitDep, Which, indices_of, pictures_of
+from app.api.deps import SLOW
 from app.api.problems import binary, problems
 from app.api.schemas.dataset_views import (
     LISTED,
@@ -50,7 +51,7 @@ def split_sizes(arrays: ArraysDep, split: SplitDep) -> SplitAnswer:
     return SplitAnswer(**dict(zip(("train", "validation", "test"), sizes, strict=True)))
 
 
-@router.get("/statistics", summary="Get statistics of the pixels or columns")
+@router.get("/statistics", summary="Get statistics of the pixels or columns", dependencies=[SLOW])
 def statistics(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> StatisticsAnswer:
     indices = indices_of(arrays, split, part)
     whole = _part(arrays, indices)
@@ -61,14 +62,14 @@ def statistics(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> Stati
 
 
 @router.get("/means.png", summary="Draw mean images, overall and by class, and each pixel's standard deviation",
-            response_class=Response, responses=binary("image/png"))  # fmt: skip
+            response_class=Response, responses=binary("image/png"), dependencies=[SLOW])  # fmt: skip
 def means_picture(arrays: ArraysDep, split: SplitDep, part: Which = "all") -> Response:
     """Mean images of the first 100 classes. The standard deviation is drawn at twice its brightness."""
     pictures_of(arrays)
     return Response(means_png(arrays, indices_of(arrays, split, part)), media_type="image/png")
 
 
-@router.get("/duplicates", summary="Find test examples that are also in the training part")
+@router.get("/duplicates", summary="Find test examples that are also in the training part", dependencies=[SLOW])
 async def find_duplicates(arrays: ArraysDep, split: SplitDep) -> DuplicatesAnswer:
     """Only one search runs at a time; others wait."""
     return await asyncio.get_running_loop().run_in_executor(ONE_AT_A_TIME, lambda: _duplicates(arrays, split()))

@@ -1,6 +1,8 @@
 """Datasets: list, inspect, export, cancel and delete."""
 
+import os
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import IO, Annotated
 
 import numpy as np
@@ -18,7 +20,7 @@ from app.api.dataset_deps import (
     indices_of,
     pictures_of,
 )
-from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit
+from app.api.deps import SLOW, Cursor, DatabaseDep, ExportsDep, FilesDep, Limit
 from app.api.problems import binary, problems
 from app.api.schemas.datasets import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
 from app.constants import DatasetStatus
@@ -71,7 +73,7 @@ def image(picture: PictureDep) -> Response:
 
 
 @router.get("/{id}/preview.png", summary="Draw a grid of labelled pictures", response_class=Response,
-            responses=OF_EXAMPLES | binary("image/png"))  # fmt: skip
+            responses=OF_EXAMPLES | binary("image/png"), dependencies=[SLOW])  # fmt: skip
 def preview(
     arrays: ArraysDep,
     split: SplitDep,
@@ -88,26 +90,25 @@ def preview(
 
 
 @router.get("/{id}/export.npz", summary="Export inputs, targets and names", response_class=StreamingResponse,
-            responses=OF_EXAMPLES | binary("application/octet-stream"))  # fmt: skip
-def export(dataset: DatasetDep, arrays: ArraysDep, files: FilesDep) -> StreamingResponse:
-    file = files.temporary()
-    arrays.export(file)
+            responses=OF_EXAMPLES | binary("application/octet-stream"), dependencies=[SLOW])  # fmt: skip
+def export(dataset: DatasetDep, arrays: ArraysDep, exports: ExportsDep) -> StreamingResponse:
+    file = exports.open(dataset.about["checksum"], arrays)
     headers = {
-        "Content-Length": str(file.tell()),
+        "Content-Length": str(os.fstat(file.fileno()).st_size),
         "Content-Disposition": f'attachment; filename="{dataset.name}.npz"',
     }
-    file.seek(0)
     return StreamingResponse(_pieces(file), media_type="application/octet-stream", headers=headers)
 
 
 @router.delete("/{id}", summary="Delete an uploaded dataset with its files", status_code=204,
                responses=problems(NotFound, Conflict))  # fmt: skip
-def delete(id: str, database: DatabaseDep, files: FilesDep) -> None:
+def delete(id: str, database: DatabaseDep, files: FilesDep, exports: ExportsDep) -> None:
     """Refused while a run uses the dataset. You can delete a dataset during its import. A name means its newest ready
     version."""
     with database.write() as db:
         for folder in datasets.delete(db, id):
             files.delete_folder(folder)  # before the commit: if this fails, the row still names them
+            exports.drop(PurePath(folder).name)
 
 
 @router.post("/{id}/cancel", summary="Cancel an import", responses=problems(NotFound, Conflict))
@@ -127,6 +128,7 @@ def cancel(id: str, database: DatabaseDep, files: FilesDep) -> DatasetAnswer:
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    """The content, in pieces small enough for many slow readers at once."""
     with file:
-        while piece := file.read(2**20):
+        while piece := file.read(2**16):
             yield piece

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from app.api.deps import DatabaseDep, RunDep
+from app.api.deps import SLOW, DatabaseDep, RunDep
 from app.api.problems import binary, problems
 from app.api.schemas.architectures import InspectRequest
 from app.errors import Invalid, Malformed, NotFound
@@ -18,7 +18,7 @@ SVG = "image/svg+xml"
 
 
 @router.post("/architectures/diagram.svg", summary="Draw a network", response_class=Response,
-             responses=binary(SVG) | problems(Malformed))  # fmt: skip
+             responses=binary(SVG) | problems(Malformed), dependencies=[SLOW])  # fmt: skip
 def of_description(body: InspectRequest) -> Response:
     """A drawing in the style of the lecture: the height and depth of a block show its size in space, its
     width the channels. Each kind of layer has a colour."""
@@ -27,7 +27,7 @@ def of_description(body: InspectRequest) -> Response:
 
 
 @router.get("/runs/{id}/diagram.svg", summary="Draw a run's network", response_class=Response,
-            responses=binary(SVG) | problems(NotFound))  # fmt: skip
+            responses=binary(SVG) | problems(NotFound), dependencies=[SLOW])  # fmt: skip
 def of_run(run: RunDep, database: DatabaseDep) -> Response:
     """A drawing of the network that the run trains."""
     with database.read() as db:

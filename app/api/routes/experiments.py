@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from app.api.deps import DatabaseDep, FilesDep, Key, accepted, repeated
+from app.api.deps import SLOW, DatabaseDep, FilesDep, Key, accepted, repeated
 from app.api.group_curves import OneAxis, OneSeries, group_picture
 from app.api.problems import binary, problems
 from app.api.schemas.experiments import (
@@ -83,7 +83,7 @@ def get_performance(name: Name, id: str, database: DatabaseDep) -> ExperimentAns
 
 
 @router.get("/{name}/{id}/curve.{format}", summary="Draw the curves of all trials", response_class=Response,
-            responses=binary("image/png", "image/svg+xml") | problems(Conflict))  # fmt: skip
+            responses=binary("image/png", "image/svg+xml") | problems(Conflict), dependencies=[SLOW])  # fmt: skip
 def experiment_curve(
     name: Name, id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:

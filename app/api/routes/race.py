@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from app.api.deps import DatabaseDep, FilesDep, Key
+from app.api.deps import SLOW, DatabaseDep, FilesDep, Key
 from app.api.group_curves import OneAxis, OneSeries, group_picture
 from app.api.problems import binary, problems
 from app.api.schemas.race import MOST, RaceAnswer, RaceRequest
@@ -48,7 +48,8 @@ def get_race(id: str, database: DatabaseDep) -> RaceAnswer:
 
 
 @router.get("/{id}/curve.{format}", summary="Draw the curves of a race", response_class=Response,
-            responses=binary("image/png", "image/svg+xml") | problems(NotFound, Conflict))  # fmt: skip
+            responses=binary("image/png", "image/svg+xml") | problems(NotFound, Conflict),
+            dependencies=[SLOW])  # fmt: skip
 def race_curve(
     id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.api.deps import DatabaseDep, FilesDep
+from app.api.deps import SLOW, DatabaseDep, FilesDep
 from app.api.problems import problems
 from app.api.schemas.runs import Warned
 from app.api.schemas.trace import (
@@ -34,7 +34,7 @@ router = APIRouter(tags=["architectures"], responses=problems(Invalid))
 
 
 @router.post("/architectures/trace", summary="Trace one batch forward and backward through an untrained network",
-             responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
+             responses=problems(NotFound, Malformed, Conflict), dependencies=[SLOW])  # fmt: skip
 def trace(
     body: TraceRequest,
     database: DatabaseDep,

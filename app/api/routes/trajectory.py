@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from app.api.deps import SLOW
 from app.api.problems import binary, problems
 from app.api.schemas.trajectory import PathAnswer, SurfaceAnswer, TrajectoryAnswer, TrajectoryRequest
 from app.errors import Invalid, Malformed
@@ -18,7 +19,7 @@ from app.plots.curves import MEDIA_TYPES, Format, optimizer_labels
 router = APIRouter(tags=["optimizers"], responses=problems(Invalid, Malformed))
 
 
-@router.post("/optimizers/trajectory", summary="Compute the paths of optimizers on a surface")
+@router.post("/optimizers/trajectory", summary="Compute the paths of optimizers on a surface", dependencies=[SLOW])
 def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
     """The optimizers are those that train networks, in PyTorch's or the lecture's form. Equal requests give equal
     answers."""
@@ -35,7 +36,7 @@ def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
 
 
 @router.post("/optimizers/trajectory.{format}", summary="Draw the paths of optimizers", response_class=Response,
-             responses=binary("image/png", "image/svg+xml"))  # fmt: skip
+             responses=binary("image/png", "image/svg+xml"), dependencies=[SLOW])  # fmt: skip
 def picture(body: TrajectoryRequest, format: Format) -> Response:
     """The paths on the surface's contour lines, and the surface's value after each step."""
     surface = surface_from_json(body.surface.model_dump(mode="json"))

@@ -1,0 +1,86 @@
+"""Answers that take long are worked on in a few places, so that quick ones do not wait for them.
+
+What stays available: `/healthz`, runs and predictions, while any number of plots, traces and exports are asked for; and
+the memory, whether or not their clients read them.
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from app.api import deps
+from app.main import ROUTES
+from tests.support.commands import CLI, until_ready
+from tests.support.fork_server import fork_server
+from tests.support.processes import free_port
+
+SLOW_PATHS = {
+    "/architectures/diagram.svg",
+    "/architectures/trace",
+    "/datasets/{id}/duplicates",
+    "/datasets/{id}/export.npz",
+    "/datasets/{id}/means.png",
+    "/datasets/{id}/preview.png",
+    "/datasets/{id}/statistics",
+    "/experiments/{name}/{id}/curve.{format}",
+    "/optimizers/race/{id}/curve.{format}",
+    "/optimizers/trajectory",
+    "/optimizers/trajectory.{format}",
+    "/runs/{id}/curve.{format}",
+    "/runs/{id}/diagram.svg",
+}
+
+
+OPERATIONS = [route for module in ROUTES for route in module.router.routes if isinstance(route, APIRoute)]
+
+
+@pytest.fixture
+def crowded(quick_client: TestClient) -> Iterator[TestClient]:
+    """A service with requests in all places for slow work."""
+    places = quick_client.app.state.places  # type: ignore[attr-defined]
+    places.taken += places.most
+    yield quick_client
+    places.taken -= places.most
+
+
+def test_all_that_takes_long_needs_a_place() -> None:
+    assert {route.path for route in OPERATIONS if deps.SLOW in route.dependencies} == SLOW_PATHS
+
+
+@pytest.mark.parametrize("path", sorted(SLOW_PATHS))
+def test_beyond_the_places_a_client_is_told_to_come_back(crowded: TestClient, path: str) -> None:
+    [(method,)] = [route.methods for route in OPERATIONS if route.path == path]
+    answer = crowded.request(method, path.format(id="digits", name="x", format="svg"), json={})
+    assert (answer.status_code, answer.json()["code"]) == (503, "too_busy")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert crowded.get("/healthz").status_code == crowded.get("/runs").status_code == 200
+
+
+def test_exports_that_nobody_reads_are_built_once_and_fill_no_memory(tmp_path: Path) -> None:
+    port, count = free_port(), 150
+    service = fork_server().start(CLI, "serve", "--port", str(port), "--workers", "0", ANTIGRAD_HOME=str(tmp_path))
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until_ready(service, url)
+        whole = httpx.get(f"{url}/datasets/notmnist/export.npz", timeout=120).content
+        before = psutil.Process(service.pid).memory_info().rss
+        with ExitStack() as open_ones:
+            for _ in range(count):
+                client = open_ones.enter_context(socket.create_connection(("127.0.0.1", port)))
+                client.sendall(b"GET /datasets/notmnist/export.npz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            for _ in range(20):
+                assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200
+                assert httpx.get(f"{url}/runs", timeout=60).status_code == 200
+            gained = psutil.Process(service.pid).memory_info().rss - before
+        assert gained < count * len(whole) / 8, f"{gained / 2**20:.0f} MB for exports of {len(whole) / 2**20:.0f} MB"
+        assert len(list((tmp_path / "exports").iterdir())) == 1
+    finally:
+        service.terminate()
+        assert service.wait(120) == 0
