@@ -5,7 +5,7 @@ import importlib
 
 NAMES = (
     "train", "conv", "activations", "augmentation", "lecture", "start", "predict", "queue", "api", "diagnosis",
-    "import", "defaults",
+    "import", "defaults", "attack",
 )  # fmt: skip
 MODULES = {"import": "importing"}  # `import` is a keyword
 

@@ -1,0 +1,181 @@
+"""Attacks with large, slow and costly requests: the slowest quick answers meanwhile, and the memory gained.
+
+With `BEFORE=folder`, the name of another checkout, each attack also runs against that version in the same run, and the
+table has both figures: before → now. Each attack ends by itself.
+"""
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+from PIL import Image
+
+from bench.service import free_port
+
+HERE = Path(__file__).parent.parent
+MOST_SECONDS = 30.0  # of one attack
+PAUSE = 0.02  # between two quick requests
+WANTED_MS = 500
+RUN = {"dataset": "digits", "stop": {"max_steps": 20}}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A service under attack: its port, a finished run, and its process."""
+
+    port: int
+    run: str
+    process: psutil.Process
+
+    def send(self, head: str, body: bytes = b"") -> socket.socket:
+        """Open a connection and send a request; the answer is left unread."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=MOST_SECONDS)
+        with suppress(OSError):  # the service may refuse in the middle
+            connection.sendall(
+                f"{head} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+            )
+        return connection
+
+    def post(self, path: str, body: bytes, kind: str) -> None:
+        """Send a request and read its answer, whatever it is."""
+        with suppress(httpx.HTTPError):
+            url = f"http://127.0.0.1:{self.port}{path}"
+            httpx.post(url, content=body, headers={"Content-Type": kind}, timeout=MOST_SECONDS)
+
+
+def many_errors(target: Target) -> None:
+    body = json.dumps({"dataset": "digits"} | {f"unknown{number}": 1 for number in range(90_000)}).encode()
+    target.post("/runs", body, "application/json")
+
+
+def costly_picture(target: Target) -> None:
+    file = io.BytesIO()
+    Image.new("L", (1000, 1000), 90).save(file, "JPEG", progressive=True)
+    whole = file.getvalue()
+    scan = whole[whole.rindex(b"\xff\xda") : -2]
+    picture = whole[:-2] + scan * 1000 + whole[-2:]
+    path = f"/predict?run={target.run}&fit=true"
+    with ThreadPoolExecutor(4) as senders:
+        list(senders.map(lambda _: target.post(path, picture, "image/jpeg"), range(4)))
+
+
+def endless_headers(target: Target) -> None:
+    with socket.create_connection(("127.0.0.1", target.port), timeout=MOST_SECONDS) as connection, suppress(OSError):
+        connection.sendall(b"GET /runs HTTP/1.1\r\nHost: localhost\r\n")
+        for _ in range(4000):  # 256 MB
+            connection.sendall(b"X-Line: " + b"x" * 65_000 + b"\r\n")
+
+
+def silent_connections(target: Target) -> None:
+    with ExitStack() as held:
+        for _ in range(900):  # this process may open about a thousand files
+            with suppress(OSError):
+                held.enter_context(socket.create_connection(("127.0.0.1", target.port), timeout=1))
+        time.sleep(2)
+
+
+def unread_exports(target: Target) -> None:
+    with ExitStack() as held:
+        for _ in range(150):
+            held.enter_context(target.send("GET /datasets/notmnist/export.npz"))
+        time.sleep(10)
+
+
+def large_bodies(target: Target) -> None:
+    body = bytes(60 * 2**20)
+    path = f"/predict?run={target.run}"
+    with ThreadPoolExecutor(12) as senders:
+        list(senders.map(lambda _: target.post(path, body, "image/png"), range(12)))
+
+
+ATTACKS: dict[str, Callable[[Target], None]] = {
+    "a body with 90,000 unknown fields": many_errors,
+    "4 JPEGs of 1,000 scans": costly_picture,
+    "headers without an end": endless_headers,
+    "900 silent connections": silent_connections,
+    "150 exports that nobody reads": unread_exports,
+    "12 bodies of 60 MB": large_bodies,
+}
+
+
+@contextmanager
+def service(checkout: Path) -> Iterator[Target]:
+    """The service of a checkout, with one finished run."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as home:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)],
+            cwd=checkout,
+            env=os.environ | {"PYTHONPATH": str(checkout), "ANTIGRAD_HOME": home},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                while True:
+                    with suppress(httpx.TransportError):
+                        client.get("/readyz").raise_for_status()
+                        break
+                    time.sleep(0.05)
+                run = client.post("/runs", json=RUN).raise_for_status().json()["id"]
+                while client.get(f"/runs/{run}", params={"wait": 30}).json()["status"] in ("queued", "running"):
+                    pass
+            yield Target(port, run, psutil.Process(process.pid))
+        finally:
+            process.kill()
+            process.wait()
+
+
+def measured(target: Target, attack: Callable[[Target], None]) -> list[float]:
+    """Slowest `/healthz` and `/runs/{id}` during an attack, in ms, and the memory gained, in MB.
+
+    An answer that does not come counts as the whole time.
+    """
+    over, slowest, memory = threading.Event(), [0.0, 0.0], [target.process.memory_info().rss]
+
+    def ask(place: int, path: str) -> None:
+        while not over.is_set():
+            begun = time.perf_counter()
+            try:
+                httpx.get(f"http://127.0.0.1:{target.port}{path}", timeout=MOST_SECONDS).raise_for_status()
+                took = time.perf_counter() - begun
+            except httpx.HTTPError:
+                took = MOST_SECONDS
+            slowest[place] = max(slowest[place], 1000 * took)
+            memory.append(target.process.memory_info().rss)
+            over.wait(PAUSE)
+
+    askers = [threading.Thread(target=ask, args=each) for each in enumerate(("/healthz", f"/runs/{target.run}"))]
+    for asker in askers:
+        asker.start()
+    attack(target)
+    over.set()
+    for asker in askers:
+        asker.join()
+    return [*slowest, (max(memory) - memory[0]) / 2**20]
+
+
+def main() -> None:
+    versions = [Path(before).resolve() for before in [os.environ.pop("BEFORE", "")] if before] + [HERE]
+    print(f"{'':<36}{'/healthz, ms':>18}{'/runs/{id}, ms':>18}{'memory, MB':>18}")
+    for name, attack in ATTACKS.items():
+        figures = []
+        for checkout in versions:
+            with service(checkout) as target:
+                figures.append(measured(target, attack))
+        columns = [" → ".join(f"{value:.0f}" for value in each) for each in zip(*figures, strict=True)]
+        met = max(figures[-1][:2]) <= WANTED_MS
+        print(f"{name:<36}" + "".join(f"{column:>18}" for column in columns), "" if met else f"  over {WANTED_MS} ms")
