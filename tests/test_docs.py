@@ -192,6 +192,24 @@ def test_every_setting_stands_in_the_table() -> None:
     assert described == {name.upper() for name in Settings.model_fields}
 
 
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[\w.-]+\.md)\)", (ROOT / "README.md").read_text()))
+    assert linked == {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+
+
+def test_no_page_has_marks_of_a_merge() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    marked = [page.name for page in pages if re.search(r"^(<{7}|={7}|>{7})( |$)", page.read_text(), re.MULTILINE)]
+    assert marked == []
+
+
+def test_the_readme_names_every_benchmark() -> None:
+    line = (ROOT / "README.md").read_text().partition("`python -m bench NAME`")[2].partition("\n\n")[0]
+    offered = re.search(r"NAMES = \((.*?)\)", (ROOT / "bench/__main__.py").read_text(), re.DOTALL)
+    assert offered is not None
+    assert sorted(re.findall(r"`(\w+)`", line)) == sorted(re.findall(r'"(\w+)"', offered[1]))
+
+
 @pytest.mark.parametrize(
     "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
 )
