@@ -116,7 +116,7 @@ def test_while_it_computes_others_are_answered(quick_client: TestClient) -> None
     async def both() -> list[str]:
         ended: list[str] = []
         transport = httpx.ASGITransport(quick_client.app)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://service") as service:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as service:
 
             async def ask(name: str, request: Any) -> None:
                 assert (await request).status_code == 200

@@ -18,7 +18,7 @@ def test_a_hundred_who_wait_and_a_hundred_who_watch_keep_nobody_waiting(settings
 
     async def class_of_students() -> None:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client:
             created = [(await client.post("/runs", json={"dataset": "digits"})).json()["id"] for _ in range(10)]
             waiting = [
                 asyncio.create_task(client.get(f"/runs/{created[n % 10]}", params={"wait": 50}))
