@@ -5,8 +5,9 @@ threads; a yielded session holds its connection in between, and with more reques
 Open a session in one `with` block instead.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated
+from typing import Annotated, Any, get_origin
 
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -90,15 +91,21 @@ EXPLAINED = 20  # unknown parameters of one request
 
 
 async def only_known_parameters(request: Request) -> None:
-    """Reject unknown query parameters, which FastAPI would silently ignore. Raises Invalid.
+    """Reject unknown query parameters and repeated ones, which FastAPI would silently ignore. Raises Invalid.
 
     FastAPI offers a query model with `extra="forbid"`. That would need a model for each route, even for those without
     parameters, and routes could not share a dependency that has parameters, such as a filter.
     """
     if not request.scope["query_string"]:
         return
-    known = _known_parameters(request.scope["route"])
-    unknown = [name for name in request.query_params if name not in known]
+    known, lists = _known_parameters(request.scope["route"])
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    repeated = {name: count for name, count in given.items() if count > 1 and name in known and name not in lists}
+    if repeated:
+        raise InvalidFields(
+            [FieldError(name, Message.of("parameter_repeated", count=count)) for name, count in repeated.items()]
+        )
+    unknown = [name for name in given if name not in known]
     if unknown:
         raise InvalidFields(
             [
@@ -109,20 +116,25 @@ async def only_known_parameters(request: Request) -> None:
         )
 
 
-_known: dict[str, list[str]] = {}  # by route: walking its dependencies can take longer than answering
+Parameters = tuple[list[str], set[str]]
+_known: dict[str, Parameters] = {}  # by route: walking its dependencies can take longer than answering
 
 
-def _known_parameters(route: APIRoute) -> list[str]:
-    """The names of a route's query parameters, including those of its dependencies."""
+def _known_parameters(route: APIRoute) -> Parameters:
+    """The names of a route's query parameters, including those of its dependencies; and of them those that take a
+    list."""
     if route.unique_id not in _known:
         documented = (route.openapi_extra or {}).get("parameters", ())
         own = [parameter["name"] for parameter in documented]
-        _known[route.unique_id] = [*own, *_query_parameters(route.dependant)]
+        declared = list(_query_parameters(route.dependant))
+        lists = {name for name, annotation in declared if get_origin(annotation) is list}
+        _known[route.unique_id] = [*own, *(name for name, _ in declared)], lists
     return _known[route.unique_id]
 
 
-def _query_parameters(dependant: Dependant) -> Iterator[str]:
+def _query_parameters(dependant: Dependant) -> Iterator[tuple[str, Any]]:
+    """Names and annotations."""
     for parameter in dependant.query_params:
-        yield parameter.alias
+        yield parameter.alias, parameter.field_info.annotation
     for dependency in dependant.dependencies:
         yield from _query_parameters(dependency)

@@ -21,5 +21,5 @@ def parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
 
 
 def read_query(model: type[Model], request: Request) -> Model:
-    """The query as a model; the last value of a repeated parameter counts. Raises FieldsInvalid."""
+    """The query as a model; `only_known_parameters` has refused repeated ones. Raises FieldsInvalid."""
     return validated(model, dict(request.query_params), "query")

@@ -145,10 +145,12 @@ class RunRequest(RequestModel):
 
     @field_validator("tags")
     @classmethod
-    def _not_reserved(cls, tags: dict[str, str]) -> dict[str, str]:
+    def _have_usable_keys(cls, tags: dict[str, str]) -> dict[str, str]:
         for key in tags:
             if key.startswith(RESERVED_TAGS):
                 raise InvalidChoice("reserved_tag", prefix=RESERVED_TAGS, tag=key[:50])
+            if ":" in key:
+                raise InvalidChoice("tag_with_colon", tag=key[:50])
         return tags
 
     @model_validator(mode="before")

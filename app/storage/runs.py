@@ -13,6 +13,7 @@ from app.storage.ids import new_id
 from app.storage.paging import Page, fetch_page
 from app.storage.queue.claims import Now, run_claims
 from app.storage.tables import CheckpointRow, Run
+from app.storage.tags import has_tag
 
 ENDS: dict[str, str] = {
     RunStatus.SUCCEEDED: "has succeeded",
@@ -72,9 +73,10 @@ def _unknown(id: str) -> NotFound:
 
 
 def matching(
-    now: Now, status: RunStatus | None = None, datasets: Collection[str] = (), tag: str | None = None
+    now: Now, status: RunStatus | None = None, datasets: Collection[str] = (), tags: Collection[str] = ()
 ) -> ColumnElement[bool]:
-    """Condition of a list of runs: a status as readers see it, ids of datasets, a tag as `key:value`. Raises Invalid.
+    """Condition of a list of runs: a status as readers see it, ids of datasets, and tags as `key:value`, of which a
+    run must have all. Raises Invalid.
 
     A running run whose lease has expired counts as queued.
     """
@@ -84,11 +86,11 @@ def matching(
         conditions.append(by_lease.get(status, Run.status == status))
     if datasets:
         conditions.append(Run.dataset.in_(datasets))
-    if tag is not None:
+    for tag in tags:
         key, colon, value = tag.partition(":")
         if not colon:
             raise Invalid("tag_malformed", "tag")
-        conditions.append(Run.tags[key].as_string() == value)
+        conditions.append(has_tag(key, value))
     return and_(*conditions)
 
 

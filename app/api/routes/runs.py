@@ -42,11 +42,14 @@ def create(body: RunRequest, database: DatabaseDep, files: FilesDep, response: R
 
 def run_filter(
     database: DatabaseDep,
+    tag: Annotated[
+        list[Annotated[str, Query(max_length=401)]],
+        Query(default_factory=list, max_length=50, description="key:value; runs must have all tags that are given"),
+    ],
     status: RunStatus | None = None,
     dataset: Annotated[
         str | None, Query(max_length=200, description="a dataset's id, or its name for all versions")
     ] = None,
-    tag: Annotated[str | None, Query(max_length=200)] = None,
 ) -> ColumnElement[bool] | None:
     of: list[str] = []
     if dataset is not None:
@@ -55,7 +58,7 @@ def run_filter(
                 of = datasets.versions(db, dataset)
         except NotFound as error:  # the filter is wrong, not the address
             raise Invalid.because(error, "dataset") from error
-    return None if status is dataset is tag is None else runs.matching(database_now(), status, of, tag)
+    return None if status is dataset is None and not tag else runs.matching(database_now(), status, of, tag)
 
 
 FilterDep = Annotated[ColumnElement[bool] | None, Depends(run_filter)]

@@ -31,6 +31,7 @@ PROTOCOL = {
     "no_such_parameter": (
         "there is no such parameter; this address has {parameters:, }{~parameters:none}{?near:; did you mean {near!r}?}"
     ),
+    "parameter_repeated": "this parameter is given {count} times, but it takes one value; leave the others out",
     "invalid_fields": "several fields are wrong: {pointers:, }",
 }
 

@@ -30,6 +30,7 @@ REQUESTS = {
     "test_part_given_twice": "{given_by} already defines the test part; leave test out",
     "parts_too_large": "validation + test must be below 1, so that some examples are left to train on",
     "reserved_tag": "tags that start with {prefix!r} are reserved for the service; rename {tag!r}",
+    "tag_with_colon": "the key {tag!r} contains a colon, so no filter key:value could name it; leave it out",
     "text_with_control": (
         "contains a character that controls a terminal or the direction of text ({character}, character {place}); "
         "remove it"
