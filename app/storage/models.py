@@ -3,6 +3,8 @@
 A name is a list of versions. The newest one counts; the older ones are its history.
 """
 
+from typing import Any
+
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
@@ -19,13 +21,16 @@ DEFAULT = "default"  # the name that /predict uses by default
 def point(db: Session, model: str, run_id: str) -> None:
     """Point the name at a run; the same run again changes nothing.
 
-    Raises NotFound, and Conflict for a run without weights or if a concurrent request points the name.
+    Raises NotFound, and Conflict for a run without weights, for one that diverged, or if a concurrent request points
+    the name.
     """
     run = db.scalars(select(Run).where(Run.id == run_id).with_for_update(read=True)).one_or_none()
     if run is None or run.status == DELETED:
         raise NotFound("no_such_run", run=run_id)
     if run.weights is None:
         raise Conflict("model_needs_weights", status=run.status, phrase=status_phrase(run.status))
+    if run.stop_reason == "diverged" or _has_no_number(run.metrics):
+        raise Conflict("model_of_diverged_run", run=run_id)
     versions = _versions(db, model)
     if versions and versions[0].run == run_id:
         return
@@ -66,9 +71,9 @@ def default_weights(db: Session) -> Weights | None:
 
 
 def refuse_used(db: Session, run: str) -> None:
-    """Raise Conflict if a name points at the run."""
-    names = [version.model for version in current(db) if version.run == run]
-    if names:
+    """Raise Conflict if a name points at the run, or did: a history leads back only to runs that exist."""
+    named = select(ModelVersion.model).where(ModelVersion.run == run).distinct().order_by(ModelVersion.model)
+    if names := list(db.scalars(named)):
         raise Conflict("run_serves_model", models=names)
 
 
@@ -76,6 +81,11 @@ def forget(db: Session, model: str) -> None:
     """Delete the name with its history; the runs stay. Raises NotFound."""
     history(db, model)
     db.execute(delete(ModelVersion).where(ModelVersion.model == model))
+
+
+def _has_no_number(metrics: dict[str, Any]) -> bool:
+    """True if a metric is NaN or infinite, which JSON has as a string."""
+    return any(isinstance(value, str) for part in metrics.values() for value in (part or {}).values())
 
 
 def _versions(db: Session, model: str) -> list[ModelVersion]:

@@ -11,11 +11,15 @@ STORAGE = {
     "idempotency_key_reused": "this Idempotency-Key was used with another body; send a new key for a new request",
     "idempotency_key_of_other_kind": "this Idempotency-Key was used for a {kind}; send a new key for a new request",
     "model_needs_weights": "the run {phrase}; a model can point at it once it has succeeded",
+    "model_of_diverged_run": (
+        "the run {run} diverged, so its predictions are worthless; look at its diagnosis, and repeat it with changes: "
+        "{@again:{run}}"
+    ),
     "model_race": "another request changed the model {model!r} at the same moment; send yours again",
     "no_such_model": (
         "no model is called {model!r}; there are {models:, }{~models:none yet; {@point:{{name}}} creates one}"
     ),
-    "run_serves_model": "the model {models:, } points at this run; point it at another run, or delete it first",
+    "run_serves_model": "the model {models:, } points at this run, or did before; delete the model first",
     "tag_malformed": "a tag is written key:value",
     "run_has_ended": "the run {phrase}; only a queued or running one can be paused",
     "resume_race": "another request resumed or deleted the run at the same moment; {@run:{run}} shows its state now",

@@ -6,7 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.fork_server import Forked
+from tests.support.rows import insert_run
 from tests.support.runs import SMALL, ended, queue
+from tests.support.services import Service
 
 ZEROS = {"instances": [[0] * 784]}
 
@@ -53,15 +55,34 @@ def test_default_answers_when_nothing_is_named_and_else_the_newest(client: TestC
     assert asked(client) == (new, None)
 
 
-def test_a_run_that_a_name_points_at_is_not_deleted(client: TestClient, runs: list[str]) -> None:
+def test_a_run_that_a_name_points_at_or_did_is_not_deleted(client: TestClient, runs: list[str]) -> None:
     old, new = runs
     point(client, "letters", old)
     refused = client.delete(f"/runs/{old}")
     assert refused.status_code == 409 and "letters" in refused.json()["detail"]
     assert asked(client, model="letters") == (old, "letters")
     point(client, "letters", new)
-    assert client.delete(f"/runs/{old}").status_code == 204
+    refused = client.delete(f"/runs/{old}")  # the history would lead to nothing
+    assert refused.status_code == 409 and refused.json()["params"]["models"] == ["letters"]
     assert [version["run"] for version in client.get("/models/letters").json()["history"]] == [new, old]
+    assert client.delete("/models/letters").status_code == 204
+    assert client.delete(f"/runs/{old}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("status", "values"),
+    [
+        ("failed", {"stop_reason": "diverged", "metrics": {"train": {"loss": 90.0}}}),
+        ("succeeded", {"stop_reason": "max_steps", "metrics": {"train": {"loss": "NaN"}, "test": None}}),
+        ("succeeded", {"stop_reason": "max_steps", "metrics": {"train": {"loss": "Infinity", "accuracy": 0.1}}}),
+    ],
+)
+def test_a_model_is_no_run_that_diverged(service: Service, status: str, values: dict[str, Any]) -> None:
+    with service.database.write() as db:
+        insert_run(db, "run_diverged", status=status, weights="runs/run_diverged/weights.safetensors", **values)
+    refused = service.client.put("/models/letters", json={"run": "run_diverged"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "model_of_diverged_run")
+    assert service.client.get("/models").json()["items"] == []
 
 
 def test_what_cannot_be_pointed_at_is_refused_with_what_can(client: TestClient) -> None:
