@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 
 from app.api.client_connection import while_connected
+from app.api.forms import FORM, check_boundary, media_type, refuse_disguised_form
 from app.api.problems import no_such_part
 from app.datasets.errors import NoPicture, TooManyPixels
 from app.datasets.images.codec import Resize
@@ -49,7 +50,7 @@ async def read_inputs(
     Raises Invalid, Malformed, TooLarge or UnsupportedMediaType; each message says how to correct the request.
     Raises NotReady if too many pictures wait, and ClientDisconnect.
     """
-    kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+    kind = media_type(request)
     if kind == "application/json":
         body = await request.body()
         may_miss = bool(trained.prepare_inputs.fill)
@@ -78,14 +79,17 @@ async def read_inputs(
 
 
 async def _bodies(request: Request, kind: str) -> list[bytes]:
-    if kind == "multipart/form-data":
+    if kind == FORM:
+        check_boundary(request)
         async with request.form(max_files=256, max_fields=16) as form:
             files = [item for item in form.getlist("image") if isinstance(item, UploadFile)]
             if not files:
                 raise no_such_part(form, "image", "a.png")
             return [await item.read() for item in files]
     if kind.startswith("image/") or kind == "application/octet-stream":
-        return [await request.body()]
+        body = await request.body()
+        refuse_disguised_form(body, kind)
+        return [body]
     raise UnsupportedMediaType("content_type_unknown", type=kind or "missing")
 
 

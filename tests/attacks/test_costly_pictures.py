@@ -61,19 +61,19 @@ def test_a_jpeg_of_very_many_scans_is_no_picture(count: int) -> None:
         decode(with_scans(count), SHAPE)
 
 
-def test_it_is_refused_by_predictions_and_skipped_by_imports(quick_client: TestClient, tmp_path: Path) -> None:
-    run = serve(quick_client, "run_scans")
-    answer = quick_client.post(f"/predict?run={run}", content=with_scans(1000), headers={"Content-Type": "image/jpeg"})
+def test_it_is_refused_by_predictions_and_skipped_by_imports(client: TestClient, tmp_path: Path) -> None:
+    run = serve(client, "run_scans")
+    answer = client.post(f"/predict?run={run}", content=with_scans(1000), headers={"Content-Type": "image/jpeg"})
     assert answer.status_code == 422 and answer.json()["code"] == "picture_has_too_many_scans"
     found = imported(tmp_path, zipped(letters() | {"A/many.jpg": with_scans(1000)}))
     assert [item["file"] for item in found.skipped] == ["A/many.jpg"]
 
 
-def test_a_picture_that_is_not_cheap_is_decoded_in_no_thread_of_the_service(quick_client: TestClient) -> None:
-    run = serve(quick_client, "run_costly")
+def test_a_picture_that_is_not_cheap_is_decoded_in_no_thread_of_the_service(client: TestClient) -> None:
+    run = serve(client, "run_costly")
     for picture in (with_scans(50, (200, 200)), png(size=(400, 400)), png() + bytes(70_000)):
         with patch("app.serving.decoding.codec.decode", side_effect=decode) as here:
-            answer = quick_client.post(f"/predict?run={run}&fit=true", content=picture, headers=PNG)
+            answer = client.post(f"/predict?run={run}&fit=true", content=picture, headers=PNG)
         assert answer.status_code == 200, answer.text
         decoded = [call for call in here.call_args_list if not isinstance(call, Exception)]
         assert all(call.args[-1] <= 2**16 for call in decoded)  # at most so many pixels
@@ -94,10 +94,10 @@ def test_both_ways_decode_to_the_same_pixels() -> None:
     assert isinstance(broken, NoPicture) and broken.message.code == "picture_unreadable"
 
 
-def test_the_sizes_of_the_pictures_are_no_reason_for_another_refusal(quick_client: TestClient) -> None:
-    run = serve(quick_client, "run_sizes")
+def test_the_sizes_of_the_pictures_are_no_reason_for_another_refusal(client: TestClient) -> None:
+    run = serve(client, "run_sizes")
     for padding in (0, 70_000):  # in this process, and in a decoder
-        answer = quick_client.post(f"/predict?run={run}", content=png(size=(30, 28)) + bytes(padding), headers=PNG)
+        answer = client.post(f"/predict?run={run}", content=png(size=(30, 28)) + bytes(padding), headers=PNG)
         problem = answer.json()
         assert (answer.status_code, problem["code"]) == (422, "picture_size_differs")
         assert problem["fix"] == {"field": "fit", "value": True}

@@ -12,6 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
 from app.api.deps import DatabaseDep, FilesDep, Key
+from app.api.forms import FORM, check_boundary, media_type, refuse_disguised_form
 from app.api.problems import BINARY, no_such_part, problems
 from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.import_options import reading
@@ -27,6 +28,9 @@ from app.storage.files import Files
 from app.storage.ids import new_id
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
+
+CURLS_DEFAULT = "application/x-www-form-urlencoded"  # the Content-Type of curl -d and curl --data-binary
+STRIPPED = b"\n\r\0"  # what curl -d removes from a file; tables have line breaks, and archives have zeros
 
 PARTS = {"type": "object", "properties": {role: BINARY for role in ROLES}}
 BODY = {
@@ -141,26 +145,32 @@ def enqueue(
 async def receive(request: Request, files: Files, id: str) -> dict[str, str]:
     """Store the files of the upload; returns their SHA-256 by role. Raises Invalid."""
     digests = {}
+    kind = media_type(request)
     async with aclosing(_parts(request)) as parts:
         async for role, pieces in parts:
-            digest, size = hashlib.sha256(), 0
+            digest, size, stripped = hashlib.sha256(), 0, kind == CURLS_DEFAULT
             async with contextmanager_in_threadpool(files.create(datasets.upload(id, role))) as file:
                 async for piece in pieces:
+                    if not size and kind != FORM:
+                        refuse_disguised_form(piece, kind)
+                    stripped = stripped and not any(byte in piece for byte in STRIPPED)
                     digest.update(piece)
                     size += len(piece)
                     await run_in_threadpool(file.write, piece)
             if size == 0:
                 raise Invalid("upload_empty", part="the body" if role == FILE else role)
+            if stripped:
+                raise Invalid("upload_without_line_breaks")
             digests[role] = digest.hexdigest()
     return digests
 
 
 async def _parts(request: Request) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]], None]:
     """The files of the body with their roles: a single file, or the parts of an IDX dataset."""
-    kind = request.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if kind != "multipart/form-data":
+    if media_type(request) != FORM:
         yield FILE, request.stream()
         return
+    check_boundary(request)
     async with request.form(max_files=len(ROLES), max_fields=16) as form:
         sent = {role: part for role in ROLES if isinstance(part := form.get(role), UploadFile)}
         if not sent:

@@ -36,6 +36,16 @@ PROTOCOL = {
 }
 
 UPLOADS = {
+    "form_without_boundary": (
+        "the Content-Type multipart/form-data lacks the boundary between the parts; leave the header out: your client "
+        "writes it by itself"
+    ),
+    "form_under_another_type": (
+        "the body is a form, but its Content-Type is {type}; leave the header out: your client writes it by itself"
+    ),
+    "upload_without_line_breaks": (
+        "the upload has no line break; curl -d removes them: use --data-binary in place of -d, or -F file=@FILE"
+    ),
     "part_is_text": (
         "the part {part} holds text, not a file; put an @ before the file's name: curl -F {part}=@{example}"
     ),
