@@ -64,7 +64,7 @@ def serve(
         # After its shutdown, uvicorn raises the signal again; the workers have to end before that.
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        listen(app, host, port)
+        listen(app, settings, host, port)
     finally:
         supervisor.stop()
 
