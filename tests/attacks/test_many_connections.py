@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from app.server.peers import ForwardedPeersMiddleware, Peers, peer_of
@@ -132,6 +133,12 @@ def received(connection: socket.socket) -> bytes | None:
         return b""
     except ConnectionError:
         return None
+
+
+def test_the_service_raises_its_limit_of_open_files(service: tuple[int, int]) -> None:
+    process, _ = service
+    soft, hard = psutil.Process(process).rlimit(psutil.RLIMIT_NOFILE)
+    assert soft == hard
 
 
 @pytest.mark.skipif(
