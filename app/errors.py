@@ -58,6 +58,24 @@ class UnsupportedMediaType(AppError):
     status, title = 415, "Unsupported media type"
 
 
+class HeadersTooLarge(AppError):
+    """The request line and the headers exceed the size limit."""
+
+    status, title = 431, "Headers too large"
+
+
+class TooSlow(AppError):
+    """The request's headers or body arrive too slowly."""
+
+    status, title = 408, "Request too slow"
+
+
+class TooManyRequests(AppError):
+    """One address has too many requests in progress."""
+
+    status, title = 429, "Too many requests"
+
+
 class Unauthorized(AppError):
     """The API key is missing or wrong."""
 

@@ -37,6 +37,7 @@ from app.api.routes import (
     uploads,
 )
 from app.ops.builtin_datasets import install_builtin
+from app.server.peers import ForwardedPeersMiddleware
 from app.serving.exports import Exports
 from app.serving.model_cache import LoadedModels
 from app.serving.picture_decoders import PictureDecoders
@@ -117,6 +118,8 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
             expose_headers=["Location", "Retry-After", "Allow"],
         )
+    if settings.proxies:
+        app.add_middleware(ForwardedPeersMiddleware, proxies=settings.proxies, most=settings.connections_per_peer)
     app.add_middleware(ResponseHeadersMiddleware)
     problems.register(app, locked=settings.api_key is not None)
     for routes in ROUTES:

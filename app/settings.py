@@ -1,5 +1,6 @@
 """Settings from the environment (`ANTIGRAD_*`) or a `.env` file. Each has a default."""
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -49,6 +50,10 @@ class Settings(BaseSettings):
     origins: Names = Field(
         (), description="origins of web pages that may use the service, with commas, such as https://lab.example"
     )
+    connections_per_peer: int = Field(256, ge=1, description="connections that one address may have at once")
+    proxies: Names = Field(
+        (), description="addresses of proxies, with commas: their limit is per address in X-Forwarded-For"
+    )
     lease_seconds: float = Field(
         30, gt=0, le=86_400, description="time without a heartbeat after which a worker's runs are taken over"
     )
@@ -89,6 +94,14 @@ class Settings(BaseSettings):
             ):
                 raise ValueError(f"{origin!r} is not an origin; write them as browsers do: https://lab.example")
         return origins
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ip_address(proxy)) for proxy in proxies)
+        except ValueError as error:
+            raise ValueError(f"{error}; write addresses such as 192.0.2.7, with commas") from None
 
     @field_validator("database_url")
     @classmethod

@@ -21,6 +21,7 @@ from app.datasets.errors import SplitImpossible
 from app.errors import (
     AppError,
     Forbidden,
+    HeadersTooLarge,
     Internal,
     Invalid,
     InvalidFields,
@@ -30,6 +31,8 @@ from app.errors import (
     NotFound,
     NotReady,
     TooLarge,
+    TooManyRequests,
+    TooSlow,
     Unauthorized,
     UnsupportedMediaType,
     below,
@@ -40,6 +43,7 @@ from app.runs.request_model import FieldsInvalid
 
 log = logging.getLogger("antigrad.api")
 
+MEDIA_TYPE = "application/problem+json"
 BINARY = {"type": "string", "format": "binary"}  # the schema of a file in the OpenAPI document
 
 
@@ -82,7 +86,7 @@ class RefusedWhileReading(HTTPException):
 
 def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route for these errors; the descriptions are the docstrings of the error classes."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {error.status: {"description": error.__doc__ or error.title, "content": content} for error in errors}
 
 
@@ -93,14 +97,22 @@ def binary(*media_types: str) -> dict[int | str, dict[str, Any]]:
 
 
 def as_response(request: Request, error: AppError, headers: Mapping[str, str] | None = None) -> Response:
-    """The problem document of an error."""
+    """The answer with an error's problem document."""
+    headers = (
+        RETRY_LATER | dict(headers or {}) if error.status in (NotReady.status, TooManyRequests.status) else headers
+    )
+    return Response(document(error, request.url.path), error.status, headers, media_type=MEDIA_TYPE)
+
+
+def document(error: AppError, path: str) -> str:
+    """The problem document of an error, for a request to `path`."""
     fields = error.errors
     body = {
         "type": f"/problems/{error.message.code}",
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
-        "instance": request.url.path,
+        "instance": path,
         **error.message.to_json(),
         "fix": _fix(error.fix),
         "errors": [
@@ -109,8 +121,7 @@ def as_response(request: Request, error: AppError, headers: Mapping[str, str] | 
         ],
         "more": max(0, len(fields) - SHOWN) + (error.further if isinstance(error, InvalidFields) else 0),
     }
-    headers = RETRY_LATER | dict(headers or {}) if error.status == NotReady.status else headers
-    return Response(_printable(body), error.status, headers, media_type="application/problem+json")
+    return _printable(body)
 
 
 def _fix(fix: Fix | None) -> dict[str, Any] | None:
@@ -195,7 +206,8 @@ def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
             with_body = (TooLarge, UnsupportedMediaType) if method in ("post", "put") else ()
             by_host = () if path in ("/healthz", "/readyz") else (Malformed, Misdirected)
             by_origin = () if method == "get" else (Forbidden,)
-            for status, answer in problems(*anywhere, *with_body, *by_host, *by_origin).items():
+            by_server = (HeadersTooLarge, TooSlow, TooManyRequests)
+            for status, answer in problems(*anywhere, *with_body, *by_host, *by_origin, *by_server).items():
                 operation["responses"].setdefault(str(status), answer)
     if locked:
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

@@ -1,9 +1,11 @@
 """`antigrad serve` and `antigrad worker`: start the service's processes."""
 
 import os
+import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,6 +43,7 @@ def serve(
     """Start the API and its workers."""
     # A Ctrl-C while libraries load would print a traceback. The workers end when this process ends.
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    _raise_file_limit()
     settings = checked_settings()
     if host not in LOOPBACK and settings.api_key is None and not no_auth:
         exit_with(REFUSED, f"other machines can reach {host}: set ANTIGRAD_API_KEY, or add --no-auth")
@@ -64,9 +67,16 @@ def serve(
         # After its shutdown, uvicorn raises the signal again; the workers have to end before that.
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        listen(app, host, port)
+        listen(app, settings, host, port)
     finally:
         supervisor.stop()
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files, and thus connections, as this process may have; shells often allow 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS refuses a limit above the kernel's
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _require_free(host: str, port: int) -> None:

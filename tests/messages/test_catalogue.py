@@ -25,7 +25,8 @@ CODE = re.compile(r"[a-z][a-z0-9_]*")
 REFUSALS = {
     "InvalidChoice", "ImportFailed", "SplitImpossible", "NoPicture", "WrongSize", "TooManyPixels", "DownloadFailed",
     "NotFound", "Invalid", "Malformed", "MethodNotAllowed", "Conflict", "TooLarge", "UnsupportedMediaType",
-    "Unauthorized", "NotReady", "Internal", "_refusal", "change", "Message.of",
+    "Unauthorized", "HeadersTooLarge", "TooSlow", "TooManyRequests", "NotReady", "Internal", "_refusal", "change",
+    "Message.of",
 }  # fmt: skip
 # Routes, query syntax and command lines. Packages that raise codes do not know their readers.
 READERS = re.compile(

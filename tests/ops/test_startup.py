@@ -126,6 +126,8 @@ def test_a_database_of_a_newer_version_is_left_alone(homes: dict[str, str]) -> N
         ({"DATABASE_URL": "postgresql://u:s3cret@host/db"}, r"begins with postgresql://; give postgresql\+psycopg://"),
         ({"DATABASE_URL": "postgresql+psycopg://u:s3cret@host:port/db"}, "not a database URL"),
         ({"DATABASE_URL": "sqlite://"}, "cannot share an in-memory database"),
+        ({"PROXIES": "10.0.0.1, proxy.example"}, "PROXIES: 'proxy.example' does not .* 192.0.2.7, with commas"),
+        ({"CONNECTIONS_PER_PEER": "0"}, "CONNECTIONS_PER_PEER is '0'"),
         ({"API_KEY": "schlüssel"}, "API_KEY: .* ASCII"),
         ({"API_KEY": "key\n"}, "API_KEY: .* without spaces"),
     ],

@@ -269,8 +269,6 @@ LIBRARIES = (
     "app.ops.doctor",
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
-    "uvicorn.protocols.http.auto",
-    "uvicorn.protocols.websockets.auto",
     "uvicorn.loops.auto",
     "uvicorn.lifespan.on",
     "worker.main",

@@ -5,6 +5,13 @@ PROTOCOL = {
     "method_not_allowed": "{method} is not allowed at this address; it takes {methods:, }",
     "bad_request": "{reason}",
     "body_too_large": "the body is over {limit:,} bytes",
+    "headers_too_large": "the request line and the headers are over {limit:,} bytes together",
+    "headers_too_slow": "the headers were not complete after {seconds:g} s; send the request again",
+    "body_too_slow": "less than {limit:,} bytes of the body arrived within {seconds:g} s; send it faster",
+    "too_many_requests": (
+        "{limit:,} requests of this address are in progress, and no more are allowed at once "
+        "(ANTIGRAD_CONNECTIONS_PER_PEER); wait until one of them has ended"
+    ),
     "not_json": "the Content-Type is {type}, but this address reads JSON: add -H 'Content-Type: application/json'",
     "address_with_nul": "the address contains a NUL character (%00), which is not allowed; leave it out",
     "api_key_wrong": (
