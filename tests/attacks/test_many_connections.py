@@ -184,6 +184,6 @@ def test_behind_a_proxy_the_service_limits_the_requests_of_each_forwarded_addres
                 assert stream.status_code == 200
             refused = proxy.get("/healthz", headers=client)
             assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
-            assert refused.headers["Retry-After"] == "1"
+            assert refused.headers["Retry-After"] == "2"
             assert proxy.get("/healthz", headers=other).status_code == 200
             assert proxy.get("/healthz").status_code == 200
