@@ -19,6 +19,8 @@ import httpx
 import pytest
 import yaml
 
+from tests.support.services import KEY
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
@@ -187,9 +189,9 @@ def test_the_dockerfiles_own_steps_give_a_service_that_trains(built: Path, tmp_p
     home = tmp_path / "data"
     home.mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"ANTIGRAD_HOME": str(home), "ANTIGRAD_API_KEY": "key"}
+    environment |= {"ANTIGRAD_HOME": str(home), "ANTIGRAD_API_KEY": KEY}
     with serving([built / "bin/antigrad", "serve"], cwd=home, env=environment) as client:
-        client.headers["Authorization"] = "Bearer key"
+        client.headers["Authorization"] = f"Bearer {KEY}"
         assert client.get("/readyz").json()["status"] == "ready"
         queued = client.post("/runs", json={"dataset": "digits", "stop": {"max_steps": 2}}).json()
         assert client.get(f"/runs/{queued['id']}").status_code == 200

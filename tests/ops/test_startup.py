@@ -13,6 +13,7 @@ from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
 from app.storage.database import Database
 from tests.support.commands import command
+from tests.support.services import KEY
 from worker.loop import Worker
 
 POSTGRES = "postgresql+psycopg://user:s3cret@127.0.0.1:1/none"
@@ -128,6 +129,10 @@ def test_a_database_of_a_newer_version_is_left_alone(homes: dict[str, str]) -> N
         ({"DATABASE_URL": "sqlite://"}, "cannot share an in-memory database"),
         ({"API_KEY": "schlüssel"}, "API_KEY: .* ASCII"),
         ({"API_KEY": "key\n"}, "API_KEY: .* without spaces"),
+        ({"API_KEY": "s3cret"}, "API_KEY: it has 6 characters; give at least 16, made with: openssl rand -hex 16"),
+        ({"API_KEY": "s3cret" * 3, "API_KEY_FILE": "key"}, "API_KEY and ANTIGRAD_API_KEY_FILE are both set; unset one"),
+        ({"API_KEY_FILE": "none"}, "API_KEY_FILE: none cannot be read: No such file"),
+        ({"API_KEY_FILE": "."}, "API_KEY_FILE: . cannot be read: Is a directory"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
@@ -140,6 +145,41 @@ def test_settings_that_cannot_work_together_are_refused(
     with pytest.raises(SettingsRefused, match=said) as refused:
         load()
     assert "s3cret" not in str(refused.value) and "schlüssel" not in str(refused.value)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"], ids=ascii)
+def test_a_key_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, end: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_bytes(f"{KEY}{end}".encode())
+    monkeypatch.setenv("ANTIGRAD_API_KEY", "")
+    monkeypatch.setenv("ANTIGRAD_API_KEY_FILE", "key")
+    found = load()
+    assert found.api_key is not None and found.api_key.get_secret_value() == KEY
+    assert KEY not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "it has 0 characters; give at least 16"),
+        (b"\n", "it has 0 characters"),
+        (b"s3cret", "it has 6 characters"),
+        (f" {KEY}".encode(), "without spaces"),
+        (f"{KEY}\n\n".encode(), "without spaces"),
+        (b"\xff" * 16, "is not text"),
+    ],
+)
+def test_a_key_in_a_file_follows_the_same_rules(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, said: str
+) -> None:
+    """Not even an empty file opens the service."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_bytes(content)
+    monkeypatch.setenv("ANTIGRAD_API_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(SettingsRefused, match=f"^ANTIGRAD_API_KEY_FILE: .*{said}") as refused:
+        load()
+    assert str(tmp_path / "key") in str(refused.value)
+    assert KEY not in str(refused.value) and "s3cret" not in str(refused.value)
 
 
 def test_a_shorter_lease_is_fine_where_writers_do_not_wait_for_one_another() -> None:
