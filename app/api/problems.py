@@ -36,6 +36,7 @@ from app.errors import (
 from app.learning.errors import InvalidChoice
 from app.messages import Fix
 from app.runs.request_model import FieldsInvalid
+from app.storage.files import OutsideOfStore
 
 log = logging.getLogger("antigrad.api")
 
@@ -166,6 +167,11 @@ def register(app: FastAPI, locked: bool) -> None:
     def broke_down(request: Request, error: Exception) -> Response:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return as_response(request, Internal("internal_error"))
+
+    @app.exception_handler(OutsideOfStore)
+    def outside_of_store(request: Request, error: OutsideOfStore) -> Response:
+        log.error("the database names a file outside of the file store: %r", error.filename)
+        return as_response(request, Internal("file_outside_of_store", file=error.filename))
 
     @app.exception_handler(OSError)
     def files_away(request: Request, error: OSError) -> Response:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from app.storage.files.base import STALE_SECONDS, Files
+from app.storage.files.base import STALE_SECONDS, Files, inside
 
 
 class LocalFiles(Files):
@@ -21,7 +21,7 @@ class LocalFiles(Files):
 
     @contextmanager
     def create(self, name: str) -> Iterator[IO[bytes]]:
-        path = self.root / name
+        path = self.local(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # containers share process ids
         try:
@@ -43,7 +43,7 @@ class LocalFiles(Files):
         return self.local(name).read_bytes()
 
     def local(self, name: str) -> Path:
-        return self.root / name
+        return self.root / inside(name)
 
     def exists(self, name: str) -> bool:
         return self.local(name).exists()
@@ -52,7 +52,7 @@ class LocalFiles(Files):
         self.local(name).unlink(missing_ok=True)
 
     def delete_folder(self, name: str) -> None:
-        folder = self.root / name
+        folder = self.local(name)
         shutil.rmtree(folder, ignore_errors=True)  # another process may delete it too
         if folder.exists():
             shutil.rmtree(folder)  # raises the reason why it still exists

@@ -17,7 +17,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import HTTPClientError
 from s3fs import S3FileSystem
 
-from app.storage.files.base import AWAY, Files
+from app.storage.files.base import AWAY, Files, OutsideOfStore, inside
 from app.storage.files.local import LocalFiles
 
 CACHE_BYTES = 10 * 2**30
@@ -84,7 +84,7 @@ class S3Files(Files):
         return self.cache.temporary()
 
     def _path(self, name: str) -> str:
-        return f"{self.root}/{name}"
+        return f"{self.root}/{inside(name)}"
 
     def _make_room(self, newest: Path) -> None:
         """Delete the least recently used copies until the rest fits. One that is mapped into memory stays readable."""
@@ -116,6 +116,8 @@ def errors_of_the_store(name: str) -> Iterator[None]:
     """Translate every exception of the store's libraries to an OSError with a readable `strerror`."""
     try:
         yield
+    except OutsideOfStore:
+        raise
     except Exception as error:
         raise _as_os_error(error, name) from error
 
