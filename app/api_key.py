@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from app.os_errors import reason_of
+
 MIN_LENGTH = 16
 EXAMPLE = "openssl rand -hex 16"
 
@@ -25,7 +27,7 @@ def read(file: Path) -> str:
     try:
         text = file.read_bytes().decode()
     except OSError as error:
-        raise ValueError(f"{file} cannot be read: {error.strerror}; name a file that contains the key") from None
+        raise ValueError(f"{file} cannot be read: {reason_of(error)}; name a file that contains the key") from None
     except UnicodeDecodeError:
         raise ValueError(f"{file} is not text; name a file that contains the key, made with: {EXAMPLE}") from None
     try:

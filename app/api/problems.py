@@ -35,6 +35,7 @@ from app.errors import (
 )
 from app.learning.errors import InvalidChoice
 from app.messages import Fix
+from app.os_errors import reason_of
 from app.runs.request_model import FieldsInvalid
 from app.storage.files import OutsideOfStore
 
@@ -176,7 +177,7 @@ def register(app: FastAPI, locked: bool) -> None:
     @app.exception_handler(OSError)
     def files_away(request: Request, error: OSError) -> Response:
         log.error("the files cannot be read or written: %s", error)
-        away = NotReady("files_away", reason=error.strerror or str(error))
+        away = NotReady("files_away", reason=reason_of(error))
         return as_response(request, away, {"Retry-After": "2"})
 
     @app.exception_handler(OperationalError)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.constants import DatasetStatus
 from app.datasets.arrays import file_names
+from app.os_errors import reason_of
 from app.settings import Settings
 from app.storage import datasets, migrate
 from app.storage.database import Database
@@ -53,7 +54,7 @@ def backup(settings: Settings, target: Path) -> list[str]:
     except OutsideOfStore as error:
         raise BackupFailed(f"{source} cannot be backed up: {_outside(error)}") from error
     except OSError as error:
-        raise BackupFailed(f"{target} cannot be written: {error.strerror}") from error
+        raise BackupFailed(f"{target} cannot be written: {reason_of(error)}") from error
     finally:
         temporary.unlink(missing_ok=True)
     return missing
@@ -158,4 +159,4 @@ def _check_names(database: sqlite3.Connection, files: Path) -> None:
 
 
 def _outside(error: OutsideOfStore) -> str:
-    return f"{error.strerror}, {error.filename!r}"
+    return f"{reason_of(error)}, {error.filename!r}"

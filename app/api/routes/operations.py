@@ -12,6 +12,7 @@ from app.api.schemas.operations import WorkerAnswer, WorkerList
 from app.api.schemas.times import rfc3339
 from app.constants import RunStatus
 from app.errors import NotReady
+from app.os_errors import reason_of
 from app.storage import migrate
 from app.storage.database import database_now
 from app.storage.queue import workers
@@ -39,7 +40,7 @@ def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
         files.write(name, b"ready")
         files.delete(name)
     except OSError as error:
-        raise NotReady("storage_unready", reason=error.strerror) from error
+        raise NotReady("storage_unready", reason=reason_of(error)) from error
     return {"status": "ready", "database": "ok", "storage": "ok", "migrations": "ok"}
 
 

@@ -17,6 +17,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import HTTPClientError
 from s3fs import S3FileSystem
 
+from app.os_errors import reason_of
 from app.storage.files.base import AWAY, Files, OutsideOfStore, inside
 from app.storage.files.local import LocalFiles
 
@@ -126,7 +127,7 @@ def _as_os_error(error: Exception, name: str) -> OSError:
     answer = getattr(error.__cause__, "response", {})  # the response of S3, if there was one
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     bucket_is_missing = answer.get("Error", {}).get("Code") == "NoSuchBucket"
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    reason = reason_of(error)
     match error:
         case FileNotFoundError() if not bucket_is_missing:
             return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
