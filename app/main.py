@@ -41,6 +41,7 @@ from app.serving.model_cache import LoadedModels
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
+from app.storage.database_file import DatabaseFile
 from app.storage.deletion import finish_deletions
 from app.storage.files import open_files
 
@@ -92,6 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None, title="Antigrad", version=version("antigrad"), description=DESCRIPTION, lifespan=lifespan
     )
     app.state.settings, app.state.database, app.state.files = settings, database, files
+    app.state.database_file = DatabaseFile(database)
     app.state.models = LoadedModels(files)
     app.state.weights = predict.weights_queries(database)
     app.state.runs, app.state.news = runs.run_queries(database), events.news_queries(database)

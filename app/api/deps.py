@@ -17,6 +17,7 @@ from app.messages import FieldError, Message
 from app.settings import Settings
 from app.storage import runs
 from app.storage.database import Database
+from app.storage.database_file import DatabaseFile
 from app.storage.files import Files
 from app.storage.tables import Run
 from app.suggestions import closest
@@ -33,12 +34,18 @@ async def files(request: Request) -> Files:
     return files
 
 
+async def database_file(request: Request) -> DatabaseFile:
+    file: DatabaseFile = request.app.state.database_file
+    return file
+
+
 async def settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
 DatabaseDep = Annotated[Database, Depends(database)]
+DatabaseFileDep = Annotated[DatabaseFile, Depends(database_file)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 FilesDep = Annotated[Files, Depends(files)]
 

@@ -28,6 +28,9 @@ PROTOCOL = {
         "the database names the file {file!r}, which is outside of the file store; restore a backup that you trust"
     ),
     "database_away": "the database does not answer; nothing was changed, try again in a moment",
+    "database_replaced": (
+        "the file of the database was removed or replaced while the service was running; restart the service"
+    ),
     "schema_outdated": "the schema of the database is outdated; run: antigrad migrate",
     "database_unready": "the database does not answer: {reason}",
     "storage_unready": "the file storage cannot be written to: {reason}",
