@@ -76,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     `app.ops.startup` turns the exceptions of a database or store that cannot be used into messages.
     """
     database, files = Database(settings.database), open_files(settings.files_url, settings.home)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.create_home()
     migrate.upgrade(database)
     install_builtin(database, files)
     finish_deletions(database, files)

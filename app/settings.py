@@ -13,6 +13,8 @@ from app.constants import BUSY_TIMEOUT_SECONDS, SETTINGS_PREFIX
 
 URLS = "postgresql+psycopg://user:password@host/database for Postgres, or empty for SQLite under ANTIGRAD_HOME"
 
+HOME_MODE = 0o700  # pictures, weights and the database are nobody else's business
+
 
 class SettingsRefused(Exception):
     """Some settings cannot be used. Each line of the message names one and says what is accepted."""
@@ -137,6 +139,10 @@ class Settings(BaseSettings):
                     f"give at least {3 * seconds:g}, three times {name}"
                 )
         return self
+
+    def create_home(self) -> None:
+        """Create the home if it is missing, for this user alone. Raises OSError."""
+        self.home.mkdir(HOME_MODE, parents=True, exist_ok=True)
 
     @property
     def database(self) -> str:

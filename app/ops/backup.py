@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import stat
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 from app.constants import DatasetStatus
 from app.datasets.arrays import file_names
 from app.os_errors import reason_of
-from app.settings import Settings
+from app.settings import HOME_MODE, Settings
 from app.storage import datasets, migrate
 from app.storage.database import Database
 from app.storage.files import OutsideOfStore, inside
@@ -120,6 +121,8 @@ def restore(settings: Settings, source: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(dir=home.parent, prefix=".restore-") as folder:
             restored = Path(folder) / "home"
+            restored.mkdir()
+            restored.chmod(stat.S_IMODE(home.stat().st_mode) if home.exists() else HOME_MODE)
             with tarfile.open(source, "r:") as archive:
                 archive.extractall(restored, filter="data")
             _check(restored)

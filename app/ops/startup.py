@@ -33,7 +33,7 @@ def starting(settings: Settings) -> Iterator[None]:
 def check_database(settings: Settings) -> None:
     """Create the home if it is missing, and end the process unless the database can be used by this version."""
     with starting(settings):
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.create_home()
         database = Database(settings.database)
         migrate.check(database)
         database.close()

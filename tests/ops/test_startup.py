@@ -1,6 +1,7 @@
 """An error at start-up is one sentence that names the variable, without a traceback."""
 
 import sqlite3
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from app.main import create_app
 from app.ops.doctor import examine
-from app.ops.startup import starting
+from app.ops.startup import check_database, starting
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
 from app.storage.database import Database
@@ -184,6 +185,24 @@ def test_a_key_in_a_file_follows_the_same_rules(
 
 def test_a_shorter_lease_is_fine_where_writers_do_not_wait_for_one_another() -> None:
     assert Settings(lease_seconds=15, database_url=POSTGRES, _env_file=None).lease_seconds == 15
+
+
+@pytest.mark.parametrize(
+    "start",
+    [check_database, create_app, lambda settings: command("migrate", ANTIGRAD_HOME=str(settings.home))],
+    ids=["check", "API", "migrate"],
+)
+def test_a_new_home_belongs_to_this_user_alone(start: Callable[[Settings], object], tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "new/home", _env_file=None)
+    start(settings)
+    assert stat.S_IMODE(settings.home.stat().st_mode) == 0o700
+
+
+def test_a_home_that_exists_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home").chmod(0o750)
+    check_database(Settings(home=tmp_path / "home", _env_file=None))
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o750
 
 
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
