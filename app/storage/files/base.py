@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import IO
 
 AWAY = errno.EHOSTUNREACH
-STALE_SECONDS = 24 * 3600
 
 
 class FilesRefused(Exception):
@@ -72,7 +71,7 @@ class Files(ABC):
     def sweep(self) -> None:
         """Delete half-written files that killed processes have left on this machine. Raises OSError.
 
-        A file that is still being written stays: only those that have not grown for `STALE_SECONDS` are deleted.
+        A file that is still being written stays: its writer holds a lock, which ends with the process.
         """
 
     @abstractmethod

@@ -5,7 +5,6 @@ The client runs an event loop in a thread of its own, so create it after a fork.
 
 import errno
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -41,8 +40,7 @@ class S3Files(Files):
 
     @contextmanager
     def create(self, name: str) -> Iterator[IO[bytes]]:
-        self.cache.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.cache.root, prefix=".", suffix=".part") as file:
+        with self.cache.unfinished(self.cache.root / "upload") as file:
             yield file
             file.flush()
             with errors_of_the_store(name):
