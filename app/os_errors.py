@@ -2,5 +2,5 @@
 
 
 def reason_of(error: Exception) -> str:
-    """What went wrong, without the error's number; Python leaves `strerror` empty in errors without one."""
+    """The reason without the error's number; Python leaves `strerror` empty in errors without one."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

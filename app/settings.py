@@ -13,7 +13,7 @@ from app.constants import BUSY_TIMEOUT_SECONDS, SETTINGS_PREFIX
 
 URLS = "postgresql+psycopg://user:password@host/database for Postgres, or empty for SQLite under ANTIGRAD_HOME"
 
-HOME_MODE = 0o700  # pictures, weights and the database are nobody else's business
+HOME_MODE = 0o700  # pictures and weights may be private
 
 
 class SettingsRefused(Exception):

@@ -35,7 +35,7 @@ class LocalFiles(Files):
 
     @contextmanager
     def unfinished(self, path: Path) -> Iterator[IO[bytes]]:
-        """A file beside `path`, which may be renamed to it; otherwise it is deleted at the end of the block."""
+        """A file in the folder of `path`. At the end of the block it is deleted, unless it was renamed to `path`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")  # containers share process ids
         try:
