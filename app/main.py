@@ -45,6 +45,7 @@ from app.serving.places import Places
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
+from app.storage.database_file import DatabaseFile
 from app.storage.deletion import finish_deletions
 from app.storage.files import open_files
 
@@ -80,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     `app.ops.startup` turns the exceptions of a database or store that cannot be used into messages.
     """
     database, files = Database(settings.database), open_files(settings.files_url, settings.home)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.create_home()
     migrate.upgrade(database)
     install_builtin(database, files)
     finish_deletions(database, files)
@@ -98,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None, title="Antigrad", version=version("antigrad"), description=DESCRIPTION, lifespan=lifespan
     )
     app.state.settings, app.state.database, app.state.files = settings, database, files
+    app.state.database_file = DatabaseFile(database)
     app.state.models = LoadedModels(files)
     app.state.decoders, app.state.exports = PictureDecoders(), Exports(settings.home / "exports")
     app.state.places = Places(SLOW_AT_ONCE, SLOW_WAITING)

@@ -9,10 +9,12 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.api_key import is_sendable
+from app import api_key
 from app.constants import BUSY_TIMEOUT_SECONDS, SETTINGS_PREFIX
 
 URLS = "postgresql+psycopg://user:password@host/database for Postgres, or empty for SQLite under ANTIGRAD_HOME"
+
+HOME_MODE = 0o700  # pictures and weights may be private
 
 
 class SettingsRefused(Exception):
@@ -43,7 +45,10 @@ class Settings(BaseSettings):
     files_url: str = Field(
         "", description="s3://bucket/prefix for an object store; if empty, the folder files under home"
     )
-    api_key: SecretStr | None = Field(None, description="if set, every route except /healthz requires it")
+    api_key: SecretStr | None = Field(
+        None, description="if set, every route except /healthz requires it; at least 16 characters"
+    )
+    api_key_file: Path | None = Field(None, description="a file that contains the API key, in place of api_key")
     hosts: Names = Field(
         (), description="without a key: further host names that the service answers under, with commas; * allows all"
     )
@@ -65,14 +70,10 @@ class Settings(BaseSettings):
 
     @field_validator("api_key")
     @classmethod
-    def _can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
-        """Treat an empty key as unset. Refuse a key that a header cannot carry, since it would lock everyone out."""
+    def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
+        """Treat an empty key as unset. Refuse one that would lock everyone out, or that is easy to guess."""
         value = key.get_secret_value() if key is not None else ""
-        if not value.strip():
-            return None
-        if not is_sendable(value):
-            raise ValueError("it is sent in a header: use ASCII letters, digits and punctuation, without spaces")
-        return key
+        return SecretStr(api_key.checked(value)) if value.strip() else None
 
     @field_validator("hosts")
     @classmethod
@@ -123,6 +124,18 @@ class Settings(BaseSettings):
         return url
 
     @model_validator(mode="after")
+    def _the_key_may_be_in_a_file(self) -> Self:
+        if self.api_key_file is None:
+            return self
+        if self.api_key is not None:
+            raise ValueError("ANTIGRAD_API_KEY and ANTIGRAD_API_KEY_FILE are both set; unset one of them")
+        try:
+            self.api_key = SecretStr(api_key.read(self.api_key_file))
+        except ValueError as error:
+            raise ValueError(f"ANTIGRAD_API_KEY_FILE: {error}") from None
+        return self
+
+    @model_validator(mode="after")
     def _a_lease_is_renewed_in_time(self) -> Self:
         if self.poll_seconds > self.heartbeat_seconds:
             raise ValueError(
@@ -139,6 +152,10 @@ class Settings(BaseSettings):
                     f"give at least {3 * seconds:g}, three times {name}"
                 )
         return self
+
+    def create_home(self) -> None:
+        """Create the home if it is missing, for this user alone. Raises OSError."""
+        self.home.mkdir(HOME_MODE, parents=True, exist_ok=True)
 
     @property
     def database(self) -> str:

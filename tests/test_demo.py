@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.services import KEY
+
 
 def demo(home: Path, port: int, **variables: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tools.demo", "--once", "--port", str(port)]
@@ -20,12 +22,12 @@ def test_the_demo_learns_letters_and_classifies_one(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    done = demo(tmp_path / "home", port, ANTIGRAD_API_KEY="s3cret")
+    done = demo(tmp_path / "home", port, ANTIGRAD_API_KEY=KEY)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"curl -H 'Authorization: Bearer …' -X POST http://127.0.0.1:{port}/runs" in done.stdout
     assert re.search(r"test accuracy: [89]\d\.\d%", done.stdout)
     assert '"predictions":[{"label"' in done.stdout and (tmp_path / "home/letter.png").exists()
-    assert "s3cret" not in done.stdout + done.stderr and "Traceback" not in done.stderr
+    assert KEY not in done.stdout + done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

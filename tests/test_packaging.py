@@ -19,6 +19,8 @@ import httpx
 import pytest
 import yaml
 
+from tests.support.services import KEY
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
@@ -98,10 +100,33 @@ def test_secrets_come_from_env_and_every_variable_has_its_example() -> None:
     assert set(re.findall(r"\$\{(\w+)", text)) == set(example)
     passed_on = {name for name, value in composition()["x-antigrad"]["environment"].items() if value is None}
     assert passed_on == set(re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
-    for secret in ("POSTGRES_PASSWORD", "ANTIGRAD_API_KEY"):
-        assert example[secret] == ""
-        assert not re.findall(rf"\$\{{{secret}(?!:\?)", text)  # if unset, `docker compose` stops with the reason
+    assert example["POSTGRES_PASSWORD"] == ""
+    assert not re.findall(r"\$\{POSTGRES_PASSWORD(?!:\?)", text)  # if unset, `docker compose` stops with the reason
     run("git", "check-ignore", "--quiet", ".env", cwd=ROOT)
+
+
+def test_the_key_comes_from_a_file_that_no_environment_shows_and_git_does_not_know() -> None:
+    secret = composition()["secrets"]["api_key"]
+    assert secret == {"file": "./api_key"}  # a read-only container takes secrets from files alone
+    run("git", "check-ignore", "--quiet", secret["file"], cwd=ROOT)
+    for name in ("api", "worker", "worker-gpu"):
+        service = composition()["services"][name]
+        assert service["secrets"] == ["api_key"]
+        assert service["environment"]["ANTIGRAD_API_KEY_FILE"] == "/run/secrets/api_key"
+        assert "ANTIGRAD_API_KEY" not in service["environment"]
+
+
+@pytest.mark.parametrize("name", ["api", "worker", "worker-gpu"])
+def test_a_container_writes_to_its_volume_alone_and_has_no_more_rights_than_its_user(name: str) -> None:
+    service = composition()["services"][name]
+    assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"] and service["pids_limit"]
+    assert service["volumes"] == ["files:/data"]
+    written = [path.partition(":")[0] for path in service["tmpfs"]] + ["/data"]
+    last = dict(instructions())
+    assert service["environment"]["TMPDIR"] in written
+    assert set(re.findall(r"(?:ANTIGRAD_HOME|MPLCONFIGDIR)=(\S+)", last["ENV"])) == set(written)
 
 
 def test_the_runtime_lock_is_a_part_of_the_lock_that_is_tested() -> None:
@@ -187,9 +212,9 @@ def test_the_dockerfiles_own_steps_give_a_service_that_trains(built: Path, tmp_p
     home = tmp_path / "data"
     home.mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"ANTIGRAD_HOME": str(home), "ANTIGRAD_API_KEY": "key"}
+    environment |= {"ANTIGRAD_HOME": str(home), "ANTIGRAD_API_KEY": KEY}
     with serving([built / "bin/antigrad", "serve"], cwd=home, env=environment) as client:
-        client.headers["Authorization"] = "Bearer key"
+        client.headers["Authorization"] = f"Bearer {KEY}"
         assert client.get("/readyz").json()["status"] == "ready"
         queued = client.post("/runs", json={"dataset": "digits", "stop": {"max_steps": 2}}).json()
         assert client.get(f"/runs/{queued['id']}").status_code == 200

@@ -15,6 +15,7 @@ from app.datasets.import_options import Imported, ImportOptions, half
 from app.datasets.names import printable, printable_json
 from app.learning.available_memory import data_bytes
 from app.messages import Message
+from app.os_errors import reason_of
 from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import Files
@@ -171,7 +172,7 @@ def _reason(error: Exception) -> Message:
         case ImportFailed():
             return Message(error.message.code, printable_json(error.message.params))
         case OSError():
-            return Message.of("import_files_away", reason=error.strerror)
+            return Message.of("import_files_away", reason=reason_of(error))
         case MemoryError():
             return Message.of("import_out_of_memory", limit=MEMORY_BYTES // 1024**2)
         case _:

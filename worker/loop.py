@@ -56,7 +56,7 @@ class Worker:
     def __init__(self, settings: Settings, concurrency: int) -> None:
         self.settings, self.concurrency = settings, concurrency
         self.database, self.files = Database(settings.database), open_files(settings.files_url, settings.home)
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.create_home()
         migrate.upgrade(self.database)
         self.changes = Changes(self.database)
         self.lock = HostLock(settings.home / "workers")

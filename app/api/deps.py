@@ -20,6 +20,7 @@ from app.serving.places import Places
 from app.settings import Settings
 from app.storage import runs
 from app.storage.database import Database
+from app.storage.database_file import DatabaseFile
 from app.storage.files import Files
 from app.storage.tables import Run
 from app.suggestions import closest
@@ -34,6 +35,11 @@ async def database(request: Request) -> Database:
 async def files(request: Request) -> Files:
     files: Files = request.app.state.files
     return files
+
+
+async def database_file(request: Request) -> DatabaseFile:
+    file: DatabaseFile = request.app.state.database_file
+    return file
 
 
 async def settings(request: Request) -> Settings:
@@ -59,6 +65,7 @@ async def slow_place(request: Request) -> AsyncIterator[None]:
 SLOW = Depends(slow_place, scope="function")
 ExportsDep = Annotated[Exports, Depends(exports)]
 DatabaseDep = Annotated[Database, Depends(database)]
+DatabaseFileDep = Annotated[DatabaseFile, Depends(database_file)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 FilesDep = Annotated[Files, Depends(files)]
 

@@ -1,11 +1,15 @@
 """ASGI middleware that checks the API key, the address and the body's size before a request reaches a route."""
 
+import asyncio
 import hmac
+import time
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import RefusedWhileReading, as_response
+from app.api.wrong_keys import WrongKeys
 from app.errors import Invalid, NotReady, TooLarge, Unauthorized
 
 JSON_BYTES = 2 * 1024**2
@@ -16,21 +20,40 @@ LIMITS = {"/predict": PREDICT_BYTES, "/datasets": UPLOAD_BYTES}
 
 
 class ApiKeyMiddleware:
-    """Require the API key, as a bearer token, on every path but /healthz."""
+    """Require the API key, as a bearer token, on every path but /healthz.
 
-    def __init__(self, app: ASGIApp, api_key: str) -> None:
-        self.app, self.api_key = app, api_key.encode()
+    Who guesses keys waits longer and longer for each answer. A right key never waits, and neither does a request
+    without one, which guesses nothing.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        api_key: str,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.app, self.api_key, self.sleep = app, api_key.encode(), sleep
+        self.wrong_keys = WrongKeys(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] == "/healthz" or self._is_sent(request := Request(scope)):
             await self.app(scope, receive, send)
             return
+        if "Authorization" in request.headers and (seconds := self.wrong_keys.delay(_peer(scope))):
+            await self.sleep(seconds)
         error = Unauthorized("api_key_wrong")
         await as_response(request, error, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
 
     def _is_sent(self, request: Request) -> bool:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(key.encode(), self.api_key)
+
+
+def _peer(scope: Scope) -> str:
+    """The address of the other end; empty for a Unix socket."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 class AddressMiddleware:

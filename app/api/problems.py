@@ -39,7 +39,9 @@ from app.errors import (
 )
 from app.learning.errors import InvalidChoice
 from app.messages import Fix
+from app.os_errors import reason_of
 from app.runs.request_model import FieldsInvalid
+from app.storage.files import OutsideOfStore
 
 log = logging.getLogger("antigrad.api")
 
@@ -185,11 +187,15 @@ def register(app: FastAPI, locked: bool) -> None:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return as_response(request, Internal("internal_error"))
 
+    @app.exception_handler(OutsideOfStore)
+    def outside_of_store(request: Request, error: OutsideOfStore) -> Response:
+        log.error("the database names a file outside of the file store: %r", error.filename)
+        return as_response(request, Internal("file_outside_of_store", file=error.filename))
+
     @app.exception_handler(OSError)
     def files_away(request: Request, error: OSError) -> Response:
         log.error("the files cannot be read or written: %s", error)
-        away = NotReady("files_away", reason=error.strerror or str(error))
-        return as_response(request, away)
+        return as_response(request, NotReady("files_away", reason=reason_of(error)))
 
     @app.exception_handler(OperationalError)
     def database_away(request: Request, error: OperationalError) -> Response:

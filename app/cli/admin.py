@@ -23,7 +23,7 @@ def migrate() -> None:
 
     settings = checked_settings()
     with starting(settings):
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.create_home()
         schema.upgrade(Database(settings.database))
     say("the schema is at the newest revision")
 

@@ -12,6 +12,7 @@ import typer
 
 from app.cli.http import INTERRUPTED, REFUSED, exit_with
 from app.cli.supervisor import WorkerSupervisor
+from app.os_errors import reason_of
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -86,7 +87,7 @@ def _require_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            exit_with(1, f"cannot listen on {host}:{port}: {error.strerror}; choose another --port")
+            exit_with(1, f"cannot listen on {host}:{port}: {reason_of(error)}; choose another --port")
 
 
 @serving.command()

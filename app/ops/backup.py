@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import stat
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ from pathlib import Path
 
 from app.constants import DatasetStatus
 from app.datasets.arrays import file_names
-from app.settings import Settings
+from app.os_errors import reason_of
+from app.settings import HOME_MODE, Settings
 from app.storage import datasets, migrate
 from app.storage.database import Database
+from app.storage.files import OutsideOfStore, inside
 
 DATABASE = "antigrad.db"
 TRIES = 5
@@ -49,8 +52,10 @@ def backup(settings: Settings, target: Path) -> list[str]:
             if not missing:
                 break
         temporary.replace(target)
+    except OutsideOfStore as error:
+        raise BackupFailed(f"{source} cannot be backed up: {_outside(error)}") from error
     except OSError as error:
-        raise BackupFailed(f"{target} cannot be written: {error.strerror}") from error
+        raise BackupFailed(f"{target} cannot be written: {reason_of(error)}") from error
     finally:
         temporary.unlink(missing_ok=True)
     return missing
@@ -62,7 +67,7 @@ def _write(source: Path, files: Path, target: Path) -> list[str]:
         copy = Path(folder) / DATABASE
         with closing(sqlite3.connect(source, timeout=60)) as live, closing(sqlite3.connect(copy)) as still:
             live.backup(still)  # all pages at once: writers wait until it is done
-            named = list(_named(still, files))
+            named = [inside(name) for name in _named(still, files)]
         archive.add(copy, DATABASE)
         for name in named:
             try:
@@ -76,7 +81,9 @@ def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
     """Names of all files that belong to a run or a dataset."""
     for checkpoint, weights in database.execute("SELECT checkpoint, weights FROM runs WHERE status != 'deleted'"):
         yield from (name for name in (checkpoint, weights) if name)
-    kept = "SELECT file FROM checkpoints JOIN runs ON runs.id = run WHERE status != 'deleted' AND file != checkpoint"
+    kept = (
+        "SELECT file FROM checkpoints JOIN runs ON runs.id = run WHERE status != 'deleted' AND file IS NOT checkpoint"
+    )
     yield from (file for (file,) in database.execute(kept))
     if "folder" not in {column for _, column, *_ in database.execute("PRAGMA table_info(datasets)")}:
         yield from _named_before_versions(database, files)
@@ -114,9 +121,11 @@ def restore(settings: Settings, source: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(dir=home.parent, prefix=".restore-") as folder:
             restored = Path(folder) / "home"
+            restored.mkdir()
+            restored.chmod(stat.S_IMODE(home.stat().st_mode) if home.exists() else HOME_MODE)
             with tarfile.open(source, "r:") as archive:
                 archive.extractall(restored, filter="data")
-            _check(restored / DATABASE)
+            _check(restored)
             if home.exists():
                 home.rmdir()
             restored.rename(home)
@@ -124,7 +133,9 @@ def restore(settings: Settings, source: Path) -> None:
         raise BackupFailed(f"{source} cannot be restored: {error}") from error
 
 
-def _check(copy: Path) -> None:
+def _check(home: Path) -> None:
+    """Upgrade the database of a restored home, and release what workers held."""
+    copy = home / DATABASE
     if not copy.is_file():
         raise BackupFailed(f"this is not a backup: it contains no {DATABASE}")
     try:
@@ -135,5 +146,20 @@ def _check(copy: Path) -> None:
             db.execute("UPDATE runs SET status = 'queued', worker = NULL WHERE status = 'running'")
             db.execute("UPDATE datasets SET worker = NULL")
             db.execute("DELETE FROM workers")
+            _check_names(db, home / "files")
+    except OutsideOfStore as error:
+        raise BackupFailed(f"its {DATABASE} cannot be used: {_outside(error)}") from error
     except Exception as error:
         raise BackupFailed(f"its {DATABASE} cannot be used: {error}") from error
+
+
+def _check_names(database: sqlite3.Connection, files: Path) -> None:
+    """Raise OutsideOfStore if a run or a dataset would read, write or delete files outside of the store."""
+    for (id,) in database.execute("SELECT id FROM runs UNION ALL SELECT id FROM datasets"):
+        inside(id)  # names its folder
+    for name in _named(database, files):
+        inside(name)
+
+
+def _outside(error: OutsideOfStore) -> str:
+    return f"{reason_of(error)}, {error.filename!r}"

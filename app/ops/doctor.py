@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.datasets.names import some
 from app.ops import orphans
 from app.ops.startup import advice, reason
+from app.os_errors import reason_of
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
 from app.storage.database import Database
@@ -71,7 +72,7 @@ def _home(settings: Settings) -> Finding:
             pass
     except OSError as error:
         advice = "make it writable for this user, or set ANTIGRAD_HOME to another folder"
-        return Finding("home", "fail", f"{settings.home} cannot be written to: {error.strerror}", advice)
+        return Finding("home", "fail", f"{settings.home} cannot be written to: {reason_of(error)}", advice)
     there = "can be written to" if settings.home.exists() else "does not exist yet; antigrad serve creates it"
     return Finding("home", "ok", f"{settings.home} {there}")
 
@@ -103,7 +104,7 @@ def _storage(settings: Settings) -> Finding:
         advice = f"make {settings.home} writable for this user, or set ANTIGRAD_HOME to another folder"
         if settings.files_url:
             advice = "check ANTIGRAD_FILES_URL, AWS_ENDPOINT_URL and the credentials (AWS_ACCESS_KEY_ID, …)"
-        return Finding("storage", "fail", f"{place} cannot be written to: {error.strerror}", advice)
+        return Finding("storage", "fail", f"{place} cannot be written to: {reason_of(error)}", advice)
     return Finding("storage", "ok", f"{place} can be written to")
 
 

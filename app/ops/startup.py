@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DatabaseError
 
+from app.os_errors import reason_of
 from app.settings import Settings
 from app.storage import migrate
 from app.storage.database import Database
@@ -22,7 +23,7 @@ def starting(settings: Settings) -> Iterator[None]:
     except OSError as error:
         place = error.filename or settings.files_url or settings.home
         asked = "is ANTIGRAD_FILES_URL right?" if settings.files_url else f"is ANTIGRAD_HOME={settings.home} right?"
-        sys.exit(f"{place} cannot be read or written: {error.strerror}; {asked} antigrad doctor says more")
+        sys.exit(f"{place} cannot be read or written: {reason_of(error)}; {asked} antigrad doctor says more")
     except migrate.SchemaTooNew as error:
         sys.exit(f"the database belongs to a newer version of Antigrad ({error}): install that version")
     except DatabaseError as error:
@@ -32,7 +33,7 @@ def starting(settings: Settings) -> Iterator[None]:
 def check_database(settings: Settings) -> None:
     """Create the home if it is missing, and end the process unless the database can be used by this version."""
     with starting(settings):
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.create_home()
         database = Database(settings.database)
         migrate.check(database)
         database.close()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import Conflict
+from app.plots.texts import drawable
 from app.storage.curves import Series
 
 if TYPE_CHECKING:  # matplotlib takes half a second to load: the first picture loads it
@@ -131,7 +132,12 @@ def legend(figure: "Figure", lines: Mapping[str, Any]) -> None:
 
 
 def drawn(figure: "Figure", format: Format) -> bytes:
-    """Render the figure to bytes."""
+    """Render the figure to bytes, with texts that an SVG may contain."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_text(drawable(text.get_text()))
     file = io.BytesIO()
     figure.savefig(file, format=format, dpi=110)
     return file.getvalue()

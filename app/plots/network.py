@@ -13,6 +13,7 @@ from math import log2, prod
 
 from app.learning.errors import InvalidChoice
 from app.learning.layers import Layer, LayerShape, Shape
+from app.plots.texts import drawable
 
 COLOURS = {  # by an entry's `body`; the lecture's VGG: black, red, blue
     "convolution": "#3f4650",
@@ -143,14 +144,14 @@ def diagram(places: Sequence[LayerShape], input_shape: Shape, title: str = "") -
             parts += _box(left + slab * (size.width + 5), floor - below, size, COLOURS[body.kind])
         parts += [
             f"<text x='{x + room / 2:.1f}' y='{floor + 20 + LINE * line:.1f}' text-anchor='middle' "
-            f"class='{'shape' if line == 0 else 'name'}'>{escape(label)}</text>"
+            f"class='{'shape' if line == 0 else 'name'}'>{_escaped(label)}</text>"
             for line, label in enumerate(labels)
         ]
         lowest = max(lowest, floor + 20 + LINE * len(labels))
         x += room
     kinds = [kind for kind in COLOURS if any(body.kind == kind for body in drawn[1:])]
     total = sum(body.parameters for body in drawn)
-    heading = f"{_printable(title)}: {total:,} parameters" if title else f"{total:,} parameters"
+    heading = f"{_cut(title)}: {total:,} parameters" if title else f"{total:,} parameters"
     least = MARGIN * 2 + max(9.5 * len(heading), sum(7.2 * len(kind) + 36 for kind in kinds))
     wide, high = max(x + MARGIN, least), lowest + 44
     legend, at = [], float(MARGIN)
@@ -161,18 +162,21 @@ def diagram(places: Sequence[LayerShape], input_shape: Shape, title: str = "") -
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{wide:.0f}' height='{high:.0f}' "
         f"viewBox='0 0 {wide:.0f} {high:.0f}' role='img' {FONT}>"
-        f"<title>{escape(heading)}</title>"
+        f"<title>{_escaped(heading)}</title>"
         "<style>text{fill:#1c2127}.title{font-size:15px;font-weight:600}.shape{font-size:12px;font-weight:600}"
         ".name{font-size:11px;fill:#454d57}.change{font-size:10.5px;fill:#454d57}</style>"
         f"<rect width='100%' height='100%' fill='#ffffff'/>"
-        f"<text x='{MARGIN}' y='28' class='title'>{escape(heading)}</text>{''.join(parts)}{''.join(legend)}</svg>"
+        f"<text x='{MARGIN}' y='28' class='title'>{_escaped(heading)}</text>{''.join(parts)}{''.join(legend)}</svg>"
     )
 
 
-def _printable(title: str) -> str:
-    """The title, cut to what fits, without characters that XML forbids."""
-    cut = title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
-    return "".join(character if character.isprintable() else "\ufffd" for character in cut)
+def _escaped(text: str) -> str:
+    return escape(drawable(text))
+
+
+def _cut(title: str) -> str:
+    """The title, cut to what fits."""
+    return title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
 
 
 def _labels(body: Body) -> list[str]:
@@ -210,7 +214,7 @@ def _arrow(x: float, y: float, lines: list[str]) -> list[str]:
     start, end = x + 6, x + GAP - 8
     texts = [
         f"<text x='{(start + end) / 2:.1f}' y='{y - 7 - 12 * (len(lines) - 1 - index):.1f}' text-anchor='middle' "
-        f"class='change'>{escape(line)}</text>"
+        f"class='change'>{_escaped(line)}</text>"
         for index, line in enumerate(lines)
     ]
     head = f"<path d='M{end:.1f} {y:.1f}l-6 -3.5v7z' fill='#454d57'/>"

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.api.browser_guard import host_and_port
 from app.settings import Settings
-from tests.support.services import Template, client_of
+from tests.support.services import KEY, Template, client_of
 
 PAGE = "https://lab.example"
 # Requests that a browser sends for any page, without asking the service first.
@@ -42,7 +42,7 @@ def open_to_some(template: Template, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def locked(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with service(template, tmp_path_factory, api_key="0123456789abcdef") as client:
+    with service(template, tmp_path_factory, api_key=KEY) as client:
         yield client
 
 
@@ -85,7 +85,7 @@ def test_a_setting_names_further_hosts(open_to_some: TestClient) -> None:
 
 def test_with_a_key_every_name_is_taken(locked: TestClient) -> None:
     """A page has no key to send."""
-    answer = locked.get("/runs", headers={"Host": "lab.example", "Authorization": "Bearer 0123456789abcdef"})
+    answer = locked.get("/runs", headers={"Host": "lab.example", "Authorization": f"Bearer {KEY}"})
     assert answer.status_code == 200
     assert locked.get("/runs", headers={"Host": "lab.example"}).status_code == 401
 

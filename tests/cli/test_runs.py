@@ -24,6 +24,7 @@ from app.cli.http import STATUSES
 from app.cli.progress import COLUMNS, news
 from tests.support.commands import CLI, antigrad, serving
 from tests.support.fork_server import fork_server
+from tests.support.services import KEY
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -206,19 +207,19 @@ def test_a_key_or_an_address_that_cannot_be_sent_is_told() -> None:
 
 
 def test_address_and_key_may_stand_in_the_file_that_the_service_reads(tmp_path: Path) -> None:
-    with serving(tmp_path / "home", "--workers", "0", ANTIGRAD_API_KEY="right") as locked:
-        (tmp_path / ".env").write_text(f"ANTIGRAD_API_KEY=right\nANTIGRAD_URL=http://{locked}\n")
+    with serving(tmp_path / "home", "--workers", "0", ANTIGRAD_API_KEY=KEY) as locked:
+        (tmp_path / ".env").write_text(f"ANTIGRAD_API_KEY={KEY}\nANTIGRAD_URL=http://{locked}\n")
         assert antigrad("", "runs", folder=tmp_path).returncode == 0
         assert antigrad("", "runs", folder=tmp_path, ANTIGRAD_API_KEY="wrong").returncode == 5  # a variable wins
 
 
 def test_a_wrong_key_is_told_from_a_wrong_request(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with serving(tmp_path_factory.mktemp("home"), "--workers", "0", ANTIGRAD_API_KEY="right") as locked:
+    with serving(tmp_path_factory.mktemp("home"), "--workers", "0", ANTIGRAD_API_KEY=KEY) as locked:
         for wrong in ("wrong", ""):
             done = antigrad(locked, "runs", ANTIGRAD_API_KEY=wrong)
             assert done.returncode == 5 and "set ANTIGRAD_API_KEY" in done.stderr
-        assert antigrad(locked, "runs", ANTIGRAD_API_KEY="right").returncode == 0
-        assert antigrad(locked, "train", "nothing", ANTIGRAD_API_KEY="right").returncode == 2
+        assert antigrad(locked, "runs", ANTIGRAD_API_KEY=KEY).returncode == 0
+        assert antigrad(locked, "train", "nothing", ANTIGRAD_API_KEY=KEY).returncode == 2
 
 
 def test_the_list_of_runs_cuts_nothing_off(address: str) -> None:

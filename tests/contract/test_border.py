@@ -9,14 +9,14 @@ from fastapi.testclient import TestClient
 from app.settings import Settings
 from app.storage.queue import workers
 from tests.support.runs import SMALL, queue
-from tests.support.services import client_of
+from tests.support.services import KEY, client_of
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    settings = Settings(home=tmp_path_factory.mktemp("home"), api_key="s3cret", _env_file=None)  # type: ignore[arg-type]
+    settings = Settings(home=tmp_path_factory.mktemp("home"), api_key=KEY, _env_file=None)  # type: ignore[arg-type]
     with client_of(settings, raise_server_exceptions=False) as client:
         yield client
 
@@ -24,7 +24,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 def test_a_locked_service_says_how_it_is_opened(locked: TestClient, quick_client: TestClient) -> None:
     refused = locked.get("/runs")
     assert refused.status_code == 401 and refused.headers["WWW-Authenticate"] == "Bearer"
-    document = locked.get("/openapi.json", headers={"Authorization": "Bearer s3cret"}).json()
+    document = locked.get("/openapi.json", headers={"Authorization": f"Bearer {KEY}"}).json()
     (name,) = document["security"][0]
     assert document["components"]["securitySchemes"][name] == {"type": "http", "scheme": "bearer"}
     assert document["paths"]["/healthz"]["get"]["security"] == []
@@ -39,7 +39,7 @@ def test_a_fault_of_the_service_is_a_problem_and_its_text_stays_in_the_log(
 
     monkeypatch.setattr(workers, "alive", broken)
     with caplog.at_level(logging.ERROR, "antigrad.api"):
-        answer = locked.get("/workers", headers={"Authorization": "Bearer s3cret"})
+        answer = locked.get("/workers", headers={"Authorization": f"Bearer {KEY}"})
     assert answer.status_code == 500 and answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "/problems/internal_error" and "hunter2" not in answer.text
     (record,) = [record for record in caplog.records if record.name == "antigrad.api"]

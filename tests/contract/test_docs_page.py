@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.settings import Settings
-from tests.support.services import client_of
+from tests.support.services import KEY, client_of
 
 
 def test_the_page_and_all_that_it_loads_come_from_here(quick_client: TestClient) -> None:
@@ -21,7 +21,7 @@ def test_the_page_and_all_that_it_loads_come_from_here(quick_client: TestClient)
 
 def test_a_key_guards_the_page_too(tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("home")
-    with client_of(Settings(home=home, api_key="secret", _env_file=None)) as client:
+    with client_of(Settings(home=home, api_key=KEY, _env_file=None)) as client:
         assert client.get("/docs").status_code == 401
         assert client.get("/static-offline-docs/swagger-ui.css").status_code == 401
         assert client.get("/healthz").status_code == 200

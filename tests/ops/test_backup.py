@@ -1,5 +1,6 @@
 """A backup taken during a training can be restored to a working service."""
 
+import stat
 import tarfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from app.storage.files import LocalFiles
 from tests.support.archives import png, zipped
 from tests.support.migrations import migrate_to
 from tests.support.runs import REQUEST, ended, outcome, until_step
-from tests.support.services import client_of
+from tests.support.services import Template, client_of
 from tests.support.uploads import settled, upload
 from tests.support.workers import Workers
 
@@ -91,6 +92,20 @@ def test_nothing_is_overwritten_and_nothing_half_restored(
         restore(elsewhere, hostile)
     assert not elsewhere.home.exists() and not (tmp_path / "outside").exists()
     assert not list(tmp_path.glob(".restore-*"))
+
+
+@pytest.mark.parametrize("before", [None, 0o750], ids=["no home", "an empty home"])
+def test_a_restored_home_belongs_to_this_user_alone_unless_it_was_there(
+    template: Template, tmp_path: Path, before: int | None
+) -> None:
+    template.fill(tmp_path / "home")
+    backup(Settings(home=tmp_path / "home", _env_file=None), tmp_path / "copy.tar")
+    target = tmp_path / "restored"
+    if before is not None:
+        target.mkdir()
+        target.chmod(before)
+    restore(Settings(home=target, _env_file=None), tmp_path / "copy.tar")
+    assert stat.S_IMODE(target.stat().st_mode) == (before or 0o700)
 
 
 def test_of_postgres_the_way_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """An error at start-up is one sentence that names the variable, without a traceback."""
 
 import sqlite3
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import pytest
 
 from app.main import create_app
 from app.ops.doctor import examine
-from app.ops.startup import starting
+from app.ops.startup import check_database, starting
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
 from app.storage.database import Database
 from tests.support.commands import command
+from tests.support.services import KEY
 from worker.loop import Worker
 
 POSTGRES = "postgresql+psycopg://user:s3cret@127.0.0.1:1/none"
@@ -130,6 +132,10 @@ def test_a_database_of_a_newer_version_is_left_alone(homes: dict[str, str]) -> N
         ({"CONNECTIONS_PER_PEER": "0"}, "CONNECTIONS_PER_PEER is '0'"),
         ({"API_KEY": "schlüssel"}, "API_KEY: .* ASCII"),
         ({"API_KEY": "key\n"}, "API_KEY: .* without spaces"),
+        ({"API_KEY": "s3cret"}, "API_KEY: it has 6 characters; give at least 16, made with: openssl rand -hex 16"),
+        ({"API_KEY": "s3cret" * 3, "API_KEY_FILE": "key"}, "API_KEY and ANTIGRAD_API_KEY_FILE are both set; unset one"),
+        ({"API_KEY_FILE": "none"}, "API_KEY_FILE: none cannot be read: No such file"),
+        ({"API_KEY_FILE": "."}, "API_KEY_FILE: . cannot be read: Is a directory"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
@@ -144,8 +150,61 @@ def test_settings_that_cannot_work_together_are_refused(
     assert "s3cret" not in str(refused.value) and "schlüssel" not in str(refused.value)
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"], ids=ascii)
+def test_a_key_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, end: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_bytes(f"{KEY}{end}".encode())
+    monkeypatch.setenv("ANTIGRAD_API_KEY", "")
+    monkeypatch.setenv("ANTIGRAD_API_KEY_FILE", "key")
+    found = load()
+    assert found.api_key is not None and found.api_key.get_secret_value() == KEY
+    assert KEY not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "it has 0 characters; give at least 16"),
+        (b"\n", "it has 0 characters"),
+        (b"s3cret", "it has 6 characters"),
+        (f" {KEY}".encode(), "without spaces"),
+        (f"{KEY}\n\n".encode(), "without spaces"),
+        (b"\xff" * 16, "is not text"),
+    ],
+)
+def test_a_key_in_a_file_follows_the_same_rules(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, said: str
+) -> None:
+    """Not even an empty file opens the service."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_bytes(content)
+    monkeypatch.setenv("ANTIGRAD_API_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(SettingsRefused, match=f"^ANTIGRAD_API_KEY_FILE: .*{said}") as refused:
+        load()
+    assert str(tmp_path / "key") in str(refused.value)
+    assert KEY not in str(refused.value) and "s3cret" not in str(refused.value)
+
+
 def test_a_shorter_lease_is_fine_where_writers_do_not_wait_for_one_another() -> None:
     assert Settings(lease_seconds=15, database_url=POSTGRES, _env_file=None).lease_seconds == 15
+
+
+@pytest.mark.parametrize(
+    "start",
+    [check_database, create_app, lambda settings: command("migrate", ANTIGRAD_HOME=str(settings.home))],
+    ids=["check", "API", "migrate"],
+)
+def test_a_new_home_belongs_to_this_user_alone(start: Callable[[Settings], object], tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "new/home", _env_file=None)
+    start(settings)
+    assert stat.S_IMODE(settings.home.stat().st_mode) == 0o700
+
+
+def test_a_home_that_exists_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home").chmod(0o750)
+    check_database(Settings(home=tmp_path / "home", _env_file=None))
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o750
 
 
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

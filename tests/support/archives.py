@@ -74,20 +74,19 @@ def deflated(piece: bytes, times: int) -> bytes:
     return once * times + b"\3\0"  # the end of all blocks
 
 
-def zip_of(entries: Iterable[str], packed: bytes = b"\3\0", size: int = 0) -> bytes:
-    """A zip whose entries share the bytes of one member, each with the declared unpacked `size`."""
-    method, packed_size = zipfile.ZIP_DEFLATED, len(packed)
-    names = [name.encode() for name in entries]
-    sizes = struct.pack("<3I", 0, packed_size, min(size, 2**32 - 2))
-    head = b"PK\3\4" + struct.pack("<5H", 20, 0, method, 0, 0) + sizes + struct.pack("<2H", len(names[0]), 0) + names[0]
-    listed = b"".join(
-        b"PK\1\2"
-        + struct.pack("<6H", 20, 20, 0, method, 0, 0)
-        + sizes
-        + struct.pack("<5H2I", len(name), *[0] * 6)
-        + name
-        for name in names
-    )
-    count = min(len(names), 0xFFFF)
-    end = b"PK\5\6" + struct.pack("<4H2IH", 0, 0, count, count, len(listed), len(head) + packed_size, 0)
-    return head + packed + listed + end
+def zip_of(entries: Iterable[str], packed: bytes = b"\3\0", size: int = 0, apart: int | None = None) -> bytes:
+    """A zip whose members all have the same bytes, and the declared unpacked `size`. Each begins where the one before
+    ends, or `apart` bytes after its beginning: with few bytes they overlap, and with 0 they are one."""
+    method = zipfile.ZIP_DEFLATED
+    sizes = struct.pack("<3I", 0, len(packed), min(size, 2**32 - 2))
+    members, listed, count = bytearray(), bytearray(), 0
+    for name in map(str.encode, entries):
+        offset = len(members) if apart is None else count * apart
+        listed += b"PK\1\2" + struct.pack("<6H", 20, 20, 0, method, 0, 0) + sizes
+        listed += struct.pack("<5H2I", len(name), *[0] * 5, offset) + name
+        head = b"PK\3\4" + struct.pack("<5H", 20, 0, method, 0, 0) + sizes + struct.pack("<2H", len(name), 0) + name
+        members[offset:] = head + packed
+        count += 1
+    number = min(count, 0xFFFF)
+    end = b"PK\5\6" + struct.pack("<4H2IH", 0, 0, number, number, len(listed), len(members), 0)
+    return bytes(members + listed + end)

@@ -13,6 +13,8 @@ from app.storage.database import Database
 from app.storage.files import Files
 from tests.support.postgres import Postgres
 
+KEY = "0123456789abcdef"  # as short as an API key may be
+
 
 @dataclass(frozen=True)
 class Service:

@@ -6,12 +6,13 @@ from fastapi import APIRouter
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.api.deps import DatabaseDep, FilesDep, SettingsDep
+from app.api.deps import DatabaseDep, DatabaseFileDep, FilesDep, SettingsDep
 from app.api.problems import problems
 from app.api.schemas.operations import WorkerAnswer, WorkerList
 from app.api.schemas.times import rfc3339
 from app.constants import RunStatus
 from app.errors import NotReady
+from app.os_errors import reason_of
 from app.storage import migrate
 from app.storage.database import database_now
 from app.storage.queue import workers
@@ -26,7 +27,9 @@ async def healthz() -> dict[str, str]:  # a coroutine: it must not wait for a fr
 
 
 @router.get("/readyz", summary="Check that database, storage and migrations are ready", responses=problems(NotReady))
-def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
+def readyz(database: DatabaseDep, database_file: DatabaseFileDep, files: FilesDep) -> dict[str, str]:
+    if not database_file.is_in_place():
+        raise NotReady("database_replaced")
     try:
         with database.read() as db:
             db.execute(text("SELECT 1"))
@@ -39,7 +42,7 @@ def readyz(database: DatabaseDep, files: FilesDep) -> dict[str, str]:
         files.write(name, b"ready")
         files.delete(name)
     except OSError as error:
-        raise NotReady("storage_unready", reason=error.strerror) from error
+        raise NotReady("storage_unready", reason=reason_of(error)) from error
     return {"status": "ready", "database": "ok", "storage": "ok", "migrations": "ok"}
 
 

@@ -21,6 +21,7 @@ from app.datasets.formats.content import FILE, ROLES
 from app.datasets.import_options import ImportOptions
 from app.errors import Conflict, Invalid, InvalidFields, Malformed, NotReady, TooLarge
 from app.messages import FieldError, Fix, Message
+from app.os_errors import reason_of
 from app.runs.request_model import Name
 from app.storage import datasets, idempotency
 from app.storage.database import Database
@@ -86,7 +87,7 @@ async def upload(
         answer = await run_in_threadpool(enqueue, database, id, name, source, key, digest)
         kept = answer.id == id
     except OSError as error:
-        raise NotReady("upload_not_stored", reason=error.strerror) from error
+        raise NotReady("upload_not_stored", reason=reason_of(error)) from error
     except ClientDisconnect as error:
         raise Malformed("upload_cut_off") from error
     finally:

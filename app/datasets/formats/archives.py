@@ -11,6 +11,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import NamedTuple
 
 from app.datasets.errors import ImportFailed
@@ -27,6 +28,7 @@ DIRECTORY_BYTES = 64 * 1024**2  # of a zip's list of members, which is read in o
 CHUNK_BYTES = 64 * 1024  # counted one by one, so that the bytes of a damaged member count too
 PATH_LENGTH, NAME_LENGTH = 4096, 200
 DRIVE = re.compile(r"[A-Za-z]:")
+HEADER_BYTES = 30  # of a member in a zip, without its name
 ENCRYPTED = 0x1
 ENTRY = b"PK\1\2"  # starts an entry in a zip's list of members
 
@@ -82,9 +84,24 @@ def _zip_members(upload: CompressedFile) -> Iterator[Member]:
 
 @contextmanager
 def zip_file(upload: CompressedFile) -> Iterator[zipfile.ZipFile]:
-    """Open a zip whose list of members is short enough. Raises ImportFailed, and almost anything if it is damaged."""
+    """Open a zip whose list of members is short enough, and whose members share no bytes. Raises ImportFailed, and
+    almost anything if it is damaged."""
     with _DirectoryGuard(upload.path) as upload.raw, zipfile.ZipFile(upload.raw) as archive:
+        if _overlap(archive):
+            raise ImportFailed("zip_entries_overlap")
         yield archive
+
+
+def _overlap(archive: zipfile.ZipFile) -> bool:
+    """True if two members share bytes, or one reaches into the list: a small zip could unpack to any size.
+
+    Names and extra fields between a member's header and its data are left out, since only the members' own headers,
+    which are anywhere in the file, have their lengths. Without them, too, no byte is unpacked twice.
+    """
+    members = sorted((info.header_offset, info.compress_size) for info in archive.infolist())
+    return any(
+        offset + HEADER_BYTES + size > end for (offset, size), (end, _) in pairwise([*members, (archive.start_dir, 0)])
+    )
 
 
 def zip_problem(info: zipfile.ZipInfo) -> str | None:

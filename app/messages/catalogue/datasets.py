@@ -9,6 +9,10 @@ ARCHIVES = {
     "zip_too_many_entries": (
         "the zip's list of members has over {limit:,} entries; pack it as .tar.gz, which has no list, or leave some out"
     ),
+    "zip_entries_overlap": (
+        "two entries of the zip share bytes, as in a decompression bomb, or its list of members is damaged; pack the "
+        "files again"
+    ),
     "tar_header_too_large": "the tar archive has a name or header of over {limit:,} bytes",
     "tar_damaged": "the tar archive is damaged: a header cannot be read; send it again",
     "tar_cut_off": "the tar archive is cut off: its end mark is missing; send it again",

@@ -31,7 +31,13 @@ PROTOCOL = {
     ),
     "internal_error": "internal error; see the service log",
     "files_away": "the files cannot be read or written now: {reason}; try again in a moment",
+    "file_outside_of_store": (
+        "the database names the file {file!r}, which is outside of the file store; restore a backup that you trust"
+    ),
     "database_away": "the database does not answer; nothing was changed, try again in a moment",
+    "database_replaced": (
+        "the file of the database was removed or replaced while the service was running; restart the service"
+    ),
     "schema_outdated": "the schema of the database is outdated; run: antigrad migrate",
     "database_unready": "the database does not answer: {reason}",
     "storage_unready": "the file storage cannot be written to: {reason}",

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from app.storage.files.base import Files, FilesRefused, is_away
+from app.storage.files.base import Files, FilesRefused, OutsideOfStore, inside, is_away
 from app.storage.files.local import LocalFiles
 
-__all__ = ["Files", "FilesRefused", "LocalFiles", "is_away", "open_files"]
+__all__ = ["Files", "FilesRefused", "LocalFiles", "OutsideOfStore", "inside", "is_away", "open_files"]
 
 
 def open_files(url: str, home: Path) -> Files:

@@ -10,17 +10,30 @@ from pathlib import Path
 from typing import IO
 
 AWAY = errno.EHOSTUNREACH
-STALE_SECONDS = 24 * 3600
 
 
 class FilesRefused(Exception):
     """ANTIGRAD_FILES_URL cannot be used; the message says why, and what to do."""
 
 
+class OutsideOfStore(OSError):
+    """A name from the database leads out of the store: a row was changed by hand, or came with a foreign backup."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.EINVAL, "the database names a file outside of the file store", name)
+
+
+def inside(name: str) -> str:
+    """The name of a file or folder below the store's root. Raises OutsideOfStore."""
+    if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+        raise OutsideOfStore(name)
+    return name
+
+
 class Files(ABC):
     """Named files; a name is a relative path like `runs/<id>/<attempt>/weights.safetensors`.
 
-    Each method raises OSError with a readable `strerror`; see `is_away`.
+    Each method raises OSError with a readable `strerror`; see `is_away` and `OutsideOfStore`.
     """
 
     @abstractmethod
@@ -58,7 +71,7 @@ class Files(ABC):
     def sweep(self) -> None:
         """Delete half-written files that killed processes have left on this machine. Raises OSError.
 
-        A file that is still being written stays: only those that have not grown for `STALE_SECONDS` are deleted.
+        A file that is still being written stays: its writer holds a lock, which ends with the process.
         """
 
     @abstractmethod

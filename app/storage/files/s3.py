@@ -5,7 +5,6 @@ The client runs an event loop in a thread of its own, so create it after a fork.
 
 import errno
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,8 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import HTTPClientError
 from s3fs import S3FileSystem
 
-from app.storage.files.base import AWAY, Files
+from app.os_errors import reason_of
+from app.storage.files.base import AWAY, Files, OutsideOfStore, inside
 from app.storage.files.local import LocalFiles
 
 CACHE_BYTES = 10 * 2**30
@@ -40,8 +40,7 @@ class S3Files(Files):
 
     @contextmanager
     def create(self, name: str) -> Iterator[IO[bytes]]:
-        self.cache.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.cache.root, prefix=".", suffix=".part") as file:
+        with self.cache.unfinished(self.cache.root / "upload") as file:
             yield file
             file.flush()
             with errors_of_the_store(name):
@@ -84,7 +83,7 @@ class S3Files(Files):
         return self.cache.temporary()
 
     def _path(self, name: str) -> str:
-        return f"{self.root}/{name}"
+        return f"{self.root}/{inside(name)}"
 
     def _make_room(self, newest: Path) -> None:
         """Delete the least recently used copies until the rest fits. One that is mapped into memory stays readable."""
@@ -116,6 +115,8 @@ def errors_of_the_store(name: str) -> Iterator[None]:
     """Translate every exception of the store's libraries to an OSError with a readable `strerror`."""
     try:
         yield
+    except OutsideOfStore:
+        raise
     except Exception as error:
         raise _as_os_error(error, name) from error
 
@@ -124,7 +125,7 @@ def _as_os_error(error: Exception, name: str) -> OSError:
     answer = getattr(error.__cause__, "response", {})  # the response of S3, if there was one
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     bucket_is_missing = answer.get("Error", {}).get("Code") == "NoSuchBucket"
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    reason = reason_of(error)
     match error:
         case FileNotFoundError() if not bucket_is_missing:
             return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)

@@ -1,34 +1,43 @@
-from fastapi.testclient import TestClient
-from sqlalchemy import update
+"""Readiness: the service notices what would lose data."""
 
-from app.storage.database import database_now
-from app.storage.queue import workers as storage
-from app.storage.tables import Worker
-from tests.support.runs import ENDLESS, ended, queue, until_step
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
 from tests.support.services import Service
-from tests.support.workers import Workers
 
 
-def test_a_worker_says_what_it_trains_and_where(client: TestClient, workers: Workers) -> None:
-    workers.start()
-    run = queue(client, ENDLESS)
-    until_step(client, run, 1)
-    (worker,) = client.get("/workers").json()["items"]
-    assert worker["runs"] == [run] and worker["device"] == "cpu" and worker["heartbeat_at"] >= worker["started_at"]
-    client.post(f"/runs/{run}/cancel")
-    ended(client, run)
+def replaced(database: Path) -> None:
+    copy = database.with_name("copy.db")
+    shutil.copyfile(database, copy)
+    copy.replace(database)
 
 
-def test_a_worker_that_fell_silent_is_not_said_to_be_alive(client: TestClient, service: Service) -> None:
-    database = service.database
-    with database.write() as db:
-        storage.register(db, "elsewhere-1", 1, database_now())
-    assert [worker["id"] for worker in client.get("/workers").json()["items"]] == ["elsewhere-1"]
-    for seconds, left in ((31, 1), (86_401, 0)):
-        with database.write() as db:
-            db.execute(update(Worker).values(heartbeat_at=database_now() - seconds))
-        assert client.get("/workers").json()["items"] == []
-        with database.write() as db:
-            storage.register(db, f"here-{seconds}", 1, database_now())
-            storage.forget(db, f"here-{seconds}")
-            assert db.query(Worker).count() == left
+def put_back(database: Path) -> None:
+    """Written anew from a copy, as a restore by hand does."""
+    content = database.read_bytes()
+    database.unlink()
+    database.write_bytes(content)
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("change", [Path.unlink, replaced, put_back], ids=["removed", "replaced", "put back"])
+def test_a_database_file_that_is_another_than_at_the_start_asks_for_a_restart(
+    service: Service, change: Callable[[Path], object]
+) -> None:
+    assert service.client.get("/readyz").json()["database"] == "ok"
+    change(service.settings.home / "antigrad.db")
+    answer = service.client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_replaced")
+    assert "restart the service" in answer.json()["detail"]
+    assert service.client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_a_database_that_is_written_stays_the_same_file(service: Service) -> None:
+    service.client.post("/runs", json={"dataset": "digits"})
+    with service.database.engine.connect() as connection:
+        connection.connection.execute("VACUUM")  # type: ignore[attr-defined]
+    assert service.client.get("/readyz").status_code == 200

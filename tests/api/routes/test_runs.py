@@ -19,7 +19,7 @@ from tests.support.commands import command
 from tests.support.fork_server import Forked
 from tests.support.rows import insert_run
 from tests.support.runs import ENDLESS, SMALL, ended, outcome, queue, status, until, until_step
-from tests.support.services import Service, client_of
+from tests.support.services import KEY, Service, client_of
 from tests.support.workers import Workers
 
 AUGMENTED = {"shift": 0.1, "rotate": 10, "scale": 0.1, "noise": 0.05, "erase": 0.1}
@@ -470,10 +470,10 @@ def test_an_empty_key_is_none_and_opens_nothing_beyond_this_machine(settings: Se
 
 
 def test_a_key_is_asked_for_on_every_route_but_healthz(settings: Settings) -> None:
-    locked = settings.model_copy(update={"api_key": type(settings).model_validate({"api_key": "s3cret"}).api_key})
+    locked = settings.model_copy(update={"api_key": SecretStr(KEY)})
     with client_of(locked) as client:
         assert client.get("/healthz").status_code == 200
         for path in ("/readyz", "/runs", "/docs", "/openapi.json", "/datasets", "/nothing"):
             assert client.get(path).status_code == 401, path
         assert client.get("/runs", headers={"Authorization": "Bearer wrong"}).status_code == 401
-        assert client.get("/runs", headers={"Authorization": "Bearer s3cret"}).status_code == 200
+        assert client.get("/runs", headers={"Authorization": f"Bearer {KEY}"}).status_code == 200

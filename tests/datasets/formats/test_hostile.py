@@ -121,6 +121,60 @@ def test_a_zip_of_half_a_million_empty_files_is_read_to_its_end(path: Path) -> N
     assert took.failed is not None and f"{ZIP_MEMBERS:,} files were skipped" in took.failed
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        zip_of(["A/0.png"] * 3, deflated(BOMB, 1), len(BOMB), apart=0),
+        zip_of([f"{number}.npy" for number in range(3)], deflated(BOMB, 1), len(BOMB), apart=0),
+        zip_of([f"A/{number}.png" for number in range(3)], deflated(BOMB, 1), len(BOMB), apart=40),
+        zip_of(["A/0.png", "A/1.png"], apart=31),
+    ],
+    ids=["one member in all", "arrays", "each quotes the next", "by a byte"],
+)
+def test_members_that_share_bytes_are_refused_before_one_is_unpacked(tmp_path: Path, data: bytes) -> None:
+    with (
+        patch.object(zipfile.ZipFile, "open", side_effect=AssertionError("a member was opened")),
+        pytest.raises(ImportFailed, match="two entries of the zip share bytes"),
+    ):
+        imported(tmp_path, data)
+
+
+def test_a_member_that_reaches_into_the_list_is_refused(tmp_path: Path) -> None:
+    data = bytearray(zip_of(["A/0.png"]))
+    listed = data.index(b"PK\1\2")
+    struct.pack_into("<I", data, listed + 20, listed - 30 + 1)
+    with pytest.raises(ImportFailed, match="two entries of the zip share bytes"):
+        imported(tmp_path, bytes(data))
+
+
+def test_the_list_of_a_zip_may_have_any_order(tmp_path: Path) -> None:
+    data, whole = zipped(letters()), letters()
+    members, *entries = data[: data.index(b"PK\5\6")].split(b"PK\1\2")
+    end = data[data.index(b"PK\5\6") :]
+    turned = b"PK\1\2".join([members, *reversed(entries)]) + end
+    assert turned != data and len(imported(tmp_path, turned).arrays.targets) == len(whole)
+
+
+class Unseekable(io.BytesIO):
+    """A file whose end alone can be written: the length of a member comes after its data."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, *_: object) -> int:
+        raise io.UnsupportedOperation
+
+
+def test_what_usual_tools_pack_shares_no_bytes(tmp_path: Path) -> None:
+    stream, whole = Unseekable(), letters("AB", 2)
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("A/", b"")
+        for name, data in whole.items():
+            archive.writestr(name, data)
+        archive.writestr("B/0.txt", b"")
+    assert len(imported(tmp_path, stream.getvalue()).arrays.targets) == len(whole)
+
+
 def test_the_files_of_a_tar_are_counted(tmp_path: Path) -> None:
     empty = tar_header("A/0.png")
     with patch.object(archives, "MEMBERS", 2000):

@@ -2,21 +2,20 @@
 below."""
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from unittest.mock import patch
 
 import botocore.exceptions
 import pytest
 
-from app.storage.files import Files, FilesRefused, LocalFiles, is_away, open_files, s3
-from app.storage.files.base import STALE_SECONDS
+from app.storage.files import Files, FilesRefused, is_away, open_files, s3
 from app.storage.files.s3 import S3Files
 from tests.support.commands import run_module
 from tests.support.object_store import ObjectStore
@@ -53,22 +52,33 @@ def left_over(home: Path) -> list[Path]:
     return list(home.rglob("*.part"))
 
 
-def test_what_a_killed_process_has_left_half_written_goes_after_a_day(files: Files, tmp_path: Path) -> None:
+def test_a_sweep_leaves_what_is_whole_and_what_is_still_being_written(files: Files, tmp_path: Path) -> None:
     files.write(NAME, b"whole")
     files.local(NAME)
-    local = files.cache if isinstance(files, S3Files) else files
-    assert isinstance(local, LocalFiles)
-    with local.create("datasets/ds_2/upload") as growing, local.create("datasets/ds_3/upload") as left:
-        old, new = (next((local.root / f"datasets/ds_{number}").glob(".*.part")) for number in (3, 2))
-        for file in (growing, left):
-            file.flush()
-        day_ago = time.time() - STALE_SECONDS - 1
-        os.utime(old, (day_ago, day_ago))
-        os.utime(local.root / NAME, (day_ago, day_ago))
+    with files.create("datasets/ds_2/upload") as growing:
+        growing.write(b"half")
         files.sweep()
-        assert not old.exists() and new.exists()
-        old.touch()  # so that the block can end
-    assert files.read(NAME) == b"whole" and local.local(NAME).exists()
+        assert len(left_over(tmp_path)) == 1
+        growing.write(b", and the rest")
+    assert files.read(NAME) == b"whole" and files.read("datasets/ds_2/upload") == b"half, and the rest"
+    assert left_over(tmp_path) == []
+
+
+def test_a_file_that_is_swept_before_it_is_locked_is_made_anew(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept = []
+
+    def sweep_first(file: IO[bytes], how: int) -> None:
+        if not swept:
+            swept.append(file.name)
+            Path(file.name).unlink()
+        flock(file, how)
+
+    flock = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    files.write(NAME, b"whole")
+    assert swept and files.read(NAME) == b"whole"
 
 
 def test_what_is_written_is_read_opened_and_deleted(files: Files) -> None:
@@ -127,7 +137,9 @@ def test_a_process_that_is_killed_while_it_writes_leaves_no_name(url: str, files
             os.kill(os.getpid(), signal.SIGKILL)
     """
     done = subprocess.run([sys.executable, "-c", program, url, tmp_path / "home", NAME], check=False)
-    assert done.returncode == -9 and not files.exists(NAME)
+    assert done.returncode == -9 and not files.exists(NAME) and len(left_over(tmp_path)) == 1
+    files.sweep()
+    assert left_over(tmp_path) == []
 
 
 def test_a_temporary_file_has_no_name(files: Files, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Pictures are well-formed XML, whatever the names in them."""
+
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from app.plots.curves import STEPS, draw, draw_together
+from app.plots.network import diagram
+from app.plots.texts import drawable
+from app.storage.curves import Series
+
+ANY = st.text(st.characters(exclude_categories=()))  # with control characters and lone surrogates
+HOSTILE = "a\x1b[2J\x00\x0b\x7f\x9b\ud800\udfff\ufffe\uffff\u202e<&'\">-->]]>"
+SERIES = Series(np.arange(3), np.array([1.0, np.nan, 0.5]))
+
+names = pytest.mark.filterwarnings("ignore:Glyph .* missing from")  # the font lacks most scripts
+
+
+@given(ANY)
+@example(HOSTILE)
+@settings(max_examples=500)
+def test_no_character_that_xml_forbids_remains(name: str) -> None:
+    shown = ElementTree.fromstring(f"<text>{escape(drawable(name))}</text>").text or ""
+    assert len(shown) == len(name)
+    assert drawable(shown) == shown
+
+
+@pytest.mark.parametrize("name", ["Straße", "文字", "naïve\u0301", "👩\u200d🔬", "a b\u00a0c", "two\nlines", "$x$"])
+def test_what_can_be_drawn_stays(name: str) -> None:
+    assert drawable(name) == name
+
+
+@names
+@given(ANY)
+@example(HOSTILE)
+@settings(max_examples=20)
+def test_a_curve_is_well_formed(name: str) -> None:
+    ElementTree.fromstring(draw({"train.loss": SERIES}, name, "svg"))
+
+
+@names
+@given(ANY)
+@example(HOSTILE)
+@settings(max_examples=10)
+def test_curves_of_several_runs_are_well_formed(name: str) -> None:
+    ElementTree.fromstring(draw_together({name: (SERIES, STEPS)}, "train.loss", "svg"))
+
+
+@given(ANY)
+@example(HOSTILE)
+def test_a_diagram_is_well_formed(name: str) -> None:
+    ElementTree.fromstring(diagram((), (3, 8, 8), name))
