@@ -170,7 +170,7 @@ def measured(target: Target, attack: Callable[[Target], None]) -> list[float]:
 
 def main() -> None:
     versions = [Path(before).resolve() for before in [os.environ.pop("BEFORE", "")] if before] + [HERE]
-    print(f"{'':<36}{'/healthz, ms':>18}{'/runs/{id}, ms':>18}{'memory, MB':>18}")
+    print(f"{'':<36}{'/healthz, ms':>18}{'/runs/{id}, ms':>18}{'memory, MB':>18}", flush=True)
     for name, attack in ATTACKS.items():
         figures = []
         for checkout in versions:
@@ -178,4 +178,4 @@ def main() -> None:
                 figures.append(measured(target, attack))
         columns = [" → ".join(f"{value:.0f}" for value in each) for each in zip(*figures, strict=True)]
         met = max(figures[-1][:2]) <= WANTED_MS
-        print(f"{name:<36}" + "".join(f"{column:>18}" for column in columns), "" if met else f"  over {WANTED_MS} ms")
+        print(f"{name:<36}" + "".join(f"{column:>18}" for column in columns), "" if met else f"  over {WANTED_MS} ms", flush=True)
