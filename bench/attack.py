@@ -178,4 +178,8 @@ def main() -> None:
                 figures.append(measured(target, attack))
         columns = [" → ".join(f"{value:.0f}" for value in each) for each in zip(*figures, strict=True)]
         met = max(figures[-1][:2]) <= WANTED_MS
-        print(f"{name:<36}" + "".join(f"{column:>18}" for column in columns), "" if met else f"  over {WANTED_MS} ms", flush=True)
+        print(
+            f"{name:<36}" + "".join(f"{column:>18}" for column in columns),
+            "" if met else f"  over {WANTED_MS} ms",
+            flush=True,
+        )

@@ -83,7 +83,7 @@ def test_the_whole_path_and_a_kill_in_its_middle(
     assert object_store.keys(bucket) == builtin
     for home in ("home", "elsewhere"):  # both contain only cached copies
         folders = {path.relative_to(tmp_path / home).parts[0] for path in (tmp_path / home).iterdir()}
-        assert folders <= {"cache", "workers"}
+        assert folders <= {"cache", "exports", "workers"}
     assert not list((tmp_path / "home" / "cache").glob("**/*.part"))
 
 

@@ -21,7 +21,7 @@ def test_the_document_has_each_with_its_bounds_and_what_it_is_for(quick_client: 
         ("invert=yes", "invert", "'auto'"),
         ("run=" + "x" * 101, "run", "at most 100"),
         ("rum=x", "rum", "did you mean 'run'?"),
-        ("fit=true&fit=perhaps", "fit", "boolean"),
+        ("fit=true&fit=perhaps", "fit", "given 2 times"),
     ],
 )
 def test_a_wrong_one_is_refused_by_its_name(quick_client: TestClient, query: str, pointer: str, said: str) -> None:
