@@ -14,6 +14,7 @@ class AppError(Refusal):
 
     status = 500
     title = "Internal error"
+    further = 0  # wrong fields that `errors` leaves out
 
 
 class NotFound(AppError):

@@ -12,11 +12,10 @@ from collections.abc import Collection
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.problems import as_response
+from app.api.problems import PROBES, as_response
 from app.errors import AppError, Forbidden, Malformed, Misdirected
 
 LOOPBACK_HOSTS = frozenset(("localhost", "127.0.0.1", "[::1]"))
-ANY_HOST = ("/healthz", "/readyz")  # probes address a container or a machine by whatever name it has
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CROSS_SITE = ("cross-site", "same-site")  # values of Sec-Fetch-Site; another port of this host is `same-site`
 HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\[\]:@/]+)(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
@@ -30,7 +29,7 @@ class HostMiddleware:
         self.app, self.allowed = app, allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = self._refusal(scope) if scope["type"] == "http" and scope["path"] not in ANY_HOST else None
+        error = self._refusal(scope) if scope["type"] == "http" and scope["path"] not in PROBES else None
         answer = self.app if error is None else as_response(Request(scope), error)
         await answer(scope, receive, send)
 

@@ -13,6 +13,7 @@ from fastapi import Depends, Header, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from app.api.problems import SHOWN
 from app.errors import InvalidFields
 from app.messages import FieldError, Message
 from app.serving.exports import Exports
@@ -94,9 +95,6 @@ def repeated(response: Response, address: str) -> None:
     response.headers["Location"] = address
 
 
-EXPLAINED = 20  # unknown parameters of one request
-
-
 async def only_known_parameters(request: Request) -> None:
     """Reject unknown query parameters and repeated ones, which FastAPI would silently ignore. Raises Invalid.
 
@@ -117,9 +115,9 @@ async def only_known_parameters(request: Request) -> None:
         raise InvalidFields(
             [
                 FieldError(name[:100], Message.of("no_such_parameter", parameters=known, near=closest(name, known)))
-                for name in unknown[:EXPLAINED]
+                for name in unknown[:SHOWN]
             ],
-            further=len(unknown[EXPLAINED:]),
+            further=len(unknown[SHOWN:]),
         )
 
 

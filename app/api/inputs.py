@@ -14,7 +14,7 @@ from app.api.forms import FORM, check_boundary, media_type, refuse_disguised_for
 from app.api.problems import no_such_part
 from app.datasets.errors import NoPicture, TooManyPixels
 from app.datasets.images.codec import Resize
-from app.errors import Invalid, InvalidFields, TooLarge, UnsupportedMediaType
+from app.errors import Invalid, InvalidFields, UnsupportedMediaType
 from app.learning.serialization import Trained
 from app.messages import FieldError
 from app.serving.decoding import Background, decode_cheap, inverted, refused
@@ -94,12 +94,9 @@ async def _bodies(request: Request, kind: str) -> list[bytes]:
 
 
 def _pictures(decoded: list[bytes | NoPicture], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Pictures (N, C, H, W). Raises Invalid with a pointer to each bad one: `/image/1` is the second part `image`, and
-    TooLarge."""
+    """Pictures (N, C, H, W). Raises Invalid with a pointer to each bad one: `/image/1` is the second part
+    `image`."""
     wrong = {place: item for place, item in enumerate(decoded) if isinstance(item, NoPicture)}
-    for error in wrong.values():
-        if error.message.code == "pictures_too_large":
-            raise TooLarge.because(error)
     if wrong and len(decoded) == 1:
         raise refused(wrong[0], shape)
     if wrong:

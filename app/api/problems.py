@@ -24,7 +24,6 @@ from app.errors import (
     HeadersTooLarge,
     Internal,
     Invalid,
-    InvalidFields,
     Malformed,
     MethodNotAllowed,
     Misdirected,
@@ -49,6 +48,7 @@ MEDIA_TYPE = "application/problem+json"
 BINARY = {"type": "string", "format": "binary"}  # the schema of a file in the OpenAPI document
 
 
+PROBES = ("/healthz", "/readyz")  # they address a container or a machine by whatever name it has
 RETRY_LATER = {"Retry-After": "2"}  # seconds
 SHOWN = 20  # wrong fields in one answer
 
@@ -100,9 +100,8 @@ def binary(*media_types: str) -> dict[int | str, dict[str, Any]]:
 
 def as_response(request: Request, error: AppError, headers: Mapping[str, str] | None = None) -> Response:
     """The answer with an error's problem document."""
-    headers = (
-        RETRY_LATER | dict(headers or {}) if error.status in (NotReady.status, TooManyRequests.status) else headers
-    )
+    if isinstance(error, NotReady | TooManyRequests):
+        headers = RETRY_LATER | dict(headers or {})
     return Response(document(error, request.url.path), error.status, headers, media_type=MEDIA_TYPE)
 
 
@@ -121,7 +120,7 @@ def document(error: AppError, path: str) -> str:
             {"pointer": field.pointer, "detail": field.detail, **field.message.to_json(), "fix": _fix(field.fix)}
             for field in fields[:SHOWN]
         ],
-        "more": max(0, len(fields) - SHOWN) + (error.further if isinstance(error, InvalidFields) else 0),
+        "more": max(0, len(fields) - SHOWN) + error.further,
     }
     return _printable(body)
 
@@ -148,7 +147,7 @@ def register(app: FastAPI, locked: bool) -> None:
 
     @app.exception_handler(ClientDisconnect)
     def client_left(_: Request, __: ClientDisconnect) -> Response:
-        return Response(status_code=400)  # nobody reads it, and it is no fault of the service
+        return Response(status_code=400)  # not sent: the connection is closed
 
     @app.exception_handler(InvalidChoice)
     def invalid_choice(request: Request, error: InvalidChoice) -> Response:
@@ -210,7 +209,7 @@ def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
         for method, operation in operations.items():
             anywhere = (Invalid, Internal) if path == "/healthz" else (Invalid, Unauthorized, NotReady, Internal)
             with_body = (TooLarge, UnsupportedMediaType) if method in ("post", "put") else ()
-            by_host = () if path in ("/healthz", "/readyz") else (Malformed, Misdirected)
+            by_host = () if path in PROBES else (Malformed, Misdirected)
             by_origin = () if method == "get" else (Forbidden,)
             by_server = (HeadersTooLarge, TooSlow, TooManyRequests)
             for status, answer in problems(*anywhere, *with_body, *by_host, *by_origin, *by_server).items():

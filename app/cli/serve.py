@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.address import LOOPBACK
 from app.cli.http import INTERRUPTED, REFUSED, exit_with
 from app.cli.supervisor import WorkerSupervisor
 from app.os_errors import reason_of
@@ -17,7 +18,6 @@ from app.os_errors import reason_of
 if TYPE_CHECKING:
     from app.settings import Settings
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 serving = typer.Typer()
 
 

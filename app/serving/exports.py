@@ -1,12 +1,12 @@
 """Exports of datasets as .npz files, built once for each content and kept on this machine's disk."""
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from app.datasets.arrays import Arrays
+from app.storage.files import LocalFiles
 
 KEPT = 8  # files; the one that was not asked for the longest goes first
 
@@ -15,7 +15,7 @@ class Exports:
     """The files of a folder, by the checksum of their dataset. Several processes may share the folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.files = folder, LocalFiles(folder)
 
     def open(self, checksum: str, arrays: Arrays) -> IO[bytes]:
         """The export of a dataset, built now unless it is kept. An open file stays readable after its deletion."""
@@ -24,10 +24,8 @@ class Exports:
             file = path.open("rb")
             os.utime(file.fileno())
             return file
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as built:
-            arrays.export(built)  # a file that this leaves after an error is dropped as the oldest
-        Path(built.name).replace(path)
+        with self.files.create(path.name) as built:
+            arrays.export(built)
         self._drop_oldest()
         return path.open("rb")
 
@@ -37,7 +35,7 @@ class Exports:
 
     def _drop_oldest(self) -> None:
         ages = []
-        for path in self.folder.iterdir():  # includes what a killed process or a full disk has left
+        for path in self.folder.iterdir():  # includes what a killed process has left
             with suppress(FileNotFoundError):
                 ages.append((path.stat().st_mtime_ns, path))
         for _, path in sorted(ages, reverse=True)[KEPT:]:

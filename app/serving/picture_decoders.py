@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from math import prod
 
-from app.datasets.errors import NoPicture
+from app.datasets.errors import NoPicture, TooManyPixels
 from app.datasets.images.codec import Background, Resize
 from app.datasets.images.decoder import NUMBER, refusal, request
 from app.errors import TooLarge
@@ -55,6 +55,9 @@ class PictureDecoders:
                 self.free.append((arguments, process))
             else:
                 await _end(process)
+        for answer in answers:
+            if isinstance(answer, TooManyPixels):  # all pictures together
+                raise TooLarge.because(answer)
         return answers + [NoPicture("picture_decoder_crashed") for _ in pictures[len(answers) :]]
 
     async def _take(self, arguments: Arguments) -> Process:
