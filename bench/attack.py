@@ -9,8 +9,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +21,7 @@ import httpx
 import psutil
 from PIL import Image
 
-from bench.service import free_port
+from bench.service import ended, home, started
 
 HERE = Path(__file__).parent.parent
 MOST_SECONDS = 30.0  # of one attack
@@ -106,7 +104,7 @@ ATTACKS: dict[str, Callable[[Target], None]] = {
     "4 JPEGs of 1,000 scans": costly_picture,
     "headers without an end": endless_headers,
     "900 silent connections": silent_connections,
-    "150 exports that nobody reads": unread_exports,
+    "150 unread exports": unread_exports,
     "12 bodies of 60 MB": large_bodies,
 }
 
@@ -114,29 +112,16 @@ ATTACKS: dict[str, Callable[[Target], None]] = {
 @contextmanager
 def service(checkout: Path) -> Iterator[Target]:
     """The service of a checkout, with one finished run."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as home:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)],
-            cwd=checkout,
-            env=os.environ | {"PYTHONPATH": str(checkout), "ANTIGRAD_HOME": home},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                while True:
-                    with suppress(httpx.TransportError):
-                        client.get("/readyz").raise_for_status()
-                        break
-                    time.sleep(0.05)
-                run = client.post("/runs", json=RUN).raise_for_status().json()["id"]
-                while client.get(f"/runs/{run}", params={"wait": 30}).json()["status"] in ("queued", "running"):
-                    pass
-            yield Target(port, run, psutil.Process(process.pid))
-        finally:
-            process.kill()
-            process.wait()
+    command = ["-m", "app.cli.main", "serve", "--port", "{port}"]
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with (
+        home(),
+        started(command, cwd=checkout, env=os.environ | {"PYTHONPATH": str(checkout)}, **silent) as (client, process),
+    ):
+        run = client.post("/runs", json=RUN).raise_for_status().json()["id"]
+        ended(client, run)
+        assert client.base_url.port is not None
+        yield Target(client.base_url.port, run, psutil.Process(process.pid))
 
 
 def measured(target: Target, attack: Callable[[Target], None]) -> list[float]:

@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
+END_SECONDS = 10
 PICTURE = {"Content-Type": "image/png"}
 
 
@@ -35,8 +37,18 @@ def home() -> Iterator[Path]:
 @contextmanager
 def server(command: list[str]) -> Iterator[httpx.Client]:
     """A process that serves HTTP; `command` holds the arguments of `python`, with {port} for the port."""
+    with started(command) as (client, _):
+        yield client
+
+
+@contextmanager
+def started(command: list[str], **options: Any) -> Iterator[tuple[httpx.Client, "subprocess.Popen[bytes]"]]:
+    """A process that serves HTTP, and a client of it. A process that does not end in time is killed.
+
+    `options` are those of `subprocess.Popen`.
+    """
     port = free_port()
-    process = subprocess.Popen([sys.executable, *(part.format(port=port) for part in command)])
+    process = subprocess.Popen([sys.executable, *(part.format(port=port) for part in command)], **options)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             for _ in range(600):
@@ -47,10 +59,14 @@ def server(command: list[str]) -> Iterator[httpx.Client]:
                     break
                 except httpx.TransportError:
                     time.sleep(0.05)
-            yield client
+            yield client, process
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextmanager
