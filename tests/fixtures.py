@@ -74,9 +74,7 @@ def service(client: TestClient) -> Service:
 @pytest.fixture(scope="session")
 def quick_client(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """One service for all tests that only read, or change nothing that affects other tests."""
-    home = tmp_path_factory.mktemp("quick") / "home"
-    template.fill(home)
-    with client_of(Settings(home=home, _env_file=None)) as client:
+    with template.client(tmp_path_factory.mktemp("quick") / "home") as client:
         yield client
 
 

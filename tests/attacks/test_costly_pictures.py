@@ -1,4 +1,4 @@
-"""A picture that takes long to decode costs its sender, and nobody else.
+"""A picture that takes long to decode costs its sender alone.
 
 What stays available: the threads of the service, which decode no such picture; a place among the decoders, as soon as
 the time is over or the sender has left; the end of the service, which waits for no picture.
@@ -8,8 +8,7 @@ import asyncio
 import io
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -31,7 +30,7 @@ from tests.support.archives import letters, png, zipped
 from tests.support.commands import CLI, until_ready
 from tests.support.fork_server import Forked, fork_server
 from tests.support.imports import imported
-from tests.support.processes import free_port
+from tests.support.processes import free_port, until
 from tests.support.served import insert_network, serve
 
 SHAPE = (1, 28, 28)
@@ -178,13 +177,6 @@ def test_a_decoder_that_crashes_costs_its_request_alone() -> None:
         await decoders.close()
 
     asyncio.run(attack())
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 100
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def decoders_of(service: Forked) -> list[psutil.Process]:

@@ -11,8 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.api.browser_guard import host_and_port
-from app.settings import Settings
-from tests.support.services import KEY, Template, client_of
+from tests.support.services import KEY, Template
 
 PAGE = "https://lab.example"
 # Requests that a browser sends for any page, without asking the service first.
@@ -28,21 +27,17 @@ SIMPLE = {
 }  # fmt: skip
 
 
-def service(template: Template, tmp_path_factory: pytest.TempPathFactory, **settings: Any) -> TestClient:
-    home = tmp_path_factory.mktemp("service") / "home"
-    template.fill(home)
-    return client_of(Settings(home=home, _env_file=None, **settings))
-
-
 @pytest.fixture(scope="module")
 def open_to_some(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with service(template, tmp_path_factory, hosts=("lab.example",), origins=(PAGE,)) as client:
+    with template.client(
+        tmp_path_factory.mktemp("service") / "home", hosts=("lab.example",), origins=(PAGE,)
+    ) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def locked(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with service(template, tmp_path_factory, api_key=KEY) as client:
+    with template.client(tmp_path_factory.mktemp("service") / "home", api_key=KEY) as client:
         yield client
 
 

@@ -126,7 +126,7 @@ def connect(port: int, address: str, sent: bytes) -> socket.socket:
 
 
 def received(connection: socket.socket) -> bytes | None:
-    """What has arrived, as far as it fits; None if the connection has been closed."""
+    """Read the bytes that have arrived, at most 64 KiB; returns None if the connection is closed."""
     try:
         return connection.recv(65536) or None
     except BlockingIOError:

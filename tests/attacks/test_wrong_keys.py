@@ -11,8 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.api.middleware import ApiKeyMiddleware
 from app.api.wrong_keys import AT_ONCE, FORGOTTEN_AFTER, MOST_SECONDS, PEERS, WrongKeys
-from app.settings import Settings
-from tests.support.services import KEY, Template, client_of
+from tests.support.services import KEY, Template
 
 RIGHT, WRONG = ({"Authorization": f"Bearer {key}"} for key in (KEY, "f" * 16))
 
@@ -38,9 +37,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def unlocked(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    home = tmp_path_factory.mktemp("service") / "home"
-    template.fill(home)
-    with client_of(Settings(home=home, _env_file=None)) as client:
+    with template.client(tmp_path_factory.mktemp("service") / "home") as client:
         yield client
 
 

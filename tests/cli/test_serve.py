@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from app.settings import Settings
 from tests.support.commands import CLI, command, until_ready
 from tests.support.fork_server import Forked, fork_server
-from tests.support.processes import family, free_port
+from tests.support.processes import family, free_port, until
 from tests.support.runs import REQUEST
 
 Serve = Callable[[], Forked]
@@ -46,13 +45,6 @@ def serve(settings: Settings, port: int) -> Iterator[Serve]:
 
 def get(port: int, path: str) -> httpx.Response:
     return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 200
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def step(port: int, run: str) -> int:

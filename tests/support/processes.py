@@ -2,6 +2,8 @@
 
 import socket
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -31,6 +33,14 @@ def has_job(pid: int) -> bool:
 def children(worker: int) -> list[int]:
     """The processes that train for a worker."""
     return [pid for pid in of_warm_server(worker) if has_job(pid)]
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until the condition holds."""
+    deadline = time.monotonic() + 200
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def free_port() -> int:

@@ -22,7 +22,7 @@ def serve(client: TestClient, run: str, dataset: str = "digits") -> str:
 
 
 def insert_network(database: Database, files: Files, run: str, dataset: str = "digits") -> None:
-    """The same, in the database and the files of a service in another process."""
+    """Insert such a run into a service's database and files, which may be those of another process."""
     table = dataset == "diabetes"
     shape = (10,) if table else (1, 28, 28)
     layers = [Linear(units=1 if table else 10)]

@@ -52,6 +52,11 @@ class Template:
         """Copy the home of the started service."""
         shutil.copytree(self.home, home)
 
+    def client(self, home: Path, **settings: Any) -> TestClient:
+        """A client of a service on a copy of the home."""
+        self.fill(home)
+        return client_of(Settings(home=home, _env_file=None, **settings))
+
     def database(self, postgres: Postgres) -> str:
         """Create a database whose datasets are in a home made by `fill`; returns its URL."""
         if self.in_postgres is None:

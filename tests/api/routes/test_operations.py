@@ -16,7 +16,7 @@ def replaced(database: Path) -> None:
 
 
 def put_back(database: Path) -> None:
-    """Written anew from a copy, as a restore by hand does."""
+    """Replace the file by a new one with the same content, like a restore by hand."""
     content = database.read_bytes()
     database.unlink()
     database.write_bytes(content)
