@@ -34,6 +34,15 @@ class RequestedAction(StrEnum):
 STATUS_AFTER = {RequestedAction.CANCEL: RunStatus.CANCELLED, RequestedAction.PAUSE: RunStatus.PAUSED}
 
 
+class BatchStatus(StrEnum):
+    """The status of a batch of predictions."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
 class DatasetStatus(StrEnum):
     """The status of a version of a dataset."""
 
@@ -41,3 +50,6 @@ class DatasetStatus(StrEnum):
     READY = "ready"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # variable: where several API processes write their metrics

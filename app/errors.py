@@ -4,9 +4,11 @@ Each class has an HTTP `status` and `title`; its docstring is the description in
 code of `app.messages`. `app.api.problems` turns an instance into an RFC 9457 problem.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from app.messages import FieldError, Refusal
+from app.messages import FieldError, Fix, Refusal
 
 
 class AppError(Refusal):
@@ -15,6 +17,8 @@ class AppError(Refusal):
     status = 500
     title = "Internal error"
     further = 0  # wrong fields that `errors` leaves out
+    retry_after: int | None = None  # seconds after which the same request may succeed
+    headers: ClassVar[Mapping[str, str]] = {}  # of the answer
 
 
 class NotFound(AppError):
@@ -27,6 +31,11 @@ class Invalid(AppError):
     """The request is well-formed but cannot be carried out; `errors` names each wrong field."""
 
     status, title = 422, "Invalid request"
+
+    @property
+    def errors(self) -> list[FieldError]:
+        """The wrong field; the request as a whole, with the pointer "", if no single one is wrong."""
+        return [FieldError(self.pointer or "", self.message, self.fix)]
 
 
 class Malformed(AppError):
@@ -47,6 +56,12 @@ class Conflict(AppError):
     status, title = 409, "Conflict"
 
 
+class Stale(AppError):
+    """The resource has changed since the answer whose ETag is in If-Match."""
+
+    status, title = 412, "Changed meanwhile"
+
+
 class TooLarge(AppError):
     """The body exceeds the size limit."""
 
@@ -57,6 +72,12 @@ class UnsupportedMediaType(AppError):
     """This address does not accept this Content-Type."""
 
     status, title = 415, "Unsupported media type"
+
+
+class EncodingRefused(UnsupportedMediaType):
+    """The body is compressed."""
+
+    headers: ClassVar[Mapping[str, str]] = {"Accept-Encoding": "identity"}
 
 
 class HeadersTooLarge(AppError):
@@ -72,9 +93,20 @@ class TooSlow(AppError):
 
 
 class TooManyRequests(AppError):
-    """One address has too many requests in progress."""
+    """One address has too many requests in progress, or a key has reached one of its limits."""
 
-    status, title = 429, "Too many requests"
+    status, title, retry_after = 429, "Too many requests", 2
+
+
+class LimitReached(TooManyRequests):
+    """A key has reached the limit that the code names."""
+
+    def __init__(
+        self, code: str, retry_after: int, /, pointer: str | None = None, fix: Fix | None = None, **params: Any
+    ) -> None:
+        """`retry_after` seconds the same request may be within the limit."""
+        super().__init__(code, pointer, fix, **params)
+        self.retry_after = retry_after
 
 
 class Unauthorized(AppError):
@@ -84,7 +116,7 @@ class Unauthorized(AppError):
 
 
 class Forbidden(AppError):
-    """A web page of another origin sent this request."""
+    """The key lacks the scope, the resource belongs to another owner, or a web page of another origin sent this."""
 
     status, title = 403, "Forbidden"
 
@@ -98,7 +130,22 @@ class Misdirected(AppError):
 class NotReady(AppError):
     """The service cannot answer now; try again."""
 
-    status, title = 503, "Not ready"
+    status, title, retry_after = 503, "Not ready", 2
+
+
+class Overloaded(NotReady):
+    """More requests wait than can be answered soon."""
+
+    def __init__(self, seconds: float) -> None:
+        """`seconds` until the requests that wait now are answered."""
+        super().__init__("predictions_wait", seconds=math.ceil(seconds))
+        self.retry_after = math.ceil(seconds)
+
+
+class DeadlineExceeded(AppError):
+    """The request's own deadline, `X-Timeout-Ms`, has passed; nothing was computed after it."""
+
+    status, title = 504, "Deadline exceeded"
 
 
 class Internal(AppError):
@@ -140,3 +187,17 @@ def below(pointer: str, refusal: Refusal) -> Invalid:
         return InvalidFields([field.below(pointer) for field in refusal.fields], refusal.further)
     moved = refusal.below(pointer)
     return Invalid.because(moved, moved.pointer)
+
+
+def not_utf8(error: UnicodeDecodeError) -> Malformed:
+    """The refusal of a body that is not UTF-8, with the first byte that is wrong and its place, counted from 1."""
+    before = error.object[: error.start]
+    line = before[before.rfind(b"\n") + 1 :].decode(error.encoding, "replace")
+    return Malformed(
+        "body_not_utf8",
+        "",
+        byte=f"0x{error.object[error.start]:02X}",
+        place=error.start + 1,
+        line=before.count(b"\n") + 1,
+        after=line[-20:],
+    )

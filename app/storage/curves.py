@@ -1,38 +1,28 @@
-"""Curves: the points of every step, packed into chunks, and read in pages or thinned without losing an extreme."""
+"""Curves: the points of every step, packed into chunks as they are recorded, and read in pages."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import and_, func, insert, not_, select, tuple_
+from sqlalchemy import Tuple, func, insert, not_, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.storage.database import Database
-from app.storage.tables import CurveChunk
+from app.storage.series import Series, join
+from app.storage.tables import CurveBlock, CurveChunk
 
 PAGE = 64  # chunks per page: a worker writes about two a second
+LAST_STEP = 10**9  # no run takes more
+POINT_BYTES = 17  # a step, a value, and the point's share of the pyramid
 # The prefix of series of diagnostics, such as `layer.0.gradient_norm`: many, of few points, not part of the curve.
 DIAGNOSTICS = "layer."
 OF_DIAGNOSTICS = CurveChunk.series.startswith(DIAGNOSTICS)
 
-
-@dataclass(frozen=True)
-class Series:
-    """Points in the order of their steps: steps (n,) int64 and values (n,) float64, which may be NaN or ∞.
-
-    `stands_for` is the number of points that each one represents in a thinned series.
-    """
-
-    steps: NDArray[np.int64]
-    values: NDArray[np.float64]
-    stands_for: NDArray[np.int64] | None = None
-
-    def __getitem__(self, chosen: slice | NDArray[np.generic]) -> "Series":
-        return Series(self.steps[chosen], self.values[chosen])
+Points = Mapping[str, tuple[Sequence[int], Sequence[float]]]  # steps and values by series
+# Begins a transaction that reads. Where there may be many rows, each page has its own: a slow reader blocks no writer.
+Read = Callable[[], AbstractContextManager[Session]]
 
 
-def append(db: Session, run: str, points: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> None:
+def append(db: Session, run: str, points: Points) -> None:
     """Append steps and values to each series, in one statement; the transaction must hold the run's fence."""
     chunks = [
         {
@@ -50,11 +40,25 @@ def append(db: Session, run: str, points: Mapping[str, tuple[Sequence[int], Sequ
 
 
 def last_steps(db: Session, run: str, diagnostics: bool = False) -> dict[str, int]:
-    """The last recorded step of each series of the curve, or of the diagnostics, by name."""
-    of_run = (CurveChunk.run == run, OF_DIAGNOSTICS if diagnostics else not_(OF_DIAGNOSTICS))
-    query = select(CurveChunk.series, func.max(CurveChunk.last_step)).where(*of_run)
-    query = query.group_by(CurveChunk.series).order_by(CurveChunk.series)
+    """The last recorded step of each series of the curve, or of the diagnostics, by name.
+
+    One look into the index for each name and each last chunk, however many chunks there are.
+    """
+    names = select(func.min(CurveChunk.series).label("series")).where(CurveChunk.run == run).cte(recursive=True)
+    after = select(func.min(CurveChunk.series)).where(CurveChunk.run == run, CurveChunk.series > names.c.series)
+    names = names.union_all(select(after.scalar_subquery()).where(names.c.series.is_not(None)))
+    of_diagnostics = names.c.series.startswith(DIAGNOSTICS)
+    chunks = select(CurveChunk.last_step).where(CurveChunk.run == run, CurveChunk.series == names.c.series)
+    last = chunks.order_by(CurveChunk.first_step.desc()).limit(1).scalar_subquery()
+    wanted = of_diagnostics if diagnostics else not_(of_diagnostics)
+    query = select(names.c.series, last).where(names.c.series.is_not(None), wanted).order_by(names.c.series)
     return {series: step for series, step in db.execute(query)}
+
+
+def last_step(db: Session, run: str, series: str) -> int:
+    """The last recorded step of a series; 0 if it has no point."""
+    chunks = select(CurveChunk.last_step).where(CurveChunk.run == run, CurveChunk.series == series)
+    return db.execute(chunks.order_by(CurveChunk.first_step.desc()).limit(1)).scalar() or 0
 
 
 def diagnostics(db: Session, run: str) -> dict[str, Series]:
@@ -66,93 +70,51 @@ def diagnostics(db: Session, run: str) -> dict[str, Series]:
     return {name: join(chunks) for name, chunks in pieces.items()}
 
 
-def page(db: Session, run: str, series: str, from_step: int = 1) -> Series:
-    """The first points of a series from a step on: a few chunks, however long the series is."""
-    query = (
-        select(CurveChunk.steps, CurveChunk.values)
-        .where(CurveChunk.run == run, CurveChunk.series == series, CurveChunk.last_step >= from_step)
-        .order_by(CurveChunk.first_step)
-        .limit(PAGE)
-    )
-    points = join(_unpacked(steps, values) for steps, values in db.execute(query))
-    return points[points.steps >= from_step]
+def of_runs(db: Session, runs: Collection[str], series: Collection[str]) -> dict[str, dict[str, Series]]:
+    """These series of several short runs, by run and name, in one query."""
+    chunks = select(CurveChunk.run, CurveChunk.series, CurveChunk.steps, CurveChunk.values)
+    chosen = chunks.where(CurveChunk.run.in_(runs), CurveChunk.series.in_(series))
+    pieces: dict[str, dict[str, list[Series]]] = {}
+    for run, name, steps, values in db.execute(
+        chosen.order_by(CurveChunk.run, CurveChunk.series, CurveChunk.first_step)
+    ):
+        pieces.setdefault(run, {}).setdefault(name, []).append(_unpacked(steps, values))
+    return {run: {name: join(parts) for name, parts in by_name.items()} for run, by_name in pieces.items()}
+
+
+def page(db: Session, run: str, series: str, from_step: int = 1, to_step: int = LAST_STEP) -> Series:
+    """The first points of a part of a series: a few chunks, however long the series is."""
+    of_series = CurveChunk.run == run, CurveChunk.series == series
+    begun = select(func.max(CurveChunk.first_step)).where(*of_series, CurveChunk.first_step <= from_step)
+    within = CurveChunk.first_step >= func.coalesce(begun.scalar_subquery(), 0), CurveChunk.first_step <= to_step
+    query = select(CurveChunk.steps, CurveChunk.values).where(*of_series, *within)
+    chunks = db.execute(query.order_by(CurveChunk.first_step).limit(PAGE))
+    return join(_unpacked(steps, values) for steps, values in chunks).between(from_step, to_step)
 
 
 def _unpacked(steps: bytes, values: bytes) -> Series:
     return Series(np.frombuffer(steps, "<i8"), np.frombuffer(values, "<f8"))
 
 
-def pages(database: Database, run: str, series: str, from_step: int = 1) -> Iterator[Series]:
-    """The whole series in pages. Each page is its own transaction, so that a slow reader blocks no writer."""
-    while True:
-        with database.read() as db:
-            points = page(db, run, series, from_step)
+def pages(read: Read, run: str, series: str, from_step: int = 1, to_step: int = LAST_STEP) -> Iterator[Series]:
+    """A part of a series, or all of it, in pages."""
+    while from_step <= to_step:
+        with read() as db:
+            points = page(db, run, series, from_step, to_step)
         if not len(points.steps):
             return
         yield points
         from_step = int(points.steps[-1]) + 1
 
 
-def join(pieces: Iterable[Series]) -> Series:
-    """Concatenate pieces of a series."""
-    parts = list(pieces)
-    steps = np.concatenate([np.empty(0, np.int64), *(part.steps for part in parts)])
-    return Series(steps, np.concatenate([np.empty(0, np.float64), *(part.values for part in parts)]))
-
-
-def length(db: Session, run: str, series: str, from_step: int = 1) -> int:
-    """Number of points of a series from a step on."""
-    of_series = (CurveChunk.run == run, CurveChunk.series == series)
-    after = select(func.coalesce(func.sum(func.length(CurveChunk.steps)), 0)).where(
-        *of_series, CurveChunk.first_step >= from_step
-    )
-    is_split = and_(CurveChunk.first_step < from_step, CurveChunk.last_step >= from_step)
-    split = select(CurveChunk.steps).where(*of_series, is_split)
-    within = [np.frombuffer(steps, "<i8") for steps in db.scalars(split)]
-    return int(db.execute(after).scalar_one()) // 8 + sum(int((steps >= from_step).sum()) for steps in within)
-
-
-def thinned(database: Database, run: str, series: str, points: int, from_step: int = 1) -> Series:
-    """A series as at most `points` points; memory grows with the points and not with the series."""
-    with database.read() as db:
-        total = length(db, run, series, from_step)
-    return thin(pages(database, run, series, from_step), total, points)
-
-
-def thin(pieces: Iterable[Series], total: int, points: int) -> Series:
-    """The first `total` points of a series as at most `points`: each bucket keeps its minimum and maximum.
-
-    NaN counts as a maximum. A series that is short enough is not changed.
-    """
-    if total <= points:
-        return join(pieces)[:total]
-    edges = np.linspace(0, total, max(1, points // 2) + 1).astype(np.int64)
-    buckets = [join([])] * (len(edges) - 1)
-    place = 0
-    for piece in pieces:
-        rest = piece
-        while len(rest.steps) and place < total:
-            bucket = int(np.searchsorted(edges, place, side="right")) - 1
-            count = int(edges[bucket + 1]) - place
-            head, rest = rest[:count], rest[count:]
-            buckets[bucket] = _extremes(join([buckets[bucket], head]), both=points > 1)
-            place += len(head.steps)
-    kept = join(buckets)
-    sizes = [np.full(len(bucket.steps), size // max(1, len(bucket.steps)))
-             for bucket, size in zip(buckets, np.diff(edges), strict=True)]  # fmt: skip
-    return Series(kept.steps, kept.values, np.concatenate(sizes))
-
-
-def _extremes(series: Series, both: bool) -> Series:
-    finite = np.where(np.isnan(series.values), np.inf, series.values)
-    kept = {int(finite.argmin()), int(finite.argmax())} if both else {int(finite.argmax())}
-    return series[np.asarray(sorted(kept))]
-
-
 def delete_page(db: Session, run: str) -> int:
-    """Delete a page of a run's chunks; returns the number deleted."""
-    key = tuple_(CurveChunk.series, CurveChunk.first_step)
-    first = select(CurveChunk.series, CurveChunk.first_step).where(CurveChunk.run == run).limit(PAGE)
-    keys = [tuple(row) for row in db.execute(first)]
-    db.query(CurveChunk).where(CurveChunk.run == run, key.in_(keys)).delete(synchronize_session=False)
+    """Delete a page of a run's chunks, or of its pyramid once no chunk is left; returns the number of rows."""
+    chunks = tuple_(CurveChunk.series, CurveChunk.first_step)
+    blocks = tuple_(CurveBlock.series, CurveBlock.level, CurveBlock.block)
+    return _delete_first(db, CurveChunk, chunks, run) or _delete_first(db, CurveBlock, blocks, run)
+
+
+def _delete_first(db: Session, table: type[CurveChunk | CurveBlock], key: Tuple, run: str) -> int:
+    keys = [tuple(row) for row in db.execute(select(*key.clauses).where(table.run == run).limit(PAGE))]
+    db.query(table).where(table.run == run, key.in_(keys)).delete(synchronize_session=False)
     return len(keys)

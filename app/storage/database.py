@@ -8,8 +8,10 @@ journal is quick enough (hundreds of claims a second). `synchronous=FULL`, since
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
+import re2
 from sqlalchemy import CursorResult, Engine, Update, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
@@ -18,10 +20,15 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Float
 
+from app.access import EVERYBODY, Caller
 from app.constants import BUSY_TIMEOUT_SECONDS
+from app.storage.visibility import limit_to_caller
 
 # Up to 40 connections, one for each thread that runs the API's routes, so that none waits for one. Five stay open.
 POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 35}
+
+
+event.listen(Session, "do_orm_execute", limit_to_caller)
 
 
 class database_now(FunctionElement[float]):
@@ -47,6 +54,13 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _sqlite(url) if url.startswith("sqlite") else _postgres(url)
+        self.caller = EVERYBODY
+
+    def of(self, caller: Caller) -> "Database":
+        """This database as the caller sees it: rows of other owners do not exist in it."""
+        database = copy(self)
+        database.caller = caller
+        return database
 
     @property
     def is_sqlite(self) -> bool:
@@ -55,7 +69,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that only reads."""
-        with Session(self.engine) as session:
+        with Session(self.engine, info={"caller": self.caller}) as session:
             yield session
 
     @contextmanager
@@ -66,7 +80,8 @@ class Database:
         one writes.
         """
         engine = self.engine.execution_options(writes=True)
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        info = {"caller": self.caller}
+        with Session(engine, expire_on_commit=False, info=info) as session, session.begin():
             yield session
 
     def close(self) -> None:
@@ -115,6 +130,7 @@ def _sqlite(url: str) -> Engine:
         connection.execute("PRAGMA journal_mode=DELETE")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.create_function("regexp", 2, _matches, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
@@ -122,6 +138,11 @@ def _sqlite(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _matches(pattern: str, text: str | None) -> bool | None:
+    """SQL's `text REGEXP pattern`, in time in proportion to the text whatever the pattern is."""
+    return None if text is None else re2.search(pattern, text) is not None
 
 
 def _postgres(url: str) -> Engine:

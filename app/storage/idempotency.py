@@ -1,4 +1,7 @@
-"""Idempotency keys: a creating request that is sent again with its key returns what it created the first time."""
+"""Idempotency keys: a creating request that is sent again with its key returns what it created the first time.
+
+Each owner has its own keys.
+"""
 
 from collections.abc import Callable
 from typing import Literal, TypeVar
@@ -6,9 +9,10 @@ from typing import Literal, TypeVar
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, LimitReached
 from app.storage import datasets, runs
 from app.storage.tables import Dataset, IdempotencyKey, Run
+from app.storage.visibility import caller_of
 
 Created = TypeVar("Created")
 
@@ -30,7 +34,7 @@ def remember(db: Session, key: str, body_sha256: str, *, run: str | None = None,
 
     Waits for a concurrent request with the same key, and raises Conflict once that one has committed.
     """
-    db.add(IdempotencyKey(key=key, body_sha256=body_sha256, run=run, dataset=dataset))
+    db.add(IdempotencyKey(owner=caller_of(db).owner, key=key, body_sha256=body_sha256, run=run, dataset=dataset))
     try:
         db.flush()
     except IntegrityError as error:
@@ -40,14 +44,15 @@ def remember(db: Session, key: str, body_sha256: str, *, run: str | None = None,
 def once(find: Callable[[], Created | None], create: Callable[[], Created]) -> Created:
     """The result of `find`, else of `create`.
 
-    A Conflict in `create` may mean that a concurrent request with the same key was first: `find` is tried again.
+    A Conflict in `create`, or a limit, may mean that a concurrent request with the same key was first: `find` is tried
+    again.
     """
     existing = find()
     if existing is not None:
         return existing
     try:
         return create()
-    except Conflict:
+    except (Conflict, LimitReached):
         existing = find()
         if existing is None:
             raise
@@ -56,13 +61,13 @@ def once(find: Callable[[], Created | None], create: Callable[[], Created]) -> C
 
 def _made(db: Session, key: str, body_sha256: str, kind: Literal["run", "dataset"]) -> str | None:
     """Id of the run or dataset that this key created."""
-    row = db.get(IdempotencyKey, key)
+    row = db.get(IdempotencyKey, (caller_of(db).owner, key))
     if row is None:
         return None
     if row.body_sha256 != body_sha256:
-        raise Invalid("idempotency_key_reused")
+        raise Invalid("idempotency_key_reused", "Idempotency-Key")
     made = {"run": row.run, "dataset": row.dataset}
     if made[kind] is None:
         (other,) = (name for name, id in made.items() if id is not None)
-        raise Invalid("idempotency_key_of_other_kind", kind=other)
+        raise Invalid("idempotency_key_of_other_kind", "Idempotency-Key", kind=other)
     return made[kind]

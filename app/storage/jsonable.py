@@ -1,9 +1,11 @@
 """Conversion of values for JSON, which has no NaN and no infinity."""
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-Number = float | Literal["NaN", "Infinity", "-Infinity"]
+NotFinite = Literal["NaN", "Infinity", "-Infinity"]
+Number = float | NotFinite
+NOT_FINITE: tuple[str, ...] = get_args(NotFinite)
 
 
 def number(value: float) -> Number:

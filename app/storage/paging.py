@@ -6,16 +6,17 @@ from typing import Generic, TypeVar
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from app.storage.tables import Dataset, Run
+from app.storage.tables import AuditEntry, Batch, Dataset, Prediction, Run
 
-Row = TypeVar("Row", Run, Dataset)
+Item = TypeVar("Item")
+Row = TypeVar("Row", Run, Dataset, AuditEntry, Batch, Prediction)
 
 
 @dataclass(frozen=True)
-class Page(Generic[Row]):
-    """Rows, and the id of the last one if more follow; None otherwise."""
+class Page(Generic[Item]):
+    """Items, and the cursor of the next page if more follow; None otherwise."""
 
-    items: list[Row]
+    items: list[Item]
     next: str | None
 
 

@@ -2,8 +2,10 @@
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.access import NO_OWNER
 
 
 class Table(DeclarativeBase):
@@ -23,7 +25,15 @@ class Table(DeclarativeBase):
     }
 
 
-class Claimable(Table):
+class Owned(Table):
+    """A table whose rows have an owner: what `app.storage.visibility` hides from other owners."""
+
+    __abstract__ = True
+
+    owner: Mapped[str] = mapped_column(default=NO_OWNER, server_default=text("''"))
+
+
+class Claimable(Owned):
     """A table whose rows are jobs: `app.storage.queue.claims` is their queue."""
 
     __abstract__ = True
@@ -54,9 +64,10 @@ class Dataset(Claimable):
     about: Mapped[dict[str, Any]]
     skipped: Mapped[list[Any]]
     error: Mapped[str | None]
+    bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the upload, then of the arrays; NULL if unknown
     created_at: Mapped[float]
 
-    __table_args__ = (UniqueConstraint("name", "version"),)
+    __table_args__ = (UniqueConstraint("owner", "name", "version"),)
 
 
 class Run(Claimable):
@@ -82,19 +93,73 @@ class Run(Claimable):
     checkpoint: Mapped[str | None]  # the file from which the training continues
     weights: Mapped[str | None]  # the file that is served
     device: Mapped[str | None]
+    bytes: Mapped[int | None] = mapped_column(BigInteger)  # of files and curve; NULL for a run of an older version
     created_at: Mapped[float]
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
 
     __table_args__ = (
         Index(
-            "ix_runs_open",  # in the order of claiming: the next run is found without sorting all queued ones
+            "ix_runs_open",  # each owner's runs in the order of claiming: the next is found without sorting all of them
+            "owner",
             priority.desc(),
             "id",
             sqlite_where=text("status IN ('queued', 'running')"),
             postgresql_where=text("status IN ('queued', 'running')"),
         ),
+        Index(
+            "ix_runs_running",
+            "owner",
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+        Index(
+            "ix_runs_succeeded",
+            "finished_at",
+            sqlite_where=text("status = 'succeeded'"),
+            postgresql_where=text("status = 'succeeded'"),
+        ),
     )
+
+
+class Batch(Claimable):
+    """Predictions of a run for a whole dataset or an upload; its status is a BatchStatus.
+
+    `source` is {"dataset": id} or {"upload": its kind}; an upload is stored under `batches/<id>`, like the result.
+    """
+
+    __tablename__ = "batches"
+
+    run: Mapped[str]
+    weights: Mapped[str]
+    source: Mapped[dict[str, Any]]
+    progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    turn: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))  # its place among all owners'
+    result: Mapped[str | None]  # the file with the table
+    bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the upload, then of the result; NULL if unknown
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[float]
+    finished_at: Mapped[float | None]
+
+    __table_args__ = (
+        Index(
+            "ix_batches_open",  # in the order of claiming
+            "turn",
+            "id",
+            sqlite_where=text("status IN ('queued', 'running')"),
+            postgresql_where=text("status IN ('queued', 'running')"),
+        ),
+    )
+
+
+class OwnerTurn(Table):
+    """An owner's turn in the queue of runs: the seconds by which `app.storage.queue.turns` compares it with others."""
+
+    __tablename__ = "turns"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    served: Mapped[float]
+    joined: Mapped[str]  # the run with which the owner began to wait: of owners served alike, the first comes first
 
 
 class CurveChunk(Table):
@@ -110,6 +175,21 @@ class CurveChunk(Table):
     values: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class CurveBlock(Table):
+    """Consecutive buckets of a level of a series' pyramid, packed like a chunk: `app.storage.pyramid`."""
+
+    __tablename__ = "curve_blocks"
+
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    series: Mapped[str] = mapped_column(primary_key=True)
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    steps: Mapped[bytes] = mapped_column(LargeBinary)
+    values: Mapped[bytes] = mapped_column(LargeBinary)
+    stands_for: Mapped[bytes] = mapped_column(LargeBinary)  # int64: the points that each one represents
+    means: Mapped[bytes] = mapped_column(LargeBinary)  # float64: of the bucket of each one
+
+
 class CheckpointRow(Table):
     """A checkpoint that was committed, that is named in its run."""
 
@@ -119,26 +199,124 @@ class CheckpointRow(Table):
     step: Mapped[int] = mapped_column(primary_key=True)
     epoch: Mapped[int]
     file: Mapped[str]
+    bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the file; NULL if an older version wrote it
     metrics: Mapped[dict[str, Any] | None]  # of the last epoch before it
     created_at: Mapped[float]
 
 
-class ModelVersion(Table):
-    """The run that a name points at since `created_at`; such a run is not deleted. The newest version counts."""
+class ModelVersion(Owned):
+    """The run that an owner's name points at since `created_at`; such a run is not deleted. The newest version counts.
+
+    split: the share of the requests by run, where several runs share them; `run` is then the one with the most.
+    shadow: a run that predicts for comparison only, and its share, as `{"run", "share"}`.
+    log: the share of the requests whose predictions are logged.
+    """
 
     __tablename__ = "model_versions"
 
+    owner: Mapped[str] = mapped_column(primary_key=True, default=NO_OWNER, server_default=text("''"))
     model: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     run: Mapped[str]
+    split: Mapped[dict[str, Any] | None]
+    shadow: Mapped[dict[str, Any] | None]
+    log: Mapped[float | None]
     created_at: Mapped[float]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Shares of the requests by run."""
+        return self.split or {self.run: 1.0}
+
+    @property
+    def runs(self) -> set[str]:
+        """All runs that it names."""
+        return {*self.shares, *([self.shadow["run"]] if self.shadow else ())}
+
+    def is_like(self, other: "ModelVersion") -> bool:
+        """True if both treat requests in the same way."""
+        same_shares = list(self.shares.items()) == list(other.shares.items())
+        return same_shares and (self.shadow, self.log) == (other.shadow, other.log)
+
+
+class OfVersion(Table):
+    """A table about a version of a model; its rows go with the model."""
+
+    __abstract__ = True
+
+    owner: Mapped[str]
+    model: Mapped[str]
+    version: Mapped[int]
+
+
+class ShadowTally(OfVersion):
+    """Comparisons of a version's answers with those of the run in its shadow, and the seconds that both took.
+
+    compared: inputs, of which both agreed on `agreed`. failed: inputs for which the shadow had no answer.
+    """
+
+    __tablename__ = "shadow_tallies"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    compared: Mapped[int]
+    agreed: Mapped[int]
+    failed: Mapped[int]
+    requests: Mapped[int]
+    live_seconds: Mapped[float]
+    shadow_seconds: Mapped[float]
+
+
+class ShadowDifference(OfVersion):
+    """An input on which a version and its shadow disagreed: as an .npy file, with both predictions.
+
+    sender: the owner who sent it; None for those that older versions stored.
+    """
+
+    __tablename__ = "shadow_differences"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sender: Mapped[str | None]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    live: Mapped[dict[str, Any]]
+    shadow: Mapped[dict[str, Any]]
+    created_at: Mapped[float]
+
+    __table_args__ = (Index("ix_shadow_differences_version", "owner", "model", "version"),)
+
+
+class Prediction(Owned):
+    """A logged prediction. Its owner is who asked; `true_label` or `true_value` is what is right, once that is known.
+
+    content: the input as an .npy file.
+    """
+
+    __tablename__ = "predictions"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    model_owner: Mapped[str]
+    model: Mapped[str]
+    version: Mapped[int]
+    run: Mapped[str]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    label: Mapped[str | None]
+    probability: Mapped[float | None]
+    value: Mapped[float | None]
+    true_label: Mapped[str | None]
+    true_value: Mapped[float | None]
+    labelled_at: Mapped[float | None]
+    created_at: Mapped[float]
+
+    __table_args__ = (Index("ix_predictions_model", "model_owner", "model", "id"),)
 
 
 class IdempotencyKey(Table):
-    """The run or dataset that a request with this key created, and the hash of the request's body."""
+    """The run or dataset that an owner's request with this key created, and the hash of the request's body."""
 
     __tablename__ = "idempotency_keys"
 
+    owner: Mapped[str] = mapped_column(primary_key=True, default=NO_OWNER, server_default=text("''"))
     key: Mapped[str] = mapped_column(primary_key=True)
     body_sha256: Mapped[str]
     run: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
@@ -154,3 +332,52 @@ class Worker(Table):
     concurrency: Mapped[int]
     started_at: Mapped[float]
     heartbeat_at: Mapped[float]
+
+
+class ApiKey(Table):
+    """A key: who may use the service, and for what (a list of Scope). The secret itself is not stored."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(unique=True)  # the SHA-256 of the secret, in hexadecimal
+    owner: Mapped[str]
+    scopes: Mapped[list[Any]]
+    created_at: Mapped[float]
+    expires_at: Mapped[float | None]
+    revoked_at: Mapped[float | None]
+    limits: Mapped[dict[str, Any] | None]  # by field of Limits, in place of the settings'; null is no limit
+
+
+class AuditEntry(Table):
+    """Something that was changed, and by whom; `key` is null without a key and for the command line."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[float]
+    owner: Mapped[str]
+    key: Mapped[str | None]
+    action: Mapped[str]
+    target: Mapped[str]  # the id or name of what was changed
+
+
+class Share(Owned):
+    """A link that shows the runs of one address to whoever has it, until it expires or is deleted."""
+
+    __tablename__ = "shares"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str]
+    runs: Mapped[list[Any]]
+    created_at: Mapped[float]
+    expires_at: Mapped[float]
+
+
+class Secret(Table):
+    """A secret that all processes share, such as the one that signs sessions."""
+
+    __tablename__ = "secrets"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]

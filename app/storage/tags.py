@@ -33,3 +33,9 @@ def has_tag(key: str, value: str) -> ColumnElement[bool]:
     """True for runs with this tag."""
     tag = EachTag(Run.tags).table_valued("key", "value")
     return exists(select(1).select_from(tag).where(tag.c.key == key, tag.c.value == value))
+
+
+def has_key(key: str) -> ColumnElement[bool]:
+    """True for runs with a tag of this key."""
+    tag = EachTag(Run.tags).table_valued("key", "value")
+    return exists(select(1).select_from(tag).where(tag.c.key == key))

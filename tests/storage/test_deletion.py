@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from app.constants import DELETED
 from app.settings import Settings
-from app.storage import curves
+from app.storage import pyramid
 from app.storage.database import Database
 from app.storage.files import LocalFiles
 from tests.support.rows import insert_run
@@ -31,7 +31,8 @@ def long_run(database: Database, id: str, points: int = POINTS) -> None:
         insert_run(db, id)
         for first in range(1, points, A_CHUNK):
             steps = np.arange(first, first + A_CHUNK)
-            curves.append(db, id, {"train.loss": (steps.tolist(), RANDOM.random(A_CHUNK).tolist())})
+            chunk = {"train.loss": (steps.tolist(), RANDOM.random(A_CHUNK).tolist())}
+            pyramid.append(db, id, chunk, {"train.loss": first - 1})
             if first % (100 * A_CHUNK) == 1:
                 db.flush()
                 db.expunge_all()
@@ -41,8 +42,9 @@ def stored_bytes(settings: Settings, database: Database) -> int:
     if database.is_sqlite:
         return (settings.home / "antigrad.db").stat().st_size
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM curve_chunks"))  # what autovacuum does a little later
-        found: int = connection.execute(text("SELECT pg_total_relation_size('curve_chunks')")).scalar_one()
+        connection.execute(text("VACUUM curve_chunks, curve_blocks"))  # what autovacuum does a little later
+        sizes = "pg_total_relation_size('curve_chunks') + pg_total_relation_size('curve_blocks')"
+        found: int = connection.execute(text(f"SELECT {sizes}")).scalar_one()
         return found
 
 
@@ -112,7 +114,8 @@ def test_a_deletion_that_was_interrupted_is_finished_at_the_next_start(settings:
         database = Service.of(client).database
         with database.read() as db:
             assert db.execute(text("SELECT count(*) FROM runs")).scalar_one() == 0
-            assert db.execute(text("SELECT count(*) FROM curve_chunks")).scalar_one() == 0
+            for table in ("curve_chunks", "curve_blocks"):
+                assert db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
     assert not Path(settings.files / "runs" / "run_half").exists()
 
 

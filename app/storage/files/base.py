@@ -60,6 +60,10 @@ class Files(ABC):
     def exists(self, name: str) -> bool: ...
 
     @abstractmethod
+    def size(self, name: str) -> int:
+        """Bytes of a file, or of all files in a folder; 0 if there is none."""
+
+    @abstractmethod
     def delete(self, name: str) -> None:
         """Delete a file if it exists."""
 

@@ -53,6 +53,10 @@ class LocalFiles(Files):
     def exists(self, name: str) -> bool:
         return self.local(name).exists()
 
+    def size(self, name: str) -> int:
+        path = self.local(name)
+        return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+
     def delete(self, name: str) -> None:
         self.local(name).unlink(missing_ok=True)
 

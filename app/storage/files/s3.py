@@ -65,6 +65,10 @@ class S3Files(Files):
         with errors_of_the_store(name):
             return bool(self.store.exists(self._path(name)))
 
+    def size(self, name: str) -> int:
+        with errors_of_the_store(name):
+            return sum(about["size"] for about in self.store.find(self._path(name), detail=True).values())
+
     def delete(self, name: str) -> None:
         self.cache.delete(name)
         with errors_of_the_store(name):

@@ -6,16 +6,17 @@ worker carries `fence` in its WHERE clause. A row count of 0 means that the leas
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, false, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.constants import STATUS_AFTER, DatasetStatus, RequestedAction, RunStatus
-from app.messages import Message
-from app.storage.database import changed_rows, database_now
-from app.storage.tables import Claimable, Dataset, Run
+from app.constants import RunStatus
+from app.storage.database import changed_rows
+from app.storage.tables import Claimable
+from app.storage.visibility import EVERYONES
 
 OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 MAX_DEATHS = 3  # of child processes in a row, after which a job fails
@@ -39,6 +40,15 @@ class Key(NamedTuple):
         """The ORDER BY clause."""
         ordering: ColumnElement[Any] = self.column.desc() if self.descending else self.column.asc()
         return ordering
+
+    def precedence(self) -> ColumnElement[Any]:
+        """The column as a number; less means earlier."""
+        precedence: ColumnElement[Any] = -self.column if self.descending else self.column.expression
+        return precedence
+
+    def precedence_of(self, row: Claimable) -> float:
+        value: float = getattr(row, self.column.key)
+        return -value if self.descending else value
 
     def precedes(self, value: Any) -> ColumnElement[bool]:
         """Condition: the row's key comes before `value`."""
@@ -79,10 +89,15 @@ class Claims(ABC, Generic[Row]):
 
     def claim(self, db: Session, worker: str, now: Now, lease_seconds: float) -> Row | None:
         """Claim the first row in the order for `lease_seconds`; None if there is none."""
+        return self._claim_first(db, self.claimable(now), worker, now, lease_seconds)
+
+    def _claim_first(
+        self, db: Session, claimable: ColumnElement[bool], worker: str, now: Now, lease_seconds: float
+    ) -> Row | None:
         first = (
             select(self.table.id)
-            .where(self.claimable(now))
-            .order_by(*(key.ordering() for key in self.order))
+            .where(claimable)
+            .order_by(*self._ordering())
             .limit(1)
             .with_for_update(skip_locked=True)
             .scalar_subquery()
@@ -98,13 +113,24 @@ class Claims(ABC, Generic[Row]):
 
     def position(self, db: Session, row: Row, now: Now) -> int:
         """The row's position among the claimable ones, from 1 for the row that is claimed next."""
+        return 1 + self._count(db, self.claimable(now), self._precedes(row, self.order))
+
+    def _ordering(self) -> list[ColumnElement[Any]]:
+        return [key.ordering() for key in self.order]
+
+    def _precedes(self, row: Row, order: Sequence[Key]) -> ColumnElement[bool]:
+        """Condition: a row comes before this one in the order."""
         equal: list[ColumnElement[bool]] = []
         ahead: list[ColumnElement[bool]] = []
-        for key in self.order:
+        for key in order:
             value = getattr(row, key.column.key)
             ahead.append(and_(*equal, key.precedes(value)))
             equal.append(key.column == value)
-        return 1 + db.execute(select(func.count()).where(self.claimable(now), or_(*ahead))).scalar_one()
+        return or_(*ahead)
+
+    def _count(self, db: Session, *where: ColumnElement[bool]) -> int:
+        counted = select(func.count()).select_from(self.table).where(*where)
+        return db.execute(counted, execution_options=EVERYONES).scalar_one()
 
     def read(self, db: Session, id: str, attempt: int, *columns: Any) -> Any:
         """Columns of the row that this attempt holds; raises LeaseLost."""
@@ -140,91 +166,3 @@ class Claims(ABC, Generic[Row]):
 
 def _lost(id: str, attempt: int) -> LeaseLost:
     return LeaseLost(f"{id}: attempt {attempt} no longer holds the lease")
-
-
-class RunClaims(Claims[Run]):
-    """The queue of runs. A new checkpoint resets the count of deaths."""
-
-    table = Run
-    order = (Key(Run.priority, descending=True), Key(Run.id))  # `ix_runs_open` has the same
-    held = Run.status == RunStatus.RUNNING
-    is_cancelled = Run.requested_action == RequestedAction.CANCEL
-    CLAIMED: ClassVar[Values] = {
-        "status": RunStatus.RUNNING,
-        "started_at": func.coalesce(Run.started_at, database_now()),
-    }
-    RELEASED: ClassVar[Values] = {"requested_action": None, **Claims.RELEASED}
-    # The row decides, not the command that the child followed: a cancel may arrive while the run is being paused.
-    LEFT: ClassVar[Values] = {
-        "status": case(
-            {action.value: status.value for action, status in STATUS_AFTER.items()},
-            value=Run.requested_action,
-            else_=RunStatus.QUEUED.value,
-        ),
-        "stop_reason": case((is_cancelled, "cancelled"), else_=Run.stop_reason),
-        "finished_at": case((is_cancelled, database_now()), else_=Run.finished_at),
-        **RELEASED,
-    }
-
-    def claimable(self, now: Now) -> ColumnElement[bool]:
-        is_queued = Run.status == RunStatus.QUEUED
-        # The condition of `ix_runs_open`. SQLite uses the index only if the values are written out.
-        is_open = Run.status.in_(bindparam("open", OPEN, expanding=True, literal_execute=True))
-        return and_(is_open, or_(is_queued, and_(self.held, Run.lease_expires_at < now)))
-
-    def failed(self, error: dict[str, Any]) -> Values:
-        return self.ended(RunStatus.FAILED, error=error)
-
-    def requested_action(self, db: Session, id: str, attempt: int) -> RequestedAction | None:
-        """The action that a user has requested of the running attempt; raises LeaseLost."""
-        [action] = self.read(db, id, attempt, Run.requested_action)
-        return None if action is None else RequestedAction(action)
-
-    def end(self, db: Session, id: str, attempt: int, status: RunStatus, **result: Any) -> None:
-        """End the run with its result."""
-        self.write(db, id, attempt, **self.ended(status, **result))
-
-    def ended(self, status: RunStatus, **result: Any) -> Values:
-        """Values of a run that has ended with `result`; it keeps the name of its worker."""
-        ended = {"requested_action": None, "lease_expires_at": None, "finished_at": database_now()}
-        return {"status": status, **ended, **result}
-
-
-class ImportClaims(Claims[Dataset]):
-    """The queue of imports. A dataset is `importing` from its upload on; a row without a worker is unclaimed.
-
-    The fence asks for a worker too: an attempt that gave its row back can change nothing, even before the next claim.
-    """
-
-    table = Dataset
-    order = (Key(Dataset.id),)
-    held = and_(Dataset.status == DatasetStatus.IMPORTING, Dataset.worker.is_not(None))
-    ENDED: ClassVar[Values] = {"progress": {}, **Claims.RELEASED}
-
-    def claimable(self, now: Now) -> ColumnElement[bool]:
-        is_free = or_(Dataset.worker.is_(None), Dataset.lease_expires_at < now)
-        return and_(Dataset.status == DatasetStatus.IMPORTING, is_free)
-
-    def failed(self, error: dict[str, Any]) -> Values:
-        failure = {"code": error["code"], "params": error["params"]}
-        return {
-            "status": DatasetStatus.FAILED,
-            "error": error["message"],
-            "about": {"failure": failure},
-            **self.ENDED,
-        }
-
-    def fail(self, db: Session, id: str, attempt: int, reason: Message) -> None:
-        """End the import: the upload cannot become a dataset."""
-        self.write(db, id, attempt, **self.failed({"message": reason.text(), **reason.to_json()}))
-
-    def succeed(
-        self, db: Session, id: str, attempt: int, folder: str, about: dict[str, Any], skipped: list[dict[str, str]]
-    ) -> None:
-        """End the import: the arrays are in `folder`, and readers use them from now on."""
-        values = {"status": DatasetStatus.READY, "folder": folder, "about": about, "skipped": skipped}
-        self.write(db, id, attempt, **values, **self.ENDED)
-
-
-run_claims = RunClaims()
-import_claims = ImportClaims()

@@ -3,14 +3,13 @@
 import heapq
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.constants import RunStatus
-from app.storage.queue.claims import run_claims
+from app.storage.queue.run_claims import run_claims
+from app.storage.queue.turns import mean_seconds
 from app.storage.tables import Run
-
-RECENT = 20  # succeeded runs whose training times are averaged
+from app.storage.visibility import EVERYONES
 
 
 class Pace(NamedTuple):
@@ -27,17 +26,18 @@ class Pace(NamedTuple):
         return ends[0]
 
 
-def pace(db: Session, now: float) -> Pace | None:
-    """Estimate the pace from the last succeeded runs, the remaining times of the running ones, and their number.
+def pace(db: Session, now: float, free: int = 0) -> Pace | None:
+    """Estimate the pace from the last succeeded runs, the remaining times of the running ones, and their number. `free`
+    further runs can start now.
 
     None before the first run has succeeded.
     """
-    trained, left = Run.progress["seconds"].as_float(), Run.progress["eta_seconds"].as_float()
-    succeeded = select(trained.label("trained")).where(Run.status == RunStatus.SUCCEEDED)
-    recent = succeeded.order_by(Run.finished_at.desc()).limit(RECENT).subquery()
-    each: float | None = db.execute(select(func.avg(recent.c.trained))).scalar_one()
+    each = mean_seconds(db)
     if each is None:
         return None
-    running = db.execute(select(left, trained).where(run_claims.leased(now))).all()
+    trained, left = Run.progress["seconds"].as_float(), Run.progress["eta_seconds"].as_float()
+    held = select(left, trained).where(run_claims.leased(now))
+    running = db.execute(held, execution_options=EVERYONES).all()
     remaining = [max(0.0, each - (seconds or 0.0)) if eta is None else eta for eta, seconds in running]
-    return Pace(each, [now + seconds for seconds in remaining] or [now])
+    ends = [now + seconds for seconds in remaining] + [now] * free
+    return Pace(each, ends or [now])

@@ -1,10 +1,14 @@
 """The registry of worker processes."""
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.storage.queue.claims import Now
-from app.storage.tables import Worker
+from app.constants import DatasetStatus
+from app.storage.queue.batch_claims import batch_claims
+from app.storage.queue.claims import OPEN, Now
+from app.storage.queue.run_claims import run_claims
+from app.storage.tables import Batch, Dataset, Run, Worker
+from app.storage.visibility import EVERYONES
 
 FORGOTTEN_SECONDS = 86_400
 
@@ -23,6 +27,31 @@ def beat(db: Session, id: str, now: Now) -> None:
 def forget(db: Session, id: str) -> None:
     """Remove a worker that has ended."""
     db.execute(delete(Worker).where(Worker.id == id))
+
+
+def open_work(db: Session) -> int:
+    """Number of runs, imports and batches that a worker holds or has to take."""
+    runs = select(func.count()).select_from(Run).where(Run.status.in_(OPEN))
+    imports = select(func.count()).select_from(Dataset).where(Dataset.status == DatasetStatus.IMPORTING)
+    batches = select(func.count()).select_from(Batch).where(batch_claims.is_open)
+    return sum(db.execute(query).scalar_one() for query in (runs, imports, batches))
+
+
+def places(db: Session, now: Now, lease_seconds: float) -> int:
+    """Number of runs that the workers which are alive can train at once."""
+    return sum(worker.concurrency for worker in alive(db, now, lease_seconds))
+
+
+def waiting(db: Session, now: Now) -> int:
+    """Number of runs that wait for a worker."""
+    claimable = select(func.count()).select_from(Run).where(run_claims.claimable(now))
+    return db.execute(claimable, execution_options=EVERYONES).scalar_one()
+
+
+def training(db: Session, now: Now) -> int:
+    """Number of runs that workers hold."""
+    held = select(func.count()).select_from(Run).where(run_claims.leased(now))
+    return db.execute(held, execution_options=EVERYONES).scalar_one()
 
 
 def alive(db: Session, now: Now, lease_seconds: float) -> list[Worker]:

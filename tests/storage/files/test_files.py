@@ -99,6 +99,13 @@ def test_what_is_written_is_read_opened_and_deleted(files: Files) -> None:
     assert files.read("datasets/ds_10/inputs.npy") == b"of another one"
 
 
+def test_a_file_and_a_folder_have_a_size(files: Files) -> None:
+    files.write("runs/run_1/1/a", b"12345")
+    files.write("runs/run_1/2/b", b"123")
+    files.write("runs/run_10/1/a", b"1")
+    assert [files.size(name) for name in ("runs/run_1/1/a", "runs/run_1", "runs/run_2")] == [5, 8, 0]
+
+
 def test_what_is_not_there_is_told_as_such(files: Files) -> None:
     for open_it in (files.read, lambda name: files.local(name).open("rb")):
         with pytest.raises(FileNotFoundError) as raised:

@@ -29,13 +29,20 @@ from app.messages import Message
 from app.storage import datasets, migrate, runs
 from app.storage.database import Database
 from app.storage.ids import new_id
-from app.storage.queue.claims import MAX_DEATHS, Claims, Key, LeaseLost, RunClaims, import_claims, run_claims
-from app.storage.tables import Dataset, Run
+from app.storage.queue import turns
+from app.storage.queue.batch_claims import batch_claims
+from app.storage.queue.claims import MAX_DEATHS, Claims, Key, LeaseLost
+from app.storage.queue.import_claims import import_claims
+from app.storage.queue.run_claims import RunClaims, run_claims
+from app.storage.tables import Dataset, OwnerTurn, Run
+from tests.support.queue_database import queue_database
+from tests.support.rows import owned_batch, owned_run
 
 pytestmark = pytest.mark.sql
 
 LEASE = 30.0
 REQUEST = {"name": None, "dataset": "letters", "tags": {}, "priority": 0}
+OWNERS = ("", "ann", "bob")
 REASON = Message.of("import_broke_down", kind="ValueError", reason="it is no dataset")
 DEATH = {"type": "ChildDied", "message": "the process was killed", "trace": [], **REASON.to_json()}
 
@@ -45,6 +52,7 @@ class Modelled:
     """The expected row. `state` is waiting, held, paused, succeeded, failed or cancelled."""
 
     priority: int = 0
+    owner: str = ""
     state: str = "waiting"
     attempt: int = 0
     worker: str | None = None
@@ -52,6 +60,7 @@ class Modelled:
     deaths: int = 0
     requested: str | None = None
     marks: int = 0  # number of writes of its attempts
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -219,8 +228,17 @@ class Queue(RuleBasedStateMachine):
         assert claimable == set(self.waiting()) and leased == held - claimable
 
 
+@dataclass
+class ModelledTurn:
+    """The expected turn of an owner."""
+
+    served: float
+    joined: str
+
+
 class Runs(Queue):
-    """Runs have priorities and may be paused and resumed; their child leaves them to follow a user's request."""
+    """Runs have priorities, and owners who take turns. They may be paused and resumed; their child leaves them to
+    follow a user's request."""
 
     queue = run_claims
     statuses: ClassVar[dict[str, str]] = {
@@ -229,14 +247,64 @@ class Runs(Queue):
         **{state: state for state in ("paused", "succeeded", "failed", "cancelled")},
     }
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: dict[str, ModelledTurn] = {}
+        with self.database.write() as db:
+            db.execute(delete(OwnerTurn))
+
     def create(self, db: Session, priority: int) -> str:
-        request = REQUEST | {"priority": priority}
-        run = runs.create(db, request=request, task="classification", environment={}, warnings=[])
-        self.model[run.id] = Modelled(priority)
+        request, owner = REQUEST | {"priority": priority}, OWNERS[len(self.model) % len(OWNERS)]
+        run = owned_run(db, owner, request=request)
+        self.joins(owner)
+        self.model[run.id] = Modelled(priority, owner)
+        self.turns[owner].joined = self.turns[owner].joined or run.id
         return run.id
 
+    def joins(self, owner: str, run: str = "") -> None:
+        """Follow an owner who queues a run: after a pause it is no further behind than the others who wait."""
+        waiting = {job.owner for id, job in self.model.items() if job.state in ("waiting", "held") and id != run}
+        if owner in waiting:
+            return
+        before = self.turns[owner].served if owner in self.turns else 0.0
+        least = min((self.turns[other].served for other in waiting), default=0.0)
+        self.turns[owner] = ModelledTurn(max(before, least), run)
+
+    def within(self, id: str) -> tuple[Any, ...]:
+        """Sort key of a job among those of the same owner and priority."""
+        return (id,)
+
     def rank(self, id: str) -> tuple[Any, ...]:
-        return -self.model[id].priority, id
+        """By the priority, then by the seconds that the owner will have been served: a run takes one second."""
+        job = self.model[id]
+        turn = self.turns[job.owner]
+        own = [(other, found) for other, found in self.model.items() if found.owner == job.owner]
+        beside = [other for other, found in own if found.priority == job.priority and self.waits(found)]
+        before = sum(self.within(other) < self.within(id) for other in beside)
+        training = sum(found.state == "held" and not self.waits(found) for _, found in own)
+        return -job.priority, turn.served + training + before, turn.joined, before
+
+    @rule(held=Queue.claims, seconds=st.sampled_from([0.5, 3.0]))
+    def train(self, held: Held, seconds: float) -> None:
+        def train(db: Session) -> None:
+            run_claims.read(db, held.job, held.attempt, Run.id)
+            turns.charge(db, held.job, seconds)
+
+        if self.attempted(held, train):
+            self.turns[self.model[held.job].owner].served += seconds
+
+    @rule(held=Queue.claims)
+    def look_if_another_owner_has_the_next_turn(self, held: Held) -> None:
+        job = self.model[held.job]
+        if not self.holds(held) or self.waits(job):
+            return
+        others = [self.rank(id) for id in self.waiting() if self.model[id].owner != job.owner]
+        job.state = "waiting"
+        precedence, served, joined, before = self.rank(held.job)
+        job.state = "held"
+        with self.database.read() as db:
+            gives_way = run_claims.gives_way(db, held.job, self.now)
+        assert gives_way == (bool(others) and others[0] < (precedence, served - before, joined, 0))
 
     def succeed(self, db: Session, held: Held) -> None:
         run_claims.end(db, held.job, held.attempt, RunStatus.SUCCEEDED)
@@ -275,6 +343,7 @@ class Runs(Queue):
             assert job.state in ("waiting", "held")
             return
         assert job.state in ("paused", *ENDED)
+        self.joins(job.owner, id)
         job.state, job.deaths = "waiting", 0
 
     @rule(held=Queue.claims)
@@ -305,7 +374,7 @@ class Imports(Queue):
         return (id,)
 
     def succeed(self, db: Session, held: Held) -> None:
-        import_claims.succeed(db, held.job, held.attempt, "arrays/0", {}, [])
+        import_claims.succeed(db, held.job, held.attempt, "arrays/0", {}, [], 1)
 
     def cancel_row(self, db: Session, id: str) -> None:
         datasets.cancel(db, id)
@@ -324,21 +393,53 @@ class Imports(Queue):
             self.ends(self.model[held.job], "failed")
 
 
+class Batches(Queue):
+    """Batches of owners who take turns. What an attempt has done is lost when it leaves its batch."""
+
+    queue = batch_claims
+    statuses: ClassVar[dict[str, str]] = {
+        "waiting": "queued",
+        "held": "running",
+        **{state: state for state in ("succeeded", "failed")},
+    }
+
+    def create(self, db: Session, _priority: int) -> str:
+        owner = OWNERS[len(self.model) % len(OWNERS)]
+        still_open = [job for job in self.model.values() if job.state in ("waiting", "held")]
+        present = min((job.turn for job in still_open), default=0)
+        own = max((job.turn + 1 for job in still_open if job.owner == owner), default=0)
+        batch = owned_batch(db, owner)
+        self.model[batch.id] = Modelled(owner=owner, turn=max(present, own))
+        return batch.id
+
+    def rank(self, id: str) -> tuple[Any, ...]:
+        return self.model[id].turn, id
+
+    def leaves(self, job: Modelled) -> None:
+        super().leaves(job)
+        job.marks = 0
+
+    def succeed(self, db: Session, held: Held) -> None:
+        batch_claims.succeed(db, held.job, held.attempt, "result", 1, {"marks": self.model[held.job].marks})
+
+    def cancel_row(self, db: Session, id: str) -> None:
+        """A batch is deleted, not cancelled."""
+
+    def cancelled(self, job: Modelled) -> None:
+        """Nothing has changed."""
+
+    @rule(held=Queue.claims)
+    def refuse_the_inputs(self, held: Held) -> None:
+        if self.attempted(held, lambda db: batch_claims.fail(db, held.job, held.attempt, REASON)):
+            self.ends(self.model[held.job], "failed")
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
-    on_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'queue.db'}" if on_sqlite else request.getfixturevalue("postgres").new_database()
-    database = Database(url)
-    if on_sqlite:  # surviving a power cut is not tested here
-        event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
-    migrate.upgrade(database)
-    with database.write() as db:
-        db.add(Dataset(id="letters", name="letters", status="ready", about={}, skipped=[], created_at=0.0))
-    yield database
-    database.close()
+    yield from queue_database(request, tmp_path, "letters")
 
 
-@pytest.fixture(params=[Runs, Imports])
+@pytest.fixture(params=[Runs, Imports, Batches])
 def queue(database: Database, request: pytest.FixtureRequest) -> type[Queue]:
     return type("QueueHere", (request.param,), {"database": database})
 
@@ -387,12 +488,18 @@ def test_the_index_of_runs_has_the_order_of_claiming(tmp_path: Path) -> None:
     statements: list[tuple[str, Any]] = []
     event.listen(database.engine, "before_cursor_execute", lambda *call: statements.append((call[2], call[3])))
     with database.write() as db:
-        run_claims.any_claimable(db, 0.0)
-        run_claims.claim(db, "worker", 0.0, LEASE)
-        for statement, parameters in statements[-2:]:
-            plan = [row[3] for row in db.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-            assert "SCAN runs USING INDEX ix_runs_open" in plan, plan
-            assert not any("ORDER BY" in step for step in plan), plan  # nothing is left to sort
+        for queue, index in (
+            (run_claims, "runs USING INDEX ix_runs_open"),
+            (batch_claims, "batches USING INDEX ix_batches_open"),
+        ):
+            queue.any_claimable(db, 0.0)
+            queue.claim(db, "worker", 0.0, LEASE)
+            for statement, parameters in statements[-2:]:
+                plan = [
+                    row[3] for row in db.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                ]
+                assert any(f"SCAN {index}" in step for step in plan), plan
+                assert not any("ORDER BY" in step for step in plan), plan  # nothing is left to sort
     database.close()
 
 

@@ -1,0 +1,135 @@
+"""The queue of runs, in which owners take turns."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy.orm import Session
+
+from app.constants import STATUS_AFTER, RequestedAction, RunStatus
+from app.storage.database import database_now
+from app.storage.queue import turns
+from app.storage.queue.claims import OPEN, Claims, Key, Now, Values
+from app.storage.queue.turns import Line, Turn
+from app.storage.tables import Run
+from app.storage.visibility import EVERYONES
+
+
+class RunClaims(Claims[Run]):
+    """The queue of runs. Owners take turns within the first key of the order; the others decide within an owner.
+
+    A new checkpoint resets the count of deaths.
+    """
+
+    table = Run
+    # `ix_runs_open` has the same keys, after the owner.
+    order = (Key(Run.priority, descending=True), Key(Run.id))
+    is_cancelled = Run.requested_action == RequestedAction.CANCEL
+    CLAIMED: ClassVar[Values] = {
+        "status": RunStatus.RUNNING,
+        "started_at": func.coalesce(Run.started_at, database_now()),
+    }
+    RELEASED: ClassVar[Values] = {"requested_action": None, **Claims.RELEASED}
+    # The row decides, not the command that the child followed: a cancel may arrive while the run is being paused.
+    LEFT: ClassVar[Values] = {
+        "status": case(
+            {action.value: status.value for action, status in STATUS_AFTER.items()},
+            value=Run.requested_action,
+            else_=RunStatus.QUEUED.value,
+        ),
+        "stop_reason": case((is_cancelled, "cancelled"), else_=Run.stop_reason),
+        "finished_at": case((is_cancelled, database_now()), else_=Run.finished_at),
+        **RELEASED,
+    }
+
+    # The conditions of `ix_runs_open` and `ix_runs_running`. SQLite uses them only if the values are written out.
+    is_open = Run.status.in_(bindparam("open", OPEN, expanding=True, literal_execute=True))
+    held = Run.status == bindparam("running", RunStatus.RUNNING, literal_execute=True)
+
+    def claimable(self, now: Now) -> ColumnElement[bool]:
+        return and_(self.is_open, or_(Run.status == RunStatus.QUEUED, and_(self.held, Run.lease_expires_at < now)))
+
+    def claim(self, db: Session, worker: str, now: Now, lease_seconds: float) -> Run | None:
+        for owner in self._owners_in_turn(db, now):
+            of_owner = and_(self.claimable(now), Run.owner == owner)
+            run = self._claim_first(db, of_owner, worker, now, lease_seconds)
+            if run is not None:  # on Postgres, other workers may be claiming all runs of this owner
+                return run
+        return None
+
+    def _owners_in_turn(self, db: Session, now: Now) -> list[str]:
+        """The owners of waiting runs, the one whose turn it is first."""
+        heads = self._heads(db, now)
+        if len(heads) > 1:
+            service = turns.service(db, self.leased(now))
+            heads.sort(key=lambda head: service.turn(*head))
+        return [owner for owner, _ in heads]
+
+    def _heads(self, db: Session, now: Now) -> list[tuple[str, float]]:
+        """The owners of waiting runs, with the precedence of the first run of each."""
+        owners = turns.owners(self.is_open)
+        first = select(self.order[0].precedence()).where(self.claimable(now), Run.owner == owners.c.owner)
+        head = first.order_by(*self._ordering()).limit(1).scalar_subquery().label("head")
+        rows = db.execute(select(owners.c.owner, head).where(owners.c.owner.is_not(None)), execution_options=EVERYONES)
+        return [(owner, precedence) for owner, precedence in rows if precedence is not None]
+
+    def gives_way(self, db: Session, id: str, now: Now) -> bool:
+        """True if another owner's run would be claimed before this one, which trains, if this one waited."""
+        run = db.get_one(Run, id)
+        others = [head for head in self._heads(db, now) if head[0] != run.owner]
+        if not others:
+            return False
+        service = turns.service(db, self.leased(now))
+        own = service.turn(run.owner, self.order[0].precedence_of(run))
+        as_if_it_waited = own._replace(served=own.served - service.mean)
+        return min(service.turn(*head) for head in others) < as_if_it_waited
+
+    def position(self, db: Session, row: Run, now: Now) -> int:
+        return self.positions(db, [row], now)[row.id]
+
+    def positions(self, db: Session, rows: Sequence[Run], now: Now) -> dict[str, int]:
+        """The position of each of these waiting runs, by its id."""
+        lines = self.lines(db, now)
+        return {row.id: 1 + turns.ahead(lines, self._turn(db, lines, row, now)) for row in rows}
+
+    def lines(self, db: Session, now: Now) -> list[Line]:
+        """All waiting runs."""
+        precedence = self.order[0].precedence().label("precedence")
+        counted = select(Run.owner, precedence, func.count()).where(self.claimable(now))
+        counts = db.execute(counted.group_by(Run.owner, precedence), execution_options=EVERYONES).all()
+        service = turns.service(db, self.leased(now))
+        return [service.line(*line) for line in counts]
+
+    def waiting(self, now: Now, owner: str, precedence: float) -> Select[Run]:
+        """The waiting runs of one owner that have this precedence, in the order of claiming."""
+        of_line = and_(self.claimable(now), Run.owner == owner, self.order[0].precedence() == precedence)
+        return select(Run).where(of_line).order_by(*self._ordering())
+
+    def _turn(self, db: Session, lines: Sequence[Line], row: Run, now: Now) -> Turn:
+        precedence = self.order[0].precedence_of(row)
+        line = next((line for line in lines if (line.owner, line.precedence) == (row.owner, precedence)), None)
+        if line is None:  # the last one of the line has just been claimed
+            return turns.AT_ONCE
+        before = self._precedes(row, self.order[1:])
+        of_line = Run.owner == row.owner, self.order[0].precedence() == precedence
+        return line.turn(self._count(db, self.claimable(now), *of_line, before))
+
+    def failed(self, error: dict[str, Any]) -> Values:
+        return self.ended(RunStatus.FAILED, error=error)
+
+    def requested_action(self, db: Session, id: str, attempt: int) -> RequestedAction | None:
+        """The action that a user has requested of the running attempt; raises LeaseLost."""
+        [action] = self.read(db, id, attempt, Run.requested_action)
+        return None if action is None else RequestedAction(action)
+
+    def end(self, db: Session, id: str, attempt: int, status: RunStatus, **result: Any) -> None:
+        """End the run with its result."""
+        self.write(db, id, attempt, **self.ended(status, **result))
+
+    def ended(self, status: RunStatus, **result: Any) -> Values:
+        """Values of a run that has ended with `result`; it keeps the name of its worker."""
+        ended = {"requested_action": None, "lease_expires_at": None, "finished_at": database_now()}
+        return {"status": status, **ended, **result}
+
+
+run_claims = RunClaims()
