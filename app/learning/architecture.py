@@ -1,6 +1,7 @@
 """A list of layers as a network: shapes, limits, module."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -35,6 +36,14 @@ def with_output_layer(layers: list[Layer], outputs: int) -> list[Layer]:
         ):
             return layers
     return [*layers, Linear(units=outputs)]
+
+
+def with_outputs(layers: list[Layer], made_for: int, outputs: int) -> list[Layer]:
+    """The layers with `outputs` units in an output layer of their own, which is for `made_for` outputs."""
+    if with_output_layer(layers, made_for) is not layers:
+        return layers
+    own = max(index for index, layer in enumerate(layers) if layer.has_parameters)
+    return [*layers[:own], replace(layers[own], units=outputs), *layers[own + 1 :]]  # type: ignore[type-var]
 
 
 def without_output_layer(layers: list[Layer]) -> list[Layer]:

@@ -6,7 +6,7 @@ contains the functions verbatim.
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -76,6 +76,10 @@ class Augmentation:
     erase: float = bounded(
         0.0, doc="a random rectangle of up to this fraction of the area is filled with the picture's mean", ge=0, le=0.5
     )
+
+    constraint: ClassVar[dict[str, Any]] = {
+        "not": {"properties": {field: {"const": 0} for field in ("shift", "rotate", "scale", "noise", "erase")}}
+    }
 
     def __post_init__(self) -> None:
         fields = asdict(self)

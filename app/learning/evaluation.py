@@ -10,7 +10,7 @@ from app.learning.losses import Loss
 from app.learning.outputs import OutputKind
 from app.learning.preprocessing import at_once
 
-Metrics = dict[str, float]
+Metrics = dict[str, float | None]  # None: not defined for these targets
 MAPE_CLAMP = 1e-8
 TOP_K = (3, 5)
 CALIBRATION_BINS = 15
@@ -46,19 +46,33 @@ def measure(
 ) -> Metrics:
     """Loss of a part, with accuracy (classification) or mse, mae, r2 and mape in the target's units (regression)."""
     predicted, targets = outputs(model, data, part, device)
-    metrics = {"loss": float(loss.function(predicted, targets))}
+    metrics: Metrics = {"loss": float(loss.function(predicted, targets))}
     if loss.task == "classification":
         metrics["accuracy"] = float((output_kind.labels(predicted) == targets).double().mean())
     else:
         metrics |= regression(data.prepare_targets.invert(predicted.squeeze(1)), data.prepare_targets.invert(targets))
+        if _zeros_of(data, part):
+            metrics["mape"] = None
     return metrics
+
+
+def loss_of(metrics: Metrics) -> float:
+    """The loss, which is always measured."""
+    loss = metrics["loss"]
+    assert loss is not None
+    return loss
+
+
+def _zeros_of(data: Data, part: Part) -> int:
+    """Number of a part's targets that are 0. Scaled and scaled back, they would be only nearly so."""
+    return zeros(data.targets[data.parts[part]])
 
 
 def regression(predicted: Tensor, targets: Tensor) -> Metrics:
     """MSE, MAE, R² and MAPE of predictions (n,) for targets (n,).
 
-    MAPE is a fraction; its denominator is |target|, at least `MAPE_CLAMP`. All are NaN if a prediction is not finite;
-    scikit-learn would raise an error.
+    MAPE is a fraction of |target|; None if a target is 0 or within `MAPE_CLAMP` of it. All are NaN if a prediction is
+    not finite; scikit-learn would raise an error.
     """
     y, guess = targets.double().cpu(), predicted.double().cpu()
     if not guess.isfinite().all():
@@ -68,8 +82,13 @@ def regression(predicted: Tensor, targets: Tensor) -> Metrics:
         "mse": float(error.square().mean()),
         "mae": float(error.mean()),
         "r2": r2(guess, y),
-        "mape": float((error / y.abs().clamp(min=MAPE_CLAMP)).mean()),
+        "mape": None if zeros(y) else float((error / y.abs()).mean()),
     }
+
+
+def zeros(targets: Tensor) -> int:
+    """Number of targets that are 0 or nearly so: an error is no fraction of them."""
+    return int((targets.double().abs() < MAPE_CLAMP).sum())
 
 
 def r2(predicted: Tensor, targets: Tensor) -> float:
@@ -92,7 +111,8 @@ def evaluate(
     about = {"part": part, "examples": len(targets)}
     if output_kind.kind == "values":
         guess, y = (data.prepare_targets.invert(values) for values in (predicted.squeeze(1), targets))
-        return about | regression(guess, y) | mape_of_the_lecture(guess, y)
+        known, zero = regression(guess, y), _zeros_of(data, part)
+        return about | known | ({"mape": None} if zero else {}) | {"zero_targets": zero} | mape_of_the_lecture(guess, y)
     return about | classification(predicted, targets, data.parts[part].cpu(), output_kind, classes)
 
 

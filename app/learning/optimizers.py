@@ -194,6 +194,10 @@ class Momentum(_Torch):
     dampening: float = _dampening("except in the first step")
     nesterov: bool = bounded(False, doc="look ahead: the step is η(g + μv)")
     weight_decay: float = _weight_decay()
+    constraint: ClassVar[dict[str, Any]] = {
+        "if": {"required": ["nesterov"], "properties": {"nesterov": {"const": True}}},
+        "then": {"properties": {"dampening": {"const": 0}, "momentum": {"exclusiveMinimum": 0}}},
+    }
 
     def __post_init__(self) -> None:
         if self.nesterov and (self.dampening != 0 or self.momentum == 0):
@@ -344,6 +348,7 @@ OPTIMIZERS: dict[str, type[TorchOptimizer]] = {
 LECTURE_FORMS: dict[str, type[Optimizer]] = {
     entry.name: entry for entry in (LectureSGD, LectureMomentum, LectureAdaGrad, LectureRMSProp, LectureAdam)
 }
+DEFAULT_OPTIMIZER = Adam.name
 
 
 def optimizer_from_json(stored: dict[str, Any]) -> Optimizer:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from app.learning.layers import Layer
 from app.learning.losses import BinaryCrossEntropy, Loss
+from app.learning.operators import OperatorGraph, integers, number
 
 Kind = Literal["logits", "probabilities", "binary logits", "values"]
 
@@ -40,6 +41,21 @@ class OutputKind:
         if exact.shape[1] == 1:
             return torch.cat([1 - exact, exact], 1)
         return exact / exact.sum(1, keepdim=True)  # float32 sums to 1 only up to rounding
+
+    def operators(self, graph: OperatorGraph, outputs: str, count: int) -> str:
+        """Append `probabilities` of `count` outputs to the graph, in float32; returns the name of the result."""
+        if self.kind == "logits":
+            return graph.apply("Softmax", outputs, axis=1)
+        if self.kind == "binary logits":
+            first = graph.apply("Sigmoid", graph.apply("Neg", outputs))
+            return graph.apply("Concat", first, graph.apply("Sigmoid", outputs), axis=1)
+        if count == 1:
+            return graph.apply("Concat", graph.apply("Sub", number(1), outputs), outputs, axis=1)
+        return graph.apply("Div", outputs, graph.apply("ReduceSum", outputs, integers(1)))
+
+    def complement(self, output: Tensor) -> Tensor:
+        """Output of the first of two classes that share one output, which is the second's."""
+        return -output if self.kind == "binary logits" else 1 - output
 
     def labels(self, outputs: Tensor) -> Tensor:
         """Predicted classes, (N,) int64."""

@@ -11,10 +11,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from app.learning.operators import OperatorGraph
+
 Normalise = Literal["unit", "standard", "none"]
 Scale = Literal["standard", "none"]
 
 EXAMPLES_AT_ONCE, NUMBERS_AT_ONCE = 4096, 2**20
+MARGINS, INK = 4096, 24.0  # pictures whose margin is measured; gray levels that ink differs at least
 CONSTANT = 1e-9  # a standard deviation below this fraction of the mean is rounding noise: float32 cannot represent it
 
 
@@ -29,10 +32,13 @@ class Affine:
     scale: tuple[float, ...] = (1.0,)
     fill: tuple[float, ...] = ()
 
+    def filled(self, x: Tensor) -> Tensor:
+        """x (…, columns) without NaN, if values may be missing."""
+        return torch.where(x.isnan(), x.new_tensor(self.fill), x) if self.fill else x
+
     def apply(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         """Fill, shift and scale x (N, …) as float32; writes the result to `out` if given."""
-        if self.fill:
-            x = torch.where(x.isnan(), x.new_tensor(self.fill), x)
+        x = self.filled(x)
         if self.shift == (0.0,):  # uint8 / float is float32, in one pass
             if self.scale != (1.0,):
                 return torch.div(x, self.scale[0], out=out)
@@ -45,6 +51,18 @@ class Affine:
     def invert(self, z: Tensor) -> Tensor:
         """Inverse of `apply`: z ↦ z · scale + shift."""
         return z * z.new_tensor(self.scale) + z.new_tensor(self.shift)
+
+    def operators(self, graph: OperatorGraph, x: str) -> str:
+        """Append `apply` for the float32 value `x` to the graph; returns the name of the output."""
+        if self.fill:
+            x = graph.apply("Where", graph.apply("IsNaN", x), torch.tensor(self.fill), x)
+        if any(self.shift):
+            x = graph.apply("Sub", x, torch.tensor(self.shift))
+        return graph.apply("Div", x, torch.tensor(self.scale))
+
+    def inverse_operators(self, graph: OperatorGraph, z: str) -> str:
+        """Append `invert` for the value `z` to the graph; returns the name of the output."""
+        return graph.apply("Add", graph.apply("Mul", z, torch.tensor(self.scale)), torch.tensor(self.shift))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -107,6 +125,35 @@ def fit_columns(kind: Scale, values: Tensor, train: Tensor) -> Affine:
 def fit_border(pictures: Tensor, train: Tensor) -> float:
     """Mean brightness of the outermost pixels of the training pictures: 0 for a black border."""
     return sum(float(border(chunk).sum()) for chunk in slices(pictures, train)) / len(train)
+
+
+def fit_margin(pictures: Tensor, train: Tensor) -> float:
+    """Median margin around the ink of the training pictures, on each side, as a fraction of the ink's longer side.
+
+    Ink is what differs from the median of the edges by over half of the greatest difference. 0 if there is none.
+    """
+    margins = torch.cat([_margins(chunk) for chunk in slices(pictures, train[:MARGINS])])
+    return round(float(margins.median()), 3) if len(margins) else 0.0
+
+
+def _margins(pictures: Tensor) -> Tensor:
+    """Margins of the pictures (N, C, H, W) that have ink: (M,)."""
+    gray = pictures.double().mean(1)
+    edges = torch.cat([gray[:, 0, :], gray[:, -1, :], gray[:, :, 0], gray[:, :, -1]], 1)
+    difference = (gray - edges.median(1).values[:, None, None]).abs()
+    greatest = difference.amax((1, 2))
+    ink = (difference > greatest[:, None, None] / 2)[greatest >= INK]
+    height, width = _extent(ink.any(2)), _extent(ink.any(1))
+    sides = torch.maximum(height / gray.shape[1], width / gray.shape[2])  # of the picture's own sides
+    return (1 / sides - 1) / 2
+
+
+def _extent(occupied: Tensor) -> Tensor:
+    """Number of places from the first to the last True of each row: (N, L) to (N,)."""
+    places = torch.arange(1, 1 + occupied.shape[1])
+    last = torch.where(occupied, places, 0).amax(1)
+    first = torch.where(occupied, places, occupied.shape[1] + 1).amin(1)
+    return (last - first + 1).double()
 
 
 def border(pictures: Tensor) -> Tensor:

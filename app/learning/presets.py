@@ -204,6 +204,11 @@ ENTRIES = ("optimizer", "schedule", "loss")
 TAGS = ("name", "formulas")  # fields that identify an entry
 
 
+def _spelt_out(field: str, value: Any) -> Any:
+    """The object that the name of a registry entry is short for."""
+    return {"name": value} if field in ENTRIES and isinstance(value, str) else value
+
+
 def under(preset: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     """The request, with missing fields taken from the preset, field by field.
 
@@ -211,8 +216,7 @@ def under(preset: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, An
     """
     merged = dict(preset)
     for name, sent in request.items():
-        below = merged.get(name)
-        value = {"name": sent} if name in ENTRIES and isinstance(sent, str) else sent  # a name is short for this object
+        below, value = _spelt_out(name, merged.get(name)), _spelt_out(name, sent)
         if not isinstance(value, Mapping) or not isinstance(below, Mapping) or name == "model":
             merged[name] = value
         elif name in ENTRIES and any(value.get(tag, below[tag]) != below[tag] for tag in TAGS if tag in below):

@@ -182,6 +182,7 @@ def _half_cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + cos(pi * share)) / 2
 
 
+DEFAULT_SCHEDULE = Constant.name
 SCHEDULES: dict[str, type[Schedule]] = {entry.name: entry for entry in (Constant, StepDecay, Cosine, OneCycle)}
 
 

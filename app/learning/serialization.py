@@ -19,6 +19,7 @@ from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.losses import Task
 from app.learning.outputs import OutputKind
 from app.learning.preprocessing import Affine
+from app.learning.reference import Reference
 from app.learning.stepper import tensors_under
 from app.learning.training import Checkpoint
 
@@ -41,6 +42,9 @@ class Trained:
     output_kind: OutputKind
     resize: str = "fit"  # of pictures to the input's size: fit, fill or stretch
     background: str = "white"  # behind transparent pixels and in margins: white or black
+    depth: int = 16  # bits of a pixel in 16-bit pictures
+    reference: Reference | None = None  # the distribution of the training inputs
+    margin: float | None = None  # around the ink of the training pictures, as a fraction of its longer side
 
     @cached_property
     def multiply_adds(self) -> int:
@@ -80,6 +84,9 @@ def _network_metadata(trained: Trained) -> dict[str, Any]:
         "threshold": trained.output_kind.threshold,
         "resize": trained.resize,
         "background": trained.background,
+        "depth": trained.depth,
+        "margin": trained.margin,
+        "reference": trained.reference.to_json() if trained.reference else None,
     }
 
 
@@ -103,7 +110,8 @@ def from_safetensors(data: bytes) -> Trained:
         metadata.get("border"),  # absent from older files
         metadata["step"],
         _output_kind(metadata),
-        *(metadata[name] for name in ("resize", "background") if name in metadata),
+        reference=Reference.from_json(metadata.get("reference")),
+        **{name: metadata[name] for name in ("resize", "background", "depth", "margin") if name in metadata},
     )
 
 

@@ -287,6 +287,13 @@ class Stop:
         "the first step's loss and that of the best constant prediction",
     )
 
+    constraint: ClassVar[dict[str, Any]] = {
+        "not": {
+            "required": ["max_epochs"],
+            "properties": {name: {"type": "null"} for name in ("max_epochs", "max_steps", "max_seconds")},
+        }
+    }
+
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Stop":
         """The criteria of a stored request; missing fields get their defaults."""

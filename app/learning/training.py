@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from app.learning.architecture import build, parameter_groups
 from app.learning.data import Data, Part
-from app.learning.evaluation import Metrics, measure
+from app.learning.evaluation import Metrics, loss_of, measure
 from app.learning.fast_cpu.stepper import LinearChainStepper
 from app.learning.layers.structure import output_shape
 from app.learning.outputs import output_kind
@@ -98,7 +98,7 @@ class Training:
                 epoch_over = self.position == self.examples
                 self.epoch += epoch_over
                 metrics = self.measure("train", "validation") if epoch_over else None
-                part_losses = {part: values["loss"] for part, values in (metrics or {}).items()}
+                part_losses = {part: loss_of(values) for part, values in (metrics or {}).items()}
                 self.seconds = self.clock() - began
                 seen = Seen(self.step, self.epoch, loss, self.seconds, part_losses)
                 reached = [criterion.reason for criterion in self.criteria if criterion.reached(seen)]
@@ -193,4 +193,4 @@ class Training:
 
 def _is_finite(metrics: dict[Part, Metrics] | None) -> bool:
     """True if the training part's loss is finite or was not measured."""
-    return math.isfinite((metrics or {}).get("train", {}).get("loss", 0.0))
+    return "train" not in (metrics or {}) or math.isfinite(loss_of((metrics or {})["train"]))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.learning.data import Data
-from app.learning.evaluation import calibration, classification, evaluate, r2, roc_auc, top_k_accuracy
+from app.learning.evaluation import calibration, classification, evaluate, measure, r2, roc_auc, top_k_accuracy, zeros
 from app.learning.layers import Linear, ReLU, Sigmoid, Softmax
 from app.learning.losses import MSE, BinaryCrossEntropy, CrossEntropy
 from app.learning.outputs import OutputKind, output_kind
@@ -162,15 +162,15 @@ def test_mape_by_the_prediction_flatters_what_is_too_large() -> None:
     assert math.isnan(scaled(math.nan)["mape_lecture"])
 
 
-def test_what_mape_divides_by_is_at_least_its_clamp() -> None:
-    target = regression_of([3.0, 2.0], [0.0, 4.0])  # |3 − 0| / 1e-8 and |2 − 4| / 4, or |3 − 0| / 3 and |2 − 4| / 2
-    assert target["mape"] == pytest.approx((3e8 + 0.5) / 2, rel=1e-12)
+def test_an_error_is_no_fraction_of_a_target_of_0() -> None:
+    target = regression_of([3.0, 2.0], [0.0, 4.0])  # |3 − 0| / 3 and |2 − 4| / 2 in the lecture's form
+    assert target["mape"] is None and zeros(torch.tensor([0.0, 4.0, -1e-9])) == 2
     assert target["mape_lecture"] == pytest.approx(1.0, rel=1e-12)
     prediction = regression_of([0.0, -2.0], [5.0, -4.0])  # |0 − 5| / 5 and |−2 + 4| / 4, or 5 / 1e-8 and 2 / 2
     assert prediction["mape"] == pytest.approx((1 + 0.5) / 2, rel=1e-12)
     assert prediction["mape_lecture"] == pytest.approx((5e8 + 1) / 2, rel=1e-12)
     both = regression_of([0.0], [0.0])
-    assert both["mape"] == both["mape_lecture"] == 0
+    assert both["mape"] is None and both["mape_lecture"] == 0
 
 
 @given(NUMBERS, NUMBERS)
@@ -199,3 +199,14 @@ def test_r2_of_a_constant_target_and_of_one_example() -> None:
     same = torch.full((3,), 2.0, dtype=torch.float64)
     assert (r2(same, same), r2(same + 1, same)) == (1.0, 0.0)
     assert math.isnan(r2(same[:1], same[:1]))
+
+
+@given(st.lists(st.floats(1, 1e6, width=32), min_size=1, max_size=20), st.integers(0, 3))
+def test_targets_of_0_are_counted_though_scaling_moves_them(others: list[float], none: int) -> None:
+    y = torch.tensor([0.0] * none + others)
+    scaled = Affine((float(y.mean()),), (max(1e-3, float(y.std(correction=0))),))
+    parts: Any = {"train": torch.arange(len(y)), "validation": torch.arange(0), "test": torch.arange(0)}
+    data = Data(y[:, None], y, parts, Affine(), scaled)
+    found = evaluate(torch.nn.Identity(), data, "train", OutputKind("values"), [], CPU)
+    assert found["zero_targets"] == none and (found["mape"] is None) == (none > 0)
+    assert (measure(torch.nn.Identity(), data, "train", MSE(), OutputKind("values"), CPU)["mape"] is None) == (none > 0)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from app.learning.fields import bounded
 from app.learning.layers.entry import DepthLimit, Layer, Shape
+from app.learning.operators import OperatorGraph, number
 from app.learning.source import Source, call
 
 
@@ -62,6 +63,9 @@ class ReLU(Activation):
     def source(self, shape: Shape) -> Source:
         return Source(("nn.ReLU()",))
 
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return graph.apply("Relu", x)
+
     def derivative_at(self, z: Tensor) -> Tensor:
         return (z > 0).to(z.dtype)
 
@@ -86,6 +90,9 @@ class LeakyReLU(Activation):
 
     def source(self, shape: Shape) -> Source:
         return Source((call("nn.LeakyReLU", self.slope),))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return graph.apply("LeakyRelu", x, alpha=self.slope)
 
     @property
     def affine(self) -> bool:
@@ -125,6 +132,9 @@ class ELU(Activation):
 
     def source(self, shape: Shape) -> Source:
         return Source((call("nn.ELU", self.alpha),))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return graph.apply("Elu", x, alpha=self.alpha)
 
     def derivative_at(self, z: Tensor) -> Tensor:
         return torch.where(z > 0, z.new_ones(()), self.alpha * z.exp())
@@ -168,6 +178,9 @@ class Sigmoid(Activation):
 
     def source(self, shape: Shape) -> Source:
         return Source(("nn.Sigmoid()",))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return graph.apply("Sigmoid", x)
 
     def derivative_at(self, z: Tensor) -> Tensor:
         return z.sigmoid() * (1 - z.sigmoid())
@@ -215,6 +228,9 @@ class Tanh(Activation):
     def source(self, shape: Shape) -> Source:
         return Source(("nn.Tanh()",))
 
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return graph.apply("Tanh", x)
+
     def derivative_at(self, z: Tensor) -> Tensor:
         return 1 - z.tanh().square()
 
@@ -245,6 +261,10 @@ class GELU(Activation):
     def source(self, shape: Shape) -> Source:
         return Source(("nn.GELU()",))
 
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        erf = graph.apply("Erf", graph.apply("Div", x, number(sqrt(2))))
+        return graph.apply("Mul", x, graph.apply("Mul", graph.apply("Add", erf, number(1)), number(0.5)))
+
     def derivative_at(self, z: Tensor) -> Tensor:
         return 0.5 * (1 + torch.erf(z / sqrt(2))) + z * torch.exp(-z.square() / 2) / sqrt(2 * pi)
 
@@ -274,6 +294,9 @@ class Softmax(Activation):
 
     def source(self, shape: Shape) -> Source:
         return Source((call("nn.Softmax", dim=-1 if len(shape) == 1 else -3),))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return graph.apply("Softmax", x, axis=1)
 
 
 class Square(nn.Module):
@@ -323,6 +346,9 @@ class SquareActivation(Activation):
     def source(self, shape: Shape) -> Source:
         return Source(("Square()",), (Square,))
 
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return graph.apply("Mul", x, x)
+
     def derivative_at(self, z: Tensor) -> Tensor:
         return 2 * z
 
@@ -344,6 +370,9 @@ class SineActivation(Activation):
 
     def source(self, shape: Shape) -> Source:
         return Source(("Sine()",), (Sine,))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return graph.apply("Sin", x)
 
     def derivative_at(self, z: Tensor) -> Tensor:
         return z.cos()
@@ -372,6 +401,9 @@ class LogActivation(Activation):
 
     def source(self, shape: Shape) -> Source:
         return Source(("Log()",), (Log,))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return graph.apply("Log", x)
 
     def derivative_at(self, z: Tensor) -> Tensor:
         return 1 / z

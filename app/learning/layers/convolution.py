@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
 from app.learning.layers.entry import INDEX, Layer, Shape, Window
 from app.learning.layers.trainable import LinearMap, Trainable
+from app.learning.operators import OperatorGraph
 from app.learning.source import Source, call
 from app.messages import Fix
 
@@ -96,6 +98,10 @@ class Conv2d(Trainable, LinearMap):
     def bare_source(self, shape: Shape) -> Source:
         return convolution_source(shape[0], self.channels, self.kernel_size, self.stride, self.zeros, self.bias)
 
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        assert isinstance(module, nn.Conv2d)
+        return convolution_operators(graph, x, module)
+
     def copied_input(self, shape: Shape) -> int:
         """Number of values in the padded input of `Sparse`; 0 for other convolutions."""
         if _kind(self.kernel_size, self.stride) is Sparse and self.zeros:
@@ -115,6 +121,12 @@ def convolution_source(inputs: int, outputs: int, kernel_size: int, stride: int,
     changed = {name: value for name, (value, default) in fields.items() if value != default}
     name, names = ("Sparse", (kind,)) if kind is Sparse else ("nn.Conv2d", ())
     return Source((call(name, inputs, outputs, kernel_size, **changed),), names)
+
+
+def convolution_operators(graph: OperatorGraph, x: str, module: nn.Conv2d) -> str:
+    """Append the evaluation of such a module; returns the name of the output."""
+    pads = [int(side) for side in module.padding] * 2
+    return graph.apply("Conv", x, module.weight, module.bias, strides=module.stride, pads=pads)
 
 
 def _kind(kernel_size: int, stride: int) -> type[nn.Conv2d]:
@@ -143,6 +155,7 @@ class _Pool(Layer):
 
     role = "pooling"
     body = "pooling"
+    operator: ClassVar[str]
 
     kernel_size: int = bounded(2, doc="side of the window, in pixels", ge=1, le=1000)
     stride: int | None = bounded(None, doc="step of the window, in pixels; null: kernel_size", ge=1, le=1000)
@@ -160,6 +173,10 @@ class _Pool(Layer):
         moved = {} if self.stride in (None, self.kernel_size) else {"stride": self.stride}
         return Source((call(f"nn.{type(self).__name__}", self.kernel_size, **moved),))
 
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        size, stride = self.window
+        return graph.apply(self.operator, x, kernel_shape=[size, size], strides=[stride, stride])
+
 
 @dataclass(frozen=True)
 class MaxPool2d(_Pool):
@@ -174,6 +191,7 @@ class MaxPool2d(_Pool):
     )
     drawbacks = ("loses the position of a pattern within its window",)
     label = "max pool"
+    operator = "MaxPool"
     composes = True
 
     def module(self, shape: Shape) -> nn.Module:
@@ -197,6 +215,7 @@ class AvgPool2d(_Pool):
     )
     drawbacks = ("blurs: a single strong pixel is averaged with its neighbours",)
     label = "mean pool"
+    operator = "AveragePool"
 
     @property
     def affine(self) -> bool:

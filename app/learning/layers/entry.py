@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 from torch import Tensor, nn
 
 from app.learning.layers.initialisation import Init
+from app.learning.operators import OperatorGraph
 from app.learning.source import Source
 
 Shape = tuple[int, ...]
@@ -94,6 +95,10 @@ class Layer(ABC):
     @abstractmethod
     def source(self, shape: Shape) -> Source:
         """Code of the module: expressions to apply in turn. They draw the same random numbers in the same order."""
+
+    @abstractmethod
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        """Append the evaluation of `module` for the value `x` to the graph; returns the name of the output."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the output for an input of `shape`. Raises InvalidChoice."""

@@ -1,7 +1,7 @@
 """Initial weights of the layers that have a weight matrix."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import nn
@@ -13,7 +13,7 @@ from app.learning.fields import bounded
 class Normal:
     """Weights from a normal distribution with mean 0."""
 
-    name: Literal["normal"] = "normal"
+    name: Literal["normal"] = field(default="normal", metadata={"doc": "says which distribution this is"})
     std: float = bounded(0.01, doc="standard deviation of the weights", gt=0, le=1e3)
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from app.learning.fields import bounded
 from app.learning.layers.entry import Shape
 from app.learning.layers.trainable import LinearMap, Trainable
+from app.learning.operators import OperatorGraph
 from app.learning.source import Source, call
 
 
@@ -59,6 +60,10 @@ class Linear(Trainable, LinearMap):
 
     def bare_source(self, shape: Shape) -> Source:
         return Source((call("nn.Linear", prod(shape), self.units, **({} if self.bias else {"bias": False})),))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        assert isinstance(module, nn.Linear)
+        return graph.apply("Gemm", x, module.weight, module.bias, transB=1)
 
 
 ENTRIES = (Linear,)

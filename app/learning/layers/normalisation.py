@@ -10,6 +10,7 @@ from torch import nn
 from app.learning.fields import bounded
 from app.learning.layers.entry import FLOAT, Shape
 from app.learning.layers.trainable import Trainable
+from app.learning.operators import OperatorGraph
 from app.learning.source import Source, call
 
 
@@ -55,6 +56,11 @@ class BatchNorm(Trainable):
         fields = {"eps": (self.eps, 1e-5), "momentum": (self.momentum, 0.1)}
         changed = {name: value for name, (value, default) in fields.items() if value != default}
         return Source((call(f"nn.{_batch_norm(shape).__name__}", shape[0], **changed),))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+        running = module.running_mean, module.running_var
+        return graph.apply("BatchNormalization", x, module.weight, module.bias, *running, epsilon=self.eps)
 
     @contextmanager
     def undisturbed(self, module: nn.Module) -> Iterator[None]:
@@ -108,6 +114,10 @@ class LayerNorm(Trainable):
     def bare_source(self, shape: Shape) -> Source:
         changed = {} if self.eps == 1e-5 else {"eps": self.eps}
         return Source((call("nn.LayerNorm", shape[0] if len(shape) == 1 else shape, **changed),))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        assert isinstance(module, nn.LayerNorm)
+        return graph.apply("LayerNormalization", x, module.weight, module.bias, axis=1, epsilon=self.eps)
 
     def saved_per_example(self, shape: Shape) -> int:
         """Mean and standard deviation of the example."""

@@ -9,6 +9,7 @@ from torch import nn
 
 from app.learning.fields import bounded
 from app.learning.layers.entry import FLOAT, Layer, Shape
+from app.learning.operators import OperatorGraph
 from app.learning.source import Source, call
 
 
@@ -43,6 +44,9 @@ class Dropout(Layer):
 
     def source(self, shape: Shape) -> Source:
         return Source((call("nn.Dropout", self.p),))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return x
 
     @contextmanager
     def undisturbed(self, module: nn.Module) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """Nested layers, flattening, and shape inference for lists of layers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from app.learning.errors import InvalidChoice
 from app.learning.fields import bounded
-from app.learning.layers.convolution import convolution, convolution_source
+from app.learning.layers.convolution import convolution, convolution_operators, convolution_source
 from app.learning.layers.entry import Layer, LayerShape, Shape
+from app.learning.operators import OperatorGraph
 from app.learning.source import Code, Source, call
 
 
@@ -41,6 +42,9 @@ class Flatten(Layer):
 
     def source(self, shape: Shape) -> Source:
         return Source(("nn.Flatten()",))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return graph.apply("Flatten", x)
 
     def aliases_input(self, *, training: bool) -> bool:
         return True
@@ -110,6 +114,9 @@ class Block(_Nest):
             times = len(list(alike))
             code += modules if times == 1 else [f"*[{in_one(modules)} for _ in range({times})]"]
         return Source(tuple(code), tuple(name for source in rounds for name in source.names))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        return append_operators(graph, x, self._places(shape), self.inner_modules(module))
 
 
 @dataclass(frozen=True)
@@ -181,6 +188,16 @@ class Residual(_Nest):
         # `module` draws the shortcut's weights before those of the layers, so the shortcut comes first here too.
         code = call("Sum", shortcut=Code(shortcut.code[0]), layers=Code(call("nn.Sequential", *map(Code, layers.code))))
         return Source((code,), (*shortcut.names, *layers.names, Sum))
+
+    def operators(self, graph: OperatorGraph, x: str, shape: Shape, module: nn.Module) -> str:
+        assert isinstance(module, Sum)
+        shortcut = x
+        match module.shortcut:
+            case nn.Conv2d() as projection:
+                shortcut = convolution_operators(graph, x, projection)
+            case nn.Linear() as projection:
+                shortcut = graph.apply("Gemm", x, projection.weight, transB=1)
+        return graph.apply("Add", append_operators(graph, x, infer_shapes(self.layers, shape), module.layers), shortcut)
 
 
 class Sum(nn.Module):
@@ -256,6 +273,13 @@ def counted(layers: tuple[Layer, ...], shape: Shape) -> Counted:
 def build_modules(layers: tuple[Layer, ...], shape: Shape) -> list[nn.Module]:
     """Modules of a sequence of layers."""
     return [place.layer.module(place.shape) for place in infer_shapes(layers, shape)]
+
+
+def append_operators(graph: OperatorGraph, x: str, places: Iterable[LayerShape], modules: Iterable[nn.Module]) -> str:
+    """Append the evaluation of a sequence of layers to the graph; returns the name of the output."""
+    for place, module in zip(places, modules, strict=True):
+        x = place.layer.operators(graph, x, place.shape, module)
+    return x
 
 
 def joined_source(places: tuple[LayerShape, ...]) -> Source:
