@@ -24,6 +24,7 @@ class Store(Protocol):
     def create(self, name: str, /) -> AbstractContextManager[IO[bytes]]: ...
     def local(self, name: str, /) -> Path: ...
     def exists(self, name: str, /) -> bool: ...
+    def size(self, name: str, /) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,10 @@ class Arrays:
     def are_in(self, store: Store, folder: str) -> bool:
         """True if all files of the folder exist."""
         return all(store.exists(f"{folder}/{name}") for name in file_names(self.parts is not None))
+
+    def bytes_in(self, store: Store, folder: str) -> int:
+        """Bytes of the folder's files, without the splits that runs have stored there."""
+        return sum(store.size(f"{folder}/{name}") for name in file_names(self.parts is not None))
 
     def export(self, file: IO[bytes]) -> None:
         """Write `inputs`, `targets`, the names and own `parts` as one .npz, readable with `allow_pickle=False`."""

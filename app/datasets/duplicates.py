@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.datasets.arrays import Arrays
+from app.datasets.projection import factor, flat
 from app.datasets.splits import Indices, Split
 from app.datasets.statistics import drawn
 
 NEAR = 8.0  # root mean square difference of the pixels, out of 255: the same letter in two almost equal fonts
 MOST_PRODUCTS = 5 * 10**10  # in one comparison, a few seconds of work; to stay below, the test part is sampled
 MOST_PICTURES, MOST_ROWS = 2**14, 2**19  # of a test part, to bound the memory; larger ones are sampled
-MOST_NUMBERS = 784  # of a picture in a comparison; larger ones are averaged over squares first
 AT_ONCE = 256
 NUMBERS_AT_ONCE = 2**18  # of rows that are hashed at once
 
@@ -49,20 +49,39 @@ def duplicates(arrays: Arrays, parts: Split) -> Duplicates:
     return _equal(arrays.inputs, parts)
 
 
+@dataclass(frozen=True)
+class Copies:
+    """Numbers of examples with exactly the inputs of another one in the training part: of the test part's examples, and
+    of the training part's own."""
+
+    tested: int
+    in_test: int
+    trained: int
+    in_train: int
+
+
+def copies(arrays: Arrays, parts: Split) -> Copies:
+    """Count the exact copies of training examples, by their hashes."""
+    rows = arrays.inputs.reshape(len(arrays.inputs), -1)
+    known, counts = np.unique(_hashes_at(rows, parts.train), return_counts=True)
+    in_test = int(np.isin(_hashes_at(rows, parts.test), known).sum())
+    return Copies(len(parts.test), in_test, len(parts.train), int(counts[counts > 1].sum()))
+
+
 def _near(pictures: NDArray[Any], parts: Split) -> Duplicates:
     """Near-duplicates among pictures, by ‖a − b‖² = ‖a‖² − 2(a·b − ‖b‖²/2).
 
     All pairs are one matrix product: each b has −‖b‖²/2 as an additional number, and each a has a 1 there.
     """
-    factor = _factor(pictures.shape)
-    numbers = pictures[0, :, ::factor, ::factor].size
+    sides = factor(pictures.shape)
+    numbers = pictures[0, :, ::sides, ::sides].size
     test = drawn(parts.test, max(1, min(MOST_PICTURES, MOST_PRODUCTS // (len(parts.train) * numbers))))
-    probes = np.concatenate([_flat(pictures[some], factor) for some in _pieces(test, AT_ONCE)])
+    probes = np.concatenate([flat(pictures[some], sides) for some in _pieces(test, AT_ONCE)])
     probes = np.hstack([probes, np.ones((len(test), 1), np.float32)])
     best = np.full(len(test), -np.inf, np.float32)
     nearest = np.zeros(len(test), np.int64)
     for indices in _pieces(parts.train, AT_ONCE):
-        some = _flat(pictures[indices], factor)
+        some = flat(pictures[indices], sides)
         products = probes @ np.hstack([some, -np.square(some).sum(1, keepdims=True) / 2]).T
         place = products.argmax(1)
         most = products[np.arange(len(test)), place]
@@ -88,7 +107,7 @@ def _equal(rows: NDArray[Any], parts: Split) -> Duplicates:
     """
     test = drawn(parts.test, MOST_ROWS)
     at_once = max(1, NUMBERS_AT_ONCE // rows.shape[1])
-    hashes = np.concatenate([_hashes(rows[some]) for some in _pieces(test, at_once)])
+    hashes = _hashes_at(rows, test)
     kinds, kind = np.unique(hashes, return_inverse=True)
     first = np.full(len(kinds), -1)
     for some in _pieces(np.sort(parts.train), at_once):
@@ -101,10 +120,20 @@ def _equal(rows: NDArray[Any], parts: Split) -> Duplicates:
     return Duplicates(len(test), twins)
 
 
+def _hashes_at(rows: NDArray[Any], indices: Indices) -> NDArray[np.uint64]:
+    """Hashes of the rows at the indices, which are read in pieces."""
+    pieces = _pieces(indices, max(1, NUMBERS_AT_ONCE // rows.shape[1]))
+    return np.concatenate([np.empty(0, np.uint64), *(_hashes(rows[some]) for some in pieces)])
+
+
 def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
     """64-bit hash of each row: the bits of its numbers, mixed with two random factors per column, and summed."""
-    factors = np.random.default_rng(0).integers(2**64, size=(2, rows.shape[1]), dtype=np.uint64) | np.uint64(1)
-    bits = np.ascontiguousarray(rows).view(np.uint32) * factors[0]
+    words = np.ascontiguousarray(rows)
+    if words.dtype == np.uint8:
+        words = np.pad(words, ((0, 0), (0, -words.shape[1] % 4)))
+    words = words.view(np.uint32)
+    factors = np.random.default_rng(0).integers(2**64, size=(2, words.shape[1]), dtype=np.uint64) | np.uint64(1)
+    bits = words * factors[0]
     bits ^= bits >> np.uint64(32)
     bits *= factors[1]
     hashes: NDArray[np.uint64] = bits.sum(1)
@@ -113,19 +142,3 @@ def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
 
 def _pieces(indices: Indices, at_once: int) -> Iterator[Indices]:
     return (indices[start : start + at_once] for start in range(0, len(indices), at_once))
-
-
-def _factor(shape: tuple[int, ...]) -> int:
-    """Factor by which the sides are reduced, so that a picture has at most MOST_NUMBERS numbers."""
-    _, channels, height, width = shape
-    return max(1, int(np.ceil(np.sqrt(channels * height * width / MOST_NUMBERS))))
-
-
-def _flat(pictures: NDArray[Any], factor: int) -> NDArray[np.float32]:
-    """Pictures (N, C, H, W) as (N, D), averaged over squares of `factor`. Leftover pixels at the edges do not count."""
-    count, channels, height, width = pictures.shape
-    rows, columns = max(1, height // factor), max(1, width // factor)
-    whole = pictures[:, :, : rows * min(factor, height), : columns * min(factor, width)].astype(np.float32)
-    squares = whole.reshape(count, channels, rows, -1, columns, whole.shape[3] // columns)
-    averages: NDArray[np.float32] = squares.mean((3, 5)).reshape(count, -1)
-    return averages

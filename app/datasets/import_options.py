@@ -2,16 +2,18 @@
 
 import codecs
 import io
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any, Literal
 
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
-from app.datasets.images.codec import Background, Resize
+from app.datasets.images.picture_format import Background, Crop, Resize
 from app.messages import Message
 
 LISTED = 1000  # skipped files, so that the list fits in every response
+MOST_REMARKS = 20  # of one code
 MANY = 10  # files that could not be read: the lecture expects fewer
 CLASSES = 1000
 MOST_EXAMPLES = 10**7  # of numeric formats; their targets are held in memory
@@ -19,7 +21,8 @@ MOST_EXAMPLES = 10**7  # of numeric formats; their targets are held in memory
 # Codecs of Python that no file is written in. Those for mail and host names could also fill the memory.
 NO_ENCODINGS = {"charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 
-Kind = Literal["number", "category", "ignore"]  # of a table's column
+Kind = Literal["number", "category", "date", "ignore"]  # of a table's column
+Header = Literal["auto", "yes", "no"]
 Task = Literal["classification", "regression"]
 Scratch = Callable[[], IO[bytes]]  # opens an unnamed temporary file on this machine
 Tell = Callable[[float, int], None]  # gets the fraction read and the number of examples; may raise to stop
@@ -47,8 +50,12 @@ class ImportOptions:
     """Options for reading an upload, as its sender gave them.
 
     shape: (C, H, W) of a picture, C 1 or 3; None for 28×28 gray, or for the arrays' own shape.
-    target: the column of a table to predict.
-    encoding: Python's name for the encoding of a text table; None to detect it.
+    crop: `ink` to cut photos to what stands out from their ground.
+    depth: bits of a pixel in 16-bit pictures; 2**depth − 1 is white.
+    classes_from: level of the folders that are the classes: 1 is the outermost, −1 the one that holds the pictures.
+    target: the column of a table to predict: its name, `first`, `last`, or its place, counted from 1.
+    header: `yes` if the first line of a text table names the columns. skip: lines above it.
+    encoding: Python's name for the encoding of a text table, or of the names in an archive; None to detect it.
     types: column types that override the detected ones.
     classes: names of the classes that the upload numbers from 0.
     """
@@ -56,7 +63,12 @@ class ImportOptions:
     shape: tuple[int, int, int] | None = None
     resize: Resize = "fit"
     background: Background = "white"
+    crop: Crop | None = None
+    depth: int = 16
+    classes_from: int = -1
     target: str | None = None
+    header: Header = "auto"
+    skip: int = 0
     encoding: str | None = None
     task: Task | None = None
     types: Mapping[str, Kind] = field(default_factory=dict)
@@ -79,12 +91,23 @@ class ImportOptions:
 @dataclass(frozen=True)
 class Imported:
     """Result of an import: the examples; `{"file", "reason"}` for each skipped file; facts about the dataset, as JSON;
-    and warnings."""
+    and remarks for the report."""
 
     arrays: Arrays
     skipped: list[dict[str, str]] = field(default_factory=list)
     about: Mapping[str, Any] = field(default_factory=dict)
-    warnings: list[Message] = field(default_factory=list)
+    remarks: list[Message] = field(default_factory=list)
+
+
+def limited(remarks: Iterable[Message]) -> list[Message]:
+    """The remarks, at most MOST_REMARKS of one code: a table may have thousands of columns."""
+    kept, counts = [], Counter[str]()
+    for remark in remarks:
+        counts[remark.code] += 1
+        if counts[remark.code] <= MOST_REMARKS:
+            kept.append(remark)
+    more = sum(count - MOST_REMARKS for count in counts.values() if count > MOST_REMARKS)
+    return [*kept, Message.of("further_remarks", count=more, most=MOST_REMARKS)] if more else kept
 
 
 class Skipped:

@@ -118,9 +118,16 @@ def stored_split(store: Store, folder: str, arrays: Arrays, wanted: SplitSpec, *
 
 
 def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: SplitSpec) -> tuple[Indices, Indices]:
-    """Separate a number or fraction of the indices from the others."""
+    """Separate a number or fraction of the indices from the others. If stratified, a class of one stays with those."""
     if size == 0:
         return indices, indices[:0]
+    if wanted.stratify:
+        _, label, counts = np.unique(targets[indices], return_inverse=True, return_counts=True)
+        alone = indices[counts[label] == 1]
+        if 0 < len(alone) < len(indices):
+            size = taken_count(len(indices), size)
+            rest, chosen = _take(indices[counts[label] > 1], targets, size, wanted)
+            return np.concatenate([rest, alone]), chosen
     labels, taken = targets[indices], taken_count(len(indices), size)
     if is_possible(taken, labels, wanted.stratify):
         rest, chosen = shuffle_split(taken, labels, wanted.seed % 2**32, wanted.stratify)

@@ -20,7 +20,7 @@ Vocabulary = Mapping[str, Callable[[str], str]]
 
 def render(code: str, params: Mapping[str, Any], vocabulary: Vocabulary) -> str:
     """The sentence of a message. Raises KeyError for an unknown code or a missing parameter."""
-    return _filled(MESSAGES[code], params, vocabulary)
+    return filled(MESSAGES[code], params, vocabulary)
 
 
 def fields(template: str) -> Iterator[tuple[str, str]]:
@@ -32,7 +32,8 @@ def fields(template: str) -> Iterator[tuple[str, str]]:
             yield from fields(spec or "")
 
 
-def _filled(template: str, params: Mapping[str, Any], vocabulary: Vocabulary) -> str:
+def filled(template: str, params: Mapping[str, Any], vocabulary: Vocabulary) -> str:
+    """The template with its fields filled in. Raises KeyError for a missing parameter."""
     text = ""
     for literal, field, spec, conversion in Formatter().parse(template):
         text += literal
@@ -40,10 +41,10 @@ def _filled(template: str, params: Mapping[str, Any], vocabulary: Vocabulary) ->
             continue
         kind, name = field[0], field[1:]
         if kind == "@":
-            text += vocabulary[name](_filled(spec or "", params, vocabulary))
+            text += vocabulary[name](filled(spec or "", params, vocabulary))
         elif kind in "?~":
             if bool(params.get(name)) == (kind == "?"):
-                text += _filled(spec or "", params, vocabulary)
+                text += filled(spec or "", params, vocabulary)
         else:
             text += _value(params[field], spec or "", conversion, vocabulary)
     return text

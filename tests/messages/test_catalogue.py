@@ -5,6 +5,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
 from typing import get_args
 
 import pytest
@@ -25,8 +26,8 @@ CODE = re.compile(r"[a-z][a-z0-9_]*")
 REFUSALS = {
     "InvalidChoice", "ImportFailed", "SplitImpossible", "NoPicture", "WrongSize", "TooManyPixels", "DownloadFailed",
     "NotFound", "Invalid", "Malformed", "MethodNotAllowed", "Conflict", "TooLarge", "UnsupportedMediaType",
-    "Unauthorized", "HeadersTooLarge", "TooSlow", "TooManyRequests", "NotReady", "Internal", "_refusal", "change",
-    "Message.of",
+    "Unauthorized", "HeadersTooLarge", "TooSlow", "TooManyRequests", "LimitReached", "NotReady", "Internal",
+    "_refusal", "change", "Message.of",
 }  # fmt: skip
 # Routes, query syntax and command lines. Packages that raise codes do not know their readers.
 READERS = re.compile(
@@ -68,6 +69,28 @@ def test_each_message_is_in_the_catalogue_and_gets_its_parameters() -> None:
             if missing := needed - given:
                 wrong.append(f"{place}: {code} lacks {', '.join(sorted(missing))}")
     assert wrong == []
+
+
+def shown(template: str) -> set[str]:
+    """The parameters that the sentence shows even if they are None."""
+    return {field for _, field, _, _ in Formatter().parse(template) if field is not None and field[0] not in "?~@"}
+
+
+def may_be_none(value: ast.expr) -> bool:
+    if isinstance(value, ast.IfExp):
+        return may_be_none(value.body) or may_be_none(value.orelse)
+    return isinstance(value, ast.Constant) and value.value is None
+
+
+def test_no_sentence_shows_a_parameter_that_is_none() -> None:
+    wrong = []
+    for place, call in calls():
+        if isinstance(call.args[0], ast.Constant) and (template := MESSAGES.get(call.args[0].value)):
+            none = {keyword.arg for keyword in call.keywords if may_be_none(keyword.value)}
+            wrong += [f"{place}: {call.args[0].value}: {name}" for name in none & shown(template)]
+    assert wrong == []
+    for code in VALIDATION:  # of pydantic's numbers only this one may be unknown
+        assert "actual_length" not in shown(VALIDATION[code])
 
 
 def test_each_code_is_used() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.archives import members
+from app.datasets.formats.archives import Noticed, members
 from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.import_options import Imported, ImportOptions, Scratch, Tell
 
@@ -23,7 +23,8 @@ def read_california(parts: Mapping[str, Path], _: ImportOptions, __: Scratch, te
     The census has totals of rooms, bedrooms and people for each block group, which say little about its houses. They
     become averages per household; the population is kept as well. Raises ImportFailed, and whatever `tell` raises.
     """
-    data = next((member.data for member in members(CompressedFile(parts["file"]), tell) if member.name == TABLE), None)
+    files = members(CompressedFile(parts["file"]), Noticed(), tell)
+    data = next((member.data for member in files if member.name == TABLE), None)
     if data is None:
         raise ImportFailed("not_california", table=TABLE)
     try:

@@ -11,6 +11,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,8 +19,9 @@ from app.datasets.errors import ImportFailed
 from app.datasets.formats import tar
 from app.datasets.formats.compressed_file import Budget, CompressedFile
 from app.datasets.formats.ignored_files import JUNK
-from app.datasets.import_options import Tell
+from app.datasets.import_options import Tell, text_encoding
 from app.datasets.names import printable
+from app.messages import Message
 
 MEMBER_BYTES = 64 * 1024**2
 MEMBERS = 1_000_000
@@ -29,7 +31,8 @@ CHUNK_BYTES = 64 * 1024  # counted one by one, so that the bytes of a damaged me
 PATH_LENGTH, NAME_LENGTH = 4096, 200
 DRIVE = re.compile(r"[A-Za-z]:")
 HEADER_BYTES = 30  # of a member in a zip, without its name
-ENCRYPTED = 0x1
+ENCRYPTED, UTF8 = 0x1, 0x800  # flags of a member
+ZIP_CODE_PAGE = "cp437"  # of names without the flag, as the format says
 ENTRY = b"PK\1\2"  # starts an entry in a zip's list of members
 
 
@@ -41,10 +44,38 @@ class Member(NamedTuple):
     reason: str | None = None
 
 
-def members(upload: CompressedFile, tell: Tell) -> Iterator[Member]:
-    """Iterate over the files of a .zip, or of a .tar that may be compressed; `tell` is called for each. Raises
-    ImportFailed."""
-    files = _zip_members(upload) if upload.is_zip else _tar_members(upload)
+@dataclass
+class Noticed:
+    """Remarkable members of an archive.
+
+    ignored, ignored_file: number of hidden and system files, and the first. guessed_name: the first name whose encoding
+    is unknown.
+    """
+
+    ignored: int = 0
+    ignored_file: str = ""
+    guessed_name: str | None = None
+
+    def ignore(self, name: str) -> None:
+        self.ignored += 1
+        self.ignored_file = self.ignored_file or name
+
+    @property
+    def remarks(self) -> list[Message]:
+        remarks = []
+        if self.guessed_name is not None:
+            remarks.append(Message.of("names_guessed", name=self.guessed_name))
+        if self.ignored:
+            remarks.append(Message.of("system_files_ignored", count=self.ignored, file=self.ignored_file))
+        return remarks
+
+
+def members(upload: CompressedFile, noticed: Noticed, tell: Tell, encoding: str | None = None) -> Iterator[Member]:
+    """Iterate over the files of a .zip, or of a .tar that may be compressed; `tell` is called for each.
+
+    encoding: of the names that are not UTF-8. Raises ImportFailed.
+    """
+    files = _zip_members(upload, noticed, encoding) if upload.is_zip else _tar_members(upload, noticed, encoding)
     for count in range(MEMBERS + 1):
         try:
             member = next(files, None)
@@ -71,15 +102,50 @@ class _DirectoryGuard(io.FileIO):
         return data
 
 
-def _zip_members(upload: CompressedFile) -> Iterator[Member]:
+def _zip_members(upload: CompressedFile, noticed: Noticed, encoding: str | None) -> Iterator[Member]:
     budget = Budget()
     with zip_file(upload) as archive:
         for info in archive.infolist():
-            name = clean(info.filename)
-            if name.endswith("/") or JUNK.search(name):
+            name = clean(_name(info, encoding, noticed))
+            if name.endswith("/"):
+                continue
+            if JUNK.search(name):
+                noticed.ignore(name)
                 continue
             reason = path_problem(name) or zip_problem(info)
             yield Member(name, reason=reason) if reason else _unzipped(archive, info, name, budget)
+
+
+def _name(info: zipfile.ZipInfo, encoding: str | None, noticed: Noticed) -> str:
+    """Name of a member. Zips of macOS and Info-ZIP have UTF-8 without the flag that says so; others a code page."""
+    if info.flag_bits & UTF8 or info.filename.isascii():
+        return info.filename
+    raw = info.filename.encode(ZIP_CODE_PAGE)  # as zipfile has decoded it
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return _decoded(raw, info.filename, encoding, noticed)
+
+
+def _tar_name(name: str, encoding: str | None, noticed: Noticed) -> str:
+    """Name of a tar's entry, in which bytes that are not UTF-8 are lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return _decoded(name.encode("utf-8", "surrogateescape"), name, encoding, noticed)
+    return name
+
+
+def _decoded(raw: bytes, guess: str, encoding: str | None, noticed: Noticed) -> str:
+    """A name that is not UTF-8, or the guess if its encoding is unknown. Raises ImportFailed."""
+    if encoding is None:
+        noticed.guessed_name = noticed.guessed_name or printable(guess)[:NAME_LENGTH]
+        return guess
+    try:
+        return raw.decode(text_encoding(encoding))
+    except UnicodeError as error:
+        name = printable(guess)[:NAME_LENGTH]
+        raise ImportFailed("name_not_in_encoding", name=name, encoding=encoding) from error
 
 
 @contextmanager
@@ -130,12 +196,13 @@ def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, budget
     return _sized(name, bytes(data))
 
 
-def _tar_members(upload: CompressedFile) -> Iterator[Member]:
+def _tar_members(upload: CompressedFile, noticed: Noticed, encoding: str | None) -> Iterator[Member]:
     with upload.open() as file:
         for entry in tar.entries(file):
-            name = clean(entry.name)
+            name = clean(_tar_name(entry.name, encoding, noticed))
             reason = path_problem(name) or entry.problem
             if JUNK.search(name):
+                noticed.ignore(name)
                 continue
             yield Member(name, reason=reason) if reason else _sized(name, entry.read(MEMBER_BYTES + 1))
 

@@ -2,8 +2,7 @@
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,142 +10,243 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.compressed_file import TOTAL_BYTES
-from app.datasets.import_options import MOST_EXAMPLES, Kind
-from app.datasets.names import first
+from app.datasets.formats.dates import DateFormat, DateSurvey
+from app.datasets.formats.numbers import (
+    DECIMAL_COMMA,
+    GROUPED,
+    GROUPED_FOR_SURE,
+    THOUSANDS,
+    Notation,
+    Value,
+    is_number,
+    missing,
+    number,
+)
+from app.datasets.import_options import Kind
 from app.messages import Message
 
 CATEGORIES = 100  # of an input; each becomes a column of zeros and ones
-# In lower case. Infinite values count as missing, since nothing can be learnt from them.
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "?", "inf", "+inf", "-inf", "infinity", "-infinity"})
-THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")  # might also be a decimal comma: the text does not tell
 # Signs that may surround a number, and a number that may have thousands separators.
 SIGNS = "+-$¢£¥€₹₽₩₺₴₫₪% \u00a0\u202f"
 PARTED = re.compile(r"(\d{1,3}([.,'’\s]\d{3})+|\d+)([.,]\d+)?")
 FEW = 20  # different whole numbers, which may be classes
 DISTINCT = 0.99  # of a target's different values must stay different as float32; a few may merge by chance
+UNIQUE, FEW_TEXTS = 0.5, 10  # share of different texts with which a column tells the rows apart, unless they are few
+STRANGE = 1000  # texts among numbers that are counted; a column with more is not one of numbers
+NEARLY_ALL = 20  # numbers for each text
+ROWS_OF_INDEX = 20  # a shorter column of 0, 1, 2, … may be an input
+YEARS = (1700, 2200)  # a table with a row for each year counts them, too
+NAMELESS = re.compile(r"|unnamed: ?\d+|__index_level_\d+__", re.IGNORECASE)  # pandas' names for row indices
 MOST_COLUMNS = 20_000
 NAME_LENGTH = 200
 VALUE_LENGTH = 200
 LISTED = 20
 NUMBER_BYTES = 4
 
-Value = str | float | None  # None is missing
 Row = tuple[Value, ...]
-
-
-def number(value: Value, comma: bool = False) -> float:
-    """Convert a value to a number. Raises ValueError, also for a number that float32 cannot hold."""
-    if isinstance(value, str):
-        text = value.strip()
-        if "_" in text:  # float() would accept it
-            raise ValueError(value)
-        parsed = float(text.replace(",", ".") if comma else text)
-    else:
-        assert value is not None
-        parsed = value
-    if not math.isfinite(parsed) or abs(parsed) > 3.4e38:
-        raise ValueError(value)
-    return parsed
-
-
-def missing(value: Value) -> bool:
-    """True if the cell is empty, infinite, or a usual word for a missing value."""
-    if isinstance(value, str):
-        return value.strip().lower() in MISSING
-    return value is None or not math.isfinite(value)
-
-
-def is_number(value: Value, comma: bool = False) -> bool:
-    try:
-        number(value, comma)
-    except ValueError:
-        return False
-    return True
 
 
 @dataclass
 class Column:
     """Statistics of one column: how many values are missing, and the distinct values while they may be categories.
 
-    not_a_number: the first value that is not a number, if any.
-    doubtful: the first value whose comma may be a thousands separator, if any.
+    place: names the current row, for messages.
+    not_a_number, strange, strange_place: the first value that is not a number, the number of such values (up to STRANGE
+    and one more), and the place of the first.
     unread: a noun phrase for the values if they are neither numbers nor texts.
+    thousands, grouped: the first value whose comma, or point, may separate thousands.
+    has_comma, has_point: True if there is a certain decimal comma, or point.
+    whole: True if all numbers are whole; then `least` and `greatest` are their bounds.
+    word, words, word_place: the first text that stands for a missing value, such as #N/A, the number of such texts, and
+    the place of the first.
+    last, step: the last number of a column that counts the rows so far, up or down by 1 from any number; else None.
     """
 
     name: str
-    comma: bool = False  # numbers may be written with a decimal comma
+    notation: Notation = "point"
+    place: Callable[[], str] = str
     unread: str | None = None
     count: int = 0
     missing: int = 0
     not_a_number: str | None = None
-    doubtful: str | None = None
+    strange: int = 0
+    strange_place: str = ""
+    thousands: str | None = None
+    grouped: str | None = None
+    grouped_for_sure: bool = False
+    has_comma: bool = False
+    has_point: bool = False
+    word: str | None = None
+    words: int = 0
+    word_place: str = ""
+    last: float | None = None
+    step: float | None = None
+    whole: bool = True
+    least: float = math.inf
+    greatest: float = -math.inf
+    dates: DateSurvey = field(default_factory=DateSurvey)
     values: dict[str, int] = field(default_factory=dict)
     overflowing: bool = False
 
     def see(self, value: Value, most: int) -> float | None:
-        """Count a value; up to `most` distinct values are kept. Returns its number if all values so far are numbers."""
+        """Count a value; up to `most` distinct values are kept. Returns its number if it is one."""
         self.count += 1
-        if missing(value):
-            self.missing += 1
-            return None
         parsed = None
-        if self.not_a_number is None:
+        is_tried = self.strange <= STRANGE or bool(self.dates.orders)
+        if is_tried:
             try:
-                parsed = number(value, self.comma)
+                parsed = number(value, self.notation)
             except ValueError:
-                self.not_a_number = str(value)[:VALUE_LENGTH]
-        if self.comma and self.doubtful is None and isinstance(value, str) and THOUSANDS.fullmatch(value.strip()):
-            self.doubtful = value.strip()
+                parsed = None
+        if parsed is None:  # no word for a missing value is a number
+            if missing(value):
+                self._see_missing(value)
+                return None
+            if is_tried:
+                self._see_text(str(value))
+        elif self.whole:
+            self._see_whole(parsed)
+        if self.notation != "point" and isinstance(value, str):
+            self._see_signs(value.strip())
         if not self.overflowing:
             text = as_text(value)
             self.values[text] = self.values.get(text, 0) + 1
             self.overflowing = len(self.values) > most
         return parsed
 
+    def _see_text(self, text: str) -> None:
+        self.strange += 1
+        if self.not_a_number is None:
+            self.not_a_number, self.strange_place = text[:VALUE_LENGTH], self.place()
+        self.dates.see(text)
+
+    def _see_missing(self, value: Value) -> None:
+        self.missing += 1
+        self.last = None
+        if isinstance(value, str) and (text := value.strip()):
+            self.words += 1
+            if self.word is None:
+                self.word, self.word_place = text[:VALUE_LENGTH], self.place()
+
+    def _see_whole(self, parsed: float) -> None:
+        """Count a number of a column that may hold whole numbers only."""
+        if self.count == 1:
+            self.last = parsed
+        elif self.last is not None:
+            if self.count == 2 and abs(parsed - self.last) == 1:
+                self.step = parsed - self.last
+            self.last = parsed if parsed - self.last == self.step else None
+        self.whole = self.whole and parsed == int(parsed)
+        self.least = min(self.least, parsed)
+        self.greatest = max(self.greatest, parsed)
+
+    def _see_signs(self, text: str) -> None:
+        if "," in text:
+            if THOUSANDS.fullmatch(text):
+                self.thousands = self.thousands or text
+            elif DECIMAL_COMMA.fullmatch(text):
+                self.has_comma = True
+        if "." in text:
+            if GROUPED.fullmatch(text) and not text.lstrip("+-").startswith("0"):
+                self.grouped = self.grouped or text
+                self.grouped_for_sure = self.grouped_for_sure or GROUPED_FOR_SURE.fullmatch(text) is not None
+            elif is_number(text):
+                self.has_point = True
+
+    @property
+    def known(self) -> int:
+        return self.count - self.missing
+
     @property
     def numeric(self) -> bool:
         return self.not_a_number is None and self.missing < self.count
+
+    @property
+    def nearly_numeric(self) -> bool:
+        """True if nearly all values are numbers, but not all."""
+        return 0 < self.strange <= STRANGE and self.known - self.strange >= NEARLY_ALL * self.strange
+
+    @property
+    def date_format(self) -> DateFormat | None:
+        """The format of the dates if all values are dates."""
+        return self.dates.format if self.strange == self.known else None
+
+    @property
+    def numbers_rows(self) -> bool:
+        """True if the column only numbers the rows: it counts them, but not as years, or has whole numbers and no
+        name."""
+        if not self.numeric or not self.whole:
+            return False
+        return (self.counts_rows and not self.may_be_years) or NAMELESS.fullmatch(self.name) is not None
+
+    @property
+    def counts_rows(self) -> bool:
+        """True if the numbers go up or down by 1 from row to row."""
+        return self.whole and self.last is not None and self.count >= ROWS_OF_INDEX
+
+    @property
+    def may_be_years(self) -> bool:
+        return YEARS[0] <= self.least and self.greatest <= YEARS[1]
+
+    @property
+    def mostly_unique(self) -> bool:
+        """True if the texts tell the rows apart, like names or addresses."""
+        return not self.numeric and len(self.values) > max(FEW_TEXTS, UNIQUE * self.known)
 
     def kind(self, wanted: Kind | None) -> Kind:
         """The type of the column as an input. Raises ImportFailed if the requested type is impossible."""
         if self.unread is not None and wanted not in (None, "ignore"):
             raise ImportFailed("column_not_read", column=self.name, kind=wanted, holds=self.unread)
         if wanted == "number" and self.not_a_number is not None:
-            raise ImportFailed("column_not_numeric", column=self.name, value=self.not_a_number)
+            raise ImportFailed(
+                "column_not_numeric", column=self.name, value=self.not_a_number, place=self.strange_place
+            )
         if wanted == "category" and self.overflowing:
             raise ImportFailed("column_has_too_many_categories", column=self.name, limit=CATEGORIES)
+        if wanted == "date" and self.date_format is None:
+            raise ImportFailed("column_not_dates", column=self.name)
         if wanted is not None:
             return wanted
         if self.numeric:
-            return "number"
-        return "ignore" if self.overflowing or self.missing == self.count else "category"
+            return "ignore" if self.numbers_rows else "number"
+        if self.date_format is not None:
+            return "date"
+        return "category" if self.reason is None else "ignore"
 
     def about(self, kind: Kind) -> dict[str, Any]:
         """Description of the column, as JSON."""
         about: dict[str, Any] = {"name": self.name, "type": kind, "missing": self.missing}
+        if kind == "number" and self.notation == "grouped":
+            about["notation"] = self.notation
         if kind == "category":
             about["categories"] = sorted(self.values)
+        if kind == "date":
+            assert self.date_format is not None
+            about["dates"] = self.date_format.to_json()
         if kind == "ignore" and self.reason is not None:
             about["reason"] = self.reason
         return about
 
     @property
     def reason(self) -> str | None:
-        """Reason why the column cannot be an input; None if it can."""
+        """Reason why the column is no input unless its type is given; None if it is one."""
         if self.unread is not None:
-            return f"it holds {self.unread}; only numbers and texts are read"
+            return f"it holds {self.unread}; only numbers, texts and dates are read"
         if self.missing == self.count:
             return "all its values are missing"
-        return f"it is text with over {CATEGORIES} different values" if self.overflowing else None
+        if self.numbers_rows:
+            return "it numbers the rows"
+        if self.overflowing:
+            return f"it is text with over {CATEGORIES} different values"
+        return "nearly every row has a text of its own" if self.mostly_unique else None
 
     @property
     def parted(self) -> str | None:
         """A text that is a number apart from signs and separators; None unless most of the texts are such numbers."""
         alike = [value for value in self.values if PARTED.fullmatch(value.strip(SIGNS))]
-        if self.numeric or 2 * len(alike) <= len(self.values):
+        if self.numeric or self.date_format is not None or 2 * len(alike) <= len(self.values):
             return None
-        return next((value for value in alike if not is_number(value, self.comma)), None)
+        return next((value for value in alike if not is_number(value, self.notation)), None)
 
 
 @dataclass
@@ -157,14 +257,12 @@ class Target(Column):
     """
 
     numbers: dict[str, int] = field(default_factory=dict)
-    least: float = math.inf
-    greatest: float = -math.inf
     boolean: bool = False
 
     def see(self, value: Value, most: int) -> float | None:
-        """Count a value of the target column. Returns its number, or None for a missing value."""
+        """Count a value of the target column. Returns its number if all values so far are numbers."""
         parsed = super().see(value, most)
-        if parsed is None:
+        if parsed is None or self.not_a_number is not None:
             return None
         self.least, self.greatest = min(self.least, parsed), max(self.greatest, parsed)
         self.boolean = isinstance(value, bool)
@@ -175,7 +273,7 @@ class Target(Column):
 
     def label(self, value: Value) -> str:
         """Name of the class of a value."""
-        return as_text(number(value, self.comma) if self.numeric else value)
+        return as_text(number(value, self.notation) if self.numeric else value)
 
     @property
     def labels(self) -> dict[str, int]:
@@ -210,55 +308,3 @@ def doubts_of_numbers(target: str | None, values: NDArray[Any], said: bool) -> l
     if not said and different <= FEW and (values == np.round(values)).all():
         doubts.append(Message.of("maybe_classes", target=target, values=different))
     return doubts
-
-
-def surveyed(names: Iterable[str], rows: Iterable[Row], target: str, comma: bool, classes: int) -> list[Column]:
-    """Statistics of each column over all rows; `classes` limits the kept values of the target. Raises ImportFailed."""
-    checked = checked_names(names, target)
-    columns = [Target(name, comma) if name == target else Column(name, comma) for name in checked]
-    most = [classes if column.name == target else CATEGORIES for column in columns]
-    for count, row in enumerate(rows, 1):
-        if count > MOST_EXAMPLES:
-            refuse_too_many(count, len(columns))
-        for column, value, limit in zip(columns, row, most, strict=True):
-            column.see(value, limit)
-    return columns
-
-
-def checked_names(names: Iterable[str], target: str) -> list[str]:
-    """Names of the columns, stripped and shortened. Raises ImportFailed unless there are a target and inputs."""
-    checked = [name.strip()[:NAME_LENGTH] for name in names]
-    if len(checked) > MOST_COLUMNS:
-        raise ImportFailed("too_many_columns", columns=len(checked), least=1, limit=MOST_COLUMNS)
-    twice = next((name for name, count in Counter(checked).items() if count > 1), None)
-    if twice is not None:
-        raise ImportFailed("duplicate_column", column=twice)
-    if target not in checked:
-        raise ImportFailed("no_such_column", target=target, **listed(checked))
-    if len(checked) < 2:
-        raise ImportFailed("table_without_inputs", target=target)
-    return checked
-
-
-def refuse_too_many(rows: int, columns: int) -> None:
-    """Raise ImportFailed if a table of numbers would exceed the limits on rows, columns or bytes."""
-    if rows > MOST_EXAMPLES:
-        raise ImportFailed("too_many_rows", limit=MOST_EXAMPLES)
-    if columns > MOST_COLUMNS or rows * columns * NUMBER_BYTES > TOTAL_BYTES:
-        limits = {"most_columns": MOST_COLUMNS, "most_bytes": TOTAL_BYTES}
-        raise ImportFailed("table_too_large", columns=columns, rows=rows, **limits)
-
-
-def listed(names: Sequence[str]) -> dict[str, Any]:
-    """Parameters of a message: the first column names, and the number of further ones."""
-    return first([name.strip()[:NAME_LENGTH] for name in names], LISTED)
-
-
-def check_types(types: Mapping[str, Kind], columns: Iterable[Column], target: str) -> None:
-    """Raise ImportFailed if a type is given for the target, or for a column that does not exist."""
-    names = {column.name for column in columns}
-    for name in types:
-        if name not in names:
-            raise ImportFailed("typed_column_missing", column=name)
-        if name == target:
-            raise ImportFailed("target_typed", column=name)

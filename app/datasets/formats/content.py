@@ -7,13 +7,13 @@ from pathlib import Path
 from app.datasets.errors import ImportFailed
 from app.datasets.formats import idx
 from app.datasets.formats.archives import zip_file
-from app.datasets.formats.columns import listed
 from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.delimited import DELIMITED, Delimited
 from app.datasets.formats.folders import FOLDERS
 from app.datasets.formats.format import Format, refuse_others
 from app.datasets.formats.npz import NPZ
 from app.datasets.formats.parquet import PARQUET
+from app.datasets.formats.survey import listed
 from app.datasets.import_options import Imported, ImportOptions, Scratch, Tell
 
 FORMATS = (NPZ, FOLDERS, PARQUET, DELIMITED)  # the first that recognises a file reads it
@@ -68,7 +68,7 @@ def _format(upload: CompressedFile, reading: ImportOptions) -> Format:
     if detected is None:
         raise ImportFailed("unknown_format", formats=READ, maybe_text=bool(upload.beginning))
     if detected is DELIMITED and reading.target is None:  # any text may be a table
-        columns = listed(Delimited(upload, reading.encoding).names)
+        columns = listed(Delimited(upload, reading).names)
         raise ImportFailed("text_without_target", formats=READ, **columns)
     return detected
 

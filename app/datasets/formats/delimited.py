@@ -1,24 +1,36 @@
-"""Delimited text such as CSV. Encoding and separator are detected; the first row is the header."""
+"""Delimited text such as CSV. Encoding, separator and header are detected."""
 
 import codecs
 import csv
 import io
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import accumulate, islice
+from operator import itemgetter
 from typing import IO, Any
 
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.columns import MOST_COLUMNS, VALUE_LENGTH, Row
+from app.datasets.formats.columns import VALUE_LENGTH, Row
 from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.format import Format
+from app.datasets.formats.header import are_names, is_header, numbered_names
+from app.datasets.formats.numbers import is_number
+from app.datasets.formats.survey import MOST_COLUMNS
 from app.datasets.formats.tables import OPTIONS, read_table
 from app.datasets.import_options import MOST_EXAMPLES, Imported, ImportOptions, Scratch, Skipped, Tell, text_encoding
+from app.datasets.names import first
 from app.messages import Message
 
 SEPARATORS = ",;\t|"
+SPACES = " "  # any number of them, as old programs align their columns
 SAMPLE, LINES = 2**16, 20  # characters and lines from which the separator is detected
+ROWS_BELOW = 200  # rows to which the first line is compared
+NAMES_SEPARATOR = re.compile(
+    r"\ufeff?[\"]?(?:sep)=(.)[\"]?\r?\n", re.IGNORECASE
+)  # a first line that spreadsheets write
 FIELD_BYTES = 2**20
 MOST_LINES = 2 * MOST_EXAMPLES
 ROW_LETTERS = MOST_COLUMNS * VALUE_LENGTH
@@ -29,42 +41,82 @@ GUESSED = Message.of("encoding_guessed")
 
 
 class Delimited:
-    """Rows of texts under a header. Raises ImportFailed if there is none.
+    """Rows of texts under names. Raises ImportFailed if there are none.
 
     merged: first and last line of a row that may be several rows, joined into one value by a stray quote.
     """
 
-    def __init__(self, upload: CompressedFile, encoding: str | None) -> None:
-        self.upload, self.said = upload, encoding
-        self.encoding = _encoding(upload) if encoding is None else text_encoding(encoding)
+    def __init__(self, upload: CompressedFile, reading: ImportOptions) -> None:
+        self.upload, self.said = upload, reading.encoding
+        self.encoding = _encoding(upload) if self.said is None else text_encoding(self.said)
+        self.above = reading.skip  # lines above the table
         with self._open() as file:
-            sample = _sample(file)
+            sample = _sample(file, self.above)
         if "\0" in sample:
             raise ImportFailed("table_is_binary")
-        self.separator = _separator(sample)
-        self.comma = self.separator != ","
+        named = NAMES_SEPARATOR.match(sample)
+        self.names_separator = named is not None
+        if named is not None:
+            self.above, sample = self.above + 1, sample[named.end() :]
+        self.separator = named[1] if named is not None else _separator(sample)
+        self.comma = self.separator not in (",", SPACES)
         with self._open() as file:
-            self.names = next(self._parsed(file), [])
-        if not any(self.names):
+            top = next(self._parsed(file), [])
+        if not any(top):
             raise ImportFailed("table_empty")
+        below = self._below()
+        self.lengths = len(top), max(Counter(map(len, below)).items(), key=itemgetter(1), default=(len(top), 0))[0]
+        detected = is_header(top, below, "comma" if self.comma else "point")
+        self.has_header = detected if reading.header == "auto" else reading.header == "yes"
+        self.names = top if self.has_header else numbered_names(len(top))
+        self.detected = reading.header == "auto"
         self.unread: dict[str, str] = {}
         self.merged: tuple[int, int] | None = None
+        self.line: int | None = None
         self.about: dict[str, Any] = {"encoding": self.encoding, "separator": self.separator}
+
+    def _below(self) -> list[list[str]]:
+        """The first rows below the first line."""
+        rows: list[list[str]] = []
+        with self._open() as file, suppress(ImportFailed):  # the import itself names the line that is broken
+            for row in islice(self._parsed(file), 1, 1 + ROWS_BELOW):
+                if row:
+                    rows.append(row)
+        return rows
+
+    def explained(self, error: ImportFailed) -> ImportFailed:
+        """The refusal, with what may be its cause: a guessed encoding, or the first line of the table."""
+        if GUESSED in self.warnings:
+            return ImportFailed("table_in_guessed_encoding", reason=error.message)
+        if error.message.code == "no_such_column" and not self.has_header and self.detected:
+            return ImportFailed("header_not_recognised", reason=error.message)
+        top, below = self.lengths
+        if top != below:
+            return ImportFailed("first_line_differs", reason=error.message, values=top, several=top > 1, below=below)
+        return error
 
     @property
     def warnings(self) -> list[Message]:
-        """Warnings about a guessed encoding and about merged rows."""
+        """Remarks about a guessed encoding, the header, and merged rows."""
         messages = [GUESSED] if self.said is None and self.encoding == OTHER else []
+        if self.names_separator:
+            messages.append(Message.of("separator_named", separator=self.separator))
+        if not self.has_header and self.detected:
+            messages.append(Message.of("header_missing", **first(self.names)))
+        numbers = [name.strip() for name in self.names if is_number(name)]
+        if self.has_header and self.detected and numbers and not are_names(numbers):
+            messages.append(Message.of("header_holds_numbers", **first(numbers)))
         if self.merged is not None:
-            first, last = self.merged
-            messages.append(Message.of("rows_merged", first=first, last=last))
+            start, last = self.merged
+            messages.append(Message.of("rows_merged", first=start, last=last))
         return messages
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]:
-        """Rows after the header. A row with too few or too many values is recorded in `skipped`."""
+        """Rows below the names. A row with too few or too many values is recorded in `skipped`."""
         with self._open() as file:
             parsed = self._parsed(file)
-            next(parsed)
+            if self.has_header:
+                next(parsed)
             count = 0
             for row in parsed:
                 if not row:  # an empty line
@@ -76,11 +128,12 @@ class Delimited:
                             values=len(row), several=len(row) > 1, columns=len(self.names),
                         )  # fmt: skip
                     values = "1 value" if len(row) == 1 else f"{len(row):,} values"
-                    skipped.add(f"line {parsed.line}", f"has {values}, but the header has {len(self.names):,}")
+                    skipped.add(f"line {parsed.line}", f"has {values}, but the first line has {len(self.names):,}")
                     continue
                 if len(parsed.lines) > 2 and self.merged is None and parsed.holds_rows(len(row)):
                     self.merged = parsed.began, parsed.line
                 count += 1
+                self.line = parsed.line
                 if count % 256 == 0:
                     tell(self.upload.fraction, count)
                 yield tuple(row)
@@ -89,18 +142,21 @@ class Delimited:
         return io.TextIOWrapper(self.upload.open(), self.encoding, newline="")
 
     def _parsed(self, file: IO[str]) -> "_Rows":
-        return _Rows(file, self.separator)
+        return _Rows(file, self.separator, self.above)
 
 
 class _Rows(Iterator[list[str]]):
     """Rows of a CSV file, of limited length. Errors name the line."""
 
-    def __init__(self, file: IO[str], separator: str) -> None:
+    def __init__(self, file: IO[str], separator: str, above: int) -> None:
+        """`above` is the number of lines above the table."""
         csv.field_size_limit(FIELD_BYTES)
         self.file, self.separator, self.line, self.left = file, separator, 0, ROW_LETTERS
         self.lines: list[str] = []  # of the current row
+        while self.line < above and self._read():
+            self.line += 1
         # Strict: otherwise an open quote at the end of the file is no error.
-        self.reader = csv.reader(self._lines(), delimiter=separator, strict=True)
+        self.reader = _reader(self._lines(), separator, strict=True)
 
     def __next__(self) -> list[str]:
         self.left, self.lines = ROW_LETTERS, []
@@ -168,18 +224,24 @@ def _encoding(upload: CompressedFile) -> str:
     return "utf-8"
 
 
-def _sample(file: IO[str]) -> str:
+def _sample(file: IO[str], above: int) -> str:
+    """The beginning of the table, below the lines `above` it."""
     try:
+        for _ in range(above):
+            file.readline(ROW_LETTERS)
         return file.read(SAMPLE)
     except UnicodeError as error:
         raise ImportFailed("not_text", line=0, reason=str(error)) from error
 
 
 def _separator(sample: str) -> str:
-    """Separator that splits the first lines into equally many columns; if none does, the header into the most."""
+    """Separator that splits the first lines into equally many columns; if none does, the header into the most.
+
+    Spaces separate only if nothing else does.
+    """
 
     def columns(separator: str) -> tuple[bool, int]:
-        rows = csv.reader(io.StringIO(sample.removeprefix(MARK), newline=""), delimiter=separator)
+        rows = _reader(io.StringIO(sample.removeprefix(MARK), newline=""), separator)
         try:
             counts = [len(row) for row in islice(rows, LINES) if row]
         except csv.Error:
@@ -188,7 +250,15 @@ def _separator(sample: str) -> str:
             counts.pop()  # the last line is cut off
         return len(set(counts)) == 1 and counts[0] > 1, max(counts[:1], default=0)
 
-    return max(SEPARATORS, key=columns)
+    best = max(SEPARATORS, key=columns)
+    are_equal, _ = columns(SPACES)
+    return SPACES if are_equal and columns(best)[1] <= 1 else best
+
+
+def _reader(lines: Iterable[str], separator: str, strict: bool = False) -> "Iterator[list[str]]":
+    if separator != SPACES:
+        return csv.reader(lines, delimiter=separator, strict=strict)
+    return csv.reader((f"{line.strip()}\n" for line in lines), delimiter=SPACES, strict=strict, skipinitialspace=True)
 
 
 def is_text(upload: CompressedFile) -> bool:
@@ -199,13 +269,11 @@ def is_text(upload: CompressedFile) -> bool:
 
 def read_delimited(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
     """Read a delimited table as a dataset. Raises ImportFailed."""
-    table = Delimited(upload, reading.encoding)
+    table = Delimited(upload, reading)
     try:
         return read_table(table, reading, scratch, tell)
     except ImportFailed as error:
-        if GUESSED in table.warnings:  # a wrong guess may be why a column is not found
-            raise ImportFailed("table_in_guessed_encoding", reason=error.message, guess=GUESSED) from error
-        raise
+        raise table.explained(error) from error
 
 
-DELIMITED = Format("a table", (*OPTIONS, "encoding"), is_text, read_delimited)
+DELIMITED = Format("a table", (*OPTIONS, "encoding", "header", "skip"), is_text, read_delimited)

@@ -59,7 +59,7 @@ def read_idx_pairs(
     classes = named_classes(labels_of_all, reading.classes)
     own, said = own_parts(np.concatenate(parts), labels_of_all, classes)
     arrays = Arrays(pixels.mapped(), labels_of_all.astype(np.int64), classes, parts=own)
-    return Imported(arrays, warnings=[*said, *unused(arrays)])
+    return Imported(arrays, remarks=[*said, *unused(arrays)])
 
 
 def read_idx(file: IO[bytes]) -> NDArray[np.uint8]:

@@ -14,11 +14,12 @@ from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.archives import zip_file, zip_problem
 from app.datasets.formats.class_labels import named_classes, refuse_other_shape, unused
-from app.datasets.formats.columns import MOST_COLUMNS, doubts_of_numbers, same_as_float32
+from app.datasets.formats.columns import doubts_of_numbers, same_as_float32
 from app.datasets.formats.compressed_file import TOTAL_BYTES, Budget, CompressedFile, sound
 from app.datasets.formats.disk_array import DiskArray
 from app.datasets.formats.format import Format
 from app.datasets.formats.provided_splits import own_parts
+from app.datasets.formats.survey import MOST_COLUMNS
 from app.datasets.import_options import CLASSES, MOST_EXAMPLES, Imported, ImportOptions, Scratch, Tell
 from app.datasets.names import first, printable
 from app.messages import Message
@@ -85,7 +86,7 @@ def read_npz(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, t
         raise ImportFailed("feature_names_differ", names=len(columns), columns=inputs.shape[1])
     own, said = own_parts(parts, targets, classes)
     arrays = Arrays(inputs, targets, classes, columns, own)
-    return Imported(arrays, warnings=[*warnings, *said, *unused(arrays), *_unread(by_name)])
+    return Imported(arrays, remarks=[*warnings, *said, *unused(arrays), *_unread(by_name)])
 
 
 def _names(of: str, array: NDArray[Any]) -> tuple[str, ...]:
@@ -112,7 +113,7 @@ def _arrays(archive: ZipFile, upload: CompressedFile, scratch: Scratch, tell: Te
     budget, by_name = Budget(), {}
     for info in archive.infolist()[:MEMBERS]:
         with _opened(archive, info) as file:
-            shape, is_fortran, dtype = _header(file, info.filename)
+            shape, is_fortran, dtype = read_header(file, info.filename)
             left = prod(shape) * dtype.itemsize
             budget.spend(left)
             flat = DiskArray(scratch(), (), dtype)
@@ -137,7 +138,7 @@ def _opened(archive: ZipFile, info: ZipInfo) -> IO[bytes]:
         raise ImportFailed("member_damaged", file=info.filename, reason=str(error)) from error
 
 
-def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, True for Fortran order, and type from an array's header. Raises ImportFailed if a dataset cannot have it.
 
     The length is checked first, since numpy would read a header of any length before refusing it.

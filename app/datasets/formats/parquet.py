@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.columns import Row, refuse_too_many
+from app.datasets.formats.columns import Row
 from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.format import Format
+from app.datasets.formats.survey import refuse_too_many
 from app.datasets.formats.tables import OPTIONS, plain, read_table
 from app.datasets.import_options import Imported, ImportOptions, Scratch, Skipped, Tell
 from app.messages import Message
@@ -33,6 +34,7 @@ class Parquet:
         self.unread = {name: what for name, what in held.items() if what is not None}
         self.about: dict[str, Any] = {"unread_columns": list(self.unread)} if self.unread else {}
         self.warnings: list[Message] = []
+        self.line: int | None = None
 
     def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]:
         """Rows of the table. Unsupported values are missing."""
@@ -78,11 +80,12 @@ def _unread(kind: Any) -> str | None:
     if any(
         fits(kind)
         for fits in (types.is_integer, types.is_floating, types.is_boolean, types.is_string,
-                     types.is_large_string, types.is_decimal, types.is_null)
+                     types.is_large_string, types.is_decimal, types.is_null,
+                     types.is_date, types.is_timestamp)
     ):  # fmt: skip
         return None
     if types.is_temporal(kind):
-        return "dates or times"
+        return "times of day or durations"
     return "nested values" if types.is_nested(kind) else f"values of the type {kind}"[:LETTERS]
 
 

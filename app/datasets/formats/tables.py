@@ -1,89 +1,51 @@
 """Tables (CSV, Parquet), read in two passes: one to infer the column types, one to write the numbers."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+import datetime
+from typing import Any
 
 import numpy as np
 
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.columns import (
-    LISTED,
-    Column,
-    Row,
-    Target,
-    Value,
-    as_text,
-    check_types,
-    doubts_of_numbers,
-    listed,
-    missing,
-    number,
-    refuse_too_many,
-    same_as_float32,
-    surveyed,
-)
+from app.datasets.formats.columns import Column, Target, same_as_float32
 from app.datasets.formats.disk_array import DiskArray
-from app.datasets.import_options import CLASSES, MANY, Imported, ImportOptions, Kind, Scratch, Skipped, Task, Tell, half
+from app.datasets.formats.encoding import encoded_names, encoder
+from app.datasets.formats.header import target_name
+from app.datasets.formats.numbers import Value, missing, number
+from app.datasets.formats.pixel_tables import check_pixels, darkness
+from app.datasets.formats.survey import LISTED, Table, check_types, listed, refuse_too_many, surveyed
+from app.datasets.formats.table_remarks import Input, numbers_classes, of_inputs, of_signs, of_target
+from app.datasets.import_options import CLASSES, MANY, Imported, ImportOptions, Scratch, Skipped, Task, Tell, half
 from app.messages import Message
 
-OPTIONS = ("target", "task", "types")  # the fields of `ImportOptions` that apply to a table
+OPTIONS = ("target", "task", "types", "shape")  # the fields of `ImportOptions` that apply to a table
 CONSIDERABLE = 0.05  # share of the rows; if as many are left out, a warning says so
-
-
-class Table(Protocol):
-    """Rows of a table, as a format delivers them.
-
-    comma: numbers may have a decimal comma. unread: types of the columns that are neither numbers nor text, by name.
-    warnings: complete after all rows have been read.
-    """
-
-    names: list[str]
-    comma: bool
-    unread: dict[str, str]
-    about: dict[str, Any]
-
-    @property
-    def warnings(self) -> list[Message]: ...
-
-    def rows(self, skipped: Skipped, tell: Tell) -> Iterator[Row]: ...
 
 
 def read_table(table: Table, reading: ImportOptions, scratch: Scratch, tell: Tell) -> Imported:
     """Read a table as a dataset. A missing number is NaN; a category becomes a column of zeros and ones for each value.
 
-    A row without a target is skipped. Raises ImportFailed.
+    With `shape`, the columns are pixels and the rows pictures. A row without a target is skipped. Raises ImportFailed.
     """
-    target = reading.target
-    if target is None:
+    if reading.target is None:
         raise ImportFailed("target_not_named", **listed(table.names))
+    target = target_name(reading.target, table.names)
     skipped = Skipped("row")
-    columns = surveyed(table.names, table.rows(skipped, half(tell, 0)), target, table.comma, CLASSES)
-    for column, name in zip(columns, table.names, strict=True):
-        column.unread = table.unread.get(name)
+    columns = surveyed(table, target, skipped, half(tell, 0))
     check_types(reading.types, columns, target)
     wanted = next(column for column in columns if isinstance(column, Target))
     _refuse_nothing(wanted, skipped)
-    task = _task(wanted, reading.task)
-    inputs = [(place, column, column.kind(reading.types.get(column.name)))
-              for place, column in enumerate(columns) if column is not wanted]  # fmt: skip
-    names = [name for _, column, kind in inputs for name in _columns(column, kind)]
-    if not names:
-        raise _no_inputs(columns, reading)
+    task = _task(wanted, reading)
+    inputs = _inputs([column for column in columns if column is not wanted], reading)
+    taken: list[Input] = [(column, kind) for column, kind in inputs if kind != "ignore"]
+    if not taken:
+        raise _no_inputs([column for column, _ in inputs], reading)
+    if reading.shape is not None:
+        check_pixels([column for column, _ in taken], reading.shape)
+    names = [] if reading.shape else [name for column, kind in taken for name in encoded_names(column, kind)]
     refuse_too_many(wanted.count, len(names))  # each category has become several columns
     classes = tuple(wanted.labels) if task == "classification" else ()
-    features, targets = DiskArray(scratch(), (len(names),), np.float32), DiskArray(scratch(), (), np.float64)
-    numbered = {label: float(index) for index, label in enumerate(classes)}
-    place_of_target = columns.index(wanted)
-    of_categories, without_category = [place for place, _, kind in inputs if kind == "category"], 0
-    encoders = [(place, _encoder(column, kind)) for place, column, kind in inputs if kind != "ignore"]
-    for row in table.rows(Skipped(), half(tell, 1)):
-        value = row[place_of_target]
-        if missing(value):
-            continue
-        targets.append(np.float64(numbered[wanted.label(value)] if classes else number(value, table.comma)).tobytes())
-        without_category += sum(missing(row[place]) for place in of_categories)
-        features.append(np.array([entry for place, encode in encoders for entry in encode(row[place])], np.float32))
+    rows, targets, without_category = _written(table, columns, taken, wanted, classes, reading, scratch, half(tell, 1))
     left_out = _left_out(wanted, skipped)
     if wanted.missing:
         have = (
@@ -92,20 +54,56 @@ def read_table(table: Table, reading: ImportOptions, scratch: Scratch, tell: Tel
         skipped.add(target, f"{have} left out")
     labels: Any = targets.mapped().astype(np.int64 if classes else np.float32)
     about = {
-        "columns": [column.about(kind) for _, column, kind in inputs],
+        "columns": [] if reading.shape else [column.about(kind) for column, kind in inputs],
         "missing_categories": without_category,
         "target": target,
         "skipped_count": skipped.count,
     }
-    warnings = [
+    arrays = Arrays(rows.mapped(), labels, classes, tuple(names))
+    remarks = [
         *left_out,
         *table.warnings,
-        *_doubts(wanted, task, reading.task),
-        *_commas(columns),
-        *_signs(column for _, column, kind in inputs if kind != "number" and column.name not in reading.types),
+        *of_target(wanted, task, reading.task),
+        *of_signs(columns),
+        *(of_inputs(inputs, frozenset(reading.types)) if reading.shape is None else darkness(arrays.inputs)),
     ]
-    arrays = Arrays(features.mapped(), labels, classes, tuple(names))
-    return Imported(arrays, skipped.listed(), about | table.about, warnings)
+    return Imported(arrays, skipped.listed(), about | table.about, remarks)
+
+
+def _inputs(columns: list[Column], reading: ImportOptions) -> list[Input]:
+    """The inputs with their types. A column that numbers the rows is taken only if there is no other one."""
+    kinds = [column.kind(reading.types.get(column.name)) for column in columns]
+    if all(kind == "ignore" for kind in kinds):
+        kinds = [
+            "number" if column.numbers_rows and column.name not in reading.types else kind
+            for column, kind in zip(columns, kinds, strict=True)
+        ]
+    return list(zip(columns, kinds, strict=True))
+
+
+def _written(
+    table: Table, columns: list[Column], inputs: list[Input], target: Target, classes: tuple[str, ...],
+    reading: ImportOptions, scratch: Scratch, tell: Tell,
+) -> tuple[DiskArray, DiskArray, int]:  # fmt: skip
+    """The second pass: inputs and targets on disk, and the number of missing categories."""
+    places = {column.name: place for place, column in enumerate(columns)}
+    encoders = [(places[column.name], encoder(column, kind)) for column, kind in inputs]
+    categories, without_category = [places[column.name] for column, kind in inputs if kind == "category"], 0
+    width = sum(len(encoded_names(column, kind)) for column, kind in inputs)
+    shape, dtype = (reading.shape, np.uint8) if reading.shape else ((width,), np.float32)
+    rows, targets = DiskArray(scratch(), shape, dtype), DiskArray(scratch(), (), np.float64)
+    numbered = {label: float(index) for index, label in enumerate(classes)}
+    place = places[target.name]
+    for row in table.rows(Skipped(), tell):
+        value = row[place]
+        if missing(value):
+            continue
+        targets.append(
+            np.float64(numbered[target.label(value)] if classes else number(value, target.notation)).tobytes()
+        )
+        without_category += sum(missing(row[place]) for place in categories)
+        rows.append(np.array([entry for place, encode in encoders for entry in encode(row[place])], dtype))
+    return rows, targets, without_category
 
 
 def _refuse_nothing(target: Target, skipped: Skipped) -> None:
@@ -120,25 +118,33 @@ def _refuse_nothing(target: Target, skipped: Skipped) -> None:
         raise ImportFailed("target_missing", target=target.name, **skipped.example())
 
 
-def _task(target: Target, wanted: Task | None) -> Task:
-    """Task of a target: `wanted`, or else classification for texts and booleans. Raises ImportFailed."""
+def _task(target: Target, reading: ImportOptions) -> Task:
+    """Task of a target: the given one, or else classification for texts, booleans and numbered classes, and for
+    pictures. Raises ImportFailed."""
+    wanted = reading.task
+    if wanted == "regression" and reading.shape is not None:
+        raise ImportFailed("pictures_have_classes")
     if wanted == "regression" and target.not_a_number is not None:
-        raise ImportFailed("target_not_numeric", target=target.name, value=target.not_a_number)
-    task: Task = wanted or ("regression" if target.numeric and not target.boolean else "classification")
+        raise ImportFailed(
+            "target_not_numeric", target=target.name, value=target.not_a_number, place=target.strange_place
+        )
+    is_amount = target.numeric and not target.boolean and reading.shape is None
+    task: Task = wanted or ("regression" if is_amount and not numbers_classes(target) else "classification")
     labels = target.labels
     if len(labels) < 2:
         raise ImportFailed("target_constant", target=target.name, value=next(iter(labels)))
     if task == "regression" and np.float32(target.least) == np.float32(target.greatest):
         raise same_as_float32(target.name, target.least, target.greatest)
     if task == "classification" and len(labels) > CLASSES:
-        value = target.not_a_number if target.parted else None
-        raise ImportFailed("target_has_too_many_classes", target=target.name, limit=CLASSES, value=value)
+        value = target.not_a_number if target.parted or target.nearly_numeric else None
+        raise ImportFailed(
+            "target_has_too_many_classes", target=target.name, limit=CLASSES, value=value, place=target.strange_place
+        )
     return task
 
 
-def _no_inputs(columns: list[Column], reading: ImportOptions) -> ImportFailed:
+def _no_inputs(inputs: list[Column], reading: ImportOptions) -> ImportFailed:
     """Refusal of a table in which no column can be an input."""
-    inputs = [column for column in columns if column.name != reading.target]
     if all(reading.types.get(column.name) == "ignore" for column in inputs):
         return ImportFailed("all_inputs_ignored")
     reasons = [
@@ -158,53 +164,8 @@ def _left_out(target: Target, skipped: Skipped) -> list[Message]:
     return [Message.of("rows_left_out", count=left_out, rows=rows)]
 
 
-def _doubts(target: Target, task: Task, wanted: Task | None) -> list[Message]:
-    if task == "regression":
-        values = np.array([float(name) for name in target.numbers])
-        return doubts_of_numbers(target.name, values, wanted is not None)
-    alone = sum(count == 1 for count in target.values.values())
-    if not target.numeric and 2 * alone > len(target.values):
-        return [Message.of("rare_classes", target=target.name, classes=len(target.values), alone=alone)]
-    return list(_signs([target]))
-
-
-def _signs(columns: Iterable[Column]) -> list[Message]:
-    return [
-        Message.of("maybe_numbers", column=column.name, value=column.parted)
-        for column in columns
-        if column.parted is not None
-    ]
-
-
-def _commas(columns: list[Column]) -> list[Message]:
-    return [
-        Message.of("decimal_comma", column=column.name, value=column.doubtful)
-        for column in columns
-        if column.numeric and column.doubtful is not None
-    ]
-
-
-def _columns(column: Column, kind: Kind) -> list[str]:
-    """Names of the dataset's columns that a column becomes."""
-    match kind:
-        case "number":
-            return [column.name]
-        case "category":
-            return [f"{column.name}={value}" for value in sorted(column.values)]
-        case _:
-            return []
-
-
-def _encoder(column: Column, kind: Kind) -> Any:
-    """Function that turns a value of the column into its numbers."""
-    if kind == "number":
-        return lambda value: (np.nan if missing(value) else number(value, column.comma),)
-    places = {value: place for place, value in enumerate(sorted(column.values))}
-    none = (0.0,) * len(places)
-    hot = {value: (*none[:place], 1.0, *none[place + 1 :]) for value, place in places.items()}
-    return lambda value: none if missing(value) else hot[as_text(value)]
-
-
 def plain(value: Any) -> Value:
-    """Convert a value of a typed table to a value of a row."""
+    """Convert a value of a typed table to a value of a row. A date becomes its text."""
+    if isinstance(value, datetime.date):  # a datetime is one
+        return value.isoformat()
     return value if value is None or isinstance(value, str | float | bool) else float(value)

@@ -3,19 +3,20 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import NamedTuple
 
 from PIL import Image, ImageOps
 
 from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
+from app.datasets.images.depth import greatest_of_16_bits, with_8_bits
+from app.datasets.images.ink import cropped_to_ink
+from app.datasets.images.picture_format import Background, PictureFormat, Resize
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MAX_PIXELS = 25_000_000
 MOST_SCANS = 100  # of a JPEG: a progressive one has about 10, and each passes over the whole picture
 ORIENTATION, UPRIGHT = 0x0112, 1  # EXIF: how the camera was held
 MODES = {1: "L", 3: "RGB"}  # by channels
-Background = Literal["white", "black"]
-Resize = Literal["fit", "fill", "stretch"]  # whole with a margin, cropped, or distorted
 
 
 def count_pixels(data: bytes) -> int:
@@ -29,20 +30,20 @@ def scans(data: bytes) -> int:
     return max(1, data.count(b"\xff\xda")) if data.startswith(b"\xff\xd8") else 1
 
 
-def decode(
-    data: bytes,
-    shape: tuple[int, ...],
-    resize: Resize | None = None,
-    background: Background = "white",
-    most: int | None = None,
-) -> bytes:
-    """Decode a picture to the bytes of `shape`: (1, H, W) gray or (3, H, W) colour, upright according to EXIF.
+class Decoded(NamedTuple):
+    """Pixels (C, H, W) as bytes, and the greatest value of a picture with 16 bits a channel; 0 for other pictures."""
 
-    The mode is converted. A picture of another size is refused, or resized if `resize` is given. `background` shows
-    through transparent parts. Raises NoPicture; WrongSize if `resize` would help; TooManyPixels if it has more than
-    `most` pixels, counted again for each scan.
+    pixels: bytes
+    greatest: int = 0
+
+
+def decode(data: bytes, wanted: PictureFormat, most: int | None = None) -> Decoded:
+    """Decode a picture, upright according to EXIF.
+
+    Raises NoPicture; WrongSize if a resize would help; TooManyPixels if it has more than `most` pixels, counted again
+    for each scan.
     """
-    channels, height, width = shape
+    channels, height, width = wanted.shape
     mode, size = MODES[channels], (width, height)
     with _opened(data) as opened:
         if most is not None and opened.width * opened.height * scans(data) > most:
@@ -50,13 +51,19 @@ def decode(
         opened.load()  # while loading, Pillow rotates a TIFF by itself
         turned = opened.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
         picture: Image.Image = ImageOps.exif_transpose(opened) if turned else opened
-        if picture.size != size and resize is None:
+        if picture.size != size and wanted.resize is None:
             raise WrongSize("picture_size", width=picture.size[0], height=picture.size[1])
+        greatest = greatest_of_16_bits(picture, data)
+        if greatest:
+            picture = with_8_bits(picture, wanted.depth)
         if picture.mode != mode:
-            picture = converted(picture, mode, background)
+            picture = converted(picture, mode, wanted.background)
+        if wanted.margin is not None:
+            picture = cropped_to_ink(picture, wanted.margin, width / height)
         if picture.size != size:
-            picture = _resized(picture, size, resize, background)
-        return picture.tobytes() if channels == 1 else b"".join(channel.tobytes() for channel in picture.split())
+            picture = _resized(picture, size, wanted.resize, wanted.background)
+        pixels = picture.tobytes() if channels == 1 else b"".join(channel.tobytes() for channel in picture.split())
+        return Decoded(pixels, greatest)
 
 
 def _resized(picture: Image.Image, size: tuple[int, int], resize: Resize | None, background: Background) -> Image.Image:
@@ -70,16 +77,13 @@ def _resized(picture: Image.Image, size: tuple[int, int], resize: Resize | None,
 
 
 def converted(picture: Image.Image, mode: str, background: Background) -> Image.Image:
-    """Convert any mode to `L` or `RGB`, with transparency over `background`. 16-bit values are scaled to 8 bits.
+    """Convert any mode of 8 bits to `L` or `RGB`, with transparency over `background`.
 
     Raises NoPicture for 32-bit numbers, since it is unknown which of them is white.
     """
     if picture.mode in ("I", "F"):
         kind = "integers" if picture.mode == "I" else "floating-point numbers"
         raise NoPicture("picture_32_bit", kind=kind)
-    if picture.mode.startswith("I;16"):
-        high = 0 if picture.mode == "I;16B" else 1  # of the two bytes of a number
-        picture = Image.frombytes("L", picture.size, picture.tobytes()[high::2])
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         under = Image.new("RGBA", picture.size, background)

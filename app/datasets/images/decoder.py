@@ -1,12 +1,13 @@
-"""A process that only decodes pictures: `python -m app.datasets.images.decoder C H W RESIZE BACKGROUND
-PIXELS`. RESIZE may be empty. PIXELS is the limit of a batch; 0 stands for none.
+"""A process that only decodes pictures: `python -m app.datasets.images.decoder FORMAT PIXELS`. FORMAT is the
+text of a PictureFormat. PIXELS is the limit of a batch; 0 stands for none.
 
 Image decoders are large C programs that parse files from strangers. Their faults are contained here: this process has
 bounded memory and time, and cannot write files. It reads batches from stdin and answers each on stdout, until stdin
 ends.
 
-A batch is a count, the lengths of that many pictures, and their bytes. The answer has for each picture a 0 and its
-pixels, or a 1, and the length and JSON of the refusal. Numbers are 4 bytes, little-endian.
+A batch is a count, the lengths of that many pictures, and their bytes. The answer has for each picture a 0, the
+greatest value of 16 bits and the pixels, or a 1, and the length and JSON of the refusal. Numbers are 4 bytes,
+little-endian.
 """
 
 import json
@@ -16,11 +17,11 @@ import struct
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import prod
 from typing import IO
 
 from app.datasets.errors import NoPicture, TooManyPixels, WrongSize
-from app.datasets.images.codec import count_pixels, decode
+from app.datasets.images.codec import Decoded, count_pixels, decode
+from app.datasets.images.picture_format import PictureFormat
 from app.datasets.images.png import plain
 
 MEMORY_BYTES = 1024**3
@@ -41,11 +42,9 @@ def refusal(data: bytes) -> NoPicture:
     return KINDS[stored["kind"]](stored["code"], **stored["params"])
 
 
-def serve(
-    requests: IO[bytes], answers: IO[bytes], shape: tuple[int, ...], resize: str, background: str, limit: int
-) -> None:
+def serve(requests: IO[bytes], answers: IO[bytes], wanted: PictureFormat, limit: int) -> None:
     """Answer batches until there are no more."""
-    at_once = max(1, TOGETHER_BYTES // prod(shape))
+    at_once = max(1, TOGETHER_BYTES // wanted.bytes)
     while head := requests.read(NUMBER.size):
         (count,) = NUMBER.unpack(head)
         lengths = struct.unpack(f"<{count}I", requests.read(NUMBER.size * count))
@@ -55,9 +54,9 @@ def serve(
             pictures.clear()
         for start in range(0, len(pictures), at_once):
             some = pictures[start : start + at_once]
-            ready = plain(some, shape)
+            ready = plain(some, wanted.shape) if wanted.margin is None else {}
             for place, data in enumerate(some):
-                answers.write(b"\0" + ready[place] if place in ready else _answer(data, shape, resize, background))
+                answers.write(_sent(Decoded(ready[place])) if place in ready else _answer(data, wanted))
         answers.flush()
 
 
@@ -79,12 +78,16 @@ def _pixels(data: bytes) -> int:
         return 0  # it is refused when its turn comes
 
 
-def _answer(data: bytes, shape: tuple[int, ...], resize: str, background: str) -> bytes:
+def _answer(data: bytes, wanted: PictureFormat) -> bytes:
     try:
         with _in_time():
-            return b"\0" + decode(data, shape, resize or None, background)  # type: ignore[arg-type]
+            return _sent(decode(data, wanted))
     except NoPicture as error:
         return _refused(error)
+
+
+def _sent(decoded: Decoded) -> bytes:
+    return b"\0" + NUMBER.pack(decoded.greatest) + decoded.pixels
 
 
 def _refused(error: NoPicture) -> bytes:
@@ -93,11 +96,11 @@ def _refused(error: NoPicture) -> bytes:
 
 
 def main() -> None:
-    *sides, resize, background, limit = sys.argv[1:]
+    wanted, limit = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    serve(sys.stdin.buffer, sys.stdout.buffer, tuple(map(int, sides)), resize, background, int(limit))
+    serve(sys.stdin.buffer, sys.stdout.buffer, PictureFormat.from_text(wanted), int(limit))
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from math import prod
 from types import TracebackType
 from typing import IO, TypeVar
 
 from app.datasets.errors import ImportFailed, NoPicture
-from app.datasets.images.codec import Background, Resize
+from app.datasets.images.codec import Decoded
 from app.datasets.images.decoder import NUMBER, refusal, request
+from app.datasets.images.picture_format import PictureFormat
 from app.messages import Message
 
 AT_ONCE, BYTES_AT_ONCE = 512, 4 * 1024**2  # in a batch
@@ -33,11 +33,11 @@ class Broken(Exception):
 
 
 class Decoders:
-    """Pool of decoders to uint8 of `shape` (C, H, W). Leaving its context ends the processes."""
+    """Pool of decoders to one format. Leaving its context ends the processes."""
 
-    def __init__(self, shape: tuple[int, ...], resize: Resize, background: Background) -> None:
-        self.arguments = [*map(str, shape), resize, background, "0"]
-        self.pixels = prod(shape)
+    def __init__(self, wanted: PictureFormat) -> None:
+        self.arguments = [wanted.to_text(), "0"]
+        self.pixels = wanted.bytes
         self.free: list[_Decoder] = []
         self.crashes = 0
 
@@ -49,8 +49,8 @@ class Decoders:
         for decoder in self.free:
             decoder.end()
 
-    def decoded(self, pictures: Iterable[tuple[Tag, bytes]]) -> Iterator[tuple[Tag, bytes | str]]:
-        """For each picture, its pixels as bytes or why there are none. Raises ImportFailed if too many crash."""
+    def decoded(self, pictures: Iterable[tuple[Tag, bytes]]) -> Iterator[tuple[Tag, Decoded | str]]:
+        """For each picture, its pixels or why there are none. Raises ImportFailed if too many crash."""
         at_work: deque[tuple[_Decoder, list[tuple[Tag, bytes]]]] = deque()
         try:
             for batch in batches(pictures):
@@ -68,7 +68,7 @@ class Decoders:
             for decoder, _ in at_work:
                 decoder.end()
 
-    def _answered(self, decoder: "_Decoder", batch: list[tuple[Tag, bytes]]) -> Iterator[tuple[Tag, bytes | str]]:
+    def _answered(self, decoder: "_Decoder", batch: list[tuple[Tag, bytes]]) -> Iterator[tuple[Tag, Decoded | str]]:
         for place, (tag, _) in enumerate(batch):
             try:
                 answer = decoder.answer(self.pixels)
@@ -79,7 +79,7 @@ class Decoders:
             yield tag, str(answer) if isinstance(answer, NoPicture) else answer
         self.free.append(decoder)
 
-    def _alone(self, data: bytes) -> bytes | str:
+    def _alone(self, data: bytes) -> Decoded | str:
         decoder = self._take()
         try:
             decoder.ask([data])
@@ -138,11 +138,10 @@ class _Decoder:
         pipe.writelines(pictures)
         pipe.flush()
 
-    def answer(self, size: int) -> bytes | NoPicture:
+    def answer(self, size: int) -> Decoded | NoPicture:
         """The next answer: `size` bytes of pixels, or the refusal. Raises Broken."""
-        if self._read(1) == b"\0":
-            return self._read(size)
-        return refusal(self._read(*NUMBER.unpack(self._read(NUMBER.size))))
+        is_refused, (number,) = self._read(1) != b"\0", NUMBER.unpack(self._read(NUMBER.size))
+        return refusal(self._read(number)) if is_refused else Decoded(self._read(size), number)
 
     def _read(self, size: int) -> bytes:
         """Read exactly `size` bytes, without a timeout: a decoder that takes too long ends itself."""

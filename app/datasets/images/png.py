@@ -34,14 +34,32 @@ def plain(pictures: Sequence[bytes], shape: tuple[int, ...]) -> dict[int, bytes]
             for place, at in zip(rows_at, range(0, step * len(rows_at), step), strict=True)}  # fmt: skip
 
 
-def _rows(data: bytes, channels: int, height: int, width: int) -> bytes | None:
-    """Unpacked image data of a plain PNG: for each row, its filter byte and its bytes. None for any other file."""
+def one_plain(data: bytes, shape: tuple[int, ...]) -> bytes | None:
+    """Pixels (1, H, W) of a single gray picture if it is a plain PNG; None leaves it to Pillow."""
+    channels, height, width = shape
+    packed = _packed(data, channels, height, width) if channels == 1 else None
+    if packed is None:
+        return None
+    try:
+        return Image.frombytes("L", (width, height), packed, "zip", "L", 0).tobytes()
+    except ValueError:  # damaged or too short
+        return None
+
+
+def _packed(data: bytes, channels: int, height: int, width: int) -> bytes | None:
+    """The image data of a plain PNG as it is packed. None for any other file."""
     head = _head(channels, height, width)
     at = len(head)
     if not (data.startswith(head) and data[at + 4 : at + 8] == BLOCK and data.endswith(END)):
         return None
     packed = data[at + 8 : -len(END) - 4]
-    if int.from_bytes(data[at : at + 4], "big") != len(packed):
+    return packed if int.from_bytes(data[at : at + 4], "big") == len(packed) else None
+
+
+def _rows(data: bytes, channels: int, height: int, width: int) -> bytes | None:
+    """Unpacked image data of a plain PNG: for each row, its filter byte and its bytes. None for any other file."""
+    packed = _packed(data, channels, height, width)
+    if packed is None:
         return None
     row = 1 + channels * width
     unpacker = zlib.decompressobj()

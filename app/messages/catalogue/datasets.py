@@ -20,9 +20,14 @@ ARCHIVES = {
     "upload_too_large": "the unpacked upload is over {limit:,} bytes; leave some out",
     "file_damaged": "the file is damaged or cut off ({reason}); send it again",
     "too_few_classes": (
-        "{?only:only the folder {only!r} has}{~only:no folder has} readable pictures; a dataset needs at least two "
-        "classes, each with its folder, such as letters/A/1.png and letters/B/1.png"
+        "{?only:only the folder {only!r} has}{~only:no folder of a class has} readable pictures; a dataset needs at "
+        "least two classes, each with its folder, such as letters/A/1.png and letters/B/1.png"
+        "{?levels:. If the classes are another level of the folders, name it: {levels:; }}"
         "{?skipped:. {skipped:,} {skipped_what} skipped; {file}: {reason}}"
+    ),
+    "level_of_folders": "{@option:classes_from={level}} takes {names:, }{?more:, …}",
+    "name_not_in_encoding": (
+        "the name {name!r} in the archive is not text in the encoding {encoding}; name another encoding"
     ),
     "too_many_classes": "there are {classes:,} folders with pictures; a dataset has at most {limit:,} classes",
     "decoder_crashes": (
@@ -62,7 +67,18 @@ TABLES = {
     "no_such_column": (
         "{@option:target=} names the column {target!r}, which does not exist; the columns are {names:, }{?more:, …}"
     ),
-    "table_in_guessed_encoding": "{reason}; {guess}",
+    "table_in_guessed_encoding": (
+        "{reason}; the table is not in UTF-8 and was read as Windows-1252: name its encoding, such as "
+        "{@option:encoding=cp1251} (Russian) or {@option:encoding=cp1250} (Polish, Czech), or save it as UTF-8"
+    ),
+    "header_not_recognised": (
+        "{reason}. The first line looks like the rows below it, so it is read as a row: if it names the columns, add "
+        "{@option:header=yes}"
+    ),
+    "first_line_differs": (
+        "{reason}. The first line has {values:,} value{?several:s}, the lines below it have {below:,}: if it is not "
+        "part of the table, add {@option:skip=1}"
+    ),
     "table_is_binary": "this is neither an archive nor a readable table; the documentation lists the formats",
     "table_empty": "the table is empty; its first line must have the names of the columns",
     "table_without_rows": "the table has only a header; add rows",
@@ -74,13 +90,30 @@ TABLES = {
         "the table would have {columns:,} columns, one for each value of a category, and {rows:,} rows; at most "
         "{most_columns:,} columns and {most_bytes:,} bytes are allowed: ignore some columns with {@option:types=}"
     ),
-    "duplicate_column": "two columns are called {column!r}; give each its own name in the first line",
+    "duplicate_column": (
+        "two columns are called {column!r}; give each its own name in the first line, or, if that is a row, add "
+        "{@option:header=no}"
+    ),
+    "no_such_place": "{@option:target={place}} is the place of no column; the table has {columns:,} columns",
+    "column_not_dates": (
+        "the column {column!r} cannot be a date: not all its values are dates of one form, such as 2026-12-31 or "
+        "31.12.2026"
+    ),
+    "pixel_columns_differ": (
+        "the table has {columns:,} columns beside the target, but pictures of the shape {shape:×} have {pixels:,} "
+        "pixels; correct {@option:shape=}, or leave columns out with {@option:types=}"
+    ),
+    "pixel_column_wrong": (
+        "the column {column!r} holds {value}, but a pixel is a whole number from 0 to 255; leave {@option:shape=} out, "
+        "or the column with {@option:types={column}:ignore}"
+    ),
     "column_not_read": (
         "the column {column!r} cannot be a {kind}: it holds {holds}, which are not read; write them as numbers or "
         "texts, or leave its type out"
     ),
     "column_not_numeric": (
-        "the column {column!r} cannot be a number: it holds {value!r}; leave its type out, or make it a category"
+        "the column {column!r} cannot be a number: it holds {value!r} in {place}; leave its type out, or correct "
+        "the value"
     ),
     "column_has_too_many_categories": (
         "the column {column!r} cannot be a category: it has over {limit} different values, the limit of an input"
@@ -119,8 +152,8 @@ TABLES = {
         "the target {target!r} is missing in every row{?skipped:. {skipped:,} {skipped_what} skipped; {file}: {reason}}"
     ),
     "target_not_numeric": (
-        "a regression predicts numbers, but the target {target!r} holds {value!r}; leave {@option:task=regression} out "
-        "for a classification"
+        "a regression predicts numbers, but the target {target!r} holds {value!r} in {place}; leave "
+        "{@option:task=regression} out for a classification"
     ),
     "target_constant": "the target{?target: {target!r}} is {value!r} in every row: there is nothing to predict",
     "target_constant_as_float32": (
@@ -129,7 +162,7 @@ TABLES = {
     ),
     "target_has_too_many_classes": (
         "the target {target!r} has over {limit:,} different values, the limit of a classification"
-        "{?value:; if they are numbers, write them without signs and separators, unlike {value!r}}"
+        "{?value:; if they are numbers, write them without signs and separators, unlike {value!r} in {place}}"
     ),
     "parquet_damaged": "the Parquet file is damaged or cut off ({reason}); send it again",
     "parquet_compressed": "the Parquet file is packed in another compressed file; send the Parquet file itself",
@@ -207,6 +240,14 @@ PICTURES = {
         "the picture is {width}×{height}, but the run was trained on {wanted_width}×{wanted_height}; send that size, "
         "or add {@http:?fit=true}{@cli:--fit} to have it converted"
     ),
+    "picture_uniform": (
+        "the picture at place {place} is of one value everywhere, so the network sees nothing in it; white drawings on "
+        "transparency need {@option:background=black}"
+    ),
+    "nothing_stands_out": (
+        "nothing in the picture stands out from its ground; send a photo with more contrast, or leave "
+        "{@option:crop=ink} out"
+    ),
     "picture_32_bit": (
         "the pixels are 32-bit {kind}, so it is unknown which value is white; save it with 8 or 16 bits"
     ),
@@ -251,51 +292,3 @@ IMPORTS = {
 }
 
 DATASETS = ARCHIVES | FORMATS | TABLES | ARRAYS | PICTURES | SPLITS | IMPORTS
-
-NOTES = {
-    "files_skipped": "{count:,} files could not be read; fewer than {usual} are usual. `skipped` has the reasons",
-    "rows_left_out": "{count:,} of {rows:,} rows are left out; `skipped` has the reasons",
-    "encoding_guessed": (
-        "the table is not in UTF-8 and was read as Windows-1252; if letters look wrong, name its encoding, such as "
-        "{@option:encoding=cp1251} (Russian) or {@option:encoding=cp1250} (Polish, Czech), or save it as UTF-8"
-    ),
-    "rows_merged": (
-        "a quoted value joins lines {first:,} to {last:,} into one row, but they look like several rows; if they are, "
-        "remove the stray quote"
-    ),
-    "values_merge_as_float32": (
-        "the target{?target: {target!r}} has {values:,} different values, but only {stored:,} as float32, which keeps "
-        "about 7 digits; subtract what all values have in common"
-    ),
-    "maybe_classes": (
-        "the target{?target: {target!r}} has {values} different whole numbers; if they are classes, import it again "
-        "with {@option:task=classification}"
-    ),
-    "rare_classes": (
-        "{alone:,} of the {classes:,} classes of the target {target!r} have only one example; if they are numbers, "
-        "write them without signs and separators"
-    ),
-    "maybe_numbers": (
-        "the column {column!r} holds {value!r}, which is read as text; if it is a number, write it without signs and "
-        "separators"
-    ),
-    "decimal_comma": (
-        "the column {column!r} holds {value!r}, which is read with a decimal comma; if the comma separates thousands, "
-        "leave it out"
-    ),
-    "classes_without_examples": "{count} of {classes} classes have no example: {names!r:, }{?more:, …}",
-    "classes_alike": "some classes differ only in case, or in how a letter is encoded: {pairs:; }",
-    "examples_in_no_part": (
-        "{count:,} of {examples:,} examples are in none of the parts {parts:, }: the parts are ignored, and the test "
-        "part is drawn from all examples"
-    ),
-    "no_training_part": "there is no training part, only {parts: and }: the parts are ignored",
-    "validation_is_test": (
-        "there is no test part: the validation part is used for the test, and a new validation part is drawn from the "
-        "training part"
-    ),
-    "classes_not_trained": (
-        "the training part has no example of {names!r:, }{?more:, …}: a network cannot learn a class it never sees"
-    ),
-    "arrays_not_read": "the .npz holds further arrays, which are ignored: {names:, }{?more:, …}",
-}

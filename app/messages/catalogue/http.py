@@ -12,12 +12,36 @@ PROTOCOL = {
         "{limit:,} requests of this address are in progress, and no more are allowed at once "
         "(ANTIGRAD_CONNECTIONS_PER_PEER); wait until one of them has ended"
     ),
+    "predictions_wait": (
+        "the network has {seconds:,} s of predictions to make before it could begin with this one; send it again then"
+    ),
+    "deadline_exceeded": (
+        "the answer was not ready within {milliseconds:,} ms (X-Timeout-Ms), and nothing more is computed for it; "
+        "allow more time, or send fewer inputs at once"
+    ),
+    "timeout_malformed": "{given!r} is no number of milliseconds; send a whole number from 1 to {limit:,}",
     "not_json": "the Content-Type is {type}, but this address reads JSON: add -H 'Content-Type: application/json'",
+    "form_in_place_of_json": (
+        "the body is a form, but this address reads JSON: send it with curl -d '{{…}}' in place of -F, and "
+        "-H 'Content-Type: application/json'"
+    ),
+    "body_not_utf8": (
+        "the body is not UTF-8: the byte {byte} in place {place:,}, in line {line:,}{?after: after {after!r}}, is part "
+        "of no character; send JSON as UTF-8"
+    ),
+    "content_encoding": (
+        "the body is compressed (Content-Encoding: {encoding}), and the service unpacks none; send it as it is and "
+        "leave the header out"
+    ),
     "address_with_nul": "the address contains a NUL character (%00), which is not allowed; leave it out",
     "api_key_wrong": (
-        "{@http:send the header Authorization: Bearer <key> with the service's ANTIGRAD_API_KEY}"
-        "{@cli:set ANTIGRAD_API_KEY to the value that the service has}"
+        "the request has no key, or one that is wrong, revoked or expired; "
+        "{@http:send a valid one in the header Authorization: Bearer <key>}{@cli:set ANTIGRAD_API_KEY to a valid one}"
     ),
+    "key_lacks_scope": "this needs a key with the scope {scope}; this key has {scopes:, }{~scopes:none}",
+    "not_owner": "this is common to all keys, so only an admin changes it; make one of your own",
+    "no_such_share": "no link has the id {share!r}; {@shares:} lists those that have not expired",
+    "no_such_key": "no key has the id {key!r}; antigrad keys list shows them",
     "host_not_one": "a request names one host in the header Host; this one has {count}",
     "host_unknown": (
         "the service does not answer under the name {host!r}; use localhost, or start it with ANTIGRAD_HOSTS={host}"
@@ -29,6 +53,27 @@ PROTOCOL = {
         "a web page of another site sent this request, without its origin; to allow it, start the service with the "
         "page's origin in ANTIGRAD_ORIGINS and send the request with fetch()"
     ),
+    "limit_runs": (
+        "an owner may have {limit:,} runs and batches at once that have not ended; it has {count:,}, and this asks for "
+        "{number:,} more: wait until some have ended, or cancel them"
+    ),
+    "over_limit_runs": (
+        "this asks for {number:,} runs at once, and an owner may have {limit:,} that have not ended; ask for fewer"
+    ),
+    "limit_seconds": "a run of this key may train for {limit:g} seconds; give at most that",
+    "limit_steps": "a run of this key may take {limit:,} steps; give at most that",
+    "limit_bytes": (
+        "an owner may store {limit:,} bytes, and has stored {bytes:,}; delete runs, datasets, batches or "
+        "models that log first"
+    ),
+    "over_limit_bytes": "this takes {number:,} bytes, and an owner may store {limit:,}; send less",
+    "limit_predictions": (
+        "this key may make {limit:g} predictions in a second, and asks for {number:,} more; wait a moment"
+    ),
+    "over_limit_predictions": (
+        "this key may make {limit:g} predictions in a second, and this has {number:,}; send at most {most:,} at a time"
+    ),
+    "limit_priority": "a run of this key may have the priority {limit}; give at most that",
     "internal_error": "internal error; see the service log",
     "files_away": "the files cannot be read or written now: {reason}; try again in a moment",
     "file_outside_of_store": (
@@ -38,6 +83,7 @@ PROTOCOL = {
     "database_replaced": (
         "the file of the database was removed or replaced while the service was running; restart the service"
     ),
+    "not_ready": "the service is not ready; a request with a key learns why",
     "schema_outdated": "the schema of the database is outdated; run: antigrad migrate",
     "database_unready": "the database does not answer: {reason}",
     "storage_unready": "the file storage cannot be written to: {reason}",
@@ -53,6 +99,11 @@ UPLOADS = {
         "the Content-Type multipart/form-data lacks the boundary between the parts; leave the header out: your client "
         "writes it by itself"
     ),
+    "form_unreadable": (
+        "the parts of the form cannot be told apart: {reason}; leave the header Content-Type out: your client writes "
+        "it with the boundary that it uses"
+    ),
+    "too_many_files": "the form has over {limit} files; send at most {limit} in one request",
     "form_under_another_type": (
         "the body is a form, but its Content-Type is {type}; leave the header out: your client writes it by itself"
     ),
@@ -91,6 +142,7 @@ UPLOADS = {
     "shape_malformed": ("a shape is channels (1 or 3), height and width (at most {limit}), such as 1,28,28 or 3,32,32"),
     "column_typed_twice": "the column {column!r} is given two types; give one",
     "type_malformed": "{given!r} is not column:type, such as zip_code:category; the types are {types:, }",
+    "level_is_zero": "levels of folders are counted from 1, the outermost, or from -1, the one that holds the pictures",
     "class_names_repeat": "each class needs its own name, such as A,B,C",
     "not_in_catalogue": (
         "the catalogue has no dataset {name!r}{?near:; did you mean {near!r}?}; {@catalogue:} lists them"
@@ -101,6 +153,7 @@ UPLOADS = {
 VIEWS = {
     "run_of_other_dataset": "the run {run} is trained on {learns_from!r}, not on {dataset!r}",
     "no_such_picture": "there are {pictures} pictures; index goes from 0 to {last}",
+    "regression_without_classes": "this dataset has numbers to predict and no classes, so no label of it can be wrong",
     "table_without_pictures": "this dataset is a table; it has no pictures",
     "no_such_class": "no class is called {label!r}; there are {classes:, }{~classes:none in this dataset}",
     "no_such_preset": "no preset is called {preset!r}; there are {presets:, }{?near:; did you mean {near!r}?}",
@@ -112,27 +165,93 @@ VIEWS = {
         "{?more:, …}{?many:; {@diagnostics:{run}} has those of the layers}"
     ),
     "event_id_unknown": "Last-Event-ID is not from this stream; leave it out to start at the beginning",
-    "filter_missing": ("give a filter: status=, dataset= or tag=key:value; without one this would cancel every run"),
+    "runs_of_stream": (
+        "runs is newest, or a list of at most {most} ids, separated by commas, each alone or with a position, as in "
+        "run_a@600.550"
+    ),
+    "runs_repeat": "a run is named twice; a stream sends the events of each run once",
+    "filter_missing": (
+        "give a filter: tag=key:value, status=, dataset=, owner=, name= or older=; without one this would apply to "
+        "every run"
+    ),
+    "no_curves": "none of these runs has a curve yet; {@runs:} lists them",
     "part_without_examples": "the run's {part} part has no examples to evaluate; only {filled: and } can be evaluated",
     "not_evaluated": "the run {phrase}; its evaluation exists once it has succeeded",
     "no_weights": "the run {phrase}; its weights exist once it has succeeded",
+    "filters_are_no_pictures": "the first layer does not look at the pixels of a picture, so its weights are none",
+    "part_takes_long": (
+        "predicting the {examples:,} examples of the {part} part takes this network too long for one answer; "
+        "POST /batches predicts them in the background"
+    ),
 }
 
 PREDICTIONS = {
     "nothing_to_predict_with": "no run has succeeded yet; {@train:} queues one",
     "run_cannot_predict": "the run {phrase}; it can predict once it has succeeded",
-    "run_and_model": "run= and model= both choose a network; give one of them",
-    "step_without_run": "step= needs a run; name it with run=",
     "outputs_not_finite": (
         "the outputs of the network are NaN or ∞: its training has diverged; train again with a smaller lr"
     ),
     "rows_expected": (
         'this run predicts from rows{@http:: send JSON {{"instances": [[…]]}} with -H \'Content-Type: '
-        "application/json'}{@cli:, not from pictures; send them as JSON over HTTP}"
+        "application/json'}{@cli:, not from pictures; give a .csv file or an .npz}"
     ),
     "content_type_unknown": (
         "the Content-Type is {type}; for a picture as the raw body add -H 'Content-Type: image/png', for numbers add "
-        "-H 'Content-Type: application/json'"
+        "-H 'Content-Type: application/json', for rows text/csv, for .npy, .npz, safetensors or a zip of pictures "
+        "application/octet-stream"
+    ),
+    "body_empty": "the body is empty; send the content of a file{@http:, with curl --data-binary @FILE}",
+    "file_not_as_declared": (
+        "the Content-Type is {type}, but the body does not begin like an {ending} file; send the whole file, or name "
+        "the type that it has"
+    ),
+    "too_many_to_compare": "{count} runs are given, and at most {limit} are compared at once; leave some out",
+    "too_many_to_explain": "there are {count:,} inputs, and at most {limit} are explained at once; send fewer",
+    "one_picture_drawn": (
+        "a drawing shows one picture, and there are {count:,} inputs; send one picture, or leave Accept: image/png out "
+        "for the numbers"
+    ),
+    "no_such_batch": "there is no batch {batch!r}; {@batches:} lists them",
+    "batch_not_done": "the batch is {status}; it has a result once it has succeeded",
+    "batch_source": (
+        "{@http:give the dataset as JSON, or send a file of inputs, and not both}"
+        "{@cli:give a dataset's name, or a file with arrays, with rows, or with pictures as .zip}"
+    ),
+    "batch_shape_differs": (
+        "the inputs of {dataset!r} have the shape {shape:, }, but the run takes {wanted:, }; choose a dataset like the "
+        "run's own"
+    ),
+    "batch_task_differs": (
+        "the dataset {dataset!r} is for {task}, but the run is for {wanted}; choose a dataset like the run's own"
+    ),
+    "batch_columns_differ": (
+        "the columns of {dataset!r} are not those of the run: {?missing:it lacks {missing:, }}{?unknown:, it has "
+        "{unknown:, } besides}{?same:they come in another order}; choose a dataset like the run's own, or send the "
+        "rows as CSV"
+    ),
+    "batch_classes_differ": (
+        "the dataset {dataset!r} has the classes {unknown:, }, which the run does not know; it knows {wanted:, }; "
+        "choose a dataset like the run's own"
+    ),
+    "batch_dataset_gone": "the dataset {dataset!r} has been deleted",
+    "batch_run_gone": "the run {run} has been deleted; start the batch with another run",
+    "batch_input_refused": "{input}: {reason}",
+    "batch_files_away": "the files could not be read or written: {reason}; start the batch again",
+    "batch_broke_down": "the predictions broke down with {kind}: {reason}",
+    "pictures_expected": (
+        "this run predicts from pictures, not from the rows of a table; send pictures, a .zip of them, or an array"
+    ),
+    "rows_expected_in_file": (
+        "this run predicts from rows, and the file is an archive; send the rows as CSV, or as an array (.npy, .npz)"
+    ),
+    "archive_without_pictures": "the archive has no files; put pictures into it",
+    "unpacked_too_large": "the file has over {limit:,} bytes when unpacked; send it in several parts",
+    "row_unreadable": "{row} {reason}",
+    "inputs_not_named": (
+        "the file has several arrays, {arrays:, }, and none is called {names:, }; name the inputs so, or send one array"
+    ),
+    "array_shape_differs": (
+        "the array has the shape {shape:, }; the run takes N inputs of {wanted:, }, or of {size} numbers each"
     ),
     "border_unknown": (
         "these weights do not record how bright the training pictures were; "
@@ -150,6 +269,7 @@ PREDICTIONS = {
     ),
     "instance_columns_missing": "lacks {missing:, }; give a value for each of {columns:, }",
     "instance_value_not_number": "is {kind}; give a number",
+    "instance_value_not_date": "is {value}; give a date such as {example}",
     "instance_value_not_category": "is {value}; give one of {categories:, }, or null",
     "instance_not_list": ("is {kind}; give {size} numbers in a list{?nested:, flat or nested as [{nested:, }]}"),
     "instance_depth": (

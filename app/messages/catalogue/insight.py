@@ -30,21 +30,29 @@ INSIGHT = {
 
 CHANGES = {
     "set_field": "{@set:{path}={json}}",
-    "relu_instead_of": 'use {{"type": "relu"}} instead of {layer}',
-    "relu_instead": 'use {{"type": "relu"}} instead',
-    "default_init": 'remove "init" from the layers, or set it to "he"',
+    "in_time_to_learn": "{change}; and give it time to learn: {@set:stop={stop}}",
+    "relu_instead_of": 'use {{"type": "relu"}} instead of {layer}, and "init": "he" in the layers before it',
+    "relu_instead": 'use {{"type": "relu"}} instead, and "init": "he" in the layers before it',
     "he_init": 'set "init": "he" in the layers',
-    "fitting_init": 'set "init": "{init}" in the layers before it',
-    "no_zeros_init": 'remove "init": "zeros" from the layers',
-    "leaky_relu_at": 'use {{"type": "leaky_relu"}} at {pointer}',
-    "add_hidden_layer": 'add a hidden layer: {{"type": "linear", "units": 64}}, {{"type": "relu"}}',
+    "default_init": 'set "init" of each hidden layer to what fits: "he" before ReLU, "xavier" before tanh and sigmoid',
+    "no_zeros_init": 'use "init": "he" before ReLU, "xavier" before tanh and sigmoid, in place of "zeros"',
+    "leaky_relu": (
+        'use {{"type": "leaky_relu"}} in place of the ReLU at {pointer} and of the others, "init": "he" before them'
+        "{?units:, and {units} units or more in each hidden layer}"
+    ),
+    "add_hidden_layer": 'add a hidden layer: {{"type": "linear", "units": {units}}}, {{"type": "relu"}}',
     "widen_layer": "widen the layer with {units} unit{?several:s} to {wanted} units",
     "add_dropout": 'put {{"type": "dropout"}} after the hidden layers',
-    "train_longer": '{@resume:{run}} with {{"stop": {{"max_epochs": {epochs}}}}}',
-    "train_to_later_end": "{@resume:{run}} with a higher limit in stop",
-    "look_at_examples": "look at some examples ({@preview:{dataset}}): are their labels correct?",
+    "train_longer": """{@resume:{run}} {@http:with {{"stop": {stop}}}}{@cli:--set stop='{stop}'}""",
+    "look_at_pictures": "look at some examples ({@preview:{dataset}}): are their labels correct?",
+    "look_at_rows": "look at some rows ({@rows:{dataset}}): do the targets belong to them?",
+    "look_at_inputs": (
+        "look at the pictures ({@preview:{dataset}}); if they are white on transparency, import them again with "
+        "{@option:background=black}"
+    ),
+    "look_at_columns": "look at the columns ({@statistics:{dataset}}): none of them varies",
+    "leave_copies_out": "leave the copies out of one part; {@duplicates:{dataset}} lists them",
     "look_at_confused": "look at the examples of {a} and {b} in {@evaluation:{run}}: are their labels correct?",
-    "lower_threshold": 'lower the "threshold" of the loss below 0.5',
     "relu_between": 'put {{"type": "relu"}} between the linear layers',
     "leave_softmax_out": "remove the softmax: predictions contain probabilities without it",
 }

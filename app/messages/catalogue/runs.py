@@ -22,6 +22,7 @@ REQUESTS = {
     "loss_for_other_task": "{loss} is for {made_for}, but this dataset is for {task}; use {default}",
     "loss_for_two_classes": "{loss} is for two classes, but this dataset has {classes}; use cross_entropy",
     "class_weights_differ": "there are {weights} weights for {classes} classes; give one for each class",
+    "size_follows_from_dataset": "{field} follows from the dataset; leave it out, or leave the dataset out",
     "layers_and_preset": "give layers or a preset, not both",
     "not_a_fraction_or_count": "give a fraction below 1, or a whole number of examples",
     "fold_without_folds": "fold needs folds, the number of folds",
@@ -39,6 +40,11 @@ REQUESTS = {
         "a name has up to 100 characters (letters A to Z, digits, dots, dashes, underscores) and starts with a letter "
         "or a digit"
     ),
+    "sort_malformed": (
+        "sort by created_at, finished_at, name, bytes, or a metric of a part such as test.accuracy; with a minus "
+        "before it, the largest come first"
+    ),
+    "duration_malformed": "a duration is a number and a unit, s, m, h, d or w, such as 30d for 30 days",
     "series_malformed": "give a metric of a part, such as train.loss or validation.accuracy",
     "top_malformed": "give a number of labels from 1 to 999999, or all",
     "seeds_repeat": "a seed is given twice, which would only repeat a result; give each seed once",
@@ -47,6 +53,9 @@ REQUESTS = {
 }
 
 CHANGED_RUNS = {
+    "too_many_tags": "the run would have {count} tags; it may have {limit}: remove some of them with null",
+    "nothing_to_fix": "the run {phrase}, and its diagnosis finds nothing to change",
+    "no_change_known": "the first finding is {finding}, for which no change can be made without looking: {advice}",
     "run_about_to_end": "the run is about to be {action}; resume it once it is",
     "run_goes_on": "the run is {status}; it continues without a resume",
     "run_of_experiment": "an experiment uses this run, so it cannot be changed; {@again:{run}} makes a copy to change",
@@ -63,4 +72,15 @@ CHANGED_RUNS = {
     "no_such_performance": "no performance of {experiment} has the id {id!r}",
 }
 
-RUNS = REQUESTS | CHANGED_RUNS
+WAITING_RUNS = {
+    "waits_for_worker": "no worker is alive; antigrad serve and antigrad worker start one",
+    "waits_to_continue": "its worker {worker} has gone; another one continues it from its last checkpoint",
+    "waits_for_claim": "a worker is about to take it",
+    "waits_for_place": "it is next; the workers train {places} at once, and all of these places are taken",
+    "waits_behind": (
+        "{?several:{ahead:,} waiting runs come}{~several:one waiting run comes} first{?urgent:, {urgent:,} with a "
+        "higher priority}{?others:, {others:,} of other owners}"
+    ),
+}
+
+RUNS = REQUESTS | CHANGED_RUNS | WAITING_RUNS

@@ -2,6 +2,7 @@
 
 TRAINING = {
     "training_process_died": "the training process {how}{?maybe_memory: (out of memory is a common reason)}",
+    "batch_process_died": "the process that predicts {how}{?maybe_memory: (out of memory is a common reason)}",
     "import_process_died": (
         "the import process {how}{?maybe_memory: (out of memory is a common reason)}; save the file again or in "
         "another format, then send it again"

@@ -16,7 +16,7 @@ VALIDATION = {
     "layer_without_type": ('give an object whose field "type" names the layer, such as {{"type": "relu"}}'),
     "number_as_text": "give a number; this is text, so leave out the quotes",
     "too_short": "give at least {min_length}",
-    "too_long": "at most {max_length} items are allowed, not {actual_length}",
+    "too_long": "at most {max_length} items are allowed{?actual_length:, not {actual_length}}",
     "string_too_short": "String should have at least {min_length} character{?several:s}",
     "string_too_long": "String should have at most {max_length} characters",
     "string_type": "Input should be a valid string",

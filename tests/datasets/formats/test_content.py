@@ -20,14 +20,14 @@ FOLDERS = {"A/1.png": png(), "B/1.png": png()}
         (
             zipped(FOLDERS),
             {"target": "price"},
-            "an archive of pictures .* shape=, resize=, background=; leave out target=",
+            "an archive of pictures .* shape=, resize=, background=, .*; leave out target=",
         ),
         (tarred(FOLDERS), {"task": "regression"}, "leave out task="),
         (zipped(FOLDERS), {"types": {"x": "number"}, "classes": ("a", "b")}, "leave out types=, classes="),
         (WHOLE, {"resize": "fill"}, "IDX files, which takes shape=, classes=; leave out resize="),
         (npz(x=PICTURES, y=LABELS), {"background": "black"}, "an .npz, .* leave out background="),
         (npz(x=PICTURES, y=LABELS), {"task": "regression"}, "pictures have classes"),
-        (b"x,price\n1,2\n2,3\n", {"target": "price", "shape": (3, 32, 32)}, "a table, .* leave out shape="),
+        (b"x,price\n1,2\n2,3\n", {"target": "price", "resize": "fill"}, "a table, .* leave out resize="),
     ],
 )
 def test_what_does_not_apply_is_refused_and_never_left_out_in_silence(

@@ -81,6 +81,7 @@ def test_a_zip_of_one_file_that_unpacks_to_ten_gigabytes_costs_that_file(path: P
     assert took.failed is not None and f"A/0.bmp: is over {MEMBER_BYTES:,} bytes" in took.failed
 
 
+@pytest.mark.long
 def test_files_as_large_as_they_may_be_are_held_one_at_a_time(path: Path) -> None:
     whole = letters("AB", 2)
     took = bounded(path, zipped(whole | {f"A/{number}.bmp": bytes(60 * MEGABYTE) for number in range(8)}))
@@ -108,6 +109,7 @@ def test_a_dictionary_of_gigabytes_is_not_made(path: Path) -> None:
     assert took.failed is not None and "damaged" in took.failed
 
 
+@pytest.mark.long
 def test_a_zip_of_a_million_empty_files_is_refused_before_its_list_is_taken_apart(path: Path) -> None:
     took = bounded(path, zip_of(f"A/{number}.png" for number in range(MEMBERS)))
     assert took.failed is not None and f"over {ZIP_MEMBERS:,} entries; pack it as .tar.gz" in took.failed

@@ -156,6 +156,7 @@ def test_a_bomb_of_an_array_is_refused_by_its_header(tmp_path: Path, data: bytes
     assert took.failed is not None and said in took.failed and took.own < 100
 
 
+@pytest.mark.long
 def test_arrays_that_unpack_to_more_than_the_memory_stay_on_the_disk(tmp_path: Path) -> None:
     """Gray pictures of 300 MB, and a table with more than ten million examples."""
     count = 400_000

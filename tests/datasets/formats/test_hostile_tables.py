@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.datasets.errors import ImportFailed
-from app.datasets.formats import columns, delimited
+from app.datasets.formats import delimited, survey
 from tests.support.archives import streams
 from tests.support.imports import imported
 from tests.support.measuring import TOTAL_BYTES, Took, measured
@@ -68,7 +68,7 @@ def test_what_has_no_end_is_refused_in_an_encoding_that_is_said(tmp_path: Path, 
 
 def test_lines_and_rows_are_counted(tmp_path: Path) -> None:
     table = HEAD + b"\n" * 10 + b"3,4\n" * 10  # 23 lines, 12 rows
-    for limit, at, least in (("MOST_LINES", delimited, 23), ("MOST_EXAMPLES", columns, 12)):
+    for limit, at, least in (("MOST_LINES", delimited, 23), ("MOST_EXAMPLES", survey, 12)):
         with patch.object(at, limit, least):
             assert len(imported(tmp_path, table, target="price").arrays.targets) == 12
         with patch.object(at, limit, least - 1), pytest.raises(ImportFailed, match=f"over {least - 1} (lines|rows)"):

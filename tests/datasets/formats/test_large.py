@@ -31,6 +31,7 @@ def test_sixty_thousand_pictures_are_imported_in_half_a_gigabyte(tmp_path: Path)
     assert took.own + took.decoders < MOST_MB
 
 
+@pytest.mark.long
 def test_pictures_that_are_small_to_send_and_large_to_hold_are_never_all_in_memory(tmp_path: Path) -> None:
     file = io.BytesIO()
     Image.new("RGB", (224, 224), "red").save(file, "PNG")

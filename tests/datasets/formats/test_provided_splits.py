@@ -7,7 +7,7 @@ import pytest
 
 from app.datasets.errors import ImportFailed
 from tests.support.archives import png, zipped
-from tests.support.imports import imported, warnings_of
+from tests.support.imports import imported, said_of, warnings_of
 from tests.support.numbered import LABELS, PICTURES, idx, npz
 
 
@@ -48,17 +48,17 @@ def test_half_of_a_part_is_refused_and_what_is_not_read_is_named(tmp_path: Path)
     with pytest.raises(ImportFailed, match="test_images, test_labels came without images"):
         imported(tmp_path, {"test_images": idx(PICTURES), "test_labels": idx(LABELS)})
     found = imported(tmp_path, npz(**whole, X=PICTURES, y=LABELS, ids=np.arange(30)))
-    assert warnings_of(found) == ["the .npz holds further arrays, which are ignored: X, y, ids"]
+    assert said_of(found) == ["the .npz holds further arrays, which are ignored: X, y, ids"]
 
 
 def test_classes_without_an_example_are_named(tmp_path: Path) -> None:
     found = imported(tmp_path, npz(X=PICTURES, y=LABELS * 2))
-    assert warnings_of(found) == ["2 of 5 classes have no example: '1', '3'"]
+    assert said_of(found) == ["2 of 5 classes have no example: '1', '3'"]
     found = imported(tmp_path, {"images": idx(PICTURES), "labels": idx(LABELS)}, classes=("a", "b", "c", "d"))
-    assert warnings_of(found) == ["1 of 4 classes have no example: 'd'"]
+    assert said_of(found) == ["1 of 4 classes have no example: 'd'"]
 
 
 def test_classes_that_are_one_on_other_systems_are_told(tmp_path: Path) -> None:
     found = imported(tmp_path, zipped({f"{label}/{n}.png": png(n) for label in ("A", "a", "B") for n in range(2)}))
     assert found.arrays.classes == ("A", "B", "a")
-    assert warnings_of(found) == ["some classes differ only in case, or in how a letter is encoded: 'A' and 'a'"]
+    assert said_of(found) == ["some classes differ only in case, or in how a letter is encoded: 'A' and 'a'"]

@@ -18,8 +18,9 @@ from PIL import Image
 
 from app.datasets.errors import ImportFailed
 from app.datasets.images import decoding
-from app.datasets.images.codec import MAX_PIXELS, decode
+from app.datasets.images.codec import MAX_PIXELS, Decoded, decode
 from app.datasets.images.decoding import CRASHED, Decoders
+from app.datasets.images.picture_format import PictureFormat
 from app.datasets.images.png import plain
 from tests.support.archives import letters, png, zipped
 from tests.support.measuring import measured
@@ -70,9 +71,9 @@ def mutated(seed: int, whole: list[bytes]) -> bytes:
 
 
 def test_whole_pictures_of_every_format_and_mode_are_read_or_say_what_nobody_can_know() -> None:
-    with Decoders(SHAPE, "fit", "white") as decoders:
+    with Decoders(PictureFormat(SHAPE, "fit")) as decoders:
         for number, found in decoders.decoded(enumerate(pictures())):
-            assert isinstance(found, bytes) or "32-bit floating-point" in found, number
+            assert isinstance(found, Decoded) or "32-bit floating-point" in found, number
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (3, 40, 20)])
@@ -82,13 +83,13 @@ def test_thousands_of_broken_pictures_cost_themselves_and_say_why(
     """A single decoder reads all of them, as long as it lives."""
     monkeypatch.setattr(decoding, "MOST_DECODERS", 1)
     whole, came = list(pictures()), Counter[str]()
-    with Decoders(shape, "fit", "white") as decoders:
+    with Decoders(PictureFormat(shape, "fit")) as decoders:
         for number, found in decoders.decoded((seed, mutated(seed, whole)) for seed in range(6000)):
-            if isinstance(found, bytes):
-                assert len(found) == np.prod(shape)
+            if isinstance(found, Decoded):
+                assert len(found.pixels) == np.prod(shape)
             else:
                 assert found and found.isprintable() and not found.endswith((" ", ":")), (number, found)
-            came["read" if isinstance(found, bytes) else "crashed" if found == CRASHED else "refused"] += 1
+            came["read" if isinstance(found, Decoded) else "crashed" if found == CRASHED else "refused"] += 1
     sys.stdout.write(f"{dict(came)}\n")
     assert came["refused"] > 2000 and came["read"] > 500
 
@@ -104,7 +105,7 @@ def test_what_is_decoded_together_is_what_each_is_alone(mode: str, channels: int
     found = plain([whole, *changes, whole], (channels, 20, 28))
     assert {0, len(changes) + 1} < found.keys()  # and others: if Pillow ignores a checksum, so does the import
     for place, pixels in found.items():
-        assert pixels == decode([whole, *changes, whole][place], (channels, 20, 28))
+        assert pixels == decode([whole, *changes, whole][place], PictureFormat((channels, 20, 28))).pixels
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -208,7 +209,7 @@ decoder.main()
 
 
 def test_a_decoder_that_comes_to_no_end_ends_itself() -> None:
-    command = [sys.executable, "-c", HANGING, "1", "28", "28", "fit", "white", "0"]
+    command = [sys.executable, "-c", HANGING, PictureFormat(SHAPE, "fit").to_text(), "0"]
     asked = struct.pack("<2I", 1, 1) + b"x"
     assert subprocess.run(command, input=asked, check=False).returncode == -signal.SIGALRM
 
@@ -219,7 +220,7 @@ def test_an_archive_of_nothing_but_crashes_is_given_up(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(decoding._Decoder, "ask", killed)
     monkeypatch.setattr(decoding, "MOST_CRASHES", 5)
-    with Decoders(SHAPE, "fit", "white") as decoders, pytest.raises(ImportFailed, match="over 5 pictures"):
+    with Decoders(PictureFormat(SHAPE, "fit")) as decoders, pytest.raises(ImportFailed, match="over 5 pictures"):
         list(decoders.decoded((number, png(number)) for number in range(20)))
 
 

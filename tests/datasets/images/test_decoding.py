@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from app.datasets.images import decoding
+from app.datasets.images.codec import Decoded
 from app.datasets.images.decoding import CRASHED, Decoders
+from app.datasets.images.picture_format import PictureFormat
 from tests.support.archives import letters, png, zipped
 from tests.support.imports import imported, warnings_of
 
@@ -100,7 +102,7 @@ def test_ten_unreadable_files_are_worth_a_warning_and_nine_are_not(tmp_path: Pat
 
 @pytest.fixture
 def decoders() -> Iterator[Decoders]:
-    with Decoders((1, 28, 28), "fit", "white") as found:
+    with Decoders(PictureFormat((1, 28, 28), "fit")) as found:
         yield found
 
 
@@ -117,7 +119,9 @@ def test_a_decoder_that_crashes_costs_one_picture(decoders: Decoders, monkeypatc
     monkeypatch.setattr(decoding._Decoder, "ask", killed)
     found = dict(decoders.decoded((number, png(number)) for number in range(30)))
     assert found.pop(13) == CRASHED
-    assert len(found) == 29 and all(isinstance(pixels, bytes) and len(pixels) == 784 for pixels in found.values())
+    assert len(found) == 29 and all(
+        isinstance(outcome, Decoded) and len(outcome.pixels) == 784 for outcome in found.values()
+    )
 
 
 def test_what_takes_too_much_memory_is_refused_and_the_next_one_is_read(tmp_path: Path) -> None:
@@ -129,17 +133,18 @@ def test_what_takes_too_much_memory_is_refused_and_the_next_one_is_read(tmp_path
 def test_order_is_kept_over_many_batches_and_no_process_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "AT_ONCE", 7)
     before = {child.pid for child in psutil.Process().children()}
-    with Decoders((1, 28, 28), "fit", "white") as decoders:
+    with Decoders(PictureFormat((1, 28, 28), "fit")) as decoders:
         found = list(decoders.decoded((number, png(number)) for number in range(100)))
     assert [number for number, _ in found] == list(range(100))
-    for number, pixels in found[::20]:
-        assert pixels == np.asarray(Image.open(io.BytesIO(png(number)))).tobytes()
+    for number, outcome in found[::20]:
+        assert isinstance(outcome, Decoded)
+        assert outcome.pixels == np.asarray(Image.open(io.BytesIO(png(number)))).tobytes()
     assert {child.pid for child in psutil.Process().children()} == before
 
 
 def test_a_reader_that_stops_early_leaves_no_process(decoders: Decoders) -> None:
     before = {child.pid for child in psutil.Process().children()}
-    with Decoders((1, 28, 28), "fit", "white") as some:
+    with Decoders(PictureFormat((1, 28, 28), "fit")) as some:
         for _ in some.decoded((number, png(number)) for number in range(2000)):
             break
     assert {child.pid for child in psutil.Process().children()} <= before

@@ -1,0 +1,58 @@
+"""Remarks about the examples of a dataset, whatever their format: blanks, copies, small classes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.datasets.arrays import OWN_PARTS, Arrays
+from app.datasets.duplicates import copies
+from app.datasets.names import first
+from app.datasets.splits import Split
+from app.messages import Message
+
+AT_ONCE = 4096  # examples
+FEW_EXAMPLES = 5  # of a class; fewer cannot be in all parts
+SHARE_OF_BLANKS = 0.1  # of the pictures; fewer may be of one value for a reason
+
+
+def remarks(arrays: Arrays) -> list[Message]:
+    return [*_blanks(arrays), *_equal_inputs(arrays), *_copies(arrays), *_small_classes(arrays)]
+
+
+def _blanks(arrays: Arrays) -> list[Message]:
+    if arrays.inputs.dtype != np.uint8:
+        return []
+    count = sum(int((piece == piece[:, :1]).all(1).sum()) for piece in _flat_pieces(arrays))
+    if count < SHARE_OF_BLANKS * len(arrays.inputs) or not count:
+        return []
+    examples = len(arrays.inputs)
+    return [Message.of("pictures_of_one_value", count=count, examples=examples, all=count == examples)]
+
+
+def _equal_inputs(arrays: Arrays) -> list[Message]:
+    pieces = _flat_pieces(arrays)
+    return [Message.of("inputs_are_equal")] if all((piece == pieces[0][:1]).all() for piece in pieces) else []
+
+
+def _flat_pieces(arrays: Arrays) -> "list[NDArray[np.generic]]":
+    """The inputs (N, D) in pieces, which are read from the disk when they are needed."""
+    flat = arrays.inputs.reshape(len(arrays.inputs), -1)
+    return [flat[start : start + AT_ONCE] for start in range(0, len(flat), AT_ONCE)]
+
+
+def _copies(arrays: Arrays) -> list[Message]:
+    """A remark about test examples that are exact copies of training examples, if the upload defines the parts."""
+    if arrays.parts is None:
+        return []
+    found = copies(arrays, Split(*(np.flatnonzero(arrays.parts == part) for part in range(len(OWN_PARTS)))))
+    if not found.in_test:
+        return []
+    return [Message.of("copies_across_parts", count=found.in_test, examples=found.tested)]
+
+
+def _small_classes(arrays: Arrays) -> list[Message]:
+    counts = dict(zip(arrays.classes, arrays.counts(), strict=True))
+    small = [f"{name} ({count:,})" for name, count in counts.items() if 0 < count < FEW_EXAMPLES]
+    if not small:
+        return []
+    params = {"count": len(small), "classes": len(counts), "least": FEW_EXAMPLES}
+    return [Message.of("classes_too_small", **params, **first(small))]
