@@ -166,9 +166,12 @@ def undisturbed(model: nn.Module, layers: Sequence[Located]) -> Iterator[None]:
 
 def of_input(inputs: Tensor) -> dict[str, Tensor]:
     """Measures of the prepared inputs (n, …): mean and standard deviation of all numbers, and the root mean square of
-    the largest column and of the smallest that is not constant. A picture is one column."""
+    the largest column and of the smallest that is not constant: ∞ if the inputs do not differ. A picture is one
+    column."""
     columns = inputs.float() if inputs.dim() == 2 else inputs.float().reshape(-1, 1)
-    squares, varies = columns.square().mean(0).sqrt(), columns.amax(0) > columns.amin(0)
+    squares, varies = columns.square().mean(0).sqrt(), inputs.amax(0) > inputs.amin(0)
+    if inputs.dim() > 2:
+        varies = varies.any().reshape(1)
     smallest = torch.where(varies, squares, torch.inf).min()
     spread_mean = {"activation_mean": columns.mean(), "activation_spread": columns.std(correction=0)}
     return spread_mean | {"largest_column": squares.max(), "smallest_column": smallest}

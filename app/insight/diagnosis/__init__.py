@@ -1,11 +1,12 @@
 """Diagnosis of a trained run: what went wrong, what shows it, and one change to try."""
 
 from app.insight.diagnosis import data, descent, fit, structure
+from app.insight.diagnosis.duration import in_time_to_learn
 from app.insight.diagnosis.facts import Facts
 from app.insight.diagnosis.rule import SEVERITIES, Finding
 
 # Causes before their consequences: a finding suppresses those of later rules that it explains.
-RULES = (*data.RULES[:2], *structure.RULES, *descent.RULES, *data.RULES[2:], *fit.RULES)
+RULES = (*data.RULES[:3], *structure.RULES, *descent.RULES, *data.RULES[3:], *fit.RULES)
 
 
 def diagnose(facts: Facts) -> list[Finding]:
@@ -17,6 +18,7 @@ def diagnose(facts: Facts) -> list[Finding]:
             continue
         if (found := rule.find(facts)) is not None:
             severity = found.severity or rule.severity
-            findings.append(Finding(rule.code, severity, found.finding, found.evidence, found.change))
+            change = in_time_to_learn(facts, found.change)
+            findings.append(Finding(rule.code, severity, found.finding, found.evidence, change))
             explained |= rule.explains
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

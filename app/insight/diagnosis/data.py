@@ -1,16 +1,50 @@
 """Findings about the data."""
 
+import math
 from itertools import permutations
 from typing import Any
 
 from app.insight.diagnosis.facts import ADJECTIVES, POORLY, Facts
-from app.insight.diagnosis.rule import Found, change, rule, setting
+from app.insight.diagnosis.rule import AT_CHANCE, Change, Found, advice, rule, setting
 
 LARGE_INPUT = 10.0  # root mean square of a column; scaled ones have about 1
 UNEVEN_COLUMNS = 100.0  # largest column / smallest column
 LARGE_TARGET = 10.0
 UNEVEN_CLASSES = 5.0  # largest class / smallest class
 CONFUSED = 0.25  # of a class's examples predicted as one other class
+LEAKED = 0.05  # of the test examples
+REPEATED = 2.0  # times the share of training examples that repeat another one, as rows of few values do by chance
+
+
+def look_at_examples(facts: Facts) -> Change:
+    """Advice to look at the labels of some examples."""
+    return advice("look_at_pictures" if facts.pictures else "look_at_rows", dataset=facts.request["dataset"])
+
+
+@rule(
+    "error",
+    "layers",
+    means="All inputs are the same, so that they cannot tell one example from another.",
+    remedy="`background=black` at the import of white drawings on transparency; columns that vary",
+    explains=(
+        "inputs_not_normalised", "target_not_scaled", "symmetric_initialisation", "linear_stack_collapses",
+        "softmax_before_cross_entropy", "logarithm_of_negative_numbers", "exploding_gradients",
+        "learning_rate_too_high", "learning_rate_too_low", "vanishing_gradients", "dead_units", "saturated_units",
+        "class_imbalance", "classes_confused", "train_test_leak", "model_too_small", *AT_CHANCE, "overfitting",
+        "still_improving",
+    ),
+)  # fmt: skip
+def inputs_do_not_differ(facts: Facts) -> Found | None:
+    if facts.input is None or not math.isinf(facts.input["smallest_column"].first):
+        return None
+    spread = facts.input["activation_spread"].first
+    what = "pictures" if facts.pictures else "rows"
+    of_one_value = ", and all their numbers, too" if facts.pictures and spread == 0 else ""
+    return Found(
+        f"the inputs do not differ: all {what} that were sampled are the same{of_one_value}",
+        {"layer": "input", "activation_mean": facts.input["activation_mean"].first, "activation_spread": spread},
+        advice("look_at_inputs" if facts.pictures else "look_at_columns", dataset=facts.request["dataset"]),
+    )
 
 
 @rule(
@@ -21,11 +55,11 @@ CONFUSED = 0.25  # of a class's examples predicted as one other class
     explains=(
         "learning_rate_too_high", "learning_rate_too_low", "exploding_gradients", "vanishing_gradients", "dead_units",
         "saturated_units", "model_too_small", "still_improving", "overfitting", "classes_confused",
-        "no_better_than_guess",
+        *AT_CHANCE,
     ),
 )  # fmt: skip
 def inputs_not_normalised(facts: Facts) -> Found | None:
-    pictures = facts.request.get("normalise") is not None
+    pictures = facts.pictures
     asked = facts.request["normalise"] if pictures else (facts.request.get("scaling") or {}).get("inputs")
     if asked != "none" or facts.input is None:
         return None
@@ -51,7 +85,7 @@ def inputs_not_normalised(facts: Facts) -> Found | None:
     remedy="`scaling.target: standard`; predictions are still in the target's units",
     explains=(
         "learning_rate_too_high", "learning_rate_too_low", "exploding_gradients", "vanishing_gradients", "dead_units",
-        "saturated_units", "model_too_small", "still_improving", "no_better_than_guess",
+        "saturated_units", "model_too_small", "still_improving", *AT_CHANCE,
     ),
 )  # fmt: skip
 def target_not_scaled(facts: Facts) -> Found | None:
@@ -78,8 +112,14 @@ def judged(facts: Facts) -> dict[str, Any]:
     "end",
     "evaluation",
     means="One class is rare, and the network hardly ever predicts it: missing it costs little loss.",
-    remedy="`loss.class_weights` with a higher weight for the rare class, or more examples of it",
-    explains=("no_better_than_guess", "classes_confused", "model_too_small", "still_improving"),
+    remedy="`loss.class_weights` with a higher weight for the rare class, or more examples of it; with "
+    "`binary_cross_entropy` another `loss.threshold`",
+    explains=(
+        *AT_CHANCE,
+        "classes_confused",
+        "model_too_small",
+        "still_improving",
+    ),
 )
 def class_imbalance(facts: Facts) -> Found | None:
     evaluation = judged(facts)
@@ -93,7 +133,7 @@ def class_imbalance(facts: Facts) -> Found | None:
         return None
     weights = [round(max(facts.counts) / count, 1) if count else 1.0 for count in facts.counts]
     binary = facts.request["loss"]["name"] == "binary_cross_entropy"
-    weighted = setting("loss", {"name": "cross_entropy", "class_weights": weights})
+    threshold = min(max(round(facts.counts[1] / sum(facts.counts), 3), 0.001), 0.999)
     return Found(
         f"class {missed['label']} has {facts.counts[rare]:,} examples, class {largest['label']} has "
         f"{facts.counts[often]:,}; of the {missed['support']} {ADJECTIVES[evaluation['part']]} examples of "
@@ -107,7 +147,7 @@ def class_imbalance(facts: Facts) -> Found | None:
             "largest_examples": facts.counts[often],
             "largest_recall": largest["recall"],
         },
-        change("lower_threshold") if binary and rare == 1 else weighted,
+        setting("loss.threshold", threshold) if binary else setting("loss.class_weights", weights),
     )
 
 
@@ -139,8 +179,31 @@ def classes_confused(facts: Facts) -> Found | None:
         f"{rate(pair):.0%} of the {ADJECTIVES[evaluation['part']]} examples of {a} are predicted as {b}; confusing "
         f"the two makes up {between / mistakes:.0%} of all mistakes",
         {"part": evaluation["part"], "class": a, "taken_for": b, "share": rate(pair), "mistakes": between},
-        change("look_at_confused", a=a, b=b, run=facts.run),
+        advice("look_at_confused", a=a, b=b, run=facts.run),
     )
 
 
-RULES = (inputs_not_normalised, target_not_scaled, class_imbalance, classes_confused)
+@rule(
+    "warning",
+    "end",
+    means="Test examples are exact copies of training examples, so that the test score is too good.",
+    remedy="leave the copies out of one of the parts; the dataset's duplicates list them",
+)
+def train_test_leak(facts: Facts) -> Found | None:
+    found = facts.copies
+    if found is None or not found.tested:
+        return None
+    share, by_chance = found.in_test / found.tested, found.in_train / found.trained
+    if share < LEAKED or (not facts.pictures and share < REPEATED * by_chance):
+        return None
+    return Found(
+        f"{found.in_test:,} of the {found.tested:,} test examples are exact copies of training examples: the network "
+        "has seen them before",
+        {"copies": found.in_test, "test_examples": found.tested, "share": share},
+        advice("leave_copies_out", dataset=facts.request["dataset"]),
+    )
+
+
+RULES = (
+    inputs_do_not_differ, inputs_not_normalised, target_not_scaled, class_imbalance, classes_confused, train_test_leak
+)  # fmt: skip

@@ -1,23 +1,28 @@
 """Findings about the descent: its steps, gradients and units."""
 
-import json
 import math
+from collections.abc import Mapping
 
+from app.insight.diagnosis.duration import ended_early
 from app.insight.diagnosis.facts import POORLY, Facts, LayerSeen, shown
-from app.insight.diagnosis.rule import Change, Found, change, rule, setting
+from app.insight.diagnosis.networks import widened, with_fitting_init, with_leaky_relu, with_relu
+from app.insight.diagnosis.rule import AT_CHANCE, Change, Found, network, rule, setting
 from app.learning.layers import LAYERS
-from app.learning.optimizers import OPTIMIZERS
+from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS, Optimizer
 
 FIRST_LOSS = 10.0  # times that of a constant guess, from the initial weights alone
 ROSE = 2.0  # the highest loss, in losses of the start or of a constant guess
 LARGE_UPDATE = 0.3  # of a layer's weights in one step
+FROM_LARGEST = 20.0  # times below the largest usual learning rate
 SMALL_WAY = 0.1  # of a layer's weights in all steps together
 FEW_STEPS = 10  # learn nothing at any learning rate
+USUAL = 0.1  # times the default learning rate: in a few steps, one below it learns nothing either
 VANISHED = 1e-3  # the first layer's gradient against the last one's
 DEAD, MOSTLY_DEAD = 0.9, 0.6
 SATURATED = 0.6
+NARROW, ALIVE = 8, 64  # units of a layer: of 8 or more, some ReLUs live; of 64, enough for most small tasks
 MIXED = (
-    "no_better_than_guess", "model_too_small", "still_improving", "classes_confused", "class_imbalance", "overfitting"
+    *AT_CHANCE, "model_too_small", "still_improving", "classes_confused", "class_imbalance", "overfitting"
 )  # fmt: skip
 
 
@@ -34,13 +39,29 @@ def largest_update(facts: Facts, first: bool = False) -> tuple[float, LayerSeen 
     return largest
 
 
-def _usual(facts: Facts) -> tuple[float, float]:
-    return OPTIMIZERS[facts.request["optimizer"]["name"]].usual_lr
+def safe_lr(facts: Facts) -> float:
+    """A learning rate with which the run's optimizer learns most tasks: its default, unless that is near the largest
+    usual one, as RMSprop's is."""
+    asked = facts.request["optimizer"]
+    forms: Mapping[str, type[Optimizer]] = LECTURE_FORMS if asked.get("formulas") == "lecture" else OPTIMIZERS
+    return min(forms[asked["name"]]().lr, OPTIMIZERS[asked["name"]].usual_lr[1] / FROM_LARGEST)
 
 
-def _learning_rate(lr: float) -> Change:
-    """Setting the learning rate, rounded to what people read."""
-    return setting("optimizer.lr", json.loads(f"{lr:g}"))
+def _rounded(lr: float) -> float:
+    """A learning rate as people write it."""
+    return float(f"{lr:.3g}")
+
+
+def unsquashed(facts: Facts, squashing: list[LayerSeen]) -> Change:
+    """Initial weights that fit. ReLUs in place of sigmoids, whose slope is at most 1/4, and of others whose weights fit
+    already."""
+    layers = facts.request_layers
+    fitted = with_fitting_init(layers)
+    types = {layer.type for layer in squashing}
+    centred = all(LAYERS[name].fitting_init and LAYERS[name].probabilities is None for name in types)
+    if types and not (centred and fitted != layers):
+        return network(facts, "relu_instead_of", with_relu(layers, types), layer=squashing[0].type)
+    return network(facts, "default_init" if types else "he_init", fitted)
 
 
 def _saturated(facts: Facts) -> list[LayerSeen]:
@@ -81,7 +102,9 @@ def exploding_gradients(facts: Facts) -> Found | None:
             "spread_by_layer": spreads,
             "gradient_norm_by_layer": gradients,
         },
-        change("relu_instead_of", layer=powers[0]) if powers else change("default_init"),
+        network(facts, "relu_instead_of", with_relu(facts.request_layers, powers), layer=powers[0])
+        if powers
+        else network(facts, "default_init", with_fitting_init(facts.request_layers)),
     )
 
 
@@ -100,7 +123,7 @@ def logarithm_of_negative_numbers(facts: Facts) -> Found | None:
         f"the loss was {shown(facts.loss.last)} at step {facts.loss.steps[-1]}: {logs[0]} takes the logarithm of "
         "numbers that are negative or 0",
         {"layer": logs[0].name, "pointer": logs[0].pointer, "step": facts.loss.steps[-1], "loss": facts.loss.last},
-        change("relu_instead"),
+        network(facts, "relu_instead", with_relu(facts.request_layers, {log.type for log in logs})),
     )
 
 
@@ -108,8 +131,8 @@ def logarithm_of_negative_numbers(facts: Facts) -> Found | None:
     "error",
     "end",
     means="The steps are so long that the loss rises. They can also kill ReLUs and saturate sigmoids.",
-    remedy="a tenth of the learning rate, or the largest usual one; `schedule.warmup` or `clip_norm` if only the first "
-    "steps are too long",
+    remedy="the optimizer's default learning rate, or a tenth of the run's if that is less; `schedule.warmup` or "
+    "`clip_norm` if only the first steps are too long",
     explains=("dead_units", "saturated_units", "vanishing_gradients", "exploding_gradients", *MIXED),
 )
 def learning_rate_too_high(facts: Facts) -> Found | None:
@@ -125,17 +148,20 @@ def learning_rate_too_high(facts: Facts) -> Found | None:
         return None
     lr = facts.request["optimizer"]["lr"]
     at = facts.loss.steps[losses.index(highest)] if math.isfinite(highest) else facts.loss.steps[-1]
-    said = (
-        f"with the learning rate {lr:g} the loss rose from {shown(facts.loss.first)} to {shown(highest)} at step {at}"
-    )
-    if not facts.loss.finite:
-        said += f" and was {shown(facts.loss.last)} at step {facts.loss.steps[-1]}"
+    said = f"with the learning rate {lr:g} the loss "
+    first, last = shown(facts.loss.first), shown(facts.loss.last)
+    if shown(highest) != first:
+        said += f"rose from {first} to {shown(highest)} at step {at}"
+        if not facts.loss.finite:
+            said += f" and was {last} at step {facts.loss.steps[-1]}"
+    else:
+        said += f"was {first} in the first step and {last} at step {facts.loss.steps[-1]}"
     if layer is not None and update > LARGE_UPDATE:
         said += f"; one step changed the weights of {layer} by {update:.0%} of their size"
     evidence = {"learning_rate": lr, "first_loss": facts.loss.first, "highest_loss": highest, "step": at}
     if layer is not None:
         evidence |= {"layer": layer.name, "update_ratio": update}
-    return Found(said, evidence, _learning_rate(min(lr / 10, _usual(facts)[1])))
+    return Found(said, evidence, setting("optimizer.lr", _rounded(min(lr / 10, safe_lr(facts)))))
 
 
 @rule(
@@ -153,7 +179,6 @@ def vanishing_gradients(facts: Facts) -> Found | None:
     first, last = layers[0]["gradient_norm"], layers[-1]["gradient_norm"]
     if not (math.isfinite(last.first) and 0 < first.first < VANISHED * last.first):
         return None
-    squashing = [layer.type for layer in facts.layers_with(lambda entry: entry.shrinks_gradients)]
     return Found(
         f"at step {first.steps[0]} the gradient of {layers[0]} was {first.first:.2g}, {last.first / first.first:,.0f} "
         f"times smaller than that of {layers[-1]}, {last.first:.2g}",
@@ -164,7 +189,7 @@ def vanishing_gradients(facts: Facts) -> Found | None:
             "last_layer": layers[-1].name,
             "last_gradient_norm": last.first,
         },
-        change("relu_instead_of", layer=squashing[0]) if squashing else change("he_init"),
+        unsquashed(facts, facts.layers_with(lambda entry: entry.shrinks_gradients)),
     )
 
 
@@ -173,7 +198,7 @@ def vanishing_gradients(facts: Facts) -> Found | None:
     "end",
     "layers",
     means="The steps are so short that the weights have hardly moved from their initial values.",
-    remedy="ten times the learning rate, or the smallest usual one",
+    remedy="the optimizer's default learning rate, or ten times the run's if that is more",
     explains=("saturated_units", *MIXED),
 )
 def learning_rate_too_low(facts: Facts) -> Found | None:
@@ -181,11 +206,11 @@ def learning_rate_too_low(facts: Facts) -> Found | None:
     steps = facts.loss.steps[-1]
     if layer is None or facts.learnt >= POORLY or not facts.loss.finite or update * steps > SMALL_WAY:
         return None
-    if steps < FEW_STEPS:
+    lr = facts.request["optimizer"]["lr"]
+    if steps < FEW_STEPS or (ended_early(facts) and lr >= USUAL * safe_lr(facts)):
         return None
     if all(layer["gradient_norm"].last == 0 for layer in facts.learning[:-1]) and len(facts.learning) > 1:
         return None
-    lr = facts.request["optimizer"]["lr"]
     return Found(
         f"with the learning rate {lr:g} one step changes the weights by at most {update:.2g} of their size, at "
         f"{layer}: at most {update * steps:.1%} in all {steps:,} steps. The loss went from {facts.loss.first:.3g} to "
@@ -198,7 +223,7 @@ def learning_rate_too_low(facts: Facts) -> Found | None:
             "first_loss": facts.loss.first,
             "last_loss": facts.loss.smooth()[-1],
         },
-        _learning_rate(max(lr * 10, _usual(facts)[0])),
+        setting("optimizer.lr", _rounded(max(lr * 10, safe_lr(facts)))),
     )
 
 
@@ -208,7 +233,7 @@ def learning_rate_too_low(facts: Facts) -> Found | None:
     "layers",
     means="Sigmoid or tanh units output almost their extreme values, where the slope is near 0: the layers before them "
     "hardly learn.",
-    remedy="`init: xavier`, smaller inputs, batch norm before the nonlinearity, or ReLU",
+    remedy="ReLU, `init: xavier`, smaller inputs, or batch norm before the nonlinearity",
     explains=("vanishing_gradients", *MIXED),
 )
 def saturated_units(facts: Facts) -> Found | None:
@@ -221,7 +246,7 @@ def saturated_units(facts: Facts) -> Found | None:
         f"{share.last:.0%} of the outputs of {worst} are saturated at step {share.steps[-1]}; at step "
         f"{share.steps[0]} {share.first:.0%} were",
         worst.evidence("saturated_units"),
-        change("fitting_init", init=LAYERS[worst.type].fitting_init),
+        unsquashed(facts, layers),
     )
 
 
@@ -230,7 +255,7 @@ def saturated_units(facts: Facts) -> Found | None:
     "end",
     "layers",
     means="ReLUs that output 0 for every example get no gradient, so they stay dead.",
-    remedy="`leaky_relu`, `init: he`, or a smaller learning rate",
+    remedy="`leaky_relu`, `init: he`, more units in narrow layers, or a smaller learning rate",
     explains=("vanishing_gradients", "learning_rate_too_low", *MIXED),
 )
 def dead_units(facts: Facts) -> Found | None:
@@ -239,11 +264,18 @@ def dead_units(facts: Facts) -> Found | None:
         return None
     worst = max(layers, key=lambda layer: layer["dead_units"].last)
     share = worst["dead_units"]
+    narrow = min(layer.width for layer in facts.network[:-1] if layer.role == "linear map") < NARROW
     return Found(
         f"{share.last:.0%} of the units of {worst} output 0 for every example at step {share.steps[-1]}; at step "
         f"{share.steps[0]} {share.first:.0%} did",
         worst.evidence("dead_units"),
-        change("leaky_relu_at", pointer=worst.pointer),
+        network(
+            facts,
+            "leaky_relu",
+            with_leaky_relu(widened(facts.request_layers, ALIVE) if narrow else facts.request_layers),
+            pointer=worst.pointer,
+            units=ALIVE if narrow else 0,
+        ),
     )
 
 

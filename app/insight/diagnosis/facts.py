@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from app.constants import RunStatus
+from app.datasets.duplicates import Copies
 from app.learning.architecture import walk
 from app.learning.layers import LAYERS, Layer
 from app.learning.layers.serialization import layers_from_json
@@ -85,8 +86,8 @@ class LayerSeen:
 @dataclass(frozen=True)
 class Facts:
     """A run: its id, resolved request, status, curves by series, metrics and evaluations by part, the samples of its
-    layers in the network's order (without the input), the number of examples of each class, and the seconds of
-    training."""
+    layers in the network's order (without the input), the number of examples of each class, the seconds of training,
+    and the exact copies across its parts (None if they are not known)."""
 
     run: str
     request: Mapping[str, Any]
@@ -99,6 +100,7 @@ class Facts:
     input: LayerSeen | None = None
     counts: Sequence[int] = ()
     seconds: float = math.nan
+    copies: Copies | None = None
 
     def curve(self, series: str) -> Curve:
         return self.curves.get(series, EMPTY)
@@ -111,6 +113,15 @@ class Facts:
     @property
     def classification(self) -> bool:
         return bool(self.counts)
+
+    @property
+    def examples(self) -> int | None:
+        """Number of training examples; None if it is not known."""
+        return (self.evaluation.get("train") or {}).get("examples")
+
+    @property
+    def pictures(self) -> bool:
+        return self.request.get("normalise") is not None
 
     @property
     def ended(self) -> bool:
@@ -174,6 +185,12 @@ class Facts:
         """Mean of the classes' recalls in a part's evaluation; NaN without one."""
         classes = (self.evaluation.get(part) or {}).get("per_class", [])
         return sum(of_class["recall"] for of_class in classes) / len(classes) if classes else math.nan
+
+    @property
+    def request_layers(self) -> list[dict[str, Any]]:
+        """The request's layers as JSON."""
+        layers: list[dict[str, Any]] = self.request["model"]["layers"]
+        return layers
 
     @cached_property
     def network(self) -> list[Layer]:

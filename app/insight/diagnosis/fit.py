@@ -1,9 +1,14 @@
 """Findings about the fit: too small a network, overfitting, too short a run."""
 
 import math
+from typing import NamedTuple
 
+from app.insight.diagnosis.data import look_at_examples
+from app.insight.diagnosis.descent import safe_lr
+from app.insight.diagnosis.duration import ended_early, longer
 from app.insight.diagnosis.facts import POORLY, Facts
-from app.insight.diagnosis.rule import Found, change, rule, setting
+from app.insight.diagnosis.networks import widened, with_dropout, with_hidden_layer
+from app.insight.diagnosis.rule import AT_CHANCE, Found, network, rule, setting
 
 GAP_TOO_SMALL = 0.1  # between the scores: too small a network is as wrong on training examples as on others
 RISEN, SLIGHTLY_RISEN = 1.25, 1.1  # last validation loss / lowest validation loss
@@ -13,6 +18,11 @@ STILL = 0.06  # of a constant guess's loss, fallen in the last quarter of the ru
 SLOWLY, OF_ALL = 0.01, 0.1  # for a run that has learnt little: the same share, and at least a tenth of the whole fall
 BETTER_ONCE = 0.9  # lowest validation loss / loss of a constant guess
 SURE = 3.0  # standard deviations
+SURE_MARGIN = 0.2  # of accuracy: a score within it is at chance
+SMALL = 0.2  # times a safe learning rate: larger steps get there sooner than more of them
+LOW = 0.3  # of a constant guess's loss: the training part is learnt
+BY_HEART = 0.5  # of the way from a constant guess to no mistake
+HIDDEN = 64  # units that serve most small tasks
 
 
 @rule(
@@ -20,7 +30,7 @@ SURE = 3.0  # standard deviations
     "end",
     means="The network is too narrow or too shallow for the task: it is wrong on training examples as well.",
     remedy="a hidden layer with more units",
-    explains=("still_improving", "no_better_than_guess", "classes_confused"),
+    explains=("still_improving", *AT_CHANCE, "classes_confused"),
 )
 def model_too_small(facts: Facts) -> Found | None:
     train, validation = facts.score("train"), facts.score("validation")
@@ -35,11 +45,13 @@ def model_too_small(facts: Facts) -> Found | None:
         if quarter[0] - quarter[-1] > STILL * (facts.baseline_loss or smooth[0]):
             return None
         said = f"the network is one linear layer, and it no longer improves: {facts.score_of('train')}"
-        to_try = change("add_hidden_layer")
+        to_try = network(facts, "add_hidden_layer", with_hidden_layer(facts.request_layers, HIDDEN), units=HIDDEN)
     elif min(hidden) <= max(1, outputs // 4):
         units = "1 unit" if min(hidden) == 1 else f"{min(hidden)} units"
         said = f"everything passes through a layer of {units}; {facts.score_of('train')}"
-        to_try = change("widen_layer", units=min(hidden), several=min(hidden) > 1, wanted=max(16, 4 * outputs))
+        narrow, wanted = min(hidden), max(HIDDEN, 4 * outputs)
+        layers = widened(facts.request_layers, wanted)
+        to_try = network(facts, "widen_layer", layers, units=narrow, several=narrow > 1, wanted=wanted)
     else:
         return None
     return Found(said, scores | {"narrowest": min(hidden, default=None)}, to_try)
@@ -76,7 +88,7 @@ def overfitting(facts: Facts) -> Found | None:
             "lowest_validation_loss": best,
             "validation_loss": losses.last,
         },
-        setting("stop.patience", 5) if risen else change("add_dropout"),
+        setting("stop.patience", 5) if risen else network(facts, "add_dropout", with_dropout(facts.request_layers)),
     )
 
 
@@ -84,7 +96,7 @@ def overfitting(facts: Facts) -> Found | None:
     "hint",
     "end",
     means="The loss was still falling when the run ended.",
-    remedy="resume the run with more epochs or steps",
+    remedy="resume the run with more epochs or steps; a larger learning rate if it is far below the default",
 )
 def still_improving(facts: Facts) -> Found | None:
     if facts.stop_reason not in ("max_epochs", "max_steps", "max_seconds"):
@@ -99,15 +111,93 @@ def still_improving(facts: Facts) -> Found | None:
     fell, slowly = before - last, facts.learnt < POORLY and before - last > OF_ALL * (smooth[0] - last)
     if fell < (SLOWLY if slowly else STILL) * scale or last > min(smooth) * 1.02:
         return None
-    of = "validation" if epochs >= 8 else "training"
-    more = facts.request["stop"].get("max_epochs")
-    doubled = more and facts.stop_reason == "max_epochs"
+    of, lr = "validation" if epochs >= 8 else "training", facts.request["optimizer"]["lr"]
     return Found(
         f"the {of} loss fell from {before:.3g} to {last:.3g} in the last quarter of the run",
         {"part": of, "before": before, "loss": last, "step": facts.loss.steps[-1]},
-        change("train_longer", run=facts.run, epochs=2 * more)
-        if doubled
-        else change("train_to_later_end", run=facts.run),
+        longer(facts) if lr > SMALL * safe_lr(facts) else setting("optimizer.lr", safe_lr(facts)),
+    )
+
+
+class Chance(NamedTuple):
+    """The part that judges the network, its score, and the margin within which it is that of a constant answer."""
+
+    part: str
+    score: float
+    margin: float
+
+
+def _at_chance(facts: Facts) -> Chance | None:
+    """The score, if it is no better than that of a constant answer."""
+    part = "validation" if facts.curve("validation.loss").values else "train"
+    score = facts.score(part)
+    if math.isnan(score) or facts.diverged or facts.weighted:
+        return None
+    margin = 0.02
+    if facts.classification:
+        evaluated = (facts.evaluation.get(part) or {}).get("examples") or sum(facts.counts)
+        margin = SURE * math.sqrt(facts.guess * (1 - facts.guess) / evaluated)
+    return None if score > facts.guess + margin else Chance(part, score, margin)
+
+
+def _constant_answer(facts: Facts) -> str:
+    """Clause about the score of a constant answer."""
+    return f"a constant answer would have {f'{facts.guess:.1%}' if facts.classification else f'{facts.guess:.2f}'}"
+
+
+@rule(
+    "error",
+    "end",
+    means="The run was over after a few steps, before the network had learnt anything.",
+    remedy="resume the run with more epochs or steps; a smaller `batch_size` gives more steps an epoch",
+    explains=(
+        "labels_look_shuffled",
+        "labels_look_shuffled",
+        "no_better_than_guess",
+        "overfitting",
+        "still_improving",
+    ),
+)
+def too_few_steps(facts: Facts) -> Found | None:
+    chance = _at_chance(facts)
+    if not ended_early(facts) or chance is None or not facts.loss.finite:
+        return None
+    if facts.learnt >= POORLY and facts.loss.smooth()[-1] < LOW * (facts.baseline_loss or facts.loss.first):
+        return None
+    steps = facts.loss.steps[-1]
+    return Found(
+        f"the run had {steps} steps, too few to learn: {facts.score_of(chance.part)}; {_constant_answer(facts)}",
+        {"steps": steps, "train_examples": facts.examples, "part": chance.part, "score": chance.score}
+        | {"guess": facts.guess},
+        longer(facts),
+    )
+
+
+@rule(
+    "error",
+    "end",
+    "validation",
+    means="The training part is learnt by heart, and on other examples the network is no better than a constant "
+    "answer: the labels may not belong to the inputs.",
+    remedy="check the data: are labels shuffled, or rows sorted differently?",
+    explains=(
+        "no_better_than_guess",
+        "overfitting",
+        "still_improving",
+        "classes_confused",
+    ),
+)
+def labels_look_shuffled(facts: Facts) -> Found | None:
+    chance, lowest = _at_chance(facts), min(facts.curve("validation.loss").values)
+    if chance is None or facts.learnt <= BY_HEART or not lowest >= BETTER_ONCE * (facts.baseline_loss or 0.0):
+        return None
+    part, score, margin = chance
+    if margin > SURE_MARGIN:  # too few validation examples to tell
+        return None
+    return Found(
+        f"{facts.score_of('train')}, {facts.score_of(part)}; {_constant_answer(facts)}",
+        {"part": part, "score": score, "guess": facts.guess, "train_score": facts.score("train")},
+        look_at_examples(facts),
     )
 
 
@@ -119,25 +209,15 @@ def still_improving(facts: Facts) -> Found | None:
     explains=("overfitting", "still_improving", "classes_confused"),
 )
 def no_better_than_guess(facts: Facts) -> Found | None:
-    part = "validation" if facts.curve("validation.loss").values else "train"
-    score = facts.score(part)
-    if math.isnan(score) or facts.diverged or facts.weighted:
+    chance = _at_chance(facts)
+    if chance is None or facts.learnt > BY_HEART:
         return None
-    by_heart = facts.learnt > 0.5 and min(facts.curve("validation.loss").values, default=math.inf)
-    if by_heart and by_heart < BETTER_ONCE * (facts.baseline_loss or 0.0):
-        return None  # there was something to learn
-    margin = 0.02
-    if facts.classification:
-        evaluated = (facts.evaluation.get(part) or {}).get("examples") or sum(facts.counts)
-        margin = SURE * math.sqrt(facts.guess * (1 - facts.guess) / evaluated)
-    if score > facts.guess + margin:
-        return None
-    guess = f"{facts.guess:.1%}" if facts.classification else f"{facts.guess:.2f}"
+    part, score, _ = chance
     return Found(
-        f"{facts.score_of(part)}; a constant answer would have {guess}",
+        f"{facts.score_of(part)}; {_constant_answer(facts)}",
         {"part": part, "score": score, "guess": facts.guess, "train_score": facts.score("train")},
-        change("look_at_examples", dataset=facts.request["dataset"]),
+        look_at_examples(facts),
     )
 
 
-RULES = (model_too_small, overfitting, still_improving, no_better_than_guess)
+RULES = (model_too_small, too_few_steps, labels_look_shuffled, no_better_than_guess, overfitting, still_improving)

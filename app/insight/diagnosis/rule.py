@@ -6,29 +6,56 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.insight.diagnosis.facts import Facts
-from app.messages import Fix, Message
+from app.insight.diagnosis.networks import Layers
+from app.messages import Message
 
 Severity = Literal["error", "warning", "hint"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "hint")  # worst first
+AT_CHANCE = ("too_few_steps", "labels_look_shuffled", "no_better_than_guess")  # the rules where nothing was learnt
 Need = Literal["end", "layers", "validation", "evaluation"]
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change to try: as a message, and as a fix where it sets a single field of the request."""
+    """One change to try: a message, and what does it.
+
+    again: a merge patch (RFC 7396) of the run's request, for a new run. resume: the body with which this run goes on.
+    At most one of them is there; neither is where a person has to look first.
+    """
 
     message: Message
-    fix: Fix | None = None
+    again: Mapping[str, Any] | None = None
+    resume: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any] | None:
+        """The merge patch, or the resumption as `{"resume": …}`; None if a person has to look first."""
+        if self.resume is not None:
+            return {"resume": dict(self.resume)}
+        return None if self.again is None else dict(self.again)
 
 
-def change(code: str, **params: Any) -> Change:
-    """A change that takes more than setting one field."""
+def advice(code: str, **params: Any) -> Change:
+    """A change that no request makes: something to look at or to decide."""
     return Change(Message.of(code, **params))
+
+
+def network(facts: Facts, code: str, layers: Layers, **params: Any) -> Change:
+    """A network with other layers; only the message if they are those of the run."""
+    same = layers == facts.request["model"]["layers"]
+    return Change(Message.of(code, **params), None if same else {"model": {"layers": layers}})
+
+
+def resumption(run: str, stop: Mapping[str, Any]) -> Change:
+    """Later stop criteria for this run."""
+    return Change(Message.of("train_longer", run=run, stop=json.dumps(stop)), resume={"stop": dict(stop)})
 
 
 def setting(path: str, value: Any) -> Change:
     """A field of the request, such as `optimizer.lr`, and the value to give it."""
-    return Change(Message.of("set_field", path=path, json=json.dumps(value)), Fix("/" + path.replace(".", "/"), value))
+    patch = value
+    for name in reversed(path.split(".")):
+        patch = {name: patch}
+    return Change(Message.of("set_field", path=path, json=json.dumps(value)), patch)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from app.insight.analysis.minimum_loss import minimum_loss
 from app.insight.diagnosis.facts import POORLY, Facts
-from app.insight.diagnosis.rule import Found, change, rule
+from app.insight.diagnosis.networks import with_fitting_init, with_relu_between
+from app.insight.diagnosis.rule import AT_CHANCE, Found, network, rule
 from app.learning.losses import loss_from_json
 
 TWINS = 0.999
@@ -13,7 +14,13 @@ TWINS = 0.999
     "end",
     means="Linear layers in a row without a nonlinearity equal one linear layer: depth adds nothing.",
     remedy='`{"type": "relu"}` between them',
-    explains=("model_too_small", "no_better_than_guess", "still_improving", "classes_confused", "overfitting"),
+    explains=(
+        "model_too_small",
+        *AT_CHANCE,
+        "still_improving",
+        "classes_confused",
+        "overfitting",
+    ),
 )
 def linear_stack_collapses(facts: Facts) -> Found | None:
     linear = sum(layer.role == "linear map" for layer in facts.network)
@@ -24,7 +31,7 @@ def linear_stack_collapses(facts: Facts) -> Found | None:
         f"the network's {linear} linear layers have no nonlinearity between them and equal one linear layer; "
         f"{facts.score_of('train')}",
         {"linear_layers": linear, "train_score": facts.score("train"), "guess": facts.guess},
-        change("relu_between"),
+        network(facts, "relu_between", with_relu_between(facts.request_layers)),
         "error" if facts.learnt < POORLY else None,
     )
 
@@ -35,7 +42,7 @@ def linear_stack_collapses(facts: Facts) -> Found | None:
     means="`cross_entropy` applies a softmax itself. After a second one its loss has a floor, and learning is slow.",
     remedy="remove the softmax",
     explains=(
-        "still_improving", "learning_rate_too_low", "no_better_than_guess", "vanishing_gradients", "model_too_small",
+        "still_improving", "learning_rate_too_low", *AT_CHANCE, "vanishing_gradients", "model_too_small",
     ),
 )  # fmt: skip
 def softmax_before_cross_entropy(facts: Facts) -> Found | None:
@@ -48,7 +55,7 @@ def softmax_before_cross_entropy(facts: Facts) -> Found | None:
         f"the network ends with a softmax, and cross_entropy applies another: the loss cannot fall below "
         f"{least:.3f}; it is {loss:.3f}",
         {"layer": str(len(facts.request["model"]["layers"]) - 1), "floor": least, "loss": loss},
-        change("leave_softmax_out"),
+        network(facts, "leave_softmax_out", facts.request_layers[:-1]),
     )
 
 
@@ -60,7 +67,7 @@ def softmax_before_cross_entropy(facts: Facts) -> Found | None:
     remedy="`init: he` before ReLU, `xavier` before tanh and sigmoid",
     explains=(
         "dead_units", "saturated_units", "vanishing_gradients", "learning_rate_too_low", "learning_rate_too_high",
-        "model_too_small", "still_improving", "classes_confused", "class_imbalance", "no_better_than_guess",
+        "model_too_small", "still_improving", "classes_confused", "class_imbalance", *AT_CHANCE,
     ),
 )  # fmt: skip
 def symmetric_initialisation(facts: Facts) -> Found | None:
@@ -76,7 +83,7 @@ def symmetric_initialisation(facts: Facts) -> Found | None:
                 f"the {units} units of {layer} had the same weights at step {twins.steps[0]}, {since}: units with the "
                 "same weights and gradients act as one unit",
                 layer.evidence("twin_units"),
-                change("no_zeros_init"),
+                network(facts, "no_zeros_init", with_fitting_init(facts.request_layers)),
             )
     return None
 

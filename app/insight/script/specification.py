@@ -26,6 +26,7 @@ class ScriptSpec:
     environment: dict[str, Any]
     dataset_name: str
     data_address: str
+    data_advice: str  # where to get the dataset, for who runs the script without it
     shape: Shape
     missing: int = 0
     own_parts: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ IMPORTS = {  # by the name that needs it; an empty line separates the standard l
     "math": "import math",
     "time": "import time",
     "abc": "from collections.abc import {}",
+    "Path": "from pathlib import Path",
     "Any": "from typing import Any",
     "": "",
     "plt": "import matplotlib.pyplot as plt",
@@ -78,7 +79,10 @@ def data(run: ScriptSpec) -> list[str]:
     if run.cuda:
         lines.append('device = "cuda" if torch.cuda.is_available() else "cpu"')
     about = "pictures, channels first, bytes from 0 to 255" if run.pictures else "one row of numbers per example"
-    lines += ["", f"# The data: {about}.", f'with np.load("{run.dataset_name}.npz") as dataset:']
+    file = f"{run.dataset_name}.npz"
+    lines += ["", f"# The data: {about}.", f'if not Path("{file}").exists():']
+    lines += broken(f'SystemExit("{file} is missing here: {run.data_advice}")', 4, "raise ")
+    lines += [f'with np.load("{file}") as dataset:']
     if run.classification:
         lines += ['    X, y, classes = dataset["inputs"], dataset["targets"], dataset["classes"]']
     else:
@@ -206,20 +210,22 @@ def judging(run: ScriptSpec) -> list[str]:
             "",
         ]
     lines += ["    loss = loss_function(output, y)"]
+    smallest = literal(MAPE_CLAMP)
     if run.request["scaling"]["target"] == "standard":
+        smallest = "1e-6 * y.abs().max()"  # scaled and scaled back, a target of 0 is only nearly so
         lines += [
             "    # In the target's own units.",
             "    output, y = output * y_std + y_mean, y * y_std + y_mean",
         ]
     return [
         *lines,
-        "    error = (output - y).abs()",
+        f"    error, is_zero = (output - y).abs(), y.abs() < {smallest}",
         "    return {",
         '        "loss": loss.item(),',
         '        "mse": error.square().mean().item(),',
         '        "mae": error.mean().item(),',
         '        "r2": 1 - (error.square().sum() / (y - y.mean()).square().sum()).item(),',
-        f'        "mape": (error / y.abs().clamp(min={literal(MAPE_CLAMP)})).mean().item(),',
+        '        "mape": torch.where(is_zero, torch.nan, error / y.abs()).mean().item(),',
         "    }",
         "",
         "",

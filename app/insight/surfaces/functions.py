@@ -21,8 +21,9 @@ class Surface(Protocol):
     name: ClassVar[str]
     formula: ClassVar[str]
     gradient_formula: ClassVar[str]
-    minimum: ClassVar[Point]  # a point where the value is 0; there may be others
+    minima: ClassVar[tuple[Point, ...]]  # all points where the value is 0; the first one has short numbers
     start: ClassVar[Point]  # usual start
+    view: ClassVar[tuple[Point, Point]]  # lower left and upper right corner of the part that shows it, 4 wide to 3 high
 
     def value(self, x: Number, y: Number) -> Number:
         """f(x, y)."""
@@ -40,8 +41,9 @@ class Rosenbrock:
     name: ClassVar[str] = "rosenbrock"
     formula: ClassVar[str] = "f(x, y) = (1 − x)² + 100 (y − x²)²"
     gradient_formula: ClassVar[str] = "∇f = (−2 (1 − x) − 400 x (y − x²), 200 (y − x²))"
-    minimum: ClassVar[Point] = (1.0, 1.0)
+    minima: ClassVar[tuple[Point, ...]] = ((1.0, 1.0),)
     start: ClassVar[Point] = (-1.2, 1.0)
+    view: ClassVar[tuple[Point, Point]] = ((-2.2, -0.9), (2.2, 2.4))
 
     def value(self, x: Number, y: Number) -> Number:
         to_go, off = 1 - x, y - x * x
@@ -59,8 +61,9 @@ class Quadratic:
     name: ClassVar[str] = "quadratic"
     formula: ClassVar[str] = "f(x, y) = ½ (x² + κ y²)"
     gradient_formula: ClassVar[str] = "∇f = (x, κ y)"
-    minimum: ClassVar[Point] = (0.0, 0.0)
+    minima: ClassVar[tuple[Point, ...]] = ((0.0, 0.0),)
     start: ClassVar[Point] = (10.0, 1.0)
+    view: ClassVar[tuple[Point, Point]] = ((-12.0, -9.0), (12.0, 9.0))
 
     condition: float = bounded(10.0, doc="κ: the condition number, how much steeper it is in y than in x", ge=1, le=1e6)
 
@@ -78,8 +81,9 @@ class Ravine:
     name: ClassVar[str] = "ravine"
     formula: ClassVar[str] = "f(x, y) = ½ (u² + κ v²),  u = (x + y)/√2,  v = (y − x)/√2"
     gradient_formula: ClassVar[str] = "∇f = (u − κ v, u + κ v)/√2"
-    minimum: ClassVar[Point] = (0.0, 0.0)
+    minima: ClassVar[tuple[Point, ...]] = ((0.0, 0.0),)
     start: ClassVar[Point] = (-8.0, -6.0)
+    view: ClassVar[tuple[Point, Point]] = ((-12.0, -9.0), (12.0, 9.0))
 
     condition: float = bounded(50.0, doc="κ: how much steeper it is across than along", ge=1, le=1e6)
 
@@ -99,8 +103,9 @@ class Saddle:
     name: ClassVar[str] = "saddle"
     formula: ClassVar[str] = "f(x, y) = ½ x² + ¼ (y² − 1)²"
     gradient_formula: ClassVar[str] = "∇f = (x, y (y² − 1))"
-    minimum: ClassVar[Point] = (0.0, 1.0)
+    minima: ClassVar[tuple[Point, ...]] = ((0.0, 1.0), (0.0, -1.0))
     start: ClassVar[Point] = (2.0, 0.001)
+    view: ClassVar[tuple[Point, Point]] = ((-2.8, -2.1), (2.8, 2.1))
 
     def value(self, x: Number, y: Number) -> Number:
         off = y * y - 1
@@ -117,8 +122,9 @@ class Plateau:
     name: ClassVar[str] = "plateau"
     formula: ClassVar[str] = "f(x, y) = 1 − 1/(1 + x² + y²)"
     gradient_formula: ClassVar[str] = "∇f = (2 x, 2 y)/(1 + x² + y²)²"
-    minimum: ClassVar[Point] = (0.0, 0.0)
+    minima: ClassVar[tuple[Point, ...]] = ((0.0, 0.0),)
     start: ClassVar[Point] = (4.0, 3.0)
+    view: ClassVar[tuple[Point, Point]] = ((-6.0, -4.5), (6.0, 4.5))
 
     def value(self, x: Number, y: Number) -> Number:
         return 1 - 1 / (1 + x * x + y * y)
@@ -136,8 +142,9 @@ class Beale:
     name: ClassVar[str] = "beale"
     formula: ClassVar[str] = "f(x, y) = (1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²"
     gradient_formula: ClassVar[str] = "∇f = Σ 2 rₖ · (yᵏ − 1, k x yᵏ⁻¹),  rₖ = cₖ − x (1 − yᵏ)"
-    minimum: ClassVar[Point] = (3.0, 0.5)
+    minima: ClassVar[tuple[Point, ...]] = ((3.0, 0.5),)
     start: ClassVar[Point] = (1.0, 1.0)
+    view: ClassVar[tuple[Point, Point]] = ((-1.0, -2.25), (5.0, 2.25))
 
     def value(self, x: Number, y: Number) -> Number:
         first, second, third = (c - x * (1 - power) for c, power in self._terms(y))
@@ -167,8 +174,14 @@ class Himmelblau:
     name: ClassVar[str] = "himmelblau"
     formula: ClassVar[str] = "f(x, y) = (x² + y − 11)² + (x + y² − 7)²"
     gradient_formula: ClassVar[str] = "∇f = (4 x a + 2 b, 2 a + 4 y b),  a = x² + y − 11,  b = x + y² − 7"
-    minimum: ClassVar[Point] = (3.0, 2.0)
+    minima: ClassVar[tuple[Point, ...]] = (
+        (3.0, 2.0),
+        (-2.805118086952745, 3.131312518250573),
+        (-3.779310253377747, -3.283185991286170),
+        (3.584428340330492, -1.848126526964404),
+    )
     start: ClassVar[Point] = (0.0, 0.0)
+    view: ClassVar[tuple[Point, Point]] = ((-6.4, -4.8), (6.4, 4.8))
 
     def value(self, x: Number, y: Number) -> Number:
         a, b = x * x + y - 11, x + y * y - 7
@@ -179,6 +192,7 @@ class Himmelblau:
         return 4 * x * a + 2 * b, 2 * a + 4 * y * b
 
 
+DEFAULT_SURFACE = Rosenbrock.name
 SURFACES: dict[str, type[Surface]] = {
     entry.name: entry for entry in (Rosenbrock, Quadratic, Ravine, Saddle, Plateau, Beale, Himmelblau)
 }

@@ -1,6 +1,5 @@
 """Path of an optimizer down a surface, in float64, with the optimizers that train networks."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,8 @@ from torch.nn import Parameter
 
 from app.insight.surfaces.functions import Point, Surface
 from app.learning.optimizers import Optimizer
+
+FARTHEST = 1e100  # the square of a larger number, which plots compute, may not be finite
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class Spike:
 
 @dataclass(frozen=True)
 class Path:
-    """The start and the point after each step, with the surface's values; all are finite.
+    """The start and the point after each step, with the surface's values; all are at most `FARTHEST`.
 
-    diverged: True if a step led to a value that is not finite. The path ends before that step.
+    diverged: True if a step led farther, or to NaN. The path ends before that step.
     """
 
     points: list[Point]
@@ -55,7 +56,7 @@ def walk(
         stepping.step()
         x, y = place.tolist()
         value = surface.value(x, y)
-        if not math.isfinite(value):
+        if not max(abs(x), abs(y), abs(value)) <= FARTHEST:  # also if one is NaN
             return Path(points, values, diverged=True)
         points.append((x, y))
         values.append(value)

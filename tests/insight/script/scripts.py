@@ -80,6 +80,7 @@ def side_by_side(examples: Examples, request: dict[str, Any], *, play: bool = Tr
         "environment": {"threads": torch.get_num_threads(), "torch": torch.__version__},
         "dataset_name": request["dataset"],
         "data_address": f"/datasets/{request['dataset']}/export.npz",
+        "data_advice": f"download /datasets/{request['dataset']}/export.npz",
         "shape": arrays.shape,
         "missing": arrays.missing(),
         "own_parts": tuple(arrays.own_split) if resolved["split"]["own"] else (),

@@ -3,8 +3,11 @@
 import ast
 import itertools
 import random
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,6 +88,7 @@ def test_a_script_has_every_layer(examples: Examples, layer: str) -> None:
     check(examples, {"dataset": dataset, "model": {"layers": layers}})
 
 
+@pytest.mark.long
 def test_batch_norm_finds_no_bit_that_is_another(examples: Examples) -> None:
     """Batch norm would amplify a difference in the last bit to the third digit within ten steps of Adam."""
     layers = [CONV[0], {"type": "batch_norm"}, CONV[1], *DENSE]
@@ -345,7 +349,7 @@ def test_a_script_needs_nothing_of_antigrad_and_is_of_a_length_that_can_be_read(
     imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
     named = [node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports]
     imported = {name.split(".")[0] for name in named}
-    assert imported == {"matplotlib", "numpy", "sklearn", "torch", "tqdm"}
+    assert imported == {"matplotlib", "numpy", "pathlib", "sklearn", "torch", "tqdm"}
     assert len(text.splitlines()) <= 110
     assert "tqdm.trange(20)" in text and "plt.grid()" in text and "class Network(nn.Module)" in text
 
@@ -386,3 +390,11 @@ def test_a_script_does_what_the_run_did_whatever_meets(examples: Examples, reque
 def test_a_script_does_what_the_run_did_over_many_mixtures(examples: Examples, seed: int) -> None:
     for request in mixed(36, seed):
         check(examples, request)
+
+
+def test_a_script_without_its_data_says_what_to_fetch(examples: Examples, tmp_path: Path) -> None:
+    pair = side_by_side(examples, {"dataset": "grey", "stop": {"max_steps": 1}}, play=False)
+    (tmp_path / "train.py").write_text(pair.text)
+    done = subprocess.run([sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr == "grey.npz is missing here: download /datasets/grey/export.npz\n"

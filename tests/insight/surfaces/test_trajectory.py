@@ -96,7 +96,7 @@ def test_too_large_a_step_diverges_and_the_path_ends_at_the_last_finite_point() 
     found = quietly(Quadratic(condition=10.0), SGD(lr=1.0), 1000)
     assert found.diverged and 2 < len(found.points) == len(found.values) < 1000
     assert np.isfinite(found.points).all() and np.isfinite(found.values).all()
-    assert found.values[-1] > 1e306  # it more than doubles; the next value overflows
+    assert found.values[-1] > 1e98  # it grows to 81 times as much with each step; the next one is too far
     assert not quietly(Quadratic(condition=10.0), SGD(lr=0.19), 1000).diverged  # divergence begins at 2/κ
 
 
@@ -118,7 +118,7 @@ def test_every_optimizer_has_the_same_noise_of_the_deviation_that_was_asked_for(
     assert np.std(noise, axis=0) == pytest.approx([2, 2], rel=0.03)
     assert np.mean(noise, axis=0) == pytest.approx([0, 0], abs=0.06)
     assert gaussian_noise(0.0, 3, seed=0) == [STILL] * 3
-    first = [walk(Quadratic(), Quadratic.minimum, entry(lr=1.0), noise[:1]) for entry in (SGD, LectureSGD)]
+    first = [walk(Quadratic(), Quadratic.minima[0], entry(lr=1.0), noise[:1]) for entry in (SGD, LectureSGD)]
     assert [path.points[1] for path in first] == [(-noise[0][0], -noise[0][1])] * 2  # the gradient itself is 0 there
 
 
