@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import Conflict
-from app.plots.texts import drawable
-from app.storage.curves import Series
+from app.plots.texts import make_drawable
+from app.plots.ticks import say_instead, thin_out
+from app.storage.series import Series
 
 if TYPE_CHECKING:  # matplotlib takes half a second to load: the first picture loads it
     from matplotlib.axes import Axes
@@ -72,11 +73,16 @@ def draw(series: dict[str, Series], title: str, format: Format, along: Axis = ST
         axes_of["accuracy"] = panels[0].twinx()
     for panel in panels[:count]:
         panel.set(xlabel=along.name)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1 if along == STEPS else 2))
         panel.grid(alpha=0.3)
     for metric, axes in axes_of.items():
         axes.set(ylabel=UNITS.get(metric, metric))
         _scale(axes, [points for name, points in series.items() if metric_of(name) == metric])
+    for metric, axes in axes_of.items():
+        known = [points.values for name, points in series.items() if metric_of(name) == metric]
+        if not any(np.isfinite(values).any() for values in known):
+            what = f"{metric} is not finite in any step" if any(map(len, known)) else f"{metric} is not known yet"
+            say_instead(axes, what, 0.4 if share and metric == "accuracy" else 0.6)
     cut = title if len(title) <= TITLE else f"{title[: TITLE - 1]}…"
     figure.suptitle(cut, parse_math=False)  # a name may contain a $
     lines: dict[str, Any] = {}
@@ -111,14 +117,17 @@ def draw_together(series: dict[str, tuple[Series, Axis]], title: str, format: Fo
         finite = np.isfinite(points.values)
         x = points.steps / along.steps
         known_x, known = x[finite], points.values[finite]
-        color, window = f"C{number}", max(1, len(known) // 50)
+        color, window = f"C{number % 10}", max(1, len(known) // 50)
+        style = LINES[number // 10 % len(LINES)]
         if window > 1:
             axes.plot(known_x, known, color=color, linewidth=0.5, alpha=0.3)
         smooth = np.convolve(known, np.full(window, 1 / window), "valid") if len(known) else known
-        (lines[name],) = axes.plot(known_x[window - 1 :], smooth, color=color, linewidth=1.5)
+        (lines[name],) = axes.plot(known_x[window - 1 :], smooth, color=color, linewidth=1.5, linestyle=style)
         for first, last in _gaps(x, finite):
             axes.axvspan(first, last, color=color, alpha=0.15, linewidth=0)
             axes.axvline(first, color=color, alpha=0.6, linewidth=1, linestyle=":")
+    if not any(np.isfinite(points.values).any() for points, _ in series.values()):
+        say_instead(axes, f"no run has a finite {metric_of(title)}")
     legend(figure, lines)
     return drawn(figure, format)
 
@@ -137,7 +146,8 @@ def drawn(figure: "Figure", format: Format) -> bytes:
 
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
-        text.set_text(drawable(text.get_text()))
+        make_drawable(text)
+    thin_out(figure)
     file = io.BytesIO()
     figure.savefig(file, format=format, dpi=110)
     return file.getvalue()

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from app.plots.curves import STEPS, draw, draw_together
 from app.plots.network import diagram
-from app.plots.texts import drawable
-from app.storage.curves import Series
+from app.plots.texts import drawable, make_drawable
+from app.storage.series import Series
 
 ANY = st.text(st.characters(exclude_categories=()))  # with control characters and lone surrogates
 HOSTILE = "a\x1b[2J\x00\x0b\x7f\x9b\ud800\udfff\ufffe\uffff\u202e<&'\">-->]]>"
 SERIES = Series(np.arange(3), np.array([1.0, np.nan, 0.5]))
 
-names = pytest.mark.filterwarnings("ignore:Glyph .* missing from")  # the font lacks most scripts
+quietly = pytest.mark.filterwarnings("error")  # a warning of each glyph that a font lacks would fill the log
 
 
 @given(ANY)
@@ -34,7 +35,7 @@ def test_what_can_be_drawn_stays(name: str) -> None:
     assert drawable(name) == name
 
 
-@names
+@quietly
 @given(ANY)
 @example(HOSTILE)
 @settings(max_examples=20)
@@ -42,12 +43,19 @@ def test_a_curve_is_well_formed(name: str) -> None:
     ElementTree.fromstring(draw({"train.loss": SERIES}, name, "svg"))
 
 
-@names
+@quietly
 @given(ANY)
 @example(HOSTILE)
 @settings(max_examples=10)
 def test_curves_of_several_runs_are_well_formed(name: str) -> None:
     ElementTree.fromstring(draw_together({name: (SERIES, STEPS)}, "train.loss", "svg"))
+
+
+def test_a_letter_without_a_font_is_a_sign_and_the_others_stay() -> None:
+    text = Figure().text(0, 0, "Жук\n文\U0001f9ff")
+    make_drawable(text)
+    assert text.get_text() in ("Жук\n文\U0001f9ff", "Жук\n文\ufffd", "Жук\n\ufffd\U0001f9ff", "Жук\n\ufffd\ufffd")
+    assert text.get_fontfamily()[0] == "DejaVu Sans"
 
 
 @given(ANY)
