@@ -14,8 +14,16 @@ INLINE_LIMITS = {"bytes": 2**16, "pixels": 2**16, "products": 10**7, "labels": 1
 THREADS = ThreadPoolExecutor(os.cpu_count(), "predict")  # more would need memory and not be faster
 
 
-async def run_by_cost(work: Callable[[], Result], **size: int) -> Result:
-    """Run cheap work inline, expensive work in the thread pool. `size` is the cost in the units of `INLINE_LIMITS`."""
-    if all(amount <= INLINE_LIMITS[measure] for measure, amount in size.items()):
-        return work()
+def is_cheap(**size: int) -> bool:
+    """True if work of this size may hold the event loop. `size` is in the units of `INLINE_LIMITS`."""
+    return all(amount <= INLINE_LIMITS[measure] for measure, amount in size.items())
+
+
+async def run_in_thread(work: Callable[[], Result]) -> Result:
+    """Run expensive work in the thread pool."""
     return await asyncio.get_running_loop().run_in_executor(THREADS, work)
+
+
+async def run_by_cost(work: Callable[[], Result], **size: int) -> Result:
+    """Run cheap work inline, expensive work in the thread pool."""
+    return work() if is_cheap(**size) else await run_in_thread(work)

@@ -5,7 +5,10 @@ from collections import OrderedDict
 
 import torch
 
-from app.learning.serialization import Trained, from_safetensors
+from app import metrics
+from app.learning.serialization import from_safetensors
+from app.serving.coalescing import mark_seen
+from app.serving.predictor import Predictor
 from app.storage.files import Files
 
 KEPT = 32
@@ -22,30 +25,34 @@ class LoadedModels:
     def __init__(self, files: Files) -> None:
         torch.set_num_threads(1)  # predictions are small; more threads would slow down trainings
         self.files = files
-        self.loaded: OrderedDict[str, Trained] = OrderedDict()
+        self.loaded: OrderedDict[str, Predictor] = OrderedDict()
         self.sizes: dict[str, int] = {}
-        self.loading: dict[str, asyncio.Task[Trained]] = {}
+        self.loading: dict[str, asyncio.Task[Predictor]] = {}
 
-    async def get(self, weights: str) -> Trained:
+    async def get(self, weights: str) -> Predictor:
         """The network of a weights file, loaded if necessary. Raises OSError."""
         if weights in self.loaded:
             self.loaded.move_to_end(weights)
             return self.loaded[weights]
         if weights not in self.loading:
             self.loading[weights] = asyncio.create_task(self._load(weights))
+            self.loading[weights].add_done_callback(mark_seen)
         return await asyncio.shield(self.loading[weights])  # a cancelled caller does not cancel the shared load
 
-    async def _load(self, weights: str) -> Trained:
+    async def _load(self, weights: str) -> Predictor:
         try:
-            trained, size = await asyncio.to_thread(self._read, weights)
+            predictor, size = await asyncio.to_thread(self._read, weights)
         finally:
             del self.loading[weights]
-        self.loaded[weights], self.sizes[weights] = trained, size
+        self.loaded[weights], self.sizes[weights] = predictor, size
         while len(self.loaded) > KEPT or (len(self.loaded) > 1 and sum(self.sizes.values()) > KEPT_BYTES):
             oldest, _ = self.loaded.popitem(last=False)
             del self.sizes[oldest]
-        return trained
+        metrics.models_cached.set(len(self.sizes))
+        metrics.models_cached_bytes.set(sum(self.sizes.values()))
+        return predictor
 
-    def _read(self, weights: str) -> tuple[Trained, int]:
+    def _read(self, weights: str) -> tuple[Predictor, int]:
         data = self.files.read(weights)
-        return from_safetensors(data), len(data)
+        metrics.models_loaded.inc()
+        return Predictor(from_safetensors(data)), len(data)

@@ -10,11 +10,10 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from contextlib import suppress
-from math import prod
 
 from app.datasets.errors import NoPicture, TooManyPixels
-from app.datasets.images.codec import Background, Resize
 from app.datasets.images.decoder import NUMBER, refusal, request
+from app.datasets.images.picture_format import PictureFormat
 from app.errors import TooLarge
 from app.serving.places import Places
 
@@ -32,19 +31,17 @@ class PictureDecoders:
         self.places = Places(len(os.sched_getaffinity(0)), WAITING)
         self.free: list[tuple[Arguments, Process]] = []
 
-    async def decode(
-        self, pictures: Sequence[bytes], shape: tuple[int, ...], resize: Resize | None, background: Background
-    ) -> list[bytes | NoPicture]:
+    async def decode(self, pictures: Sequence[bytes], wanted: PictureFormat) -> list[bytes | NoPicture]:
         """Pixels (C, H, W) as bytes for each picture, or its refusal. Raises TooLarge and NotReady.
 
         If the process crashes, all pictures that have no answer yet are refused.
         """
-        arguments = (*map(str, shape), resize or "", background, str(MAX_PIXELS))
+        arguments = wanted.to_text(), str(MAX_PIXELS)
         async with self.places.one():
             process = await self._take(arguments)
             try:
                 async with asyncio.timeout(self.seconds):
-                    answers = await _answers(process, pictures, prod(shape))
+                    answers = await _answers(process, pictures, wanted.bytes)
             except TimeoutError:
                 await _end(process)
                 raise TooLarge("pictures_take_too_long", seconds=self.seconds) from None
@@ -85,11 +82,10 @@ async def _answers(process: Process, pictures: Sequence[bytes], size: int) -> li
         process.stdin.writelines([request(pictures), *pictures])
         await process.stdin.drain()
         for _ in pictures:
-            if await process.stdout.readexactly(1) == b"\0":
-                answers.append(await process.stdout.readexactly(size))
-            else:
-                (length,) = NUMBER.unpack(await process.stdout.readexactly(NUMBER.size))
-                answers.append(refusal(await process.stdout.readexactly(length)))
+            is_refused = await process.stdout.readexactly(1) != b"\0"
+            (number,) = NUMBER.unpack(await process.stdout.readexactly(NUMBER.size))
+            content = await process.stdout.readexactly(number if is_refused else size)
+            answers.append(refusal(content) if is_refused else content)
     return answers
 
 

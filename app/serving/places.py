@@ -1,10 +1,17 @@
 """Bounded places for work that takes long."""
 
+import asyncio
 from asyncio import Semaphore
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
+
+from anyio.to_thread import run_sync
 
 from app.errors import NotReady
+from app.serving.coalescing import mark_seen
+
+Result = TypeVar("Result")
 
 
 class Places:
@@ -25,3 +32,17 @@ class Places:
                 yield
         finally:
             self.taken -= 1
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Run the work in a thread, in a place that it holds to its end: nothing can stop it if its caller is
+        cancelled. Raises NotReady."""
+        place = AsyncExitStack()
+        await place.enter_async_context(self.one())
+
+        async def hold() -> Result:
+            async with place:
+                return await run_sync(work)
+
+        holding = asyncio.ensure_future(hold())
+        holding.add_done_callback(mark_seen)
+        return await asyncio.shield(holding)

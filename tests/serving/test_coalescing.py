@@ -1,8 +1,9 @@
 import asyncio
+import gc
 
 import pytest
 
-from app.serving.coalescing import SingleFlight
+from app.serving.coalescing import KeptAnswers, OncePerTurn, SingleFlight
 
 
 def test_questions_at_once_share_a_lookup_that_began_after_the_last_of_them() -> None:
@@ -60,5 +61,66 @@ def test_one_who_leaves_does_not_take_the_answer_along() -> None:
         assert await staying == "a"
         with pytest.raises(asyncio.CancelledError):
             await leaving
+
+    asyncio.run(scenario())
+
+
+def test_an_error_that_nobody_waits_for_any_more_is_not_logged() -> None:
+    async def scenario() -> list[object]:
+        complaints: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+        async def look_up(key: str) -> str:
+            await asyncio.sleep(0.01)
+            raise LookupError(key)
+
+        lookups = SingleFlight(look_up)
+        leaving = asyncio.create_task(lookups.get("a"))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        while lookups.next or lookups.under_way:
+            await asyncio.sleep(0.001)
+        gc.collect()
+        return complaints
+
+    assert asyncio.run(scenario()) == []
+
+
+def test_a_value_is_read_once_a_turn_and_again_for_what_is_scheduled_after() -> None:
+    async def scenario() -> None:
+        value, reads = 1, 0
+
+        def read() -> int:
+            nonlocal reads
+            reads += 1
+            return value
+
+        async def ask() -> int:
+            return current()
+
+        current = OncePerTurn(read)
+        assert [current(), current()] == [1, 1] and reads == 1
+        value = 2
+        later = asyncio.create_task(ask())  # of a request that has arrived after the value was read
+        assert current() == 1
+        assert await later == 2 and reads == 2
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_is_kept_until_the_version_changes() -> None:
+    async def scenario() -> None:
+        version, looked_up = 1, []
+
+        async def look_up(key: str) -> int:
+            looked_up.append(key)
+            return version
+
+        kept = KeptAnswers(SingleFlight(look_up), lambda: version)
+        assert [await kept.get("a"), await kept.get("a"), await kept.get("b")] == [1, 1, 1]
+        assert looked_up == ["a", "b"]
+        version = 2
+        await asyncio.sleep(0)
+        assert await kept.get("a") == 2
 
     asyncio.run(scenario())

@@ -1,25 +1,31 @@
 import asyncio
-import time
 from pathlib import Path
+from threading import Event
 from unittest.mock import patch
 
 import pytest
+from prometheus_client import generate_latest
 
+from app import metrics
 from app.serving import model_cache
 from app.serving.model_cache import KEPT, LoadedModels
 from app.storage.files import LocalFiles
 
+AS_READ = {"from_safetensors": lambda data: data, "Predictor": lambda data: data}  # the content in place of a network
+
 
 class SlowFiles(LocalFiles):
-    """Files as slow as those of an object store."""
+    """Files like those of an object store: a read takes until `may_end` is set."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.reads: list[str] = []
+        self.may_end = Event()
+        self.may_end.set()
 
     def read(self, name: str) -> bytes:
         self.reads.append(name)
-        time.sleep(0.3)
+        assert self.may_end.wait(60), "the event loop waits for the file"
         return super().read(name)
 
 
@@ -32,20 +38,21 @@ def test_a_network_is_loaded_once_while_others_are_answered(files: SlowFiles) ->
     async def scenario() -> None:
         files.write("a", b"of a")
         loaded = LoadedModels(files)
+        files.may_end.clear()
         waiting = [asyncio.create_task(loaded.get("a")) for _ in range(5)]
-        longest, began = 0.0, time.monotonic()
-        waiting[0].cancel()
-        while not all(task.done() for task in waiting):
-            before = time.monotonic()
+        while not files.reads:
             await asyncio.sleep(0.001)
-            longest = max(longest, time.monotonic() - before)
-        assert time.monotonic() - began > 0.25 > longest  # only callers of this file waited for it
+        waiting[0].cancel()
+        await asyncio.sleep(0.01)
+        assert [task.done() for task in waiting] == [True, *[False] * 4]  # only callers of this file wait for it
+        files.may_end.set()
+        await asyncio.wait(waiting)
         assert waiting[0].cancelled() and {task.result() for task in waiting[1:]} == {b"of a"}
         with patch.object(asyncio, "to_thread", side_effect=AssertionError):
-            assert await loaded.get("a") == b"of a"  # type: ignore[comparison-overlap]
+            assert await loaded.get("a") == b"of a"
         assert files.reads == ["a"]
 
-    with patch.object(model_cache, "from_safetensors", lambda data: data):
+    with patch.multiple(model_cache, **AS_READ):
         asyncio.run(scenario())
 
 
@@ -56,7 +63,7 @@ def test_the_last_used_are_kept_and_a_failure_is_not(files: SlowFiles) -> None:
             with pytest.raises(FileNotFoundError):
                 await loaded.get("later")
         files.write("later", b"there")
-        assert await loaded.get("later") == b"there"  # type: ignore[comparison-overlap]
+        assert await loaded.get("later") == b"there"
         for number in range(KEPT):
             files.write(str(number), b"")
         await asyncio.gather(*(loaded.get(str(number)) for number in range(KEPT - 1)))
@@ -66,7 +73,7 @@ def test_the_last_used_are_kept_and_a_failure_is_not(files: SlowFiles) -> None:
         assert len(loaded.loaded) == KEPT and oldest not in loaded.loaded and "later" in loaded.loaded
         assert not loaded.loading
 
-    with patch.object(model_cache, "from_safetensors", lambda data: data):
+    with patch.multiple(model_cache, **AS_READ):
         asyncio.run(scenario())
 
 
@@ -79,10 +86,12 @@ def test_kept_networks_have_a_bound_in_bytes_and_the_newest_is_kept_whatever_it_
         for name in "abc":
             await loaded.get(name)
         assert list(loaded.loaded) == ["b", "c"]  # limit: 10 bytes
+        assert b"antigrad_models_cached 2.0" in generate_latest(metrics.REGISTRY)
+        assert b"antigrad_models_cached_bytes 8.0" in generate_latest(metrics.REGISTRY)
         await loaded.get("large")
         assert list(loaded.loaded) == ["large"]
         await loaded.get("a")
         assert list(loaded.loaded) == ["a"]
 
-    with patch.object(model_cache, "from_safetensors", lambda data: data), patch.object(model_cache, "KEPT_BYTES", 10):
+    with patch.multiple(model_cache, **AS_READ), patch.object(model_cache, "KEPT_BYTES", 10):
         asyncio.run(scenario())

@@ -1,0 +1,20 @@
+"""The parts of the service that predict, shared by all requests of a process."""
+
+from dataclasses import dataclass
+
+from app.serving.model_cache import LoadedModels
+from app.serving.observers import Observers
+from app.serving.picture_decoders import PictureDecoders
+from app.serving.rates import PredictionRates
+from app.serving.weights import WeightsQueries
+
+
+@dataclass(frozen=True)
+class PredictionService:
+    """Look-up of weights, loaded networks, limits of keys, onlookers, and processes that decode pictures."""
+
+    weights: WeightsQueries
+    models: LoadedModels
+    rates: PredictionRates
+    observers: Observers
+    decoders: PictureDecoders
