@@ -1,25 +1,34 @@
 """Facts about a run that a diagnosis and an experiment's observation are based on."""
 
 import math
+from functools import lru_cache
+from math import prod
 from typing import Any
 
+from app.datasets.arrays import Arrays
+from app.datasets.duplicates import Copies, copies
+from app.datasets.splits import SplitSpec, stored_split
 from app.insight.analysis.diagnostics import INPUT
 from app.insight.diagnosis.facts import Curve, Facts, LayerSeen
 from app.learning.layers import LAYERS
-from app.storage import curves, datasets
-from app.storage.curves import Series
+from app.storage import curves, datasets, pyramid
 from app.storage.database import Database
-from app.storage.tables import Run
+from app.storage.files import Files
+from app.storage.series import Series
+from app.storage.tables import Dataset, Run
 
 POINTS = 2000  # of each series; a rule looks at the whole run rather than at each step
+MOST = 2**27  # numbers in which copies are looked for, about a second of work
 
 
-def facts_of(run: Run, database: Database) -> Facts:
-    """Everything known about a run: request, curves, metrics, evaluation and sampled diagnostics."""
+def facts_of(run: Run, database: Database, files: Files | None = None) -> Facts:
+    """Everything known about a run: request, curves, metrics, evaluation and sampled diagnostics; with `files`, also
+    what its data show."""
     with database.read() as db:
         layers = by_layer(curves.diagnostics(db, run.id))
         names = list(curves.last_steps(db, run.id))
-        about = datasets.get(db, run.dataset).about
+        dataset = datasets.get(db, run.dataset)
+    about = dataset.about
     sampled = [
         LayerSeen(
             name=name,
@@ -33,14 +42,32 @@ def facts_of(run: Run, database: Database) -> Facts:
         request=run.request,
         status=run.status,
         stop_reason=run.stop_reason,
-        curves={name: _as_curve(curves.thinned(database, run.id, name, POINTS)) for name in names},
+        curves={name: _as_curve(pyramid.thinned(database, run.id, name, POINTS)) for name in names},
         metrics=run.metrics,
         evaluation=run.evaluation or {},
         layers=[layer for layer in sampled if layer.name != INPUT],
         input=next((layer for layer in sampled if layer.name == INPUT), None),
         counts=[known["count"] for known in about["classes"]],
         seconds=run.progress.get("seconds", math.nan),
+        copies=_copies(files, dataset, run) if files is not None else None,
     )
+
+
+def _copies(files: Files, dataset: Dataset, run: Run) -> Copies | None:
+    """Exact copies across the run's parts; None before its end, and for data that are large or gone."""
+    numbers = prod(dataset.about["shape"]) * dataset.about["examples"]
+    if run.stop_reason is None or dataset.folder is None or numbers > MOST:
+        return None
+    try:
+        return _counted(files, dataset.folder, SplitSpec.of(run.request["split"]))
+    except FileNotFoundError:
+        return None
+
+
+@lru_cache(1000)  # a diagnosis is asked for again and again; a dataset never changes
+def _counted(files: Files, folder: str, wanted: SplitSpec) -> Copies:
+    arrays = Arrays.load(files, folder)
+    return copies(arrays, stored_split(files, folder, arrays, wanted))
 
 
 def by_layer(sampled: dict[str, Series]) -> dict[str, dict[str, Series]]:

@@ -62,7 +62,7 @@ def submit_group(
 
 def members(db: Session, kind: GroupKind, id: str) -> list[Run]:
     """The runs of a group, oldest first, without deleted ones."""
-    return runs.page(db, runs.matching(database_now(), tags=[f"{kind.tag}:{id}"]), kind.limit, None).items[::-1]
+    return runs.page(db, runs.matching(database_now(), tags=[f"{kind.tag}:{id}"]), kind.limit).items[::-1]
 
 
 def _with_tags(run: NewRun, tags: dict[str, str]) -> RunRequest:
@@ -75,5 +75,5 @@ def _created_by(db: Session, kind: GroupKind, key: str, digest: str) -> str | No
     if first is None:
         return None
     if kind.tag not in first.tags:
-        raise Invalid("idempotency_key_of_other_kind", kind="run")
+        raise Invalid("idempotency_key_of_other_kind", "Idempotency-Key", kind="run")
     return str(first.tags[kind.tag])

@@ -4,22 +4,29 @@ An entry is a dataclass whose fields declare their bounds (`app.learning.fields`
 """
 
 import dataclasses
+import json
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, create_model, model_validator
 
-from app.insight.surfaces.functions import SURFACES
+from app.insight.surfaces.functions import DEFAULT_SURFACE, SURFACES
 from app.learning.augmentation import Augmentation
 from app.learning.fields import request_fields
 from app.learning.layers import LAYERS, Layer
-from app.learning.losses import LOSSES
-from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
-from app.learning.schedules import SCHEDULES
+from app.learning.losses import DEFAULT_LOSS, LOSSES
+from app.learning.optimizers import DEFAULT_OPTIMIZER, LECTURE_FORMS, OPTIMIZERS
+from app.learning.schedules import DEFAULT_SCHEDULE, SCHEDULES
 from app.learning.stopping import Stop
 from app.runs.request_model import RequestModel
+
+TAGS = {
+    "type": "says which layer this is",
+    "name": "says which one this is",
+    "formulas": "`torch` for PyTorch's form, `lecture` for the lecture's",
+}
 
 
 def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
@@ -39,20 +46,27 @@ def _field(entry: dataclasses.Field[Any], annotation: Any) -> Any:
         if types.NoneType in choices:  # an object, or null
             if dataclasses.is_dataclass(default) and not isinstance(default, type):
                 default = dataclasses.asdict(default)
-            return (_or_number(part) | None, Field(default, description=doc, validate_default=True))
+                doc = f"{doc}. By default {json.dumps(default)}"  # generators of clients take no object as a default
+            hidden = Field(default, description=doc, validate_default=True, json_schema_extra=_without_default)
+            return (_or_number(part) | None, hidden)
         others = tuple(choice for choice in choices if choice is not part)  # an object, or one of some names
         other = _model(part)  # type: ignore[arg-type]
         return (Union[(*others, other)], Field(default, description=doc))
     return (annotation, Field(default, description=doc, **bounds))
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    if isinstance(schema["default"], dict):
+        del schema["default"]
+
+
 def _model(entry: type, *tags: str, **assumed: str) -> type[BaseModel]:
     """The request model of an entry: its dataclass fields, and the fields that distinguish it from other entries.
-    `tags` are required; `assumed` have a default."""
+    `tags` are required; `assumed` have a default, with which the entry is chosen if the request leaves them out."""
     hints = typing.get_type_hints(entry)
     fields = {item.name: _field(item, hints[item.name]) for item in request_fields(entry)}
-    fields |= {tag: (Literal[getattr(entry, tag)], ...) for tag in tags}
-    fields |= {tag: (Literal[value], value) for tag, value in assumed.items()}
+    fields |= {tag: (Literal[getattr(entry, tag)], Field(..., description=TAGS[tag])) for tag in tags}
+    fields |= {tag: (Literal[value], Field(value, description=TAGS[tag])) for tag, value in assumed.items()}
     checks: dict[str, Any] = {}
     if hasattr(entry, "__post_init__"):  # it rejects some combinations of fields
 
@@ -62,9 +76,12 @@ def _model(entry: type, *tags: str, **assumed: str) -> type[BaseModel]:
 
         checks["combination"] = model_validator(mode="after")(combination)
     named = f"{entry.__name__}Request"
-    return create_model(
+    model = create_model(
         named, __base__=RequestModel, __doc__=entry.__doc__, __module__=__name__, __validators__=checks, **fields
     )
+    if constraint := getattr(entry, "constraint", None):  # the same combinations, as a JSON Schema
+        model.model_config["json_schema_extra"] = constraint
+    return model
 
 
 def _or_number(entry: Any) -> Any:
@@ -85,6 +102,8 @@ def _tag_of(field: str, default: str | None = None) -> Callable[[Any], str | Non
     """A function that reads the field which selects the model. Error messages show its name, so it is the field's."""
 
     def tag(value: Any) -> str | None:
+        if not isinstance(value, dict | BaseModel):
+            return None
         value_of_field = value.get(field, default) if isinstance(value, dict) else getattr(value, field, default)
         return value_of_field if isinstance(value_of_field, str) else None
 
@@ -92,12 +111,24 @@ def _tag_of(field: str, default: str | None = None) -> Callable[[Any], str | Non
     return tag
 
 
+def _named_model(entry: Any, default: str | None, *tags: str, **assumed: str) -> type[BaseModel]:
+    """The request model of an entry that is chosen by its `name`, which the `default` may leave out."""
+    if entry.name == default:
+        return _model(entry, *tags, name=entry.name, **assumed)
+    return _model(entry, "name", *tags, **assumed)
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
 def _optimizer_model(name: str) -> Any:
     """A union of the forms of one optimizer, selected by `formulas`."""
-    ours = _model(OPTIMIZERS[name], "name", formulas="torch")
+    ours = _named_model(OPTIMIZERS[name], DEFAULT_OPTIMIZER, formulas="torch")
     if name not in LECTURE_FORMS:
         return ours
-    return _one_of({"torch": ours, "lecture": _model(LECTURE_FORMS[name], "name", "formulas")}, "formulas", "torch")
+    lecture = _named_model(LECTURE_FORMS[name], DEFAULT_OPTIMIZER, "formulas")
+    return _one_of({"torch": ours, "lecture": lecture}, "formulas", "torch")
 
 
 def _one_of(models: dict[str, Any], field: str, default: str | None = None) -> Any:
@@ -112,8 +143,12 @@ for _layer in _layers:
     _layer.model_rebuild()  # layers that contain layers refer to LayerRequest
 
 
-def _or_name(choice: Any, names: Iterable[str]) -> Any:
-    """A union of models by name; a bare name is short for `{"name": …}`."""
+def _by_name(models: dict[str, Any], entries: Mapping[str, Any], default: str | None = None) -> Any:
+    """A union of models by name. A bare name is short for `{"name": …}`, of entries that require nothing else.
+
+    An object without a name is the default's."""
+    choice = _one_of(models, "name", default)
+    names = [name for name, entry in entries.items() if not any(_is_required(field) for field in request_fields(entry))]
 
     def spelt_out(value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
@@ -122,13 +157,14 @@ def _or_name(choice: Any, names: Iterable[str]) -> Any:
     return Annotated[choice, BeforeValidator(spelt_out, json_schema_input_type=either)]
 
 
-OptimizerRequest: Any = _or_name(_one_of({name: _optimizer_model(name) for name in OPTIMIZERS}, "name"), OPTIMIZERS)
-ScheduleRequest: Any = _or_name(
-    _one_of({name: _model(entry, "name") for name, entry in SCHEDULES.items()}, "name"), SCHEDULES
-)
-LossRequest: Any = _or_name(_one_of({name: _model(entry, "name") for name, entry in LOSSES.items()}, "name"), LOSSES)
-SurfaceRequest: Any = _or_name(
-    _one_of({name: _model(entry, "name") for name, entry in SURFACES.items()}, "name"), SURFACES
-)
+def _registry_request(entries: Mapping[str, Any], default: str | None = None) -> Any:
+    return _by_name({name: _named_model(entry, default) for name, entry in entries.items()}, entries, default)
+
+
+OptimizerRequest: Any = _by_name({name: _optimizer_model(name) for name in OPTIMIZERS}, OPTIMIZERS, DEFAULT_OPTIMIZER)
+ScheduleRequest: Any = _registry_request(SCHEDULES, DEFAULT_SCHEDULE)
+# The default of a regression is another one; it has no field that this one lacks, and `resolve` chooses it.
+LossRequest: Any = _registry_request(LOSSES, DEFAULT_LOSS["classification"])
+SurfaceRequest: Any = _registry_request(SURFACES, DEFAULT_SURFACE)
 StopRequest: Any = _model(Stop)
 AugmentationRequest: Any = _model(Augmentation)

@@ -5,10 +5,13 @@ from typing import Any
 
 from app.constants import EXPERIMENT_TAG, RESERVED_TAGS, STATUS_AFTER, RequestedAction, RunStatus
 from app.errors import Conflict, Invalid
+from app.insight.diagnosis import diagnose
 from app.learning.architecture import without_output_layer
 from app.learning.layers.serialization import layers_from_json, layers_to_json
 from app.learning.presets import under
 from app.messages import Fix
+from app.runs.facts import facts_of
+from app.runs.limits import limited_stop, refuse_jobs
 from app.runs.registry_requests import StopRequest
 from app.runs.request_model import Model, validated
 from app.runs.requests import RunRequest
@@ -35,13 +38,34 @@ def repeat(database: Database, files: Files, id: str, changes: dict[str, Any], k
     return submit(database, files, request, key, digest)
 
 
+def apply_fix(database: Database, files: Files, id: str, changes: dict[str, Any], key: str | None) -> Submission:
+    """Make the change of a run's first finding: queue a new run with it, and with the given changes on top, or resume
+    the run. Changes of one's own always make a new run.
+
+    Raises NotFound, Conflict if the run has no finding or its change is a person's to make, and what `repeat` and
+    `continue_run` raise.
+    """
+    with database.read() as db:
+        run = runs.get(db, id)
+    findings = diagnose(facts_of(run, database, files))
+    if not findings:
+        raise Conflict("nothing_to_fix", run=id, phrase=runs.status_phrase(run.status))
+    change = findings[0].change
+    if change.resume is not None and not changes:
+        return Submission(continue_run(database, id, change.resume["stop"]), is_new=True)
+    patch = change.again if change.resume is None else change.resume
+    if patch is None:
+        raise Conflict("no_change_known", run=id, finding=findings[0].code, advice=change.message)
+    return repeat(database, files, id, under(patch, changes), key)
+
+
 def continue_run(database: Database, id: str, changes: dict[str, Any]) -> RunView:
     """Queue a paused or ended run again, with changes to its stop criteria; it starts from its last checkpoint.
 
-    Raises NotFound, Conflict if the run cannot go on, and Invalid if a criterion would end it at once.
+    Raises NotFound, Forbidden, Conflict if the run cannot go on, and Invalid if a criterion would end it at once.
     """
     with database.write() as db:
-        run = runs.get(db, id)
+        run = runs.get_own(db, id)
         if run.requested_action is not None:
             raise Conflict("run_about_to_end", action=STATUS_AFTER[RequestedAction(run.requested_action)])
         if run.status in (RunStatus.QUEUED, RunStatus.RUNNING):
@@ -56,7 +80,8 @@ def continue_run(database: Database, id: str, changes: dict[str, Any]) -> RunVie
         has_an_end(run.request.get("schedule", {"name": "constant"}), stop)
         if run.checkpoint:
             _refuse_reached(run, stop)
-        runs.resume(db, id, run.request | {"stop": stop})
+        refuse_jobs(db, 1)
+        runs.resume(db, id, run.request | {"stop": limited_stop(stop, database.caller.limits)})
         db.expire_all()
         return view(db, runs.get(db, id))
 
@@ -99,4 +124,4 @@ def _refuse_reached(run: Run, stop: dict[str, Any]) -> None:
 def _merged(model: type[Model], old: dict[str, Any], changes: Any, *place: str) -> Model:
     """The old request with changes, validated like a sent request; `place` is its place in the body."""
     merged = under(old, changes)
-    return validated(model, merged, "body", *place, body={place[0]: merged} if place else merged)
+    return validated(model, merged, "body", *place, body={place[0]: merged} if place else None)

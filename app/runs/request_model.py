@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import Annotated, Any, Self, TypeVar, get_args
 from unicodedata import category
@@ -48,6 +48,8 @@ class RequestModel(BaseModel):
     def _says_its_fields(cls, sent: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """Name the available fields where pydantic only reports an extra field or a missing object."""
         sent, further = _without_further(cls, sent)
+        if isinstance(sent, dict):
+            sent = sent | {name: _whole(sent[name]) for name in _integers(cls) & sent.keys()}
         try:
             return handler(sent)
         except ValidationError as error:
@@ -56,6 +58,23 @@ class RequestModel(BaseModel):
                 counted = PydanticCustomError(FURTHER_FIELDS, "refused", {"count": further})
                 explained.append(InitErrorDetails(type=counted, loc=(), input=None))
             raise ValidationError.from_exception_data(error.title, explained) from None
+
+
+@cache
+def _integers(model: type[BaseModel]) -> frozenset[str]:
+    """Fields that may hold integers."""
+    return frozenset(name for name, field in model.model_fields.items() if _allows_integer(field.annotation))
+
+
+def _allows_integer(annotation: Any) -> bool:
+    return annotation is int or any(map(_allows_integer, get_args(annotation)))
+
+
+def _whole(value: Any) -> Any:
+    """The value, with whole floats as integers: in JSON Schema 1.0 is an integer."""
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 # Marks and embeddings that change the direction of text: with them, one name can look like another.
@@ -70,15 +89,22 @@ def _without_controls(text: str) -> str:
     return text
 
 
-Text = Annotated[str, Field(max_length=200), AfterValidator(_without_controls)]
+# The same characters, as a JSON Schema can say it.
+_escaped = "".join(f"\\u{ord(letter):04x}" for letter in DIRECTIONS)
+PRINTABLE = rf"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029{_escaped}]*$"
+TEXT_SCHEMA = {"type": "string", "maxLength": 200, "pattern": PRINTABLE}
+Text = Annotated[str, Field(max_length=200), AfterValidator(_without_controls), WithJsonSchema(TEXT_SCHEMA)]
 
 
 def validated(model: type[Model], given: Any, *where: str, body: Any = None) -> Model:
-    """Validate a value sent in the "query" or at a place in the "body". Raises FieldsInvalid."""
+    """Validate a value sent in the "query" or at a place in the "body"; `body` is the whole body if the value is a part
+    of it. Raises FieldsInvalid."""
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise FieldsInvalid([item | {"loc": (*where, *item["loc"])} for item in error.errors()], body) from error
+        raise FieldsInvalid(
+            [item | {"loc": (*where, *item["loc"])} for item in error.errors()], given if body is None else body
+        ) from error
 
 
 def _explained(model: type[BaseModel], item: Any) -> InitErrorDetails:
@@ -141,5 +167,6 @@ def pattern(pattern: str, code: str, **schema: Any) -> Any:
 Name: Any = pattern(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
     "name_malformed",
+    description="letters, digits, `.`, `_` and `-`; the first is a letter or a digit",
     examples=["letters"],
 )

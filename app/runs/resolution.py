@@ -1,11 +1,12 @@
 """Resolution of a request: fill in every default, and report every error that is known before training."""
 
 import importlib.metadata
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import lru_cache
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 
 from app.datasets.arrays import Arrays
 from app.datasets.errors import SplitImpossible
@@ -16,9 +17,10 @@ from app.learning import defaults
 from app.learning.architecture import refuse_untrainable, with_output_layer
 from app.learning.errors import InvalidChoice
 from app.learning.layers import Shape
-from app.learning.layers.serialization import layers_from_json, layers_to_json
+from app.learning.layers.serialization import layers_to_json
 from app.learning.losses import (
     DEFAULT_LOSS,
+    LOSSES,
     BinaryCrossEntropy,
     CrossEntropy,
     Loss,
@@ -48,11 +50,11 @@ def resolve(
     resolved: dict[str, Any] = request.model_dump(mode="json")
     resolved["dataset"] = dataset.id
 
-    loss = loss_from_json(resolved["loss"] or DEFAULT_LOSS[task])
+    loss = _loss(request.loss, task)
     _loss_serves(loss, task, classes)
     resolved["loss"] = loss_to_json(loss)
 
-    layers = with_output_layer(layers_from_json(resolved["model"]["layers"]), loss.outputs(classes))
+    layers = with_output_layer(request.model.written(loss.outputs(classes)), loss.outputs(classes))
     resolved["model"] = {"layers": layers_to_json(layers)}
 
     pictures = len(shape) == 3
@@ -188,6 +190,17 @@ def _preset_fits(name: str | None, shape: Shape, refusal: InvalidChoice) -> None
 
 def _inputs(shape: Shape) -> str:
     return f"{'pictures' if len(shape) == 3 else 'rows'} of {'×'.join(map(str, shape))}"
+
+
+def _loss(sent: BaseModel | None, task: Task) -> Loss:
+    """The loss of a request. Without a name it is the task's default, unless that lacks one of the fields sent."""
+    default = LOSSES[DEFAULT_LOSS[task]]
+    if sent is None:
+        return default()
+    given = sent.model_dump(mode="json", include=sent.model_fields_set)
+    if "name" not in given and given.keys() <= {field.name for field in fields(default)}:  # type: ignore[arg-type]
+        return loss_from_json({"name": default.name} | given)
+    return loss_from_json(sent.model_dump(mode="json"))
 
 
 def _loss_serves(loss: Loss, task: Task, classes: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from app.runs.limits import limited, refuse_jobs
 from app.runs.requests import RunRequest
 from app.runs.resolution import environment, resolve
 from app.runs.views import RunView, view, views
@@ -62,7 +63,9 @@ def create_together(
     # Resolving reads and writes files, so it happens outside the transaction.
     resolved = [resolve(run.request, dataset, files, keep_split=True) for run in new]
     environments = [environment(dataset, request, files) for request, _ in resolved]
+    bounded = [(limited(request, database.caller.limits), warnings) for request, warnings in resolved]
     with database.write() as db:
+        refuse_jobs(db, len(new))
         datasets.get_for_share(db, dataset.id)
         rows = [
             runs.create(
@@ -73,7 +76,7 @@ def create_together(
                 task=dataset.about["task"],
                 environment=known,
             )
-            for run, (request, warnings), known in zip(new, resolved, environments, strict=True)
+            for run, (request, warnings), known in zip(new, bounded, environments, strict=True)
         ]
         if key is not None:
             idempotency.remember(db, key, digest, run=rows[0].id)

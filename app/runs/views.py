@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from app.constants import RunStatus
 from app.storage.database import database_now
-from app.storage.queue.claims import run_claims
 from app.storage.queue.pace import pace
+from app.storage.queue.run_claims import run_claims
 from app.storage.tables import Run
 
 
@@ -30,7 +30,7 @@ class RunView:
 
     @property
     def status(self) -> RunStatus:
-        """The status that readers see: a run whose lease has expired is queued again."""
+        """The status that readers see."""
         return RunStatus.QUEUED if self.queue else RunStatus(self.run.status)
 
 
@@ -42,13 +42,22 @@ def view(db: Session, run: Run) -> RunView:
 def views(db: Session, rows: Sequence[Run]) -> list[RunView]:
     """The views of several runs, which share one estimate of the queue's throughput."""
     now = db.execute(select(database_now())).scalar_one()
-    estimate = pace(db, now) if any(_waits(run, now) for run in rows) else None
+    waiting = [run for run in rows if _waits(run, now)]
+    if not waiting:
+        return [RunView(run, None) for run in rows]
+    positions, estimate = run_claims.positions(db, waiting, now), pace(db, now)
 
-    def place(run: Run) -> QueuePlace:
-        position = run_claims.position(db, run, now)
+    def place(position: int | None) -> QueuePlace | None:
+        if position is None:
+            return None
         return QueuePlace(position, estimate.start(position) if estimate else None)
 
-    return [RunView(run, place(run) if _waits(run, now) else None) for run in rows]
+    return [RunView(run, place(positions.get(run.id))) for run in rows]
+
+
+def status_of(run: Run, now: float) -> RunStatus:
+    """The status that readers see: a run whose lease has expired is queued again."""
+    return RunStatus.QUEUED if _waits(run, now) else RunStatus(run.status)
 
 
 def _waits(run: Run, now: float) -> bool:
