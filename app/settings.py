@@ -1,5 +1,7 @@
 """Settings from the environment (`ANTIGRAD_*`) or a `.env` file. Each has a default."""
 
+import re
+from dataclasses import fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
@@ -10,7 +12,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app import api_key
+from app.access import Limits
 from app.constants import BUSY_TIMEOUT_SECONDS, SETTINGS_PREFIX
+from app.logs import LogFormat
 
 URLS = "postgresql+psycopg://user:password@host/database for Postgres, or empty for SQLite under ANTIGRAD_HOME"
 
@@ -46,7 +50,7 @@ class Settings(BaseSettings):
         "", description="s3://bucket/prefix for an object store; if empty, the folder files under home"
     )
     api_key: SecretStr | None = Field(
-        None, description="if set, every route except /healthz requires it; at least 16 characters"
+        None, description="the first admin key; if set, requests need a key; at least 16 characters"
     )
     api_key_file: Path | None = Field(None, description="a file that contains the API key, in place of api_key")
     hosts: Names = Field(
@@ -59,6 +63,13 @@ class Settings(BaseSettings):
     proxies: Names = Field(
         (), description="addresses of proxies, with commas: their limit is per address in X-Forwarded-For"
     )
+    root_path: str = Field("", description="the path under which a proxy offers the service, such as /antigrad")
+    processes: int = Field(
+        1, ge=1, description="API processes among which limits are shared; antigrad serve --processes sets it"
+    )
+    log_format: LogFormat = Field("text", description="text, or json for one JSON object a line")
+    access_log: bool = Field(False, description="write a line of log for each answer")
+    trace_share: float = Field(1.0, ge=0, le=1, description="share of the requests that a collector gets spans of")
     lease_seconds: float = Field(
         30, gt=0, le=86_400, description="time without a heartbeat after which a worker's runs are taken over"
     )
@@ -66,6 +77,23 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(0.02, gt=0, description="how often an idle worker looks for work")
     checkpoint_seconds: float = Field(5, ge=0, description="how often a running training is checkpointed")
     threads: int | None = Field(None, ge=1, description="CPU threads of a training; by default its share of the cores")
+    limit_runs: int | None = Field(
+        None, ge=0, description="default limit of a key: runs and batches that have not ended"
+    )
+    limit_seconds: float | None = Field(None, gt=0, description="default limit of a key: seconds that a run trains")
+    limit_steps: int | None = Field(None, ge=1, description="default limit of a key: steps of a run")
+    limit_bytes: int | None = Field(None, ge=0, description="default limit of a key: bytes of stored runs and datasets")
+    limit_predictions: float | None = Field(None, gt=0, description="default limit of a key: predictions in a second")
+    limit_priority: int | None = Field(None, description="default limit of a key: priority of a run")
+    slice_seconds: float = Field(
+        300, ge=0, description="after so long a run gives way to another owner's run that waits; 0 means never"
+    )
+    retention_days: float | None = Field(
+        None,
+        gt=0,
+        le=36_500,
+        description="delete runs and batches so many days after their end, but no run that a model points at",
+    )
     flush_seconds: float = Field(0.5, gt=0, description="how often losses are written to the database")
 
     @field_validator("api_key")
@@ -74,6 +102,14 @@ class Settings(BaseSettings):
         """Treat an empty key as unset. Refuse one that would lock everyone out, or that is easy to guess."""
         value = key.get_secret_value() if key is not None else ""
         return SecretStr(api_key.checked(value)) if value.strip() else None
+
+    @field_validator("root_path")
+    @classmethod
+    def _is_a_path(cls, path: str) -> str:
+        """Leave out a final slash. Refuse what is no path."""
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", path):
+            raise ValueError("is no path such as /antigrad: letters, digits and ._~- between slashes")
+        return path.removesuffix("/")
 
     @field_validator("hosts")
     @classmethod
@@ -156,6 +192,11 @@ class Settings(BaseSettings):
     def create_home(self) -> None:
         """Create the home if it is missing, for this user alone. Raises OSError."""
         self.home.mkdir(HOME_MODE, parents=True, exist_ok=True)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of keys that have none of their own."""
+        return Limits(**{field.name: getattr(self, f"limit_{field.name}") for field in fields(Limits)})
 
     @property
     def database(self) -> str:

@@ -1,4 +1,4 @@
-"""ASGI middleware against web pages that use a visitor's browser to reach the service: DNS rebinding and cross-site
+"""Guards against web pages that use a visitor's browser to reach the service: DNS rebinding and cross-site
 requests.
 
 A page can point a name of its own to 127.0.0.1 (DNS rebinding); the browser then sends that name as Host. A page of
@@ -8,11 +8,14 @@ curl send neither.
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
-from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
-from app.api.problems import PROBES, as_response
+from app.access import EVERYBODY
+from app.api.addresses import route_path
+from app.api.headers import all_values, header
+from app.api.problems import PROBES
 from app.errors import AppError, Forbidden, Malformed, Misdirected
 
 LOOPBACK_HOSTS = frozenset(("localhost", "127.0.0.1", "[::1]"))
@@ -22,52 +25,49 @@ HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[^\[\]:@/]+)(?::(?P<port>[0-9]{1
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class HostMiddleware:
-    """Refuse requests to another host name than the service's. `allowed` has names without port; None allows all."""
+class HostGuard:
+    """Refuse requests to another host name than the service's. `allowed` has names without port; None allows all.
 
-    def __init__(self, app: ASGIApp, allowed: Collection[str] | None) -> None:
-        self.app, self.allowed = app, allowed
+    A service that requires a key answers under any name: a page has no key to send, and no session under its own name.
+    """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = self._refusal(scope) if scope["type"] == "http" and scope["path"] not in PROBES else None
-        answer = self.app if error is None else as_response(Request(scope), error)
-        await answer(scope, receive, send)
+    def __init__(self, allowed: Collection[str] | None) -> None:
+        self.allowed = allowed
 
-    def _refusal(self, scope: Scope) -> AppError | None:
-        hosts = [value for name, value in scope["headers"] if name == b"host"]
+    def __call__(self, scope: Scope) -> AppError | None:
+        if route_path(scope) in PROBES:
+            return None
+        hosts = all_values(scope, b"host")
         if len(hosts) != 1:
             return Malformed("host_not_one", count=len(hosts))
-        name, _ = host_and_port(hosts[0].decode("latin-1"), "http")
-        if self.allowed is None or name in self.allowed:
+        name, _ = host_and_port(hosts[0], "http")
+        if self.allowed is None or name in self.allowed or scope["state"]["caller"] is not EVERYBODY:
             return None
         return Misdirected("host_unknown", host=name[:100])
 
 
-class OriginMiddleware:
+class OriginGuard:
     """Refuse requests that a page of another origin makes, unless they only read or `allowed` has the origin.
 
     Only host and port are compared, because a proxy in front may end TLS. Without Origin, `Sec-Fetch-Site` tells.
     """
 
-    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
-        self.app, self.allowed = app, allowed
+    def __init__(self, allowed: Collection[str]) -> None:
+        self.allowed = allowed
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        changes = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
-        error = self._refusal(Request(scope)) if changes else None
-        answer = self.app if error is None else as_response(Request(scope), error)
-        await answer(scope, receive, send)
-
-    def _refusal(self, request: Request) -> AppError | None:
-        origins = request.headers.getlist("Origin")
+    def __call__(self, scope: Scope) -> AppError | None:
+        if scope["method"] in SAFE_METHODS:
+            return None
+        origins = all_values(scope, b"origin")
         if not origins:
-            cross_site = request.headers.get("Sec-Fetch-Site") in CROSS_SITE
+            cross_site = header(scope, b"sec-fetch-site") in CROSS_SITE
             return Forbidden("request_cross_site") if cross_site else None
-        if all(origin in self.allowed or _is_host(origin, request.headers.get("Host", "")) for origin in origins):
+        if all(origin in self.allowed or _is_host(origin, header(scope, b"host") or "") for origin in origins):
             return None
         return Forbidden("origin_not_allowed", origin=origins[0][:100])
 
 
+@lru_cache(256)
 def host_and_port(host: str, scheme: str) -> tuple[str, int | None]:
     """The name in a Host header, in lower case and without a final dot, and the port or the scheme's default."""
     parts = HOST.fullmatch(host)

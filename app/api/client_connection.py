@@ -24,6 +24,19 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -
         leaving.cancel()
 
 
+async def whole_body(request: Request) -> bytes:
+    """The body, which is not kept: Starlette's `Request.body` takes three times as long. Raises ClientDisconnect."""
+    pieces = []
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

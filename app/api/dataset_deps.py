@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
+from typing_extensions import TypeAliasType
 
 from app.api.deps import DatabaseDep, FilesDep
 from app.api.problems import problems
@@ -18,10 +19,15 @@ from app.storage.datasets import failure
 from app.storage.tables import Dataset
 
 OF_EXAMPLES = problems(NotFound, Conflict)  # Conflict while it is not ready
-Part = Literal["train", "validation", "test"]
+Part = TypeAliasType("Part", Literal["train", "validation", "test"])
+AllOrPart = TypeAliasType("AllOrPart", Literal["all", "train", "validation", "test"])
+DatasetId = Annotated[
+    str,
+    Path(description="a dataset's id, or its name for the newest version that is ready", examples=["notmnist"]),
+]
 
 
-def find_dataset(id: str, database: DatabaseDep) -> Dataset:
+def find_dataset(id: DatasetId, database: DatabaseDep) -> Dataset:
     with database.read() as db:
         return datasets.get(db, id)
 
@@ -62,7 +68,7 @@ def find_split(
 
 
 SplitDep = Annotated[Callable[[], Split], Depends(find_split, scope="function")]
-Which = Annotated[Literal["all", Part], Query(description="the part of the split; `all` is every example")]
+Which = Annotated[AllOrPart, Query(description="the part of the split; `all` is every example")]
 
 
 def indices_of(arrays: Arrays, split: Callable[[], Split], part: str) -> Indices:
@@ -73,7 +79,12 @@ def indices_of(arrays: Arrays, split: Callable[[], Split], part: str) -> Indices
     return indices
 
 
-def find_picture(arrays: ArraysDep, index: int) -> np.ndarray:
+PictureIndex = Annotated[
+    int, Path(ge=0, description="index of the example in the dataset, counted from 0", examples=[17])
+]
+
+
+def find_picture(arrays: ArraysDep, index: PictureIndex) -> np.ndarray:
     pictures = pictures_of(arrays)
     if not 0 <= index < len(pictures):
         raise NotFound("no_such_picture", pictures=len(pictures), last=len(pictures) - 1)

@@ -5,17 +5,17 @@ threads; a yielded session holds its connection in between, and with more reques
 Open a session in one `with` block instead.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, get_origin
 
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from typing_extensions import TypeAliasType
 
-from app.api.problems import SHOWN
-from app.errors import InvalidFields
-from app.messages import FieldError, Message
+from app.api.query import refuse_unknown
+from app.plots.curves import Along, Format
+from app.runs.request_model import Name
 from app.serving.exports import Exports
 from app.serving.places import Places
 from app.settings import Settings
@@ -24,13 +24,13 @@ from app.storage.database import Database
 from app.storage.database_file import DatabaseFile
 from app.storage.files import Files
 from app.storage.tables import Run
-from app.suggestions import closest
 
 
 # Coroutines, because FastAPI would run each plain function in a thread.
 async def database(request: Request) -> Database:
+    """The database as the caller sees it."""
     database: Database = request.app.state.database
-    return database
+    return database.of(request.state.caller)
 
 
 async def files(request: Request) -> Files:
@@ -71,15 +71,40 @@ SettingsDep = Annotated[Settings, Depends(settings)]
 FilesDep = Annotated[Files, Depends(files)]
 
 
-def find_run(id: str, database: DatabaseDep) -> Run:
+ModelName: Any = Annotated[Name, Path(description="a model's name: letters, digits, `.`, `_` and `-`")]
+RunId = Annotated[str, Path(description="a run's id", examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a"])]
+
+
+def find_run(id: RunId, database: DatabaseDep) -> Run:
     with database.read() as db:
         return runs.get(db, id)
 
 
 RunDep = Annotated[Run, Depends(find_run, scope="function")]
 Limit = Annotated[int, Query(ge=1, le=200, description="maximum number of items")]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="any text of the client's choice; a second request with the same key and body creates nothing",
+    ),
+]
+OwnerFilter = Annotated[
+    str | None,
+    Query(
+        max_length=100,
+        description="only what belongs to this owner; empty for what is common. A key sees what belongs to its own "
+        "owner and what is common, an admin's key everything",
+        examples=["s1"],
+    ),
+]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page")]
+# An alias has its name in the OpenAPI document, and so in generated clients.
+Axis = TypeAliasType("Axis", Along)
+PictureFormat = TypeAliasType("PictureFormat", Format)
+FormatDep = Annotated[PictureFormat, Path(description="`png`, or `svg` for a vector graphic")]
 
 
 def accepted(response: Response, address: str) -> None:
@@ -95,7 +120,7 @@ def repeated(response: Response, address: str) -> None:
     response.headers["Location"] = address
 
 
-async def only_known_parameters(request: Request) -> None:
+def only_known_parameters(request: Request) -> None:
     """Reject unknown query parameters and repeated ones, which FastAPI would silently ignore. Raises Invalid.
 
     FastAPI offers a query model with `extra="forbid"`. That would need a model for each route, even for those without
@@ -103,22 +128,7 @@ async def only_known_parameters(request: Request) -> None:
     """
     if not request.scope["query_string"]:
         return
-    known, lists = _known_parameters(request.scope["route"])
-    given = Counter(name for name, _ in request.query_params.multi_items())
-    repeated = {name: count for name, count in given.items() if count > 1 and name in known and name not in lists}
-    if repeated:
-        raise InvalidFields(
-            [FieldError(name, Message.of("parameter_repeated", count=count)) for name, count in repeated.items()]
-        )
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise InvalidFields(
-            [
-                FieldError(name[:100], Message.of("no_such_parameter", parameters=known, near=closest(name, known)))
-                for name in unknown[:SHOWN]
-            ],
-            further=len(unknown[SHOWN:]),
-        )
+    refuse_unknown(request.query_params, *_known_parameters(request.scope["route"]))
 
 
 Parameters = tuple[list[str], set[str]]

@@ -1,73 +1,54 @@
-"""ASGI middleware that checks the API key, the address and the body's size before a request reaches a route."""
+"""ASGI middleware that checks the address, and the body's encoding and size before a route sees it, and that answers
+HEAD.
 
-import asyncio
-import hmac
-import time
-from collections.abc import Awaitable, Callable
+A layer that only passes a request on returns the next one's awaitable: a coroutine of its own would cost time.
+"""
 
+from collections.abc import Awaitable
+
+import anyio
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.addresses import route_path
+from app.api.headers import header
 from app.api.problems import RefusedWhileReading, as_response
-from app.api.wrong_keys import WrongKeys
-from app.errors import Invalid, NotReady, TooLarge, Unauthorized
+from app.errors import NotReady, TooLarge
 
 JSON_BYTES = 2 * 1024**2
 PREDICT_BYTES = 64 * 1024**2
 UPLOAD_BYTES = 1024**3
 TOGETHER_BYTES = 256 * 1024**2  # of all bodies that are held in memory; uploads of datasets go to the disk
-LIMITS = {"/predict": PREDICT_BYTES, "/datasets": UPLOAD_BYTES}
+LIMITS = {"/datasets": UPLOAD_BYTES, "/batches": PREDICT_BYTES}
 
 
-class ApiKeyMiddleware:
-    """Require the API key, as a bearer token, on every path but /healthz.
+class HeadMiddleware:
+    """Answer HEAD wherever GET is, with the status and headers of GET.
 
-    Who guesses keys waits longer and longer for each answer. A right key never waits, and neither does a request
-    without one, which guesses nothing.
+    The route is left at the first piece of the body, so that no stream has to end.
     """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        api_key: str,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.app, self.api_key, self.sleep = app, api_key.encode(), sleep
-        self.wrong_keys = WrongKeys(clock)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == "/healthz" or self._is_sent(request := Request(scope)):
-            await self.app(scope, receive, send)
-            return
-        if "Authorization" in request.headers and (seconds := self.wrong_keys.delay(_peer(scope))):
-            await self.sleep(seconds)
-        error = Unauthorized("api_key_wrong")
-        await as_response(request, error, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
-
-    def _is_sent(self, request: Request) -> bool:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and hmac.compare_digest(key.encode(), self.api_key)
-
-
-def _peer(scope: Scope) -> str:
-    """The address of the other end; empty for a Unix socket."""
-    client = scope.get("client")
-    return client[0] if client else ""
-
-
-class AddressMiddleware:
-    """Refuse NUL characters in the path and the query: Postgres cannot store them in text."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"]):
-            error = Invalid("address_with_nul")
-            await as_response(Request(scope), error)(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            return self.app(scope, receive, send)
+        return self._as_get(scope, receive, send)
+
+    async def _as_get(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with anyio.CancelScope() as body:
+
+            async def without_body(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    await send(message)
+                else:
+                    await send({"type": "http.response.body", "body": b""})
+                    body.cancel()
+
+            as_get = {**scope, "method": "GET"}
+            await self.app(as_get, receive, without_body)
+            scope["route"] = as_get.get("route")
 
 
 class BodyLimitMiddleware:
@@ -85,12 +66,11 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = Request(scope)
-        limit = limit_of(request)
-        if int(request.headers.get("Content-Length", "0")) > limit:
-            await as_response(request, _too_large(limit))(scope, receive, send)
+        limit = limit_of(scope)
+        if int(header(scope, b"content-length") or "0") > limit:
+            await as_response(Request(scope), _too_large(limit))(scope, receive, send)
             return
-        received, in_memory = 0, scope["path"] != "/datasets"
+        received, in_memory = 0, route_path(scope) != "/datasets"
 
         async def counted() -> Message:
             nonlocal received
@@ -110,10 +90,15 @@ class BodyLimitMiddleware:
             self.held -= received * in_memory
 
 
-def limit_of(request: Request) -> int:
+def limit_of(scope: Scope) -> int:
     """Maximum size of the body in bytes. JSON has a low limit: all other requests wait while it is parsed."""
-    path, kind = request.scope["path"], request.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    return JSON_BYTES if (path, kind) == ("/predict", "application/json") else LIMITS.get(path, JSON_BYTES)
+    path = route_path(scope)
+    if path == "/predict":
+        kind = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
+        return JSON_BYTES if kind == "application/json" else PREDICT_BYTES
+    if path.startswith("/v2/") and header(scope, b"inference-header-content-length") is not None:
+        return PREDICT_BYTES  # most of it is bytes of tensors
+    return LIMITS.get(path, JSON_BYTES)
 
 
 def _too_large(limit: int) -> TooLarge:

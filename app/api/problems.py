@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 from starlette.datastructures import FormData
@@ -15,26 +16,25 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
+from app import metrics
+from app.api.addresses import route_path
+from app.api.forms import HEAD_BYTES, is_form
+from app.api.schemas.bodies import BINARY
 from app.api.schemas.messages import FixAnswer
+from app.api.tokens import without_token
 from app.api.validation import invalid_fields
 from app.datasets.errors import SplitImpossible
 from app.errors import (
     AppError,
-    Forbidden,
-    HeadersTooLarge,
     Internal,
     Invalid,
     Malformed,
     MethodNotAllowed,
-    Misdirected,
     NotFound,
     NotReady,
-    TooLarge,
-    TooManyRequests,
-    TooSlow,
-    Unauthorized,
     UnsupportedMediaType,
     below,
+    not_utf8,
 )
 from app.learning.errors import InvalidChoice
 from app.messages import Fix
@@ -45,11 +45,9 @@ from app.storage.files import OutsideOfStore
 log = logging.getLogger("antigrad.api")
 
 MEDIA_TYPE = "application/problem+json"
-BINARY = {"type": "string", "format": "binary"}  # the schema of a file in the OpenAPI document
-
-
 PROBES = ("/healthz", "/readyz")  # they address a container or a machine by whatever name it has
-RETRY_LATER = {"Retry-After": "2"}  # seconds
+ANSWERED_AS = {"HEAD": "GET"}  # `HeadMiddleware`
+RETRY_AFTER = {"Retry-After": {"description": "seconds to wait before the next request", "schema": {"type": "integer"}}}
 SHOWN = 20  # wrong fields in one answer
 
 
@@ -67,15 +65,18 @@ class Problem(BaseModel):
     """An error in the format of RFC 9457 (application/problem+json)."""
 
     type: str = Field(description="/problems/ followed by the code", examples=["/problems/greater_than"])
-    title: str = Field(examples=["Invalid request"])
-    status: int = Field(examples=[422])
-    detail: str = Field(examples=["/optimizer/lr: Input should be greater than 0"])
-    instance: str = Field(examples=["/runs"])
+    title: str = Field(examples=["Invalid request"], description="the kind of error")
+    status: int = Field(examples=[422], description="the HTTP status")
+    detail: str = Field(
+        examples=["/optimizer/lr: Input should be greater than 0"], description="what is wrong and what would be right"
+    )
+    instance: str = Field(examples=["/runs"], description="the path of the request")
     code: str = Field(description="stable error code; docs/errors.md has a section for each", examples=["greater_than"])
     params: dict[str, Any] = Field(description="the values that `detail` mentions", examples=[{"gt": 0}])
     fix: FixAnswer | None = Field(None, description="a change that would be accepted; null if no change is certain")
     errors: list[FieldProblem] = Field([], description=f"the wrong fields, at most {SHOWN}")
     more: int = Field(0, description="number of further wrong fields, which `errors` leaves out")
+    error: str | None = Field(None, description="under /v2, the `detail` once more, as its clients expect it")
 
 
 class RefusedWhileReading(HTTPException):
@@ -89,7 +90,12 @@ class RefusedWhileReading(HTTPException):
 def problems(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route for these errors; the descriptions are the docstrings of the error classes."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {error.status: {"description": error.__doc__ or error.title, "content": content} for error in errors}
+    described: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        described[error.status] = {"description": error.__doc__ or error.title, "content": content}
+        if error.retry_after is not None:
+            described[error.status]["headers"] = RETRY_AFTER
+    return described
 
 
 def binary(*media_types: str) -> dict[int | str, dict[str, Any]]:
@@ -100,13 +106,18 @@ def binary(*media_types: str) -> dict[int | str, dict[str, Any]]:
 
 def as_response(request: Request, error: AppError, headers: Mapping[str, str] | None = None) -> Response:
     """The answer with an error's problem document."""
-    if isinstance(error, NotReady | TooManyRequests):
-        headers = RETRY_LATER | dict(headers or {})
-    return Response(document(error, request.url.path), error.status, headers, media_type=MEDIA_TYPE)
+    headers = {**error.headers, **(headers or {})}
+    if error.retry_after is not None:
+        headers.setdefault("Retry-After", str(error.retry_after))
+    # Clients of the Open Inference Protocol look for the sentence in `error`.
+    further = {"error": error.detail} if route_path(request.scope).startswith("/v2") else {}
+    content = document(error, request.url.path, further)
+    return Response(content, error.status, headers, media_type=MEDIA_TYPE)
 
 
-def document(error: AppError, path: str) -> str:
-    """The problem document of an error, for a request to `path`."""
+def document(error: AppError, path: str, further: Mapping[str, str] = {}) -> str:
+    """The problem document of an error, for a request to `path`, with further members."""
+    metrics.refusals(error.message.code).inc()
     fields = error.errors
     body = {
         "type": f"/problems/{error.message.code}",
@@ -121,6 +132,7 @@ def document(error: AppError, path: str) -> str:
             for field in fields[:SHOWN]
         ],
         "more": max(0, len(fields) - SHOWN) + error.further,
+        **further,
     }
     return _printable(body)
 
@@ -136,10 +148,8 @@ def _printable(body: dict[str, Any]) -> str:
     return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
 
 
-def register(app: FastAPI, locked: bool) -> None:
-    """Translate all errors of the app to problems, and add them to its OpenAPI document; with the key if `locked`."""
-    generate = app.openapi
-    app.openapi = lambda: app.openapi_schema or describe(generate(), locked)  # type: ignore[method-assign]
+def register(app: FastAPI) -> None:
+    """Translate all errors of the app to problems."""
 
     @app.exception_handler(AppError)
     def app_error(request: Request, error: AppError) -> Response:
@@ -163,7 +173,12 @@ def register(app: FastAPI, locked: bool) -> None:
 
     @app.exception_handler(RequestValidationError)
     def validation(request: Request, error: RequestValidationError) -> Response:
-        if isinstance(error.body, bytes):  # FastAPI parses JSON only if the Content-Type says JSON
+        body = error.body
+        broken = any(item["type"] == "json_invalid" for item in error.errors())
+        text = body[:HEAD_BYTES].encode(errors="replace") if broken and isinstance(body, str) else b""
+        if is_form(body if isinstance(body, bytes) else text):
+            return as_response(request, UnsupportedMediaType("form_in_place_of_json"))
+        if isinstance(body, bytes):  # FastAPI parses JSON only if the Content-Type says JSON
             kind = request.headers.get("Content-Type") or "missing"
             return as_response(request, UnsupportedMediaType("not_json", type=kind[:100]))
         return as_response(request, invalid_fields(error.errors(), error.body))
@@ -177,14 +192,13 @@ def register(app: FastAPI, locked: bool) -> None:
             allowed = methods_at(app, request.scope)
             known = MethodNotAllowed("method_not_allowed", method=request.method, methods=allowed)
             return as_response(request, known, {"Allow": ", ".join(allowed)})
+        elif isinstance(error.__cause__, UnicodeDecodeError):  # FastAPI says only that the body cannot be parsed
+            known = not_utf8(error.__cause__)
         elif error.status_code != 404:
             known = Malformed("bad_request", reason=str(error.detail))
         return as_response(request, known, error.headers)
 
-    @app.exception_handler(Exception)
-    def broke_down(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return as_response(request, Internal("internal_error"))
+    app.exception_handler(Exception)(broke_down)
 
     @app.exception_handler(OutsideOfStore)
     def outside_of_store(request: Request, error: OutsideOfStore) -> Response:
@@ -202,37 +216,23 @@ def register(app: FastAPI, locked: bool) -> None:
         return as_response(request, NotReady("database_away"))
 
 
-def describe(document: dict[str, Any], locked: bool) -> dict[str, Any]:
-    """Add to the OpenAPI document the models of problems and the problems that any route may answer with; if the
-    service is `locked`, also its API key."""
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            anywhere = (Invalid, Internal) if path == "/healthz" else (Invalid, Unauthorized, NotReady, Internal)
-            with_body = (TooLarge, UnsupportedMediaType) if method in ("post", "put") else ()
-            by_host = () if path in PROBES else (Malformed, Misdirected)
-            by_origin = () if method == "get" else (Forbidden,)
-            by_server = (HeadersTooLarge, TooSlow, TooManyRequests)
-            for status, answer in problems(*anywhere, *with_body, *by_host, *by_origin, *by_server).items():
-                operation["responses"].setdefault(str(status), answer)
-    if locked:
-        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        document["security"] = [{"key": []}]
-        document["paths"]["/healthz"]["get"]["security"] = []
-    models = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    inner = models.pop("$defs")
-    document["components"]["schemas"] |= inner | {"Problem": models}
-    return document
+def broke_down(request: Request, error: Exception) -> Response:
+    """The answer to an error that no handler knows, which is logged."""
+    log.error("%s %s failed", request.method, without_token(request.url.path), exc_info=error)
+    return as_response(request, Internal("internal_error"))
 
 
 def methods_at(app: FastAPI, scope: Scope) -> list[str]:
     """Methods of an address over all of its routes; Starlette lists only those of the first one. Mounted files match
-    any address and are left out."""
-    routes = [route for route in app.routes if not isinstance(route, Mount)]
-    return [
-        method
-        for method in ("DELETE", "GET", "HEAD", "POST", "PUT")
-        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
-    ] or ["GET", "HEAD"]
+    any address and are left out. `/runs/cancel` is no run: routes with the fewest parameters count."""
+    routes = [context.route for context in iter_route_contexts(app.routes) if not isinstance(context.route, Mount)]
+    parameters: dict[str, int] = {}  # by method
+    for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"):
+        matches = [route.matches({**scope, "method": ANSWERED_AS.get(method, method)}) for route in routes]
+        counts = [len(found["path_params"]) for match, found in matches if match is Match.FULL]
+        if counts:
+            parameters[method] = min(counts)
+    return [name for name, count in parameters.items() if count == min(parameters.values())] or ["GET", "HEAD"]
 
 
 def no_such_part(form: FormData, wanted: str, file: str) -> Invalid:

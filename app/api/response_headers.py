@@ -1,6 +1,5 @@
 """ASGI middleware that adds headers against misuse of answers in a browser."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # An answer is data: opened by itself, an SVG or a problem runs no script and loads nothing.
@@ -9,6 +8,13 @@ DATA_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'n
 PAGE_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "frame-ancestors 'none'"
+)
+
+
+FIXED = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"same-origin"),  # an address may have the token of a link
 )
 
 
@@ -21,11 +27,11 @@ class ResponseHeadersMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                is_page = headers.get("Content-Type", "").startswith("text/html")
-                headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
-                headers.setdefault("X-Content-Type-Options", "nosniff")
-                headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+                headers = message["headers"] = list(message.get("headers", ()))
+                present = dict(headers)
+                is_page = present.get(b"content-type", b"").startswith(b"text/html")
+                policy = (b"content-security-policy", (PAGE_POLICY if is_page else DATA_POLICY).encode())
+                headers += [(name, value) for name, value in (policy, *FIXED) if name not in present]
             await send(message)
 
         await self.app(scope, receive, with_headers)

@@ -3,10 +3,18 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
+from starlette.types import Scope
+
 AT_ONCE = 5  # wrong keys of a peer that are answered without a delay: people mistype
 FIRST_SECONDS, MOST_SECONDS = 0.1, 2.0
 FORGOTTEN_AFTER = 600.0  # seconds without a wrong key
 PEERS = 1000  # the last ones are remembered
+
+
+def peer_of(scope: Scope) -> str:
+    """The address of the other end; empty for a Unix socket."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 class WrongKeys:

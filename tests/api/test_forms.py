@@ -50,3 +50,51 @@ def test_a_form_without_a_boundary_is_recognised(client: TestClient, path: str) 
     headers = {"Content-Type": "multipart/form-data"}
     answer = client.post(path.format(run=run), content=form("file", png()), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "form_without_boundary")
+
+
+@pytest.mark.parametrize("kind", ["application/zip", "application/octet-stream"])
+def test_a_form_is_recognised_though_its_first_line_comes_alone(quick_client: TestClient, kind: str) -> None:
+    body = form("file", FILES["an archive"])
+    pieces = iter([body[:40], body[40:90], body[90:]])
+    answer = quick_client.post("/datasets?name=form", content=pieces, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (422, "form_under_another_type")
+
+
+@pytest.mark.parametrize("kind", ["image/png", "application/json", "application/zip", ""])
+def test_a_form_under_another_type_is_recognised_by_predictions_of_any_type(client: TestClient, kind: str) -> None:
+    run = serve(client, "run_forms")
+    headers = {"Content-Type": kind} if kind else {}
+    answer = client.post(f"/predict?run={run}", content=form("image", png()), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "form_under_another_type")
+    assert answer.json()["errors"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data", "text/plain"])
+def test_an_address_that_reads_json_recognises_a_form(quick_client: TestClient, kind: str) -> None:
+    answer = quick_client.post("/runs", content=form("dataset", b"digits"), headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (415, "form_in_place_of_json")
+    assert "-d '{…}'" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("boundary", ["another", "", '""'])
+@pytest.mark.parametrize("path", ["/datasets?name=form", "/predict?run={run}"])
+def test_a_form_with_the_boundary_of_another_says_to_leave_it_to_the_client(
+    client: TestClient, path: str, boundary: str
+) -> None:
+    run = serve(client, "run_boundary")
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    answer = client.post(path.format(run=run), content=form("file", png()), headers=headers)
+    assert answer.status_code == 400 and answer.json()["code"] in ("form_unreadable", "form_without_boundary")
+    assert "leave the header" in answer.json()["detail"]
+
+
+def test_the_most_pictures_of_a_request_stand_in_the_refusal_and_in_the_document(client: TestClient) -> None:
+    run = serve(client, "run_many")
+    files = [("image", ("a.png", png()))] * 256
+    assert len(client.post(f"/predict?run={run}", files=files).json()["predictions"]) == 256
+    refused = client.post(f"/predict?run={run}", files=[*files, files[0]])
+    assert (refused.status_code, refused.json()["code"]) == (413, "too_many_files")
+    assert "at most 256" in refused.json()["detail"]
+    document = client.get("/openapi.json").json()
+    assert document["components"]["schemas"]["Pictures"]["properties"]["image"]["maxItems"] == 256
+    assert "256" in document["paths"]["/predict"]["post"]["description"]

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from torch import nn
 
 from app.api.deps import DatabaseDep, FilesDep, RunDep
+from app.api.described_network import described_network
 from app.api.problems import problems
 from app.api.schemas.architectures import (
     Inspection,
@@ -18,16 +19,16 @@ from app.api.schemas.architectures import (
     Total,
 )
 from app.api.schemas.runs import Warned
+from app.api.scopes import READ
 from app.datasets.splits import SplitSpec
-from app.errors import Invalid, Malformed, NotFound
+from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.analysis.memory import memory
 from app.insight.analysis.stacks import Chain, LinearStack, as_one_layer, chains, modules_of_chains, stacks
-from app.insight.analysis.warnings import MOST_PARAMETERS, of_architecture, of_optimizer
-from app.learning.architecture import flatten_layers, rows, with_output_layer
+from app.insight.analysis.warnings import MOST_PARAMETERS
+from app.learning.architecture import flatten_layers, rows
 from app.learning.layers import Layer, Shape
 from app.learning.layers.serialization import layers_from_json
 from app.learning.layers.structure import counted
-from app.learning.losses import MSE, CrossEntropy
 from app.learning.optimizers import optimizer_from_json
 from app.learning.presets import PRESETS, Preset
 from app.learning.serialization import from_safetensors
@@ -36,31 +37,29 @@ from app.storage import datasets
 from app.storage.jsonable import number
 from app.suggestions import closest
 
-router = APIRouter(tags=["architectures"], responses=problems(Invalid))
+router = APIRouter(tags=["architectures"], responses=problems(Invalid), dependencies=[READ])
 
 MOST_NUMBERS = 250_000  # in a matrix of an answer
 
 
-@router.post("/architectures/inspect", summary="Inspect a network", responses=problems(Malformed))
-def inspect(body: InspectRequest) -> Inspection:
-    """Shapes, parameters, multiply-adds and memory of a network, with warnings. The network is not built."""
-    written, shape = layers_from_json(body.model.model_dump(mode="json")["layers"]), tuple(body.input_shape)
-    layers = with_output_layer(written, body.outputs)
-    optimizer = optimizer_from_json(body.optimizer.model_dump(mode="json"))
-    loss = CrossEntropy() if body.outputs > 1 else MSE()
-    all_chains = _chains(layers, shape)
-    warnings = [*of_architecture(layers, shape, loss, body.batch_size), *of_optimizer(all_chains[0], optimizer)]
+@router.post("/architectures/inspect", summary="Inspect a network", responses=problems(NotFound, Malformed, Conflict))
+def inspect_architecture(body: InspectRequest, database: DatabaseDep, files: FilesDep) -> Inspection:
+    """Shapes, parameters, multiply-adds and memory of a network, with warnings. The network is not built.
+
+    With `dataset`, its sizes and everything else are those of a run with this request."""
+    network = described_network(body, database, files)
+    layers, shape = network.layers, network.shape
     return Inspection(
-        layers=_rows(layers, shape, written=len(written)),
+        layers=_rows(layers, shape, network.written),
         total=_total(layers, shape),
-        memory=MemoryAnswer(**vars(memory(layers, shape, body.batch_size, optimizer, MOST_PARAMETERS))),
-        linear_stacks=[_stack(stack) for chain in all_chains for stack in stacks(chain)],
-        warnings=[Warned(**vars(warning)) for warning in warnings],
+        memory=MemoryAnswer(**vars(memory(layers, shape, network.batch_size, network.optimizer, MOST_PARAMETERS))),
+        linear_stacks=[_stack(stack) for chain in _chains(layers, shape) for stack in stacks(chain)],
+        warnings=network.warnings,
     )
 
 
 @router.get("/runs/{id}/architecture", summary="Inspect a run's network", responses=problems(NotFound))
-def architecture(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspection:
+def inspect_run(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspection:
     """Inspection of a run's network, with the run's warnings.
 
     After training, each linear stack has the one matrix and bias that compute the same outputs, to within 1e-6.
@@ -144,11 +143,15 @@ def preset_answer(preset: Preset) -> PresetAnswer:
 
 @router.get("/presets", summary="List presets: ready-made networks")
 def list_presets() -> PresetList:
+    """Each with its layers, and with advantages and drawbacks."""
     return PresetList(items=[preset_answer(preset) for preset in PRESETS.values()])
 
 
 @router.get("/presets/{name}", summary="Get one preset as a request", responses=problems(NotFound))
-def get_preset(name: Annotated[str, Path(max_length=100)]) -> PresetAnswer:
+def get_preset(
+    name: Annotated[str, Path(max_length=100, description="the preset's name", examples=["vgg_small"])],
+) -> PresetAnswer:
+    """`request` is complete but for the dataset; change what you like and send it to `POST /runs`."""
     if name not in PRESETS:
         raise NotFound("no_such_preset", preset=name, presets=list(PRESETS), near=closest(name, PRESETS))
     return preset_answer(PRESETS[name])

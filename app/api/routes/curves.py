@@ -1,26 +1,29 @@
 """A run's curve as numbers, as a table or as a picture."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
-from app.api.deps import SLOW, DatabaseDep, RunDep
+from app.api.deps import SLOW, Axis, DatabaseDep, FormatDep, RunDep
 from app.api.problems import binary, problems
 from app.api.schemas.curves import CurveAnswer, points_json
+from app.api.scopes import READ
 from app.datasets.names import first
 from app.errors import Conflict, Invalid, NotFound
 from app.learning.evaluation import METRICS
 from app.messages import Fix
-from app.plots.curves import MEDIA_TYPES, Along, Format, axis_of, draw
-from app.storage import curves
+from app.plots.curves import MEDIA_TYPES, axis_of, draw
+from app.storage import curves, pyramid
 from app.suggestions import closest
 
+Step = partial(Query, ge=1, le=curves.LAST_STEP)
 LISTED = 12  # series that an error message lists
 
-router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid))
+router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid), dependencies=[READ])
 
 
 def find_series(
@@ -69,21 +72,28 @@ SeriesDep = Annotated[list[str], Depends(find_series, scope="function")]
 
 @router.get("/curve", summary="Get the curve as numbers", response_model=None,
             responses=UNCHANGED | {200: {"model": CurveAnswer}})  # fmt: skip
-def curve(
+def get_curve(
     run: RunDep,
     database: DatabaseDep,
     names: SeriesDep,
     points: Annotated[int, Query(ge=1, le=10**7, description="maximum number of points per series")] = 1000,
-    from_step: Annotated[int, Query(ge=1, le=10**9)] = 1,
+    from_step: Annotated[int, Step(description="leave out the steps before this one")] = 1,
+    to_step: Annotated[int, Step(description="leave out the steps after this one")] = curves.LAST_STEP,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """The loss of every step is kept; a long series is thinned to `points`."""
+    """The loss of every step is kept. A series with more than `points` points is thinned: it keeps the minimum and the
+    maximum of each bucket of 2, 4, 8 or more consecutive steps.
+
+    Buckets are the same in every part of a curve, so a page may zoom and scroll without a flicker. Any part takes the
+    same time, however long the run is.
+    """
     with database.read() as db:
-        ends = [curves.last_steps(db, run.id, kind) for kind in sorted(set(map(_is_diagnostic, names)))]
-    etag = etag_of(repr((names, points, from_step, ends)).encode())  # a curve only grows, so its last steps identify it
+        ends = [min(to_step, curves.last_step(db, run.id, name)) for name in names]
+    # A curve only grows, so it is identified by the last steps: of a part that has ended, by the part alone.
+    etag = etag_of(repr((names, points, from_step, ends)).encode())
     if knows(if_none_match, etag):
         return unchanged(etag)
-    thinned = {name: curves.thinned(database, run.id, name, points, from_step) for name in names}
+    thinned = {name: pyramid.thinned(database, run.id, name, points, from_step, to_step) for name in names}
     answer = {
         "run": run.id,
         "points": sum(len(one.steps) for one in thinned.values()),
@@ -96,11 +106,13 @@ def curve(
 
 @router.get("/curve.csv", summary="Get every point as CSV: series,step,value", response_class=StreamingResponse,
             responses=binary("text/csv"))  # fmt: skip
-def curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep) -> StreamingResponse:
+def get_curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep) -> StreamingResponse:
+    """One line for each point; nothing is thinned."""
+
     def pieces(id: str) -> Iterator[str]:
         yield "series,step,value\n"
         for name in names:
-            for page in curves.pages(database, id, name):
+            for page in curves.pages(database.read, id, name):
                 points = zip(page.steps.tolist(), page.values.tolist(), strict=True)
                 yield "".join(f"{name},{step},{value!r}\n" for step, value in points)
 
@@ -109,13 +121,14 @@ def curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep) -> Streaming
 
 @router.get("/curve.{format}", summary="Get the curve as a picture", response_class=Response,
             responses=binary("image/png", "image/svg+xml") | problems(Conflict), dependencies=[SLOW])  # fmt: skip
-def curve_plot(
+def draw_curve(
     run: RunDep,
     database: DatabaseDep,
     names: SeriesDep,
-    format: Format,
-    axis: Annotated[Along, Query(description="the x-axis")] = "step",
+    format: FormatDep,
+    axis: Annotated[Axis, Query(description="the x-axis")] = "step",
 ) -> Response:
-    thinned = {name: curves.thinned(database, run.id, name, 2000) for name in names}
+    """A panel for each metric. A value that is not finite is a marked gap."""
+    thinned = {name: pyramid.thinned(database, run.id, name, 2000) for name in names}
     picture = draw(thinned, run.name or run.id, format, axis_of(run.progress, axis))
     return Response(picture, media_type=MEDIA_TYPES[format])

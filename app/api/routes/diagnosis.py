@@ -2,22 +2,21 @@
 
 from fastapi import APIRouter
 
-from app.api.deps import DatabaseDep, RunDep
+from app.api.deps import DatabaseDep, FilesDep, RunDep
 from app.api.problems import problems
 from app.api.schemas.curves import Points, points_json
-from app.api.schemas.diagnosis import DiagnosisAnswer, DiagnosticsAnswer, FindingAnswer, LayerDiagnostics
-from app.api.schemas.messages import FixAnswer, MessageAnswer
+from app.api.schemas.diagnosis import DiagnosisAnswer, DiagnosticsAnswer, LayerDiagnostics, finding_answer
+from app.api.scopes import READ
 from app.errors import Invalid, NotFound
 from app.insight.diagnosis import diagnose
 from app.runs.facts import by_layer, facts_of, place_in_request
 from app.storage import curves
-from app.storage.jsonable import jsonable
 
-router = APIRouter(prefix="/runs/{id}", tags=["diagnosis"], responses=problems(NotFound, Invalid))
+router = APIRouter(prefix="/runs/{id}", tags=["diagnosis"], responses=problems(NotFound, Invalid), dependencies=[READ])
 
 
 @router.get("/diagnostics", summary="Get gradients, weights, updates, dead and saturated units by layer")
-def diagnostics(run: RunDep, database: DatabaseDep) -> DiagnosticsAnswer:
+def get_diagnostics(run: RunDep, database: DatabaseDep) -> DiagnosticsAnswer:
     """Sampled on up to 256 training examples after steps 1, 2, 4, 8, …, then at regular intervals, and after the last
     step. Sampling takes at most 1% of the run's time. Empty before the first sample."""
     with database.read() as db:
@@ -36,19 +35,8 @@ def diagnostics(run: RunDep, database: DatabaseDep) -> DiagnosticsAnswer:
 
 
 @router.get("/diagnosis", summary="Explain a run: what went wrong, the evidence, one change to try")
-def diagnosis(run: RunDep, database: DatabaseDep) -> DiagnosisAnswer:
-    """Findings that are certain, worst first. Most appear after the run has ended; those about the data earlier."""
-    return DiagnosisAnswer(
-        [
-            FindingAnswer(
-                code=finding.code,
-                severity=finding.severity,
-                finding=finding.finding,
-                evidence=jsonable(dict(finding.evidence)),
-                change=MessageAnswer.of(finding.change.message),
-                fix=FixAnswer.of(finding.change.fix),
-                **{"try": finding.change.message.text()},
-            )
-            for finding in diagnose(facts_of(run, database))
-        ]
-    )
+def get_diagnosis(run: RunDep, database: DatabaseDep, files: FilesDep) -> DiagnosisAnswer:
+    """Findings that are certain, worst first. Most appear after the run has ended; those about the data earlier.
+
+    `POST /runs/{id}/again?fix=true` makes the change of the first one."""
+    return DiagnosisAnswer([finding_answer(finding) for finding in diagnose(facts_of(run, database, files))])

@@ -2,33 +2,35 @@
 
 from fastapi import APIRouter, Response
 
-from app.api.deps import SLOW, DatabaseDep, RunDep
+from app.api.deps import SLOW, DatabaseDep, FilesDep, RunDep
+from app.api.described_network import described_network
 from app.api.problems import binary, problems
 from app.api.schemas.architectures import InspectRequest
-from app.errors import Invalid, Malformed, NotFound
+from app.api.scopes import READ
+from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.insight.analysis.warnings import MOST_PARAMETERS
-from app.learning.architecture import flatten_layers, rows, with_output_layer
+from app.learning.architecture import flatten_layers, rows
 from app.learning.layers import Layer, Shape
 from app.learning.layers.serialization import layers_from_json
 from app.plots.network import diagram
 from app.storage import datasets
 
-router = APIRouter(tags=["architectures"], responses=problems(Invalid))
+router = APIRouter(tags=["architectures"], responses=problems(Invalid), dependencies=[READ])
 SVG = "image/svg+xml"
 
 
 @router.post("/architectures/diagram.svg", summary="Draw a network", response_class=Response,
-             responses=binary(SVG) | problems(Malformed), dependencies=[SLOW])  # fmt: skip
-def of_description(body: InspectRequest) -> Response:
+             responses=binary(SVG) | problems(NotFound, Malformed, Conflict), dependencies=[SLOW])  # fmt: skip
+def draw_architecture(body: InspectRequest, database: DatabaseDep, files: FilesDep) -> Response:
     """A drawing in the style of the lecture: the height and depth of a block show its size in space, its
     width the channels. Each kind of layer has a colour."""
-    layers = layers_from_json(body.model.model_dump(mode="json")["layers"])
-    return _drawn(with_output_layer(layers, body.outputs), tuple(body.input_shape), body.model.preset or "")
+    network = described_network(body, database, files)
+    return _drawn(network.layers, network.shape, body.model.preset or "")
 
 
 @router.get("/runs/{id}/diagram.svg", summary="Draw a run's network", response_class=Response,
             responses=binary(SVG) | problems(NotFound), dependencies=[SLOW])  # fmt: skip
-def of_run(run: RunDep, database: DatabaseDep) -> Response:
+def draw_run(run: RunDep, database: DatabaseDep) -> Response:
     """A drawing of the network that the run trains."""
     with database.read() as db:
         shape = tuple(datasets.get(db, run.request["dataset"]).about["shape"])

@@ -1,66 +1,27 @@
-"""Server-sent events of a run. A viewer holds no thread, so the number of viewers is not limited."""
+"""Server-sent events of a run, of some runs, or of the newest ones."""
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.api.deps import RunDep
-from app.api.problems import binary, problems
-from app.api.schemas.curves import points_json
-from app.api.schemas.runs import RunAnswer, run_answer
-from app.constants import ENDED, RunStatus
+from app.api.deps import RunDep, RunId
+from app.api.event_streams import NewestQueries, NewsQueries, Permission, Position, watch, watch_newest
+from app.api.keyring import Keyring
+from app.api.problems import problems
+from app.api.schemas.events import STREAM, STREAM_OF_RUNS
+from app.api.scopes import READ, CallerDep
 from app.errors import Invalid, NotFound
-from app.runs.views import view
-from app.serving.coalescing import SingleFlight
-from app.storage import curves, runs
-from app.storage.database import Database
 
-router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid))
+MOST = 100  # runs of one stream
+NEWEST = "newest"  # in place of ids
+PLACE = r"[0-9]{1,18}\.[0-9]{1,18}"
+RUN_AT = rf"[0-9A-Za-z_]{{1,40}}(@{PLACE})?"
 
-LOSS = "train.loss"
-LOOK_SECONDS = 0.2
-
-
-class Position(NamedTuple):
-    """Position of a viewer in a run: the last step received of `train.loss`, and of the other series."""
-
-    run: str
-    loss_step: int
-    other_step: int
-
-    def __str__(self) -> str:
-        return f"{self.loss_step}.{self.other_step}"
-
-
-class News(NamedTuple):
-    """A run's present state, and the next points that a viewer has not received."""
-
-    run: RunAnswer
-    points: dict[str, curves.Series]
-
-
-NewsQueries = SingleFlight[Position, News]
-
-
-def news_queries(database: Database) -> NewsQueries:
-    """Coalesced queries for news: viewers of one run at the same position share a query."""
-
-    def find(seen: Position) -> News:
-        with database.read() as db:
-            # The run first, then its points: once the run has ended, no point can be missing.
-            run = run_answer(view(db, runs.get(db, seen.run)))
-            points = {
-                name: curves.page(db, seen.run, name, 1 + (seen.loss_step if name == LOSS else seen.other_step))
-                for name in curves.last_steps(db, seen.run)
-            }
-        return News(run, {name: series for name, series in points.items() if len(series.steps)})
-
-    return SingleFlight.in_threads(find)
+router = APIRouter(tags=["curves"], dependencies=[READ])
 
 
 async def news_queries_of_app(request: Request) -> NewsQueries:
@@ -68,60 +29,126 @@ async def news_queries_of_app(request: Request) -> NewsQueries:
     return queries
 
 
+async def newest_queries_of_app(request: Request) -> NewestQueries:
+    queries: NewestQueries = request.app.state.newest
+    return queries
+
+
+async def permission(caller: CallerDep, request: Request) -> Permission:
+    """A check that the caller's key is still valid."""
+    keyring: Keyring = request.app.state.keyring
+    return lambda: keyring.permits(caller)
+
+
 NewsDep = Annotated[NewsQueries, Depends(news_queries_of_app)]
+NewestDep = Annotated[NewestQueries, Depends(newest_queries_of_app)]
+PermissionDep = Annotated[Permission, Depends(permission)]
 
 
-def position(
-    id: str, last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None
-) -> Position:
+def _last_event_id(pattern: str, max_length: int, example: str) -> Any:
+    return Header(
+        alias="Last-Event-ID",
+        max_length=max_length,
+        description="id of the last event that was received; the stream continues after it",
+        examples=[example],
+        json_schema_extra={"pattern": f"^{pattern}$"},
+    )
+
+
+def position(id: RunId, last_event_id: Annotated[str | None, _last_event_id(PLACE, 100, "600.550")] = None) -> Position:
     """The position to start from: after the event with this id, or the beginning. Raises Invalid."""
-    seen = re.fullmatch(r"([0-9]{1,18})\.([0-9]{1,18})", last_event_id or "0.0")
-    if seen is None:
-        raise Invalid("event_id_unknown")
-    return Position(id, int(seen[1]), int(seen[2]))
+    return Position(id) if last_event_id is None else _at(id, last_event_id)
 
 
-@router.get("/events", summary="Watch a run (server-sent events)", response_class=EventSourceResponse,
-            responses=binary("text/event-stream"))  # fmt: skip
-async def events(
-    run: RunDep, news: NewsDep, seen: Annotated[Position, Depends(position)]
+def positions(
+    runs: Annotated[
+        str,
+        Query(
+            max_length=MOST * 80,
+            description=f"ids of at most {MOST} runs, separated by commas, or `newest`. An id may have a position, as "
+            "in run_a@600.550: its events continue after these steps of `train.loss` and of the other series",
+            examples=["run_01k9zj4c2m8s0q1v5w7x3y6t4a@600.550,run_01k9zj4c2m8s0q1v5w7x3y6t4b"],
+            json_schema_extra={"pattern": rf"^{RUN_AT}(,{RUN_AT}){{0,{MOST - 1}}}$"},
+        ),
+    ],
+    last_event_id: Annotated[
+        str | None, _last_event_id(rf"{PLACE}(,{PLACE}){{0,{MOST - 1}}}", MOST * 38, "600.550,12.0")
+    ] = None,
+) -> list[Position] | None:
+    """The position to start from in each run; None for the newest runs. Raises Invalid."""
+    if runs == NEWEST:
+        return None
+    parts = runs.split(",")
+    if len(parts) > MOST or not all(re.fullmatch(RUN_AT, part) for part in parts):
+        raise Invalid("runs_of_stream", "runs", most=MOST)
+    starts = [_at(run, place) if at else Position(run) for run, at, place in (part.partition("@") for part in parts)]
+    if len({start.run for start in starts}) < len(starts):
+        raise Invalid("runs_repeat", "runs")
+    if last_event_id is None:
+        return starts
+    seen = last_event_id.split(",")
+    if len(seen) != len(starts):
+        raise Invalid("event_id_unknown", "Last-Event-ID")
+    return [_at(start.run, place) for start, place in zip(starts, seen, strict=True)]
+
+
+def _at(run: str, place: str) -> Position:
+    if re.fullmatch(PLACE, place) is None:
+        raise Invalid("event_id_unknown", "Last-Event-ID")
+    loss_step, other_step = place.split(".")
+    return Position(run, int(loss_step), int(other_step))
+
+
+@router.get("/runs/{id}/events", summary="Watch a run (server-sent events)", response_class=EventSourceResponse,
+            responses=problems(NotFound, Invalid) | {200: {"content": {"text/event-stream": STREAM}}})  # fmt: skip
+async def watch_run(
+    run: RunDep,
+    news: NewsDep,
+    seen: Annotated[Position, Depends(position)],
+    caller: CallerDep,
+    is_permitted: PermissionDep,
 ) -> AsyncIterator[ServerSentEvent]:
     """Events `status`, `points`, `progress` and finally `done`. If the run is paused or has ended, its status follows
     its last points.
 
     An event's id, such as `600.550`, is the last step sent of `train.loss` and of the other series. Send it as
-    Last-Event-ID to continue the stream without a gap or a repeated point.
+    Last-Event-ID to continue the stream without a gap or a repeated point. The stream ends when the key is revoked.
     """
-    async for event in stream(news, seen._replace(run=run.id)):
-        yield event
+    async for event in watch(news, caller, [seen._replace(run=run.id)], is_permitted):
+        if event.kind != "gone":
+            yield _sent(event.kind, str(event.position), event.data)
 
 
-async def stream(news: NewsQueries, seen: Position) -> AsyncIterator[ServerSentEvent]:
-    """The events after the given position, until the run is done."""
-    status: str | None = None
-    while True:
-        try:
-            run, points = await news.get(seen)
-        except NotFound:  # the run has been deleted
-            return
-        at_rest = run.status == RunStatus.PAUSED or run.status in ENDED
-        # Sent before the points, which a client that reconnects with this id lacks; after them once no more follow.
-        if run.status != status and not (at_rest and points):
-            status = run.status
-            yield event("status", seen, {"status": status, "attempt": run.attempt})
-        last = {name: int(series.steps[-1]) for name, series in points.items()}
-        loss_step = last.pop(LOSS, seen.loss_step)
-        seen = Position(seen.run, loss_step, max([seen.other_step, *last.values()]))
-        if points:
-            yield event("points", seen, {name: points_json(series) for name, series in points.items()})
-            yield event("progress", seen, run.progress | {"metrics": run.metrics})
-        elif run.status in ENDED:
-            yield event("done", seen, run.model_dump())
-            return
-        if run.status not in ENDED:
-            await asyncio.sleep(LOOK_SECONDS)
+@router.get("/events", summary="Watch several runs (server-sent events)", response_class=EventSourceResponse,
+            responses=problems(Invalid) | {200: {"content": {"text/event-stream": STREAM_OF_RUNS}}})  # fmt: skip
+async def watch_runs(
+    news: NewsDep,
+    newest: NewestDep,
+    starts: Annotated[list[Position] | None, Depends(positions)],
+    caller: CallerDep,
+    is_permitted: PermissionDep,
+) -> AsyncIterator[ServerSentEvent]:
+    """The events of each run, as `GET /runs/{id}/events` sends them, with the run's id, and `gone` for a run that is
+    not there. The stream ends when all runs are done or gone, or the key is revoked.
+
+    An event's `at` is the position in its run: another stream continues from it if it is sent in `runs`. An event's id
+    has the positions of all runs. Send it as Last-Event-ID to continue the stream without a gap or a repeated point.
+
+    `runs=newest` is a stream of the newest 100 runs without their points: `status` and `progress`, first of all and
+    then of those that change, and `gone` for those that are deleted. It ends only with the key.
+    """
+    if starts is None:
+        async for event in watch_newest(newest, caller, is_permitted):
+            yield _sent(event.kind, None, {"run": event.position.run, "at": None, "data": event.data})
+        return
+    positions = {start.run: start for start in starts}
+    async for event in watch(news, caller, starts, is_permitted):
+        run = event.position.run
+        positions[run] = event.position
+        content = {"run": run, "at": str(event.position), "data": event.data}
+        yield _sent(event.kind, ",".join(map(str, positions.values())), content)
 
 
-def event(kind: str, seen: Position, data: object) -> ServerSentEvent:
+def _sent(kind: str, id: str | None, data: object) -> ServerSentEvent:
     """An event with its data as JSON. It is encoded here because FastAPI would first visit every point."""
-    return ServerSentEvent(event=kind, id=str(seen), raw_data=json.dumps(data))
+    return ServerSentEvent(event=kind, id=id, raw_data=json.dumps(data))

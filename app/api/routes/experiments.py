@@ -5,10 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from app.api.deps import SLOW, DatabaseDep, FilesDep, Key, accepted, repeated
+from app.api.addresses import address
+from app.api.deps import SLOW, DatabaseDep, FilesDep, FormatDep, Key, accepted, repeated
 from app.api.group_curves import OneAxis, OneSeries, group_picture
 from app.api.problems import binary, problems
 from app.api.schemas.experiments import (
+    ID,
     LINEAR_COLLAPSE,
     ExperimentAnswer,
     ExperimentEntry,
@@ -20,31 +22,43 @@ from app.api.schemas.experiments import (
     TrialAnswer,
     TrialRun,
 )
+from app.api.scopes import READ, TRAIN
 from app.errors import Conflict, Invalid, Malformed, NotFound
-from app.insight.experiments import EXPERIMENTS, observe
+from app.insight.experiments import EXPERIMENTS
 from app.insight.experiments.experiment import Experiment, Seen, spreads, verdict
 from app.insight.experiments.faults import FAULTS
-from app.plots.curves import Format
-from app.runs.experiments import SEED, TRIAL, perform, performance, runs_of_performance
+from app.runs.experiments import (
+    SEED,
+    TRIAL,
+    calculated,
+    experiment_named,
+    latest,
+    perform,
+    performance,
+    runs_of_performance,
+)
 from app.runs.submission import fingerprint
 from app.storage.database import Database
 from app.storage.jsonable import jsonable
 from app.storage.tables import Run
-from app.suggestions import closest
 
 router = APIRouter(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
 
-Name = Annotated[str, Path(examples=[LINEAR_COLLAPSE])]
+Name = Annotated[str, Path(description="an experiment's name", examples=[LINEAR_COLLAPSE])]
+Id = Annotated[str, Path(description="id of a started experiment", examples=[ID])]
 
 
-@router.get("", summary="List experiments, each of which tests a claim of the lecture")
-def list_experiments() -> ExperimentList:
-    return ExperimentList(items=[_entry(experiment) for experiment in EXPERIMENTS.values()])
+@router.get("", summary="List experiments, each of which tests a claim of the lecture", dependencies=[READ])
+def list_experiments(database: DatabaseDep) -> ExperimentList:
+    """Each with the claim, what is true of it, and the trainings that show it."""
+    started = latest(database)
+    return ExperimentList(items=[_entry(experiment, started) for experiment in EXPERIMENTS.values()])
 
 
-@router.get("/{name}", summary="Get one experiment: the claim, what is true of it, its trials")
-def get_experiment(name: Name) -> ExperimentEntry:
-    return _entry(_experiment(name))
+@router.get("/{name}", summary="Get one experiment: the claim, what is true of it, its trials", dependencies=[READ])
+def get_experiment(name: Name, database: DatabaseDep) -> ExperimentEntry:
+    """Start it with `POST /experiments/{name}`."""
+    return _entry(experiment_named(name), latest(database))
 
 
 AT_ONCE: dict[int | str, dict[str, Any]] = {
@@ -53,8 +67,8 @@ AT_ONCE: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/{name}", summary="Start an experiment", status_code=202,
-             responses=problems(NotFound, Malformed, Conflict, Invalid) | AT_ONCE)  # fmt: skip
-def start(
+             responses=problems(NotFound, Malformed, Conflict, Invalid) | AT_ONCE, dependencies=[TRAIN])  # fmt: skip
+def start_experiment(
     name: Name,
     database: DatabaseDep,
     files: FilesDep,
@@ -64,44 +78,45 @@ def start(
 ) -> ExperimentAnswer:
     """Queues an ordinary run for every trial and seed, all or none, and answers `202`. Poll `links.self` until `status`
     is no longer `running`. An experiment without trials is calculated at once and answered with `200`."""
-    experiment, wanted = _experiment(name), body or ExperimentRequest()
+    experiment, wanted = experiment_named(name), body or ExperimentRequest()
     if not experiment.trials:
         response.status_code = 200
-        return _answer(experiment, None, [], {seed: observe(experiment, seed, {}) for seed in wanted.seeds}, "ended")
+        return _answer(experiment, None, [], {seed: calculated(name, seed) for seed in wanted.seeds}, "ended")
     group = perform(database, files, experiment, wanted.seeds, key, f"{name} {fingerprint(wanted)}")
-    address = f"/experiments/{name}/{group.id}"
+    here = address(f"/experiments/{name}/{group.id}")
     if not group.is_new:
-        repeated(response, address)
+        repeated(response, here)
         return _performed(experiment, group.id, database)
-    accepted(response, address)
+    accepted(response, here)
     return _answer(experiment, group.id, _trial_runs(member.run for member in group.members), {}, "running")
 
 
-@router.get("/{name}/{id}", summary="Get the observations of a started experiment")
-def get_performance(name: Name, id: str, database: DatabaseDep) -> ExperimentAnswer:
-    return _performed(_experiment(name), id, database)
+@router.get("/{name}/{id}", summary="Get the observations of a started experiment", dependencies=[READ])
+def get_experiment_results(name: Name, id: Id, database: DatabaseDep) -> ExperimentAnswer:
+    """Over the seeds whose runs have ended. `verdict` says whether they confirm what is true of the claim."""
+    return _performed(experiment_named(name), id, database)
 
 
 @router.get("/{name}/{id}/curve.{format}", summary="Draw the curves of all trials", response_class=Response,
-            responses=binary("image/png", "image/svg+xml") | problems(Conflict), dependencies=[SLOW])  # fmt: skip
-def experiment_curve(
-    name: Name, id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
+            responses=binary("image/png", "image/svg+xml") | problems(Conflict), dependencies=[READ, SLOW])  # fmt: skip
+def draw_experiment(
+    name: Name,
+    id: Id,
+    format: FormatDep,
+    database: DatabaseDep,
+    series: OneSeries = "train.loss",
+    axis: OneAxis = "step",
 ) -> Response:
     """The curves of the trials with the first seed."""
-    runs = runs_of_performance(database, _experiment(name), id)
+    runs = runs_of_performance(database, experiment_named(name), id)
     first = {run.tags[TRIAL]: run for run in runs if run.tags[SEED] == runs[0].tags[SEED]}
     return group_picture(database, first, series, axis, format)
 
 
-def _experiment(name: str) -> Experiment:
-    if name not in EXPERIMENTS:
-        raise NotFound("no_such_experiment", experiment=name, near=closest(name, EXPERIMENTS))
-    return EXPERIMENTS[name]
-
-
-def _entry(experiment: Experiment) -> ExperimentEntry:
+def _entry(experiment: Experiment, started: Mapping[str, str]) -> ExperimentEntry:
     return ExperimentEntry(
         name=experiment.name,
+        latest=started.get(experiment.name),
         title=experiment.title,
         lines=experiment.lines,
         claim=experiment.claim,
@@ -130,7 +145,7 @@ def _trial_runs(runs: Iterable[Run]) -> list[TrialRun]:
 def _answer(
     experiment: Experiment, id: str | None, trial_runs: list[TrialRun], seen: Mapping[int, Seen], status: str
 ) -> ExperimentAnswer:
-    here = f"/experiments/{experiment.name}"
+    here = address(f"/experiments/{experiment.name}")
     links = {"self": here} if id is None else {"self": f"{here}/{id}", "curve": f"{here}/{id}/curve.png"}
     return ExperimentAnswer(
         id=id,

@@ -1,167 +1,157 @@
 """Predictions with a trained run, in eval mode under `torch.no_grad()`."""
 
-import math
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from time import perf_counter
+from typing import Any
 
-import torch
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from numpy.typing import NDArray
+from starlette.types import Receive, Scope, Send
 
-from app.api.inputs import Conversion, Inputs, read_inputs
-from app.api.problems import BINARY, problems
+from app import metrics
+from app.access import Caller
+from app.access import Scope as KeyScope
+from app.api.client_connection import while_connected
+from app.api.observation import TIMING
+from app.api.prediction_answer import Answer, write_answer
+from app.api.prediction_inputs import conversion_for, read_inputs
+from app.api.problems import problems
 from app.api.query import parameters, read_query
-from app.api.schemas.predict import Label, LabelPrediction, PredictAnswer, Preprocessing, Question, ValuePrediction
-from app.datasets.images.codec import Background, Resize
-from app.errors import Conflict, Invalid, Malformed, NotFound, UnsupportedMediaType
-from app.learning.serialization import Trained
-from app.messages import Fix
-from app.serving.coalescing import SingleFlight
-from app.serving.executor import run_by_cost
-from app.serving.instances import Column
-from app.serving.model_cache import LoadedModels
-from app.storage import datasets, models, runs
-from app.storage.database import Database
+from app.api.schemas.bodies import BINARY
+from app.api.schemas.predict import PredictAnswer, Question
+from app.api.scopes import Requires
+from app.api.timeouts import TIMEOUT, read_timeout, within
+from app.errors import Conflict, DeadlineExceeded, Invalid, Malformed, NotFound, Overloaded, UnsupportedMediaType
+from app.serving.batching import Batched
+from app.serving.explanation import Saliency, explain
+from app.serving.places import Places
+from app.serving.predictor import Predictor
+from app.serving.scores import Row
+from app.serving.service import PredictionService
+from app.serving.shadowing import Answered
+from app.serving.weights import Asked
 
 router = APIRouter(tags=["predict"])
 
-AT_ONCE = 256  # inputs per forward pass, since each needs memory
+REQUIRED = Requires(KeyScope.PREDICT)
 
 
-class Asked(NamedTuple):
-    """The requested run (and checkpoint step) or model. If neither: the model `default`, else the newest run."""
-
-    run: str | None
-    step: int | None
-    model: str | None
-
-
-class Serves(NamedTuple):
-    """The run that predicts, the model name that led to it, and the file of its weights."""
-
-    run: str
-    model: str | None
-    weights: str
-
-
-WeightsQueries = SingleFlight[Asked, Serves]
+A_PICTURE = "the content of a.png"
+FILE = {"schema": BINARY, "example": "the content of letters.npy, .npz, .safetensors or .zip"}
 BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "image/png": {"schema": BINARY},
-            "multipart/form-data": {"schema": {"type": "object", "properties": {"image": BINARY}}},
-            "application/json": {
-                "schema": {"type": "object", "properties": {"instances": {"type": "array", "items": {}}}},
+            "image/png": {"schema": BINARY, "example": A_PICTURE},
+            "application/octet-stream": {"schema": BINARY, "example": A_PICTURE},
+            "multipart/form-data": {
+                "schema": {"$ref": "#/components/schemas/Pictures"},
+                "example": {"image": ["a.png", "b.png"]},
             },
+            "application/json": {"schema": {"$ref": "#/components/schemas/Instances"}},
+            "application/zip": FILE,
+            "application/x-npy": FILE,
+            "application/x-npz": FILE,
+            "application/vnd.safetensors": FILE,
+            "text/csv": {"schema": BINARY, "example": "age,bmi\n59,32.1\n"},
         },
+    }
+}
+OTHER_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/plain": {"schema": {"type": "string"}, "example": "A\nB\n"},
+            "text/csv": {"schema": {"type": "string"}, "example": "input,value\n1,151.2\n"},
+            "image/png": {"schema": BINARY},
+        }
     }
 }
 
 
-def weights_queries(database: Database) -> WeightsQueries:
-    """Coalesced queries for a run and its weights file: concurrent requests for the same one share a query."""
-
-    def find(asked: Asked) -> Serves:
-        with database.read() as db:
-            name = asked.model
-            if asked.run is not None:
-                step = asked.step
-                weights = runs.weights(db, asked.run) if step is None else runs.checkpoint_weights(db, asked.run, step)
-            elif name is not None:
-                weights = models.weights(db, name)
-            elif default := models.default_weights(db):
-                name, weights = models.DEFAULT, default
-            elif newest := runs.newest_weights(db):
-                weights = newest
-            else:
-                raise NotFound("nothing_to_predict_with")
-        if weights.weights is None:
-            raise Conflict("run_cannot_predict", status=weights.status, phrase=runs.status_phrase(weights.status))
-        return Serves(weights.id, name, weights.weights)
-
-    return SingleFlight.in_threads(find)
-
-
 @router.post("/predict", summary="Classify pictures, or predict from table rows",
-             openapi_extra=BODY | {"parameters": parameters(Question)}, response_model=PredictAnswer,
-             responses=problems(Invalid, Malformed, NotFound, Conflict, UnsupportedMediaType))  # fmt: skip
+             openapi_extra=BODY | {"parameters": [*parameters(Question), TIMEOUT]}, response_model=PredictAnswer,
+             responses=OTHER_ANSWERS | problems(Invalid, Malformed, NotFound, Conflict, UnsupportedMediaType,
+                                                Overloaded, DeadlineExceeded),
+             dependencies=[Depends(REQUIRED)])  # fmt: skip
 async def predict(request: Request) -> Response:
-    """Send one picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), or one or more as
-    multipart (`curl -F image=@a.png`). Or send JSON: `{"instances": [[…784 numbers…]]}`, for a table also
-    `{"instances": [{"age": 59, …}]}` with a value for each column.
+    """Send one picture as the raw body (`curl --data-binary @a.png -H 'Content-Type: image/png'`), or up to 256 as
+    multipart (`curl -F image=@a.png -F image=@b.png`). Or send JSON: `{"instances": [[…784 numbers…]]}`, for a table
+    also `{"instances": [{"age": 59, …}]}` with a value for each column that is an input. A row may also have the target
+    and columns that the import has left out; they are ignored.
 
     If several pictures are sent, `errors` points to the bad ones: `/image/1` is the second.
 
-    Limits of one request: 64 MB of pictures with 100,000,000 pixels in total, or 2 MB of JSON."""
+    Send a file as `application/octet-stream`: an array as `.npy`, `.npz` or safetensors, or a `.zip` of pictures. Send
+    the rows of a table as `text/csv`, with the names of the columns in the first line.
+
+    `Accept: text/plain` answers with the labels or values alone, one a line; `Accept: text/csv` with a table. With
+    `explain=gradient` or `integrated`, `Accept: image/png` answers with a drawing of what speaks for the class.
+
+    Limits of one request: 64 MB, 100,000,000 pixels in total, 256 pictures in a form, 10,000 rows or pictures in a
+    file, and 2 MB of JSON."""
     asked = read_query(Question, request)
-    if asked.run is not None and asked.model is not None:
-        raise Invalid("run_and_model", "model", Fix("model", None))
-    if asked.step is not None and asked.run is None:
-        raise Invalid("step_without_run", "run")
-    weights_of: WeightsQueries = request.app.state.weights
-    loaded: LoadedModels = request.app.state.models
-    serves = await weights_of.get(Asked(asked.run, asked.step, asked.model))
-    trained = await loaded.get(serves.weights)
-
-    def columns() -> Sequence[Column]:
-        database: Database = request.app.state.database
-        with database.read() as db:
-            named = datasets.columns(db, serves.run)
-        return [Column(name, None if categories is None else tuple(categories)) for name, categories in named]
-
-    resize = cast(Resize, trained.resize) if asked.fit else None
-    conversion = Conversion(resize, asked.background or cast(Background, trained.background), asked.invert)
-    inputs = await read_inputs(request, trained, conversion, columns)
-
-    def answered() -> bytes:
-        explanation = preprocessing(trained, conversion, inputs) if asked.explain else None
-        predictions = answers(trained, torch.from_numpy(inputs.values), asked.top, asked.logits)
-        answer = PredictAnswer(run=serves.run, model=serves.model, preprocessing=explanation, predictions=predictions)
-        return answer.model_dump_json().encode()
-
-    count = len(inputs.values)
-    labels = count * (1 + len(trained.classes))
-    content = await run_by_cost(answered, products=count * trained.multiply_adds, labels=labels)
-    return Response(content, media_type="application/json")
+    seconds = read_timeout(request)
+    return await within(seconds, answered(request, asked, seconds))
 
 
-def preprocessing(trained: Trained, conversion: Conversion, inputs: Inputs) -> Preprocessing:
-    return Preprocessing(
-        input_shape=list(trained.input_shape),
-        shift=list(trained.prepare_inputs.shift),
-        scale=list(trained.prepare_inputs.scale),
-        fill=list(trained.prepare_inputs.fill),
-        fit=conversion.resize is not None,
-        resize=conversion.resize,
-        background=conversion.background,
-        inverted=inputs.inverted,
-    )
+class PredictApp:
+    """The ASGI app that answers `POST /predict`. FastAPI's route stands for it in the OpenAPI document: the router, its
+    dependencies and context managers take longer than a small network, and this app needs none of them."""
+
+    path = "/predict"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = self  # as FastAPI's routes do
+        REQUIRED.check(scope["state"]["caller"])
+        response = await predict(Request(scope, receive))
+        await response(scope, receive, send)
 
 
-def answers(
-    trained: Trained, inputs: torch.Tensor, top: str, logits: bool
-) -> list[LabelPrediction] | list[ValuePrediction]:
-    """Predict labels with probabilities, or values, from raw inputs (N, *input_shape). Raises Conflict for NaN or ∞."""
-    outputs = torch.cat([trained.outputs(inputs[i : i + AT_ONCE]) for i in range(0, len(inputs), AT_ONCE)])
-    if not math.isfinite(outputs.sum(dtype=torch.float64)):
+async def answered(request: Request, asked: Question, seconds: float | None) -> Response:
+    """The way of a prediction: its network, the inputs, the batch, the answer."""
+    service: PredictionService = request.app.state.predictions
+    caller: Caller = request.state.caller
+    serving = await service.weights.get(Asked(caller, asked.run, asked.step, asked.model))
+    serves = serving.choose(asked.sticky)
+    predictor = await service.models.get(serves.weights)
+    predictor.batcher.admit(seconds)
+    conversion = conversion_for(predictor.trained, asked)
+    began = perf_counter()
+    inputs = await read_inputs(request, predictor.trained, conversion, serves.run)
+    decoded = perf_counter()
+    service.rates.count(caller, len(inputs.values))
+    batched = await run_batched(request, predictor, inputs.values)
+    computed = perf_counter()
+    if None in batched.rows:
         raise Conflict("outputs_not_finite")
-    if trained.task == "regression":
-        return [ValuePrediction(value=value) for value in outputs.tolist()]
-    classes = len(trained.classes)
-    count = classes if top == "all" else min(int(top), classes)
-    predictions: list[LabelPrediction] = []
-    probabilities, labels = trained.output_kind.probabilities(outputs), trained.output_kind.labels(outputs)
-    # Stable, like argmax: of equal probabilities the first one is the label and comes first.
-    chances, order = (part[:, :count].tolist() for part in probabilities.sort(descending=True, stable=True))
-    has_logits = trained.output_kind.kind != "probabilities"
-    for row, label in enumerate(labels.tolist()):
-        pairs = zip(order[row], chances[row], strict=True)
-        predictions.append(
-            LabelPrediction(
-                label=trained.classes[label],
-                probability=float(probabilities[row, label]),
-                top=[Label(label=trained.classes[k], probability=p) for k, p in pairs],
-                logits=outputs[row].tolist() if logits and has_logits else None,
-            )
-        )
-    return predictions
+    seen = Answered(predictor, caller.owner, inputs.values, batched.rows, batched.seconds)
+    logged = service.observers.see(serving, serves, seen)
+    saliency = await explained(request, predictor, inputs.values, batched.rows, asked)
+    answer = Answer(serves, batched.rows, inputs, conversion, saliency, logged)
+    response = write_answer(request, predictor, answer, asked)
+    queued, encoded = max(0.0, computed - decoded - batched.seconds), perf_counter()
+    timing = request.scope.get(TIMING, {})
+    timing |= zip(metrics.STAGES, (queued, decoded - began, batched.seconds, encoded - computed), strict=True)
+    metrics.predict_seconds["queue"].observe(queued)
+    metrics.predict_seconds["decode"].observe(decoded - began)
+    metrics.predict_seconds["encode"].observe(encoded - computed)
+    return response
+
+
+async def run_batched(request: Request, predictor: Predictor, inputs: NDArray[Any]) -> Batched[Row]:
+    """Predictions for the inputs. Inputs of a client that has left are not computed. Raises ClientDisconnect."""
+    rows = predictor.batcher.run(inputs)
+    if predictor.batcher.runs_at_once(len(inputs)):
+        return await rows
+    return await while_connected(request, rows)
+
+
+async def explained(
+    request: Request, predictor: Predictor, inputs: NDArray[Any], rows: Sequence[Row], asked: Question
+) -> list[Saliency] | None:
+    """The saliency of each input, if the client asks for it. Raises Invalid and NotReady."""
+    method = asked.explain
+    if method is None or method == "preprocessing":
+        return None
+    places: Places = request.app.state.places
+    return await places.run(lambda: explain(predictor.trained, inputs, rows, method, asked.target))

@@ -2,36 +2,41 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
-from sqlalchemy.orm import Session
+from fastapi import APIRouter, Path, Response
 
-from app.api.deps import SLOW, DatabaseDep, FilesDep, Key
+from app.api.addresses import address
+from app.api.deps import SLOW, DatabaseDep, FilesDep, FormatDep, Key
 from app.api.group_curves import OneAxis, OneSeries, group_picture
 from app.api.problems import binary, problems
-from app.api.schemas.race import MOST, RaceAnswer, RaceRequest
+from app.api.schemas.race import RaceAnswer, RaceRequest
 from app.api.schemas.runs import run_answer
-from app.constants import RESERVED_TAGS
+from app.api.scopes import READ, TRAIN
 from app.datasets.errors import SplitImpossible
 from app.errors import Conflict, Invalid, Malformed, NotFound, below
 from app.learning.errors import InvalidChoice
-from app.plots.curves import Format, optimizer_labels
-from app.runs.groups import GroupKind, members, submit_group
+from app.plots.curves import optimizer_labels
+from app.runs.groups import submit_group
+from app.runs.races import LANE, RACE, runs_of_race
 from app.runs.requests import RunRequest
 from app.runs.submission import NewRun, fingerprint
 from app.runs.views import RunView, views
-from app.storage.tables import Run
 
 router = APIRouter(prefix="/optimizers/race", tags=["optimizers"], responses=problems(Invalid))
 
-RACE = GroupKind(f"{RESERVED_TAGS}race", "race", MOST)
-LANE = f"{RESERVED_TAGS}lane"  # the tag with the number of the optimizer, counted from 1
+RaceId = Annotated[str, Path(description="a race's id", examples=["race_01k9zj4c2m8s0q1v5w7x3y6t4a"])]
+
+SENT_AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"model": RaceAnswer, "description": "Started earlier with this Idempotency-Key"}
+}
 
 
 @router.post("", summary="Train the same network with several optimizers", status_code=202,
-             responses=problems(NotFound, Malformed, Conflict))  # fmt: skip
-def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Response, key: Key = None) -> RaceAnswer:
+             responses=problems(NotFound, Malformed, Conflict) | SENT_AGAIN, dependencies=[TRAIN])  # fmt: skip
+def start_race(
+    body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Response, key: Key = None
+) -> RaceAnswer:
     """All runs have the same seed, so the same initial weights and batches. Either all runs are queued or none."""
     lanes = [_lane(body.run, number, optimizer) for number, optimizer in enumerate(body.optimizers, start=1)]
     with _below_run():
@@ -41,20 +46,22 @@ def race(body: RaceRequest, database: DatabaseDep, files: FilesDep, response: Re
     return _answer(group.id, group.members)
 
 
-@router.get("/{id}", summary="Get the runs of a race", responses=problems(NotFound))
-def get_race(id: str, database: DatabaseDep) -> RaceAnswer:
+@router.get("/{id}", summary="Get the runs of a race", responses=problems(NotFound), dependencies=[READ])
+def get_race(id: RaceId, database: DatabaseDep) -> RaceAnswer:
+    """The runs as they are now; poll until all have ended."""
     with database.read() as db:
-        return _answer(id, views(db, _runs(db, id)))
+        return _answer(id, views(db, runs_of_race(db, id)))
 
 
 @router.get("/{id}/curve.{format}", summary="Draw the curves of a race", response_class=Response,
             responses=binary("image/png", "image/svg+xml") | problems(NotFound, Conflict),
-            dependencies=[SLOW])  # fmt: skip
-def race_curve(
-    id: str, format: Format, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
+            dependencies=[READ, SLOW])  # fmt: skip
+def draw_race(
+    id: RaceId, format: FormatDep, database: DatabaseDep, series: OneSeries = "train.loss", axis: OneAxis = "step"
 ) -> Response:
+    """One series of all runs in one picture."""
     with database.read() as db:
-        runs = _runs(db, id)
+        runs = runs_of_race(db, id)
     labels = optimizer_labels([run.request["optimizer"] for run in runs])
     named = {f"{run.tags[LANE]}: {label}": run for run, label in zip(runs, labels, strict=True)}
     return group_picture(database, named, series, axis, format)
@@ -77,15 +84,7 @@ def _lane(run: RunRequest, number: int, optimizer: Any) -> NewRun:
     return NewRun(run.model_copy(update=changes))
 
 
-def _runs(db: Session, id: str) -> list[Run]:
-    """The race's runs in the order of the optimizers, without deleted ones. Raises NotFound."""
-    lanes = members(db, RACE, id)
-    if not lanes:
-        raise NotFound("no_such_race", race=id)
-    return sorted(lanes, key=lambda run: int(run.tags[LANE]))
-
-
 def _answer(id: str, lanes: Sequence[RunView]) -> RaceAnswer:
     ordered = sorted(lanes, key=lambda lane: int(lane.run.tags[LANE]))
-    links = {"curve": f"/optimizers/race/{id}/curve.png"}
+    links = {"curve": address(f"/optimizers/race/{id}/curve.png")}
     return RaceAnswer(id=id, runs=[run_answer(lane) for lane in ordered], links=links)

@@ -2,15 +2,19 @@
 
 from fastapi import APIRouter, Response
 
+from app.api.addresses import address
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
+from app.api.scopes import READ
 from app.errors import Conflict, Invalid, NotFound
 from app.insight.script import ScriptSpec
 from app.insight.script import script as script_of
 from app.runs.repetition import refuse_fault
 from app.storage import datasets
 
-router = APIRouter(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid, Conflict))
+router = APIRouter(
+    prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid, Conflict), dependencies=[READ]
+)
 
 PYTHON = "text/x-python"
 EXAMPLE = """\"\"\"letters, baseline.
@@ -32,7 +36,7 @@ import torch
     response_class=Response,
     responses={200: {"content": {PYTHON: {"schema": {"type": "string"}, "example": EXAMPLE}}}},
 )
-def script(run: RunDep, database: DatabaseDep) -> Response:
+def get_script(run: RunDep, database: DatabaseDep) -> Response:
     """A script that trains the same network on the same data with the same steps. It needs the dataset's `export.npz`
     in its folder.
 
@@ -47,7 +51,8 @@ def script(run: RunDep, database: DatabaseDep) -> Response:
         request=run.request,
         environment=run.environment,
         dataset_name=dataset.name,
-        data_address=f"/datasets/{run.dataset}/export.npz",
+        data_address=(download := address(f"/datasets/{run.dataset}/export.npz")),
+        data_advice=f"antigrad script {run.id} --with-data saves it, or download {download} from the service",
         shape=tuple(dataset.about["shape"]),
         missing=dataset.about.get("missing", 0),
         own_parts=tuple(dataset.about["own_split"]) if run.request["split"].get("own") else (),

@@ -18,6 +18,7 @@ from app.api.schemas.trace import (
     TracedLayerAnswer,
     TraceRequest,
 )
+from app.api.scopes import READ
 from app.datasets.arrays import Arrays
 from app.datasets.prepared import prepared
 from app.datasets.splits import SplitSpec, stored_split
@@ -30,12 +31,12 @@ from app.runs.resolution import folder_of, resolve
 from app.storage import datasets
 from app.storage.jsonable import number
 
-router = APIRouter(tags=["architectures"], responses=problems(Invalid))
+router = APIRouter(tags=["architectures"], responses=problems(Invalid), dependencies=[READ])
 
 
 @router.post("/architectures/trace", summary="Trace one batch forward and backward through an untrained network",
              responses=problems(NotFound, Malformed, Conflict), dependencies=[SLOW])  # fmt: skip
-def trace(
+def trace_architecture(
     body: TraceRequest,
     database: DatabaseDep,
     files: FilesDep,

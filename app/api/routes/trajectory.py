@@ -6,21 +6,22 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from app.api.deps import SLOW
+from app.api.deps import SLOW, FormatDep
 from app.api.problems import binary, problems
 from app.api.schemas.trajectory import PathAnswer, SurfaceAnswer, TrajectoryAnswer, TrajectoryRequest
+from app.api.scopes import READ
 from app.errors import Invalid, Malformed
 from app.insight.surfaces.functions import Surface, surface_from_json
 from app.insight.surfaces.trajectory import Path, Spike, gaussian_noise, walk
 from app.learning.optimizers import optimizer_from_json
 from app.plots.contours import draw
-from app.plots.curves import MEDIA_TYPES, Format, optimizer_labels
+from app.plots.curves import MEDIA_TYPES, optimizer_labels
 
-router = APIRouter(tags=["optimizers"], responses=problems(Invalid, Malformed))
+router = APIRouter(tags=["optimizers"], responses=problems(Invalid, Malformed), dependencies=[READ])
 
 
 @router.post("/optimizers/trajectory", summary="Compute the paths of optimizers on a surface", dependencies=[SLOW])
-def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
+def compute_trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
     """The optimizers are those that train networks, in PyTorch's or the lecture's form. Equal requests give equal
     answers."""
     surface = surface_from_json(body.surface.model_dump(mode="json"))
@@ -29,7 +30,7 @@ def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
         name=surface.name,
         formula=surface.formula,
         gradient_formula=surface.gradient_formula,
-        minimum=surface.minimum,
+        minimum=surface.minima[0],
         fields=asdict(surface),  # type: ignore[call-overload]
     )
     return TrajectoryAnswer(surface=about, paths=paths)
@@ -37,7 +38,7 @@ def trajectory(body: TrajectoryRequest) -> TrajectoryAnswer:
 
 @router.post("/optimizers/trajectory.{format}", summary="Draw the paths of optimizers", response_class=Response,
              responses=binary("image/png", "image/svg+xml"), dependencies=[SLOW])  # fmt: skip
-def picture(body: TrajectoryRequest, format: Format) -> Response:
+def draw_trajectory(body: TrajectoryRequest, format: FormatDep) -> Response:
     """The paths on the surface's contour lines, and the surface's value after each step."""
     surface = surface_from_json(body.surface.model_dump(mode="json"))
     optimizers, walked = zip(*_walked(body, surface), strict=True)

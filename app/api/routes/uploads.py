@@ -11,17 +11,21 @@ from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
+from app.api.addresses import address
 from app.api.deps import DatabaseDep, FilesDep, Key
-from app.api.forms import FORM, check_boundary, media_type, refuse_disguised_form
-from app.api.problems import BINARY, no_such_part, problems
+from app.api.forms import FORM, media_type, read_form, refuse_disguised_form, with_head
+from app.api.problems import no_such_part, problems
+from app.api.schemas.bodies import BINARY
 from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.import_options import reading
+from app.api.scopes import TRAIN
 from app.datasets.catalogue.published import CATALOGUE, Published
 from app.datasets.formats.content import FILE, ROLES
 from app.datasets.import_options import ImportOptions
 from app.errors import Conflict, Invalid, InvalidFields, Malformed, NotReady, TooLarge
 from app.messages import FieldError, Fix, Message
 from app.os_errors import reason_of
+from app.runs.limits import refuse_bytes
 from app.runs.request_model import Name
 from app.storage import datasets, idempotency
 from app.storage.database import Database
@@ -33,22 +37,29 @@ router = APIRouter(prefix="/datasets", tags=["datasets"])
 CURLS_DEFAULT = "application/x-www-form-urlencoded"  # the Content-Type of curl -d and curl --data-binary
 STRIPPED = b"\n\r\0"  # what curl -d removes from a file; tables have line breaks, and archives have zeros
 
-PARTS = {"type": "object", "properties": {role: BINARY for role in ROLES}}
+PARTS = {"$ref": "#/components/schemas/UploadParts"}
 BODY = {
     "requestBody": {
         "required": True,
-        "content": {"application/octet-stream": {"schema": BINARY}, "multipart/form-data": {"schema": PARTS}},
+        "content": {
+            "application/octet-stream": {"schema": BINARY, "example": "the content of letters.zip"},
+            "multipart/form-data": {"schema": PARTS, "example": {"file": "letters.zip"}},
+        },
     }
 }
+DatasetName: Any = Annotated[Name, Query(description="an upload under an existing name is its next version")]
 SENT_AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": DatasetAnswer, "description": "Created earlier with this Idempotency-Key"}
 }
 
 
 @router.post("", summary="Upload a dataset", status_code=202, openapi_extra=BODY,
-             responses=problems(Invalid, Malformed, Conflict, TooLarge, NotReady) | SENT_AGAIN)  # fmt: skip
-async def upload(
-    name: Name,
+             responses=problems(Invalid, Malformed, Conflict, TooLarge, NotReady) | SENT_AGAIN,
+             dependencies=[TRAIN])  # fmt: skip
+async def upload_dataset(
+    name: Annotated[
+        Name, Query(description="the dataset's name; an upload under an existing name is its next version")
+    ],
     wanted: Annotated[ImportOptions, Depends(reading)],
     request: Request,
     response: Response,
@@ -84,7 +95,7 @@ async def upload(
             refuse_other_files(CATALOGUE[catalogue], digests)
             source["sha256"] = digests
         digest = hashlib.sha256(json.dumps([name, digests, source], sort_keys=True).encode()).hexdigest()
-        answer = await run_in_threadpool(enqueue, database, id, name, source, key, digest)
+        answer = await run_in_threadpool(enqueue, database, files, id, name, source, key, digest)
         kept = answer.id == id
     except OSError as error:
         raise NotReady("upload_not_stored", reason=reason_of(error)) from error
@@ -95,7 +106,7 @@ async def upload(
             with suppress(OSError):  # the client gets the first error
                 await run_in_threadpool(files.delete_folder, f"{datasets.FOLDER}/{id}")
     response.status_code = 202 if kept else 200
-    response.headers["Location"] = f"/datasets/{answer.id}"
+    response.headers["Location"] = address(f"/datasets/{answer.id}")
     response.headers["Retry-After"] = "1"
     return answer
 
@@ -108,6 +119,7 @@ def refuse_early(database: Database, name: str) -> None:
         raise Invalid("name_reserved", "name", name=name)
     with database.read() as db:
         datasets.refuse_built_in(db, name)
+        refuse_bytes(db, 0)
 
 
 def refuse_other_files(published: Published, digests: dict[str, str]) -> None:
@@ -124,7 +136,7 @@ def refuse_other_files(published: Published, digests: dict[str, str]) -> None:
 
 
 def enqueue(
-    database: Database, id: str, name: str, source: dict[str, Any], key: str | None, digest: str
+    database: Database, files: Files, id: str, name: str, source: dict[str, Any], key: str | None, digest: str
 ) -> DatasetAnswer:
     """Create the dataset, which then waits for a worker, or return the one that this key has already created."""
 
@@ -134,8 +146,10 @@ def enqueue(
             return None if dataset is None else dataset_answer(dataset)
 
     def create() -> DatasetAnswer:  # Conflict: a concurrent request has used the key or the version
+        bytes = files.size(f"{datasets.FOLDER}/{id}")
         with database.write() as db:
-            dataset = datasets.create(db, id, name, source)
+            refuse_bytes(db, bytes)
+            dataset = datasets.create(db, id, name, source, bytes=bytes)
             if key:
                 idempotency.remember(db, key, digest, dataset=id)
             return dataset_answer(dataset)
@@ -159,7 +173,8 @@ async def receive(request: Request, files: Files, id: str) -> dict[str, str]:
                     size += len(piece)
                     await run_in_threadpool(file.write, piece)
             if size == 0:
-                raise Invalid("upload_empty", part="the body" if role == FILE else role)
+                of_body = kind != FORM
+                raise Invalid("upload_empty", "" if of_body else f"/{role}", part="the body" if of_body else role)
             if stripped:
                 raise Invalid("upload_without_line_breaks")
             digests[role] = digest.hexdigest()
@@ -169,10 +184,9 @@ async def receive(request: Request, files: Files, id: str) -> dict[str, str]:
 async def _parts(request: Request) -> AsyncGenerator[tuple[str, AsyncIterator[bytes]], None]:
     """The files of the body with their roles: a single file, or the parts of an IDX dataset."""
     if media_type(request) != FORM:
-        yield FILE, request.stream()
+        yield FILE, with_head(request.stream())
         return
-    check_boundary(request)
-    async with request.form(max_files=len(ROLES), max_fields=16) as form:
+    async with read_form(request, len(ROLES)) as form:
         sent = {role: part for role in ROLES if isinstance(part := form.get(role), UploadFile)}
         if not sent:
             raise no_such_part(form, FILE, "letters.zip")

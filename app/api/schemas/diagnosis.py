@@ -1,12 +1,13 @@
 """Response models of diagnostics and diagnoses."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.api.schemas.curves import Points
-from app.api.schemas.messages import FixAnswer, MessageAnswer
-from app.storage.jsonable import Number
+from app.api.schemas.messages import MessageAnswer
+from app.insight.diagnosis.rule import Finding
+from app.storage.jsonable import Number, jsonable
 
 
 class LayerDiagnostics(BaseModel):
@@ -21,7 +22,7 @@ class LayerDiagnostics(BaseModel):
         examples=["0"],
     )
     pointer: str = Field(description="JSON pointer to the layer in the run's request", examples=["/model/layers/0"])
-    type: str = Field(examples=["linear"])
+    type: str = Field(examples=["linear"], description="the layer's type; see GET /layers")
     measures: dict[str, Points] = Field(
         description="gradient_norm, weight_norm, update_ratio, twin_units, dead_units, saturated_units, "
         "activation_mean, activation_spread, largest_column, smallest_column; only those that apply to the layer",
@@ -32,8 +33,8 @@ class LayerDiagnostics(BaseModel):
 class DiagnosticsAnswer(BaseModel):
     """The layers in the network's order. `GET /runs/{id}/curve?series=layer.0.gradient_norm` gives a single series."""
 
-    run: str
-    layers: list[LayerDiagnostics]
+    run: str = Field(description="id of the run")
+    layers: list[LayerDiagnostics] = Field(description="the layers from input to output")
 
 
 class FindingAnswer(BaseModel):
@@ -50,23 +51,43 @@ class FindingAnswer(BaseModel):
                     "evidence": {"learning_rate": 1.0, "first_loss": 2.32, "highest_loss": 20700.0, "step": 6,
                                  "layer": "2", "update_ratio": 1.0},
                     "try": 'set "optimizer": {"lr": 0.1}',
-                    "change": {"code": "set_field", "params": {"path": "optimizer.lr", "json": "0.1"}},
-                    "fix": {"field": "/optimizer/lr", "value": 0.1},
+                    "advice": {"code": "set_field", "params": {"path": "optimizer.lr", "json": "0.1"}},
+                    "change": {"optimizer": {"lr": 0.1}},
                 }
             ]
         },
     )  # fmt: skip
 
-    code: str = Field(examples=["learning_rate_too_high"])
+    code: str = Field(
+        examples=["learning_rate_too_high"],
+        description="stable code of the cause; docs/diagnosis.md has a section for each",
+    )
     severity: Literal["error", "warning", "hint"] = Field(
         description="error: the network learns little or nothing; warning: it could learn better; hint: worth a look"
     )
-    finding: str
-    evidence: dict[str, Number | str | list[Number] | None]
+    finding: str = Field(description="what happened, as a sentence with numbers")
+    evidence: dict[str, Number | str | list[Number] | None] = Field(
+        description="the numbers that `finding` mentions, by name"
+    )
     text: str = Field(alias="try", description="one change to try")
-    change: MessageAnswer = Field(description="`try` as data")
-    fix: FixAnswer | None = Field(
-        None, description="the change as a field and its value; null unless `try` sets exactly one field"
+    advice: MessageAnswer = Field(description="`try` as a code and its parameters")
+    change: dict[str, Any] | None = Field(
+        description="`try` as a merge patch (RFC 7396) for `POST /runs/{id}/again`; or `resume` alone, with the body "
+        "for `POST /runs/{id}/resume`; null where a person has to look first",
+        examples=[{"optimizer": {"lr": 0.1}}, {"resume": {"stop": {"max_epochs": 40}}}],
+    )
+
+
+def finding_answer(finding: Finding) -> FindingAnswer:
+    """The response for a finding."""
+    return FindingAnswer(
+        code=finding.code,
+        severity=finding.severity,
+        finding=finding.finding,
+        evidence=jsonable(dict(finding.evidence)),
+        advice=MessageAnswer.of(finding.change.message),
+        change=finding.change.to_json(),
+        **{"try": finding.change.message.text()},
     )
 
 

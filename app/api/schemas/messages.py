@@ -10,8 +10,10 @@ from app.messages import Fix, Message
 class MessageAnswer(BaseModel):
     """A message as data. Its code is a heading in docs/errors.md; a field next to it has the sentence."""
 
-    code: str = Field(examples=["set_field"])
-    params: dict[str, Any] = Field(examples=[{"path": "optimizer.lr", "json": "0.1"}])
+    code: str = Field(examples=["set_field"], description="stable code; docs/errors.md has a section for each")
+    params: dict[str, Any] = Field(
+        examples=[{"path": "optimizer.lr", "json": "0.1"}], description="the values that the sentence mentions"
+    )
 
     @classmethod
     def of(cls, message: Message) -> Self:

@@ -1,7 +1,18 @@
-"""Times in responses."""
+"""Times in responses, and durations in requests."""
 
 from datetime import UTC, datetime
-from typing import overload
+from typing import Any, overload
+
+from app.runs.request_model import pattern
+
+AN_INSTANT = "2026-11-02T09:30:00Z"  # an example for the OpenAPI document
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+Duration: Any = pattern(r"[1-9][0-9]{0,4}[smhdw]", "duration_malformed", examples=["30d"])
+
+
+def seconds_of(duration: str) -> int:
+    """The seconds of a duration such as 30d."""
+    return int(duration[:-1]) * UNITS[duration[-1]]
 
 
 @overload

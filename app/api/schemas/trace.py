@@ -15,12 +15,12 @@ class TraceRequest(RequestModel):
     """The fields of a run that determine its first step. All other fields have the defaults of a run or of the
     preset."""
 
-    dataset: Text = Field(examples=["notmnist"])
-    model: ModelRequest = Field(default_factory=ModelRequest)
+    dataset: Text = Field(examples=["notmnist"], description="id or name of a dataset")
+    model: ModelRequest = Field(default_factory=ModelRequest, description="the network, as for POST /runs")
     batch_size: Annotated[int, Field(ge=1, le=10**7)] | Literal["full"] | None = Field(
         None, description='by default that of a run with this request; "full" is all training examples'
     )
-    seed: int = Field(0, ge=0, lt=2**63)
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of the split, the initial weights and the batch")
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -45,8 +45,8 @@ class TraceRequest(RequestModel):
 class NumbersAnswer(BaseModel):
     """Statistics of a tensor's numbers."""
 
-    mean: Number = Field(examples=[0.07])
-    std: Number = Field(examples=[0.12])
+    mean: Number = Field(examples=[0.07], description="mean of the numbers")
+    std: Number = Field(examples=[0.12], description="standard deviation of the numbers")
     norm: Number = Field(description="L2 norm: the root of the sum of squares", examples=[25.1])
     zeros: float = Field(description="share of numbers that are exactly 0", examples=[0.49])
     saturated: float | None = Field(
@@ -57,8 +57,8 @@ class NumbersAnswer(BaseModel):
 
 class ParameterAnswer(BaseModel):
     name: str = Field(description="as in the module's state_dict", examples=["1.weight"])
-    shape: list[int] = Field(examples=[[256, 784]])
-    values: NumbersAnswer
+    shape: list[int] = Field(examples=[[256, 784]], description="shape of the tensor")
+    values: NumbersAnswer = Field(description="the initial values")
     gradient_before: NumbersAnswer | None = Field(
         description="null: there is no gradient before the backward pass", examples=[None]
     )
@@ -66,19 +66,19 @@ class ParameterAnswer(BaseModel):
 
 
 class TracedLayerAnswer(BaseModel):
-    type: str = Field(examples=["linear"])
+    type: str = Field(examples=["linear"], description="the layer's type; see GET /layers")
     pointer: str | None = Field(
         description="JSON pointer to the layer in the run's request; null for a layer that the service added"
     )
     output_shape: list[int] = Field(description="without the batch dimension, channels first", examples=[[256]])
-    output: NumbersAnswer
+    output: NumbersAnswer = Field(description="the layer's output for the whole batch")
     gradient: NumbersAnswer | None = Field(
         description="gradient of the loss with respect to the layer's output; null if no layer up to it learns"
     )
     grad_fn: str | None = Field(
         description="the function that autograd calls in the backward pass", examples=["AddmmBackward0"]
     )
-    parameters: list[ParameterAnswer]
+    parameters: list[ParameterAnswer] = Field(description="the layer's parameters; none if it has nothing to learn")
 
 
 class ExampleAnswer(BaseModel):
@@ -87,29 +87,29 @@ class ExampleAnswer(BaseModel):
     index: int = Field(description="index in the dataset", examples=[17])
     target: str | float = Field(description="its class, or its scaled target value", examples=["A"])
     output: list[Number] = Field(description="output of the untrained network", examples=[[0.03, -0.1]])
-    loss: Number = Field(examples=[2.31])
+    loss: Number = Field(examples=[2.31], description="loss of this example")
 
 
 class MatrixAnswer(BaseModel):
-    name: str = Field(examples=["∂L/∂W₁"])
-    shape: list[int] = Field(examples=[[3, 2]])
+    name: str = Field(examples=["∂L/∂W₁"], description="the symbol in the formulas")
+    shape: list[int] = Field(examples=[[3, 2]], description="rows and columns")
     values: list[list[Number]] | None = Field(description="by rows; null for more than 256 values")
 
 
 class ProductAnswer(BaseModel):
     """One line of the calculation."""
 
-    direction: Literal["forward", "backward"]
+    direction: Literal["forward", "backward"] = Field(description="forward pass or backward pass")
     pointer: str | None = Field(description="JSON pointer to the layer; null for the loss")
-    formula: str = Field(examples=["∂L/∂W₁ = Xᵀ·∂L/∂Z₁"])
-    factors: list[MatrixAnswer]
-    result: MatrixAnswer
+    formula: str = Field(examples=["∂L/∂W₁ = Xᵀ·∂L/∂Z₁"], description="the line as a formula")
+    factors: list[MatrixAnswer] = Field(description="the matrices on the right-hand side")
+    result: MatrixAnswer = Field(description="the matrix on the left-hand side")
 
 
 class ByHandAnswer(BaseModel):
     """Backpropagation, product by product, in float64. Each row of a matrix is one example."""
 
-    products: list[ProductAnswer]
+    products: list[ProductAnswer] = Field(description="the lines in the order of the calculation")
     largest_difference: Number = Field(
         description="between these gradients of the parameters and those of autograd in float32"
     )
@@ -119,14 +119,14 @@ class TraceAnswer(BaseModel):
     """A trace. The layers are in order from input to output."""
 
     batch_size: int = Field(description="at most the size of the training part", examples=[128])
-    inputs: NumbersAnswer
-    layers: list[TracedLayerAnswer]
-    loss: Number = Field(examples=[2.32])
+    inputs: NumbersAnswer = Field(description="the batch after preprocessing")
+    layers: list[TracedLayerAnswer] = Field(description="the layers from input to output")
+    loss: Number = Field(examples=[2.32], description="the loss of the batch")
     blind_guess: Number = Field(description="the loss of the best constant prediction", examples=[2.303])
     grad_fn: list[str] = Field(
         description="autograd's functions of the backward pass, beginning at the loss",
         examples=[["NllLossBackward0", "LogSoftmaxBackward0", "AddmmBackward0", "ReluBackward0", "AddmmBackward0"]],
     )
-    example: ExampleAnswer
-    by_hand: ByHandAnswer | None
-    warnings: list[Warned]
+    example: ExampleAnswer = Field(description="one example of the batch, with the network's output")
+    by_hand: ByHandAnswer | None = Field(description="only with by_hand=true")
+    warnings: list[Warned] = Field(description="the warnings that a run with this request has")

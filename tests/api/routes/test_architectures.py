@@ -194,6 +194,21 @@ def test_the_lectures_classifier_is_trained_as_the_lecture_has_it(
     assert found["loss"]["name"] == "cross_entropy" and found["split"]["stratify"] is False
 
 
+@pytest.mark.parametrize("outputs", [2, 37])
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_has_one_output_layer_for_any_number_of_classes(
+    quick_client: TestClient, name: str, outputs: int
+) -> None:
+    def layers(outputs: int) -> list[dict[str, Any]]:
+        asked = {"model": {"preset": name}, "input_shape": PRESETS[name].input_shape, "outputs": outputs}
+        found: list[dict[str, Any]] = quick_client.post("/architectures/inspect", json=asked).json()["layers"]
+        return found
+
+    changed, made_for = layers(outputs), layers(PRESETS[name].outputs)
+    assert [layer["type"] for layer in changed] == [layer["type"] for layer in made_for]
+    assert changed[-1]["output_shape"] == [outputs]
+
+
 def test_the_lectures_regressor_is_trained_as_the_lecture_has_it_beside_a_validation_part(
     quick_client: TestClient,
 ) -> None:
@@ -271,3 +286,31 @@ def test_a_trained_linear_stack_comes_with_the_one_matrix_and_bias_that_it_is(
         outputs = trained.model.eval()(inputs).double()
     ours = inputs.double() @ torch.tensor(stack["weight"]).double() + torch.tensor(stack["bias"]).double()
     torch.testing.assert_close(ours, outputs, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "shape", "outputs"), [("digits", [28, 28], 10), ("diabetes", [10], 1)], ids=["pictures", "a table"]
+)
+def test_a_dataset_gives_the_sizes_and_a_run_the_rest(
+    quick_client: TestClient, dataset: str, shape: list[int], outputs: int
+) -> None:
+    model = {"layers": [{"type": "linear", "units": 7}]}
+    inspected = quick_client.post("/architectures/inspect", json={"dataset": dataset, "model": model}).json()
+    run = quick_client.post("/runs", json={"dataset": dataset, "model": model}).json()["id"]
+    of_run = quick_client.get(f"/runs/{run}/architecture").json()
+    of_run["layers"][-1]["pointer"] = None  # the output layer, which a run's request has
+    assert inspected == of_run and inspected["layers"][-1]["output_shape"] == [outputs]
+    drawn = quick_client.post("/architectures/diagram.svg", json={"dataset": dataset, "model": model})
+    assert "×".join(map(str, shape)) in drawn.text
+    larger = inspect(quick_client, dataset=dataset, batch_size=1000, optimizer={"name": "sgd"})["memory"]
+    assert larger["optimizer_state"] == 0 and larger["inference"] > inspected["memory"]["inference"]
+
+
+@pytest.mark.parametrize("field", ["input_shape", "outputs"])
+def test_a_size_beside_a_dataset_is_refused(quick_client: TestClient, field: str) -> None:
+    body = {"dataset": "digits", field: [3] if field == "input_shape" else 3}
+    refused = quick_client.post("/architectures/inspect", json=body)
+    assert refused.status_code == 422 and refused.json()["code"] == "size_follows_from_dataset"
+    assert refused.json()["errors"][0]["fix"] == {"field": f"/{field}", "value": None}
+    missing = quick_client.post("/architectures/inspect", json={"dataset": "digit"})
+    assert missing.status_code == 404 and "digits" in missing.json()["detail"]

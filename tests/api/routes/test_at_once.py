@@ -1,6 +1,7 @@
 """Concurrent requests on both databases: each gets a correct answer."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -105,14 +106,16 @@ def test_a_name_that_is_pointed_at_two_runs_at_the_same_moment_points_at_one(
 def test_no_transaction_waits_for_the_files_of_a_dataset(
     client: TestClient, settings: Settings, service: Service
 ) -> None:
-    database = service.database
+    held: Counter[int] = Counter()  # connections by thread: others may read at the same time, such as the keys
     open_meanwhile: list[int] = []
 
     class Watched(LocalFiles):
         def local(self, name: str) -> Path:
-            open_meanwhile.append(database.engine.pool.checkedout())
+            open_meanwhile.append(held[threading.get_ident()])
             return super().local(name)
 
+    event.listen(service.database.engine, "checkout", lambda *_: held.update([threading.get_ident()]))
+    event.listen(service.database.engine, "checkin", lambda *_: held.subtract([threading.get_ident()]))
     client.app.state.files = Watched(settings.files)  # type: ignore[attr-defined]
     queue(client, SMALL)
     assert open_meanwhile and set(open_meanwhile) == {0}

@@ -80,7 +80,11 @@ def test_a_failed_run_is_told_why_and_a_sound_one_nothing(client: TestClient, wo
     ended(client, wild)
     (found,) = client.get(f"/runs/{wild}/diagnosis").json()
     assert (found["code"], found["severity"]) == ("learning_rate_too_high", "error")
-    assert found["evidence"]["learning_rate"] == 1000 and found["try"] == 'set "optimizer": {"lr": 2}'
+    assert found["evidence"]["learning_rate"] == 1000
+    assert found["try"].startswith(
+        'set "optimizer": {"lr": 0.1}; and give it time to learn: set "stop": {"max_epochs":'
+    )
+    assert found["change"]["optimizer"] == {"lr": 0.1} and found["change"]["stop"]["max_epochs"] > 10
     ended(client, sound)
     assert client.get(f"/runs/{sound}/diagnosis").json() == []
 

@@ -2,11 +2,21 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import jsonschema
+import pytest
+from fastapi.concurrency import run_in_threadpool
 from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
 
-from app.api.routes.events import Position, news_queries, stream
+from app.access import EVERYBODY, Scope
+from app.api.event_streams import Position, newest_queries, news_queries, watch, watch_newest
+from app.storage.database import Database
+from tests.support.keys import new_key, revoke, until_known
 from tests.support.runs import ENDLESS, SMALL, ended, queue, until, until_step
 from tests.support.services import Service
 from tests.support.workers import Workers
@@ -20,6 +30,10 @@ def events(text: str) -> Iterator[tuple[str, str, dict]]:
         if not block.startswith(":"):
             fields = dict(line.split(": ", 1) for line in block.splitlines())
             yield fields["event"], fields["id"], json.loads(fields["data"])
+
+
+async def permitted() -> bool:
+    return True
 
 
 def steps(found: list[tuple[str, str, dict]], series: str = "train.loss") -> list[int]:
@@ -54,15 +68,15 @@ def test_a_view_of_a_paused_run_has_its_points_first(client: TestClient, workers
     client.post(f"/runs/{run}/pause")
     until(client, run, "paused")
 
-    async def up_to_status() -> list[str]:
+    async def up_to_status() -> list[tuple[str, str, Any]]:
         found = []
-        async for event in stream(news_queries(service.database), Position(run, 0, 0)):
-            found.append(f"event: {event.event}\nid: {event.id}\ndata: {event.raw_data}\n\n")
-            if event.event == "status":
+        async for event in watch(news_queries(service.database), EVERYBODY, [Position(run)], permitted):
+            found.append((event.kind, str(event.position), event.data))
+            if event.kind == "status":
                 break
         return found
 
-    *before, (_, _, status) = events("".join(asyncio.run(up_to_status())))
+    *before, (_, _, status) = asyncio.run(up_to_status())
     assert status["status"] == "paused" and len(steps(before)) == client.get(f"/runs/{run}").json()["progress"]["step"]
 
 
@@ -80,3 +94,167 @@ def test_a_view_that_comes_back_has_no_gap_and_no_repeat(client: TestClient, wor
         rest = list(events(client.get(f"/runs/{run}/events", headers={"Last-Event-ID": id}).text))
         assert steps(whole[: place + 1]) + steps(rest) == list(range(1, last + 1))
     assert client.get(f"/runs/{run}/events", headers={"Last-Event-ID": "then"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "stream"), [("/runs/{id}/events", "/runs/{}/events"), ("/events", "/events?runs={},run_x")]
+)
+def test_each_event_is_what_the_document_says(client: TestClient, workers: Workers, path: str, stream: str) -> None:
+    workers.start()
+    run = queue(client, LONGER)
+    ended(client, run)
+    document = client.get("/openapi.json").json()
+    operation = document["paths"][path]["get"]
+    item = operation["responses"]["200"]["content"]["text/event-stream"]["itemSchema"]
+    seen = set()
+    for kind, id, data in events(client.get(stream.format(run)).text):
+        event = {"event": kind, "id": id, "data": json.dumps(data)}
+        jsonschema.validate(event, item | {"components": document["components"]})
+        (content,) = (
+            form["properties"]["data"]["contentSchema"]
+            for form in item["oneOf"]
+            if form["properties"]["event"]["const"] == kind
+        )
+        jsonschema.validate(data, content | {"components": document["components"]})
+        seen.add(kind)
+    assert seen == {"status", "points", "progress", "done", *(["gone"] if path == "/events" else [])}
+
+
+def test_a_stream_ends_with_its_key(client: TestClient, service: Service) -> None:
+    """The run is queued, so that its stream would stay open."""
+    run = queue(client, SMALL)
+    until_known(client, key := new_key(service.database, "s1", Scope.READ))
+    threading.Timer(0.1, lambda: revoke(service.database, key)).start()
+    answer = client.get(f"/runs/{run}/events", headers=key.headers)
+    assert answer.status_code == 200 and [kind for kind, _, _ in events(answer.text)] == ["status"]
+    assert client.get(f"/runs/{run}", headers=key.headers).status_code == 401
+
+
+def test_an_idle_stream_sends_pings(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
+    run = queue(client, SMALL)
+    threading.Timer(1, lambda: client.post(f"/runs/{run}/cancel")).start()
+    answer = client.get(f"/runs/{run}/events")
+    assert ": ping\n\n" in answer.text and answer.headers["X-Accel-Buffering"] == "no"
+
+
+def of_run(found: list[tuple[str, str, dict]], run: str) -> list[tuple[str, str, dict]]:
+    """The events of one run of a stream of several, as its own stream has them."""
+    return [(kind, data["at"], data["data"]) for kind, _, data in found if data["run"] == run]
+
+
+@pytest.mark.long
+def test_one_stream_has_the_events_of_several_runs(client: TestClient, workers: Workers) -> None:
+    runs = [queue(client, LONGER | {"seed": seed}) for seed in range(3)]
+    workers.start()
+    live = list(events(client.get("/events", params={"runs": ",".join(runs)}).text))
+    last = 15 * 36
+    for run in runs:
+        found = of_run(live, run)
+        assert steps(found) == list(range(1, last + 1))
+        assert [kind for kind, _, _ in found[-3:]] == ["progress", "status", "done"]
+        assert found[-1][2] == client.get(f"/runs/{run}").json()
+
+
+def test_a_stream_of_several_runs_continues_without_gap_or_repeat(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    runs = [queue(client, LONGER | {"seed": seed}) for seed in range(3)]
+    for run in runs:
+        ended(client, run)
+    address, last = "/events?runs=" + ",".join(runs), 15 * 36
+    whole = list(events(client.get(address).text))
+    for place, (_, id, _) in enumerate(whole):  # disconnected after any event
+        rest = list(events(client.get(address, headers={"Last-Event-ID": id}).text))
+        for run in runs:
+            assert steps(of_run(whole[: place + 1], run)) + steps(of_run(rest, run)) == list(range(1, last + 1))
+    some = f"/events?runs={runs[1]}@100.72,{runs[2]}"
+    rest = list(events(client.get(some).text))
+    assert steps(of_run(rest, runs[1])) == list(range(101, last + 1))
+    assert steps(of_run(rest, runs[1]), "validation.loss") == list(range(108, last + 1, 36))
+    assert steps(of_run(rest, runs[2])) == list(range(1, last + 1))
+
+
+def test_runs_that_are_not_there_are_gone(client: TestClient, service: Service) -> None:
+    first, other = (new_key(service.database, owner, Scope.READ, Scope.TRAIN) for owner in ("s1", "s2"))
+    until_known(client, first, other)
+    run = client.post("/runs", json=SMALL, headers=first.headers).json()["id"]
+    found = list(events(client.get(f"/events?runs={run},run_x", headers=other.headers).text))
+    assert [(kind, data["run"]) for kind, _, data in found] == [("gone", run), ("gone", "run_x")]
+    threading.Timer(0.3, lambda: client.post(f"/runs/{run}/cancel", headers=first.headers)).start()
+    threading.Timer(0.6, lambda: client.delete(f"/runs/{run}", headers=first.headers)).start()
+    mine = list(events(client.get(f"/events?runs={run}", headers=first.headers).text))
+    assert mine[0][0] == "status" and mine[-1][0] in ("done", "gone")
+
+
+@pytest.mark.parametrize(
+    ("runs", "header", "code"),
+    [
+        (",".join(f"run_{n}" for n in range(101)), None, "runs_of_stream"),
+        ("run_a,", None, "runs_of_stream"),
+        ("run_a@12", None, "runs_of_stream"),
+        ("", None, "runs_of_stream"),
+        ("newest,run_a@1", None, "runs_of_stream"),
+        ("run_a,run_a@1.1", None, "runs_repeat"),
+        ("run_a,run_b", "1.1", "event_id_unknown"),
+        ("run_a,run_b", "1.1,1", "event_id_unknown"),
+    ],
+)
+def test_a_list_of_runs_that_makes_no_sense_is_refused(
+    quick_client: TestClient, runs: str, header: str | None, code: str
+) -> None:
+    headers = {} if header is None else {"Last-Event-ID": header}
+    answer = quick_client.get("/events", params={"runs": runs}, headers=headers)
+    assert answer.status_code == 422 and answer.json()["errors"][0]["code"] == code, answer.text
+
+
+def test_a_turn_of_a_stream_asks_once_for_all_runs(client: TestClient, service: Service) -> None:
+    runs = [queue(client, SMALL) for _ in range(20)]
+    reads = 0
+
+    class Counted(Database):
+        @contextmanager
+        def read(self) -> Iterator[Session]:
+            nonlocal reads
+            reads += 1
+            with super().read() as db:
+                yield db
+
+    database = Counted(service.database.url)
+
+    async def first_turn() -> list[str]:
+        found = []
+        async for event in watch(news_queries(database), EVERYBODY, [Position(run) for run in runs], permitted):
+            found.append(event.kind)
+            if len(found) == len(runs):
+                break
+        return found
+
+    assert asyncio.run(first_turn()) == ["status"] * 20 and reads == 1
+    database.close()
+
+
+def test_the_stream_of_the_newest_runs_says_what_changes(client: TestClient, service: Service) -> None:
+    first, second = queue(client, SMALL), queue(client, SMALL)
+
+    async def watched() -> list[tuple[str, str, Any]]:
+        found: list[tuple[str, str, Any]] = []
+        async for event in watch_newest(newest_queries(service.database), EVERYBODY, permitted):
+            found.append((event.kind, event.position.run, (event.data or {}).get("status")))
+            if len(found) == 4:
+                await run_in_threadpool(client.post, f"/runs/{first}/cancel")
+            if found[-1][2] == "cancelled":
+                await run_in_threadpool(client.delete, f"/runs/{first}")
+            if event.kind == "gone":
+                break
+        return found
+
+    found = asyncio.run(watched())
+    assert found[:4:2] == [("status", second, "queued"), ("status", first, "queued")]
+    assert found[4:] == [("status", first, "cancelled"), ("gone", first, None)]
+
+
+def test_the_stream_of_the_newest_runs_ends_with_its_key(client: TestClient, service: Service) -> None:
+    until_known(client, key := new_key(service.database, "s1", Scope.READ))
+    threading.Timer(0.1, lambda: revoke(service.database, key)).start()
+    answer = client.get("/events?runs=newest", headers=key.headers)
+    assert answer.status_code == 200 and answer.text.replace(": ping", "").strip() == ""

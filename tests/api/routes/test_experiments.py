@@ -135,6 +135,18 @@ def test_an_unknown_experiment_is_told_the_nearest(quick_client: TestClient) -> 
     assert quick_client.get("/experiments/sign/exp_none").status_code == 404
 
 
+def test_the_list_names_the_newest_start_of_each(client: TestClient) -> None:
+    def latest(name: str) -> str | None:
+        items = {entry["name"]: entry["latest"] for entry in client.get("/experiments").json()["items"]}
+        assert client.get(f"/experiments/{name}").json()["latest"] == items[name]
+        return items[name]
+
+    assert latest("sign") is None
+    for _ in range(2):
+        started = client.post("/experiments/sign", json={"seeds": [0]}).json()["id"]
+        assert latest("sign") == started and latest("step_size") is None
+
+
 def test_the_list_holds_each_with_what_it_runs(quick_client: TestClient) -> None:
     items = {entry["name"]: entry for entry in quick_client.get("/experiments").json()["items"]}
     assert len(items) >= 21

@@ -31,7 +31,8 @@ def test_a_table_is_trained_on_and_asked_by_its_columns_with_what_is_missing(
     client: TestClient, workers: Workers
 ) -> None:
     workers.start()
-    upload(client, "flowers&target=kind", FLOWERS.encode())
+    table = FLOWERS.replace("\n", ",\n").replace("kind,", "kind,seen")  # an empty column, which is left out
+    upload(client, "flowers&target=kind", table.encode())
     found = settled(client, "flowers")
     assert found["status"] == "ready" and found["feature_names"] == ["width", "colour=blue", "colour=red"]
     assert found["target"] == "kind" and found["missing"] == 9 and found["separator"] == ","
@@ -43,6 +44,8 @@ def test_a_table_is_trained_on_and_asked_by_its_columns_with_what_is_missing(
     assert [item["label"] for item in answer.json()["predictions"]] == ["a", "b", "b"]
     by_place = predicted(client, run["id"], [1.2, 1, 0], [None, 0, 1]).json()["predictions"]
     assert by_place == answer.json()["predictions"][:2]
+    whole = predicted(client, run["id"], *({"kind": "a", "seen": None} | row for row in rows))
+    assert whole.json()["predictions"] == answer.json()["predictions"]
     for row, said in (
         ({"width": 1.2, "colour": "green"}, "one of blue, red"),
         ({"width": "wide", "colour": "red"}, "a number"),
@@ -160,7 +163,7 @@ def test_colour_pictures_are_trained_on_and_classified(client: TestClient, worke
         ("shape=3,1000,32", "224"),
         ("shape=2,28,28", "1 or 3"),
         ("types=zip", "not column:type"),
-        ("types=zip:text", "number, category, ignore"),
+        ("types=zip:text", "number, category, date, ignore"),
         ("types=zip:number&types=zip:category", "two types"),
         ("classes=A,,B", "its own name"),
         ("encoding=klingon", "usual ones are utf-8"),
@@ -257,5 +260,72 @@ def test_ten_broken_files_are_a_warning(client: TestClient, workers: Workers) ->
     files = {f"{letter}/{number}.png": png(number) for letter in "AB" for number in range(10)}
     upload(client, "letters", zipped(files | {f"A/broken{number}.png": b"" for number in range(12)}))
     found = settled(client, "letters")
-    assert found["warnings"] == ["12 files could not be read; fewer than 10 are usual. `skipped` has the reasons"]
+    assert found["warnings"] == [
+        "12 files could not be read; fewer than 10 are usual; read the reasons in `skipped`, and save these files again"
+    ]
     assert len(found["skipped"]) == 12 and json.dumps(found)
+
+
+def test_an_import_reports_what_to_know_before_training_worst_first(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    drawings = {f"letters/{letter}/{n}.png": icon(n) for letter in "AB" for n in range(6)}
+    upload(client, "icons", zipped(drawings | {"letters/A/.DS_Store": b"x"}))
+    found = settled(client, "icons")
+    severities = {item["code"]: item["severity"] for item in found["report"]}
+    assert severities == {"pictures_of_one_value": "error", "inputs_are_equal": "error", "system_files_ignored": "hint"}
+    first = found["report"][0]
+    assert first["detail"].startswith("all pictures are of one value") and "background=black" in first["fix"]
+    assert found["warnings"] == [f"{item['detail']}; {item['fix']}" for item in found["report"]]
+    assert found["warning_count"] == 3
+    upload(client, "visible&background=black", zipped(drawings))
+    assert settled(client, "visible")["report"] == []
+
+
+def icon(number: int) -> bytes:
+    """White on transparency."""
+    picture = Image.new("RGBA", (28, 28), (255, 255, 255, 0))
+    picture.paste((255, 255, 255, 255), (4 + number, 4, 12 + number, 24))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_dates_are_asked_as_they_were_imported(client: TestClient, workers: Workers) -> None:
+    """Summer and winter: only the day of the year tells them apart."""
+    workers.start()
+    rows = [f"{2000 + n % 20}-{month:02}-{1 + n % 28:02},{'sun' if month in (6, 7) else 'snow'}"
+            for n in range(60) for month in (1, 6, 7, 12)]  # fmt: skip
+    upload(client, "weather&target=sky", ("day,sky\n" + "\n".join(rows)).encode())
+    assert settled(client, "weather")["columns"][0]["type"] == "date"
+    run = ended(client, client.post("/runs", json={"dataset": "weather"} | FEW).json()["id"])
+    answer = predicted(client, run["id"], {"day": "1999-07-14"}, {"day": "1999-01-02"}, {"day": "2030-12-30"})
+    assert [item["label"] for item in answer.json()["predictions"]] == ["sun", "snow", "snow"]
+    for value in ("14.7.1999", "1999-07-32", 1999, None):
+        refused = predicted(client, run["id"], {"day": value})
+        assert refused.status_code == 422 and "2026-12-31" in refused.text
+
+
+def test_a_class_of_one_example_is_named_and_trained_on(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    rows = "".join(f"{n % 7},{'ab'[n % 2]}\n" for n in range(40))
+    upload(client, "rare&target=kind", f"x,kind\n{rows}3,c\n".encode())
+    found = settled(client, "rare")
+    assert [item["code"] for item in found["report"]] == ["classes_too_small"]
+    run = ended(client, client.post("/runs", json={"dataset": "rare"} | FEW).json()["id"])
+    assert run["status"] == "succeeded"
+    parts = client.get(f"/datasets/rare/split?run={run['id']}").json()
+    assert parts["train"]["classes"][2]["count"] == 1
+
+
+def test_a_table_of_pixels_is_asked_with_pictures(client: TestClient, workers: Workers) -> None:
+    workers.start()
+    chance = np.random.default_rng(0)
+    pictures = [(chance.integers(0, 60, 64) + (190 if n % 2 else 0), "db"[n % 2]) for n in range(60)]
+    table = "\n".join(",".join([label, *map(str, pixels)]) for pixels, label in pictures)
+    upload(client, "pixels&target=first&shape=1,8,8", table.encode())
+    assert settled(client, "pixels")["shape"] == [1, 8, 8]
+    run = ended(client, client.post("/runs", json={"dataset": "pixels"} | FEW).json()["id"])
+    file = io.BytesIO()
+    Image.new("L", (8, 8), 230).save(file, "PNG")
+    answer = client.post(f"/predict?run={run['id']}", content=file.getvalue(), headers={"Content-Type": "image/png"})
+    assert answer.json()["predictions"][0]["label"] == "b"

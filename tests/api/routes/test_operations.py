@@ -1,12 +1,15 @@
 """Readiness: the service notices what would lose data."""
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import doctor
 from tests.support.services import Service
+from tests.support.workers import Workers
 
 
 def replaced(database: Path) -> None:
@@ -41,3 +44,22 @@ def test_a_database_that_is_written_stays_the_same_file(service: Service) -> Non
     with service.database.engine.connect() as connection:
         connection.connection.execute("VACUUM")  # type: ignore[attr-defined]
     assert service.client.get("/readyz").status_code == 200
+
+
+def test_a_service_without_a_worker_says_so_and_stays_ready(service: Service, workers: Workers) -> None:
+    service.client.post("/runs", json={"dataset": "digits", "stop": {"max_epochs": 1}})
+    answer = service.client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"], answer.json()["workers"]) == (200, "ready", "none")
+    environment = {"ANTIGRAD_HOME": str(service.settings.home), "ANTIGRAD_DATABASE_URL": service.settings.database_url}
+    code, found = doctor(**environment)
+    assert code == 0 and found["workers"]["status"] == "warn"
+    assert (
+        "work waits (runs, imports and batches: 1)" in found["workers"]["detail"]
+        and "antigrad worker" in found["workers"]["advice"]
+    )
+    workers.start()
+    deadline = time.monotonic() + 60
+    while service.client.get("/readyz").json()["workers"] != "ok":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert doctor(**environment)[1]["workers"]["status"] == "ok"

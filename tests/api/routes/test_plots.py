@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from app.errors import Conflict
 from app.plots.curves import STEPS, TITLE, Axis, axis_of, draw, draw_together, legend, optimizer_labels
-from app.storage.curves import Series
+from app.storage.series import Series
 
 LOGARITHMIC = re.compile(r"\$\\mathdefault\{10\^")  # how its ticks are written
 

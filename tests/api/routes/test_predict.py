@@ -8,12 +8,12 @@ import torch
 from fastapi.testclient import TestClient
 from PIL import Image, ImageOps
 
-from app.api.routes.predict import answers
 from app.api.schemas.predict import LabelPrediction
 from app.learning.layers import Linear
 from app.learning.outputs import OutputKind
 from app.learning.preprocessing import Affine
 from app.learning.serialization import Trained, from_safetensors
+from app.serving.predictor import Predictor
 from app.storage import runs
 from app.storage.files import Files
 from tests.support.fork_server import Forked
@@ -94,7 +94,10 @@ def test_of_classes_that_are_equally_probable_the_label_comes_first(classes: int
     with torch.no_grad():
         layer.weight.copy_(torch.arange(classes)[:, None] // 2)  # the largest occurs twice, or once if odd
     for inputs in (zero, one):
-        (found,) = answers(network, inputs, top, logits=False)
-        assert isinstance(found, LabelPrediction) and found.top[0].label == found.label
+        predictor = Predictor(network)
+        (row,) = predictor.predict(inputs.numpy())
+        written = predictor.write.json(row, None if top == "all" else int(top), logits=False)
+        found = LabelPrediction.model_validate_json(written)
+        assert found.top[0].label == found.label
         assert found.top[0].probability == found.probability
         assert len(found.top) == (classes if top == "all" else min(int(top), classes))

@@ -5,10 +5,12 @@ from fastapi.testclient import TestClient
 
 
 def test_the_document_has_each_with_its_bounds_and_what_it_is_for(quick_client: TestClient) -> None:
-    declared = quick_client.get("/openapi.json").json()["paths"]["/predict"]["post"]["parameters"]
+    parameters = quick_client.get("/openapi.json").json()["paths"]["/predict"]["post"]["parameters"]
+    declared = [parameter for parameter in parameters if parameter["in"] == "query"]
     named = {parameter["name"]: parameter for parameter in declared}
-    assert list(named) == ["run", "model", "step", "top", "logits", "fit", "background", "invert", "explain"]
-    assert all(found["in"] == "query" and not found["required"] and found["description"] for found in named.values())
+    assert list(named) == ["run", "model", "sticky", "step", "top", "logits", "fit", "crop", "background", "invert",
+                           "explain", "target"]  # fmt: skip
+    assert all(not found["required"] and found["description"] for found in named.values())
     assert named["invert"]["schema"]["enum"] == ["false", "true", "auto"] and named["top"]["schema"]["default"] == "3"
 
 

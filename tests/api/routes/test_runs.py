@@ -469,11 +469,11 @@ def test_an_empty_key_is_none_and_opens_nothing_beyond_this_machine(settings: Se
     assert refused.returncode == 2 and "ANTIGRAD_API_KEY" in refused.stderr
 
 
-def test_a_key_is_asked_for_on_every_route_but_healthz(settings: Settings) -> None:
+def test_a_key_is_asked_for_everywhere_but_by_probes(settings: Settings) -> None:
     locked = settings.model_copy(update={"api_key": SecretStr(KEY)})
     with client_of(locked) as client:
-        assert client.get("/healthz").status_code == 200
-        for path in ("/readyz", "/runs", "/docs", "/openapi.json", "/datasets", "/nothing"):
+        assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+        for path in ("/runs", "/docs", "/openapi.json", "/datasets", "/nothing"):
             assert client.get(path).status_code == 401, path
         assert client.get("/runs", headers={"Authorization": "Bearer wrong"}).status_code == 401
         assert client.get("/runs", headers={"Authorization": f"Bearer {KEY}"}).status_code == 200

@@ -175,3 +175,21 @@ def test_a_picture_refuses_what_the_numbers_refuse(quick_client: TestClient) -> 
     assert as_picture.status_code == as_numbers.status_code == 422
     assert as_picture.json()["errors"] == as_numbers.json()["errors"]
     assert quick_client.post("/optimizers/trajectory.gif", json=wrong).status_code == 422
+
+
+@pytest.mark.parametrize("form", ["png", "svg"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"optimizers": [{"name": "adamw", "weight_decay": 999_999_999.0}]},
+        {"optimizers": [{"name": "sgd", "lr": 1e9}], "surface": "himmelblau"},
+        {"optimizers": ["sgd", "adam"], "noise": 1e9, "spike": {"step": 1, "factor": 1e9}},
+        {"optimizers": [{"name": "momentum", "weight_decay": 1e9}], "start": [1e6, -1e6], "surface": "beale"},
+    ],
+    ids=str,
+)
+def test_a_path_that_leads_very_far_is_drawn(quick_client: TestClient, wanted: dict[str, Any], form: str) -> None:
+    answer = quick_client.post(f"/optimizers/trajectory.{form}", json=wanted)
+    assert answer.status_code == 200, answer.text
+    paths = quick_client.post("/optimizers/trajectory", json=wanted).json()["paths"]
+    assert all(abs(value) <= 1e100 for path in paths for value in path["values"])
