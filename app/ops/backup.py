@@ -13,7 +13,7 @@ from app.constants import DatasetStatus
 from app.datasets.arrays import file_names
 from app.os_errors import reason_of
 from app.settings import HOME_MODE, Settings
-from app.storage import datasets, migrate
+from app.storage import batches, datasets, migrate
 from app.storage.database import Database
 from app.storage.files import OutsideOfStore, inside
 
@@ -78,7 +78,7 @@ def _write(source: Path, files: Path, target: Path) -> list[str]:
 
 
 def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
-    """Names of all files that belong to a run or a dataset."""
+    """Names of all files that belong to a run, a dataset or a batch."""
     for checkpoint, weights in database.execute("SELECT checkpoint, weights FROM runs WHERE status != 'deleted'"):
         yield from (name for name in (checkpoint, weights) if name)
     kept = (
@@ -95,6 +95,17 @@ def _named(database: sqlite3.Connection, files: Path) -> Iterator[str]:
         yield from (str(path.relative_to(files)) for path in sorted((files / folder / "splits").glob("*.npy")))
     for id, source in database.execute("SELECT id, source FROM datasets WHERE status = 'importing'"):
         yield from (datasets.upload(id, role) for role in json.loads(source).get("roles", [datasets.FILE]))
+    if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'batches'").fetchone():
+        yield from _of_batches(database)
+
+
+def _of_batches(database: sqlite3.Connection) -> Iterator[str]:
+    """Names of the results of batches, and of the uploads of those that have not ended."""
+    for id, result, finished_at, source in database.execute("SELECT id, result, finished_at, source FROM batches"):
+        if result is not None:
+            yield result
+        elif finished_at is None and "upload" in json.loads(source):
+            yield batches.upload_of(id)
 
 
 def _named_before_versions(database: sqlite3.Connection, files: Path) -> Iterator[str]:

@@ -20,8 +20,10 @@ def install_builtin(database: Database, files: Files) -> None:
             continue
         arrays = builtin.load()
         arrays.save(files, datasets.built_in(name))
+        bytes = arrays.bytes_in(files, datasets.built_in(name))
         with database.write() as db:
             insert = sqlite.insert if database.is_sqlite else postgresql.insert
             row = {"id": name, "name": name, "status": DatasetStatus.READY, "folder": datasets.built_in(name),
-                   "about": arrays.about(), "source": {}, "progress": {}, "skipped": [], "attempt": 0}  # fmt: skip
+                   "about": arrays.about(), "source": {}, "progress": {}, "skipped": [], "attempt": 0,
+                   "bytes": bytes}  # fmt: skip
             db.execute(insert(Dataset).values(created_at=database_now(), **row).on_conflict_do_nothing())

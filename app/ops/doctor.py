@@ -18,8 +18,9 @@ from app.ops.startup import advice, reason
 from app.os_errors import reason_of
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
-from app.storage.database import Database
+from app.storage.database import Database, database_now
 from app.storage.files import FilesRefused, LocalFiles, open_files
+from app.storage.queue import workers
 
 ENOUGH_BYTES = 1024**3
 
@@ -118,6 +119,7 @@ def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Fin
     yield Finding("database", "ok", name)
     if current:
         yield Finding("migrations", "ok", "the schema is at the newest revision")
+        yield _workers(database, settings)
         if settings.files_url:
             yield Finding("strays", "ok", "not checked in an object store")
         else:
@@ -126,13 +128,24 @@ def _database(database: Database, settings: Settings, fix: bool) -> Iterator[Fin
         yield Finding("migrations", "fail", "the schema is not at the newest revision", "antigrad migrate")
 
 
+def _workers(database: Database, settings: Settings) -> Finding:
+    """Check that a worker is alive if runs, imports or batches wait."""
+    with database.read() as db:
+        alive = len(workers.alive(db, database_now(), settings.lease_seconds))
+        waiting = workers.open_work(db)
+    if alive or not waiting:
+        return Finding("workers", "ok", f"{alive} alive" if alive else "none is alive, and no work waits")
+    detail = f"none is alive, while work waits (runs, imports and batches: {waiting:,})"
+    return Finding("workers", "warn", detail, "start one with antigrad serve or antigrad worker")
+
+
 def _orphans(database: Database, files: LocalFiles, fix: bool) -> Finding:
     """Check for orphaned files that killed processes have left behind."""
     folders = orphans.orphans(database, files)
     if not folders:
         detail = "no orphaned files: each folder belongs to a run or a dataset, or changed in the last hour"
         return Finding("strays", "ok", detail)
-    taken = sum(orphans.size(files, name) for name in folders) / 1e6
+    taken = sum(files.size(name) for name in folders) / 1e6
     named = some(folders)
     if fix:
         orphans.remove(database, files, folders)

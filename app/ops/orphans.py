@@ -8,24 +8,25 @@ from pathlib import Path
 from sqlalchemy import select
 
 from app.constants import DatasetStatus
-from app.storage import datasets
+from app.storage import batches, datasets
 from app.storage.database import Database
 from app.storage.files import LocalFiles
-from app.storage.tables import Dataset, Run
+from app.storage.tables import Batch, Dataset, Run
 
 RUNS = "runs"
 STALE_SECONDS = 3600.0  # a folder that changed later may belong to an upload or import in progress
 
 
 def orphans(database: Database, files: LocalFiles) -> list[str]:
-    """Folders of runs, uploads and arrays that no row names and that have not changed for an hour."""
+    """Folders of runs, uploads, arrays and batches that no row names and that have not changed for an hour."""
     there = {
         f"{kind}/{folder.name}": folder
-        for kind in (RUNS, datasets.FOLDER, datasets.CONTENTS)
+        for kind in (RUNS, datasets.FOLDER, datasets.CONTENTS, batches.FOLDER)
         for folder in _folders(files.root / kind)
     }  # listed before the rows are read: a row names every folder created in between
     with database.read() as db:
         named = {f"{RUNS}/{id}" for id in db.scalars(select(Run.id))}
+        named |= {batches.folder(id) for id in db.scalars(select(Batch.id))}
         importing = select(Dataset.id).where(Dataset.status == DatasetStatus.IMPORTING)
         named |= {f"{datasets.FOLDER}/{id}" for id in db.scalars(importing)}
         named |= {folder for folder in db.scalars(select(Dataset.folder)) if folder is not None}
@@ -39,11 +40,6 @@ def remove(database: Database, files: LocalFiles, names: list[str]) -> None:
         with database.write() as db:
             if not name.startswith(datasets.CONTENTS) or datasets.is_unused(db, name):
                 shutil.rmtree(files.root / name)
-
-
-def size(files: LocalFiles, name: str) -> int:
-    """Size of a folder in bytes."""
-    return sum(path.stat().st_size for path in (files.root / name).rglob("*") if path.is_file())
 
 
 def _folders(place: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DatabaseError
 
 from app.os_errors import reason_of
 from app.settings import Settings
-from app.storage import migrate
+from app.storage import keys, migrate
 from app.storage.database import Database
 from app.storage.files import FilesRefused
 
@@ -37,6 +37,19 @@ def check_database(settings: Settings) -> None:
         database = Database(settings.database)
         migrate.check(database)
         database.close()
+
+
+def requires_key(settings: Settings) -> bool:
+    """True if a key has been set or created. Ends the process if the database cannot be used."""
+    if settings.api_key is not None:
+        return True
+    with starting(settings):
+        settings.create_home()
+        database = Database(settings.database)
+        with database.read() as db:
+            has_keys = migrate.is_current(database) and keys.any_created(db)
+        database.close()
+    return has_keys
 
 
 def reason(error: Exception) -> str:

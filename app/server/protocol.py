@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from app.api.problems import MEDIA_TYPE, document
 from app.api.response_headers import DATA_POLICY
 from app.errors import AppError, HeadersTooLarge, Malformed, TooSlow
+from app.server.gathered_writes import GatheredWrites
 from app.server.limits import Limits
 from app.server.peers import Peers
 
@@ -55,6 +56,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = GatheredWrites(transport, self.loop)
         if self.client is not None:
             if not self.peers.enter(self.client[0]):
                 transport.abort()

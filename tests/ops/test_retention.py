@@ -1,0 +1,41 @@
+"""A service deletes runs and batches by their age if its settings say so, and otherwise never."""
+
+import time
+
+import pytest
+from sqlalchemy import select
+
+from app.ops.retention import DAY
+from app.settings import Settings
+from app.storage.database import Database, database_now
+from app.storage.tables import Batch, Run
+from tests.support.rows import insert_batch, insert_run
+from tests.support.services import Service, client_of
+
+
+@pytest.mark.parametrize("days", [None, 30])
+def test_a_service_deletes_expired_runs_when_it_starts(settings: Settings, days: float | None) -> None:
+    with client_of(settings) as client, Service.of(client).database.write() as db:
+        now = db.execute(select(database_now())).scalar_one()
+        insert_run(db, "run_old", finished_at=now - 31 * DAY)
+        insert_run(db, "run_new", finished_at=now - 29 * DAY)
+        insert_batch(db, "bat_old", finished_at=now - 31 * DAY)
+        insert_batch(db, "bat_new", finished_at=now - 29 * DAY)
+        insert_batch(db, "bat_open", "queued")
+        Service.of(client).files.write("batches/bat_old/1.csv", b"input\n")
+    settings.retention_days = days
+    with client_of(settings) as client:
+        database = Service.of(client).database
+        new = {"run_new", "bat_new", "bat_open"}
+        left = new | {"run_old", "bat_old"} if days is None else new
+        deadline = time.monotonic() + 60
+        while _ids(database) != left:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert _ids(Service.of(client).database) == left
+    assert Service.of(client).files.exists("batches/bat_old/1.csv") == ("bat_old" in left)
+
+
+def _ids(database: Database) -> set[str]:
+    with database.read() as db:
+        return {id for table in (Run, Batch) for id in db.scalars(select(table.id))}
