@@ -1,0 +1,1 @@
+"""HTML pages, on top of the API."""

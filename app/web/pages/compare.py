@@ -1,0 +1,61 @@
+"""The page that compares runs: their curves, what differs between them, and how they compare with one of them."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from app.api.deps import DatabaseDep
+from app.api.schemas.runs import RunAnswer, run_answer
+from app.api.scopes import READ
+from app.errors import Invalid
+from app.runs.comparison import Compared, compare
+from app.runs.views import views
+from app.storage import runs
+from app.web.chart_view import CHART_VIEW
+from app.web.page import page
+from app.web.page_route import page_router
+
+router = page_router()
+
+MOST = 20  # runs whose curves can still be told apart
+
+
+@router.get("/compare", dependencies=[READ, CHART_VIEW])
+def show_comparison(
+    request: Request,
+    database: DatabaseDep,
+    ids: Annotated[str, Query(alias="runs", max_length=2000)] = "",
+    baseline: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    """Up to 20 runs, the first or the `baseline` as the one that others are compared with. Raises Invalid, NotFound."""
+    wanted = list(dict.fromkeys(filter(None, ids.split(","))))
+    if len(wanted) > MOST:
+        raise Invalid("too_many_to_compare", "runs", count=len(wanted), limit=MOST)
+    with database.read() as db:
+        rows = [runs.get(db, id) for id in wanted]
+        answers = [run_answer(view) for view in views(db, rows)]
+    base = next((run for run in rows if run.id == baseline), rows[0] if rows else None)
+    compared = compare(rows, base) if base else []
+    return page(
+        request,
+        "compare.html",
+        compared=list(zip(answers, compared, strict=True)),
+        fields=list(compared[0].fields) if compared else [],
+        metrics=list(compared[0].metrics) if compared else [],
+        baseline=base.id if base else None,
+        chosen=",".join(wanted),
+        data=[_data(answer, each) for answer, each in zip(answers, compared, strict=True)],
+    )
+
+
+def _data(run: RunAnswer, compared: Compared) -> dict[str, Any]:
+    """A run as the scripts draw it."""
+    return {
+        "id": run.id,
+        "name": run.name or run.id,
+        "status": run.status,
+        "progress": run.progress,
+        "environment": {"examples": run.environment.get("examples")},
+        "fields": compared.fields,
+        "metrics": {name: measured.value for name, measured in compared.metrics.items()},
+    }

@@ -1,0 +1,47 @@
+"""The page of one run: watch it learn, see what it has learnt and where it is wrong, and go on from there."""
+
+import json
+from typing import Any
+
+from fastapi import Request, Response
+
+from app.api.deps import DatabaseDep, RunDep
+from app.api.schemas.runs import run_answer
+from app.api.scopes import READ
+from app.learning.layers.serialization import layers_from_json
+from app.runs.comparison import layers_in_short
+from app.runs.views import view
+from app.storage import datasets, runs
+from app.web.chart_view import CHART_VIEW
+from app.web.page import page
+from app.web.page_route import page_router
+
+router = page_router()
+
+
+@router.get("/runs/{id}", dependencies=[READ, CHART_VIEW])
+def show_run(request: Request, run: RunDep, database: DatabaseDep) -> Response:
+    """The run as it is now. The scripts of the page follow it from here."""
+    with database.read() as db:
+        seen = view(db, runs.get(db, run.id))
+        dataset = datasets.get(db, run.dataset)
+        checkpoints = runs.checkpoints(db, run.id)
+    is_of_pictures = len(dataset.about["shape"]) == 3
+    return page(
+        request,
+        "run.html",
+        run=run_answer(seen),
+        dataset=dataset,
+        is_of_pictures=is_of_pictures,
+        checkpoints=checkpoints,
+        evaluated=[part for part in ("test", "validation", "train") if part in (run.evaluation or {})],
+        has_filters=is_of_pictures and sees_pixels(run.request["model"]["layers"]),
+        network=layers_in_short(run.request["model"]["layers"]),
+        request_json=json.dumps(run.request, indent=2, ensure_ascii=False),
+    )
+
+
+def sees_pixels(layers: list[dict[str, Any]]) -> bool:
+    """True if the first layer with weights sees the pixels themselves, so that its weights are pictures."""
+    roles = [layer.role for layer in layers_from_json(layers) if layer.role != "reshaping"]
+    return roles[:1] == ["linear map"]

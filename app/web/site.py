@@ -1,0 +1,33 @@
+"""All pages, in the order in which their addresses are matched."""
+
+from app.web.pages import (
+    assets,
+    compare,
+    datasets,
+    learn,
+    login,
+    models,
+    new_run,
+    optimizers,
+    queue,
+    run,
+    runs,
+    start,
+    try_it,
+)
+
+PAGES = (
+    login,
+    assets,
+    new_run,  # before the pages of runs: /ui/runs/new is no run
+    runs,
+    run,
+    compare,
+    datasets,
+    try_it,
+    optimizers,
+    learn,
+    models,
+    queue,
+    start,  # the last one: it answers at all other addresses below /ui
+)

@@ -1,0 +1,55 @@
+// Requests to the public routes of this service. Scripts of pages call nothing else.
+
+import { t } from "./texts.js";
+
+const prefix = document.documentElement.dataset.prefix;
+
+/** The address of a route below the prefix of a proxy or of a link that shares a run. */
+export function address(path) {
+  return prefix + path;
+}
+
+/** A refusal or failure: the members of the problem document. `errors` has the wrong fields. */
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail);
+    this.name = "Problem";
+    this.status = status;
+    this.code = body.code;
+    this.detail = body.detail;
+    this.errors = body.errors ?? [];
+    this.fix = body.fix ?? null;
+  }
+}
+
+/** The JSON of a GET. Throws a Problem. */
+export function get(path, { signal } = {}) {
+  return answer(fetch(address(path), { headers: { Accept: "application/json" }, signal }));
+}
+
+/**
+ * The JSON of the answer to a change; null if it has no body. `body` is sent as JSON, a Blob as it is. Throws a Problem.
+ * With `keepalive` the request outlives the page.
+ */
+export function send(method, path, body, { signal, keepalive = false } = {}) {
+  const headers = { Accept: "application/json" };
+  const isBlob = body instanceof Blob;
+  if (isBlob) headers["Content-Type"] = body.type || "application/octet-stream";
+  else if (body !== undefined) headers["Content-Type"] = "application/json";
+  const content = isBlob ? body : JSON.stringify(body);
+  return answer(fetch(address(path), { method, headers, body: content, signal, keepalive }));
+}
+
+async function answer(request) {
+  let response;
+  try {
+    response = await request;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, { code: "unreachable", detail: t("unreachable") });
+  }
+  if (response.status === 204) return null;
+  const body = await response.json();
+  if (!response.ok) throw new Problem(response.status, body);
+  return body;
+}

@@ -1,0 +1,76 @@
+// Inputs for the fields that /layers and /optimizers describe.
+
+let count = 0;
+
+/**
+ * A field with its label, bounds, default and meaning. `value` is undefined where the request says nothing; `change` is
+ * called with the new value, or undefined for none. `pointer` is the field's place in the request.
+ */
+export function fieldInput(field, value, pointer, change) {
+  const box = element("div", { className: "field" });
+  const id = `field-${++count}`;
+  const label = element("label", { htmlFor: id, textContent: field.name });
+  const input = inputOf(field, value, change);
+  input.id = id;
+  input.title = [field.doc, rangeOf(field)].filter(Boolean).join(" ");
+  const problem = element("p", { className: "problem" });
+  problem.dataset.problem = pointer;
+  problem.setAttribute("role", "alert");
+  box.append(label, input);
+  if (field.doc) box.append(element("p", { className: "hint", textContent: field.doc }));
+  box.append(problem);
+  return box;
+}
+
+function inputOf(field, value, change) {
+  if (field.choices.length) {
+    const select = element("select", {});
+    for (const choice of field.choices) select.append(new Option(choice, choice, false, choice === (value ?? field.default)));
+    select.addEventListener("change", () => change(given(select.value, field.default)));
+    return select;
+  }
+  if (field.type === "boolean") {
+    const box = element("input", { type: "checkbox", checked: value ?? field.default ?? false });
+    box.addEventListener("change", () => change(given(box.checked, field.default)));
+    return box;
+  }
+  const input = element("input", { autocomplete: "off", value: value === undefined ? "" : shown(value) });
+  input.placeholder = field.required || field.default === null ? "" : shown(field.default);
+  if (field.type === "number" || field.type === "integer") {
+    input.type = "number";
+    input.step = field.type === "integer" ? 1 : "any";
+    input.inputMode = field.type === "integer" ? "numeric" : "decimal";
+    if (field.bounds.ge !== undefined) input.min = field.bounds.ge;
+    if (field.bounds.le !== undefined) input.max = field.bounds.le;
+  }
+  input.addEventListener("input", () => change(parsed(input.value)));
+  return input;
+}
+
+function given(value, byDefault) {
+  return value === byDefault ? undefined : value;
+}
+
+function shown(value) {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** JSON where it is some, otherwise text; undefined for an empty input. */
+function parsed(text) {
+  if (!text.trim()) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function rangeOf({ bounds }) {
+  const signs = { gt: ">", ge: "≥", lt: "<", le: "≤" };
+  return Object.entries(bounds).map(([name, bound]) => `${signs[name]} ${bound}`).join(", ");
+}
+
+/** An element with these properties. */
+export function element(name, properties) {
+  return Object.assign(document.createElement(name), properties);
+}

@@ -1,0 +1,17 @@
+// The keys of a page, in a window of their own.
+
+import { element } from "./dom.js";
+import { t } from "./texts.js";
+
+/** Show what each key does. */
+export function list(bindings) {
+  const names = [...bindings].flatMap(([key, { label }]) => [
+    element("dt", {}, element("kbd", {}, key)),
+    element("dd", {}, label),
+  ]);
+  const dialog = element("dialog", {}, element("h2", {}, t("keys.title")), element("dl", {}, ...names));
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  document.body.append(dialog);
+  dialog.showModal();
+}

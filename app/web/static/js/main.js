@@ -1,0 +1,70 @@
+// What every page does: theme and language, keys, copying, and a word when a request of htmx fails.
+
+import { address } from "./api.js";
+import "./calls.js";
+import { bind } from "./keys.js";
+import { notice } from "./notices.js";
+import { t } from "./texts.js";
+
+const root = document.documentElement;
+const YEAR = 31536000;
+
+function remember(name, value) {
+  document.cookie = `antigrad_${name}=${value}; path=${address("/")}; max-age=${YEAR}; samesite=lax`;
+}
+
+function isDark() {
+  return root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+document.getElementById("theme")?.addEventListener("click", () => {
+  root.dataset.theme = isDark() ? "light" : "dark";
+  remember("theme", root.dataset.theme);
+  document.dispatchEvent(new Event("antigrad:theme"));
+});
+
+for (const button of document.querySelectorAll("[data-language]")) {
+  button.addEventListener("click", () => {
+    remember("language", button.dataset.language);
+    location.reload();
+  });
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
+  notice(t("copied"));
+});
+
+// A menu closes when the reader goes on elsewhere.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+});
+
+// A part of a page that cannot be loaded leaves the page as it is.
+document.addEventListener("htmx:response:error", async ({ detail: { ctx } }) => {
+  if (ctx.response.status === 401) {
+    notice(t("session_over"), "bad");
+    return;
+  }
+  notice(problemOf(ctx.text) ?? t("failed", { status: ctx.response.status }), "bad");
+});
+
+document.addEventListener("htmx:error", () => notice(t("unreachable"), "bad"));
+
+function problemOf(text) {
+  try {
+    return JSON.parse(text).detail;
+  } catch {
+    return null;
+  }
+}
+
+bind("n", t("keys.new_run"), () => location.assign(address("/ui/runs/new")));

@@ -1,0 +1,49 @@
+// A section of the lecture: one press starts the runs of an experiment, and its verdict comes by itself.
+
+import { address, send } from "../api.js";
+import { showCall } from "../calls.js";
+import { keepLive, refresh } from "../live.js";
+import { complain } from "../notices.js";
+
+const CALCULATED = "antigrad_calculated"; // a cookie with names, and dots between them
+const YEAR = 31536000;
+const RACE = {
+  run: { dataset: "notmnist", stop: { max_epochs: 2 } },
+  optimizers: [{ name: "sgd", lr: 0.1 }, { name: "momentum", lr: 0.05 }, "adagrad", { name: "rmsprop", lr: 0.001 }, "adam"],
+};
+
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-start]");
+  if (!button) return;
+  const name = button.dataset.start;
+  const body = { seeds: button.dataset.seeds.split(",").map(Number) };
+  showCall({ method: "POST", path: `/experiments/${name}`, body, cli: `antigrad experiments run ${name}` });
+  button.disabled = true;
+  try {
+    const started = await send("POST", `/experiments/${name}`, body);
+    if (started.id === null) remember(name); // there are no runs that would tell
+    refresh("experiments");
+  } catch (error) {
+    button.disabled = false;
+    complain(error);
+  }
+});
+
+document.getElementById("race")?.addEventListener("click", async ({ target }) => {
+  target.disabled = true;
+  try {
+    const { runs } = await send("POST", "/optimizers/race", RACE);
+    location.assign(address(`/ui/compare?runs=${runs.map(({ id }) => id).join()}`));
+  } catch (error) {
+    target.disabled = false;
+    complain(error);
+  }
+});
+
+function remember(name) {
+  const known = document.cookie.match(new RegExp(`${CALCULATED}=([\\w.]*)`))?.[1].split(".") ?? [];
+  const names = [...new Set([...known, name])].filter(Boolean).join(".");
+  document.cookie = `${CALCULATED}=${names}; path=${address("/")}; max-age=${YEAR}; samesite=lax`;
+}
+
+keepLive("experiments");

@@ -1,0 +1,5 @@
+// The queue, as it moves.
+
+import { keepLive } from "../live.js";
+
+keepLive("queue");

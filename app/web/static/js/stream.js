@@ -1,0 +1,132 @@
+// One stream of events for all tabs of a browser, which allows only six connections to a host.
+//
+// The tab that holds a Web Lock reads the stream and passes each event on. When it closes, the lock goes to another tab,
+// which asks what each one watches and from where, and goes on from there. Points that a tab has already it leaves out.
+
+import { address } from "./api.js";
+
+const KINDS = ["status", "points", "progress", "done", "gone"];
+const MOST = 100; // runs of one stream
+const ASK_MS = 30_000; // a tab that does not answer by then has gone
+const GATHER_MS = 50;
+const RETRY_MS = 3000;
+
+const NAME = `antigrad:events:${address("/")}`;
+const me = Math.random().toString(36).slice(2);
+const channel = new BroadcastChannel(NAME);
+const watched = new Map(); // by run: {position, on}; what this tab watches
+let source = null; // the stream, if this tab reads it
+let wanted = new Map(); // by tab: the positions of its runs
+
+/**
+ * Watch a run: `on(kind, data)` gets its events. `position()` is [last step of train.loss, last step of the other series]
+ * that the caller has. Watch first, and read the curve then: so no point is missed. Returns a function that stops.
+ */
+export function watch(run, position, on) {
+  watched.set(run, { position, on });
+  return () => {
+    watched.delete(run);
+    tell();
+  };
+}
+
+/** Say what this tab watches, and from where. Call it once the curves of the watched runs are read. */
+export function tell() {
+  const runs = Object.fromEntries([...watched].map(([run, { position }]) => [run, position().join(".")]));
+  send({ kind: "want", tab: me, runs });
+}
+
+function send(message) {
+  if (navigator.locks) channel.postMessage(message);
+  receive(message);
+}
+
+function receive(message) {
+  if (message.kind === "event") deliver(message);
+  else if (message.kind === "who") tell();
+  else if (message.kind === "want" && source) want(message);
+}
+
+function deliver({ event, run, data }) {
+  watched.get(run)?.on(event, data);
+  if (event === "done" || event === "gone") watched.delete(run);
+}
+
+if (navigator.locks) channel.addEventListener("message", ({ data }) => receive(data));
+addEventListener("pagehide", () => send({ kind: "want", tab: me, runs: {} }));
+addEventListener("pageshow", ({ persisted }) => persisted && tell());
+
+/** What the tab that reads the stream knows: the positions up to which it has passed events on. */
+class Source {
+  #events = null;
+  #positions = new Map(); // by run that is being read
+  #timer = 0;
+
+  constructor() {
+    setInterval(() => this.ask(), ASK_MS);
+  }
+
+  /** Ask all tabs anew, and forget those that do not answer. */
+  ask() {
+    wanted = new Map();
+    send({ kind: "who" });
+    this.settle();
+  }
+
+  /** Read what is wanted, once all tabs have had the time to say what they want. */
+  settle() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#open(), GATHER_MS);
+  }
+
+  #open() {
+    const runs = new Map();
+    for (const positions of wanted.values())
+      for (const [run, at] of Object.entries(positions)) runs.set(run, earlier(runs.get(run), at));
+    const isSame = runs.size === this.#positions.size && [...runs.keys()].every((run) => this.#positions.has(run));
+    if (isSame && this.#events?.readyState !== EventSource.CLOSED) return;
+    this.#events?.close();
+    this.#positions = new Map([...runs].slice(0, MOST).map(([run, at]) => [run, this.#positions.get(run) ?? at]));
+    if (!this.#positions.size) return;
+    const starts = [...this.#positions].map(([run, at]) => `${run}@${at}`);
+    this.#events = new EventSource(address(`/events?runs=${starts.join()}`));
+    for (const kind of KINDS) this.#events.addEventListener(kind, ({ data }) => this.#pass(kind, JSON.parse(data)));
+    this.#events.addEventListener("error", () => this.#retry());
+  }
+
+  #pass(event, { run, at, data }) {
+    if (!this.#positions.has(run)) return;
+    this.#positions.set(run, at);
+    if (event === "done" || event === "gone") {
+      this.#positions.delete(run);
+      for (const positions of wanted.values()) delete positions[run];
+      if (!this.#positions.size) this.#events.close();
+    }
+    send({ kind: "event", event, run, data });
+  }
+
+  /** The browser connects again by itself, unless the answer was no stream: the service is being restarted. */
+  #retry() {
+    if (this.#events.readyState === EventSource.CLOSED) setTimeout(() => this.ask(), RETRY_MS);
+  }
+}
+
+function want({ tab, runs }) {
+  wanted.set(tab, runs);
+  source.settle();
+}
+
+function earlier(a, b) {
+  if (a === undefined) return b;
+  const [one, other] = [a, b].map((position) => position.split(".").map(Number));
+  return one.map((step, series) => Math.min(step, other[series])).join(".");
+}
+
+function lead() {
+  source = new Source();
+  source.ask();
+}
+
+// The lock is held until the tab closes. Browsers have none for plain HTTP, but on localhost: there each tab reads alone.
+if (navigator.locks) navigator.locks.request(NAME, () => (lead(), new Promise(() => {})));
+else lead();

@@ -1,0 +1,3 @@
+// uPlot, which a page loads before its modules.
+
+export default globalThis.uPlot;

@@ -1,0 +1,86 @@
+"""Comparing runs in a browser."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from app.storage import curves
+from tests.support.rows import insert_run
+from tests.web.browser import Window
+from tests.web.conftest import Shelf
+
+pytestmark = pytest.mark.long
+
+REQUEST: dict[str, Any] = {
+    "dataset": "digits",
+    "model": {"layers": [{"type": "linear", "units": 10}]},
+    "batch_size": 32,
+    "seed": 0,
+    "stop": {"max_epochs": 3},
+}
+STEPS = list(range(1, 101))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runs(shelf: Shelf) -> None:
+    """Three runs that differ in the learning rate; the second is better, and the third has diverged."""
+    with shelf.database.write() as db:
+        for number, (rate, loss) in enumerate(((0.001, 0.5), (0.01, 0.25), (10.0, "NaN"))):
+            request = REQUEST | {"optimizer": {"name": "sgd", "lr": rate}}
+            metrics = {"validation": {"loss": loss, "accuracy": 0.5 + number / 10}}
+            insert_run(
+                db, f"run_{number}", name=f"rate {rate}", request=request, metrics=metrics, progress={"step": 100}
+            )
+            curves.append(db, f"run_{number}", {"train.loss": (STEPS, [2 + number / step for step in STEPS])})
+
+
+def row(page: Page, run: str) -> Locator:
+    return page.locator(f'#runs tr[data-run="{run}"]')
+
+
+def test_only_what_differs_is_listed_and_any_run_may_be_the_baseline(window: Window) -> None:
+    page = window.open("/ui/compare?runs=run_0,run_1,run_2")
+    heads = page.locator("#runs thead th").all_text_contents()
+    assert heads[1] == "optimizer.lr" and "seed" not in heads
+    expect(row(page, "run_1")).to_contain_text("−0.25")
+    expect(row(page, "run_1").locator(".better")).to_have_count(2)
+    expect(row(page, "run_2")).to_contain_text("NaN")
+    row(page, "run_1").get_by_role("link", name="Compare with this").click()
+    expect(page).to_have_url(re.compile("baseline=run_1"))
+    expect(row(page, "run_0")).to_contain_text("+0.25")
+    expect(row(page, "run_0").locator(".worse")).to_have_count(2)
+
+
+def test_the_run_that_is_pointed_at_is_emphasised_everywhere(window: Window) -> None:
+    page = window.open("/ui/compare?runs=run_0,run_1,run_2")
+    expect(page.locator("figure.chart")).to_have_count(1)
+    row(page, "run_1").hover()
+    for plot in ("#scatter", "#parallel"):
+        expect(page.locator(f'{plot} [data-run="run_1"]')).to_have_class(re.compile("pointed"))
+    page.mouse.move(0, 0)
+    page.locator('#scatter [data-run="run_2"]').hover()
+    expect(row(page, "run_2")).to_have_class(re.compile("pointed"))
+    expect(row(page, "run_1")).not_to_have_class(re.compile("pointed"))
+
+
+def test_a_brush_leads_to_the_runs_within(window: Window) -> None:
+    page = window.open("/ui/compare?runs=run_0,run_1,run_2")
+    page.locator("#parallel").scroll_into_view_if_needed()
+    grip = page.locator("#parallel .grip").first.bounding_box()
+    assert grip
+    x = grip["x"] + grip["width"] / 2
+    page.mouse.move(x, grip["y"] + grip["height"] - 2)
+    page.mouse.down()
+    page.mouse.move(x, grip["y"] + grip["height"] * 0.4, steps=4)
+    page.mouse.up()
+    page.get_by_role("link", name="Compare the runs within").click()
+    expect(page.locator("#runs tbody tr")).to_have_count(2)
+    assert {"run_0", "run_1"} == {page.locator("#runs tbody tr").nth(i).get_attribute("data-run") for i in range(2)}
+
+
+def test_nothing_to_compare_leads_to_the_runs(window: Window) -> None:
+    page = window.open("/ui/compare")
+    page.get_by_role("main").get_by_role("link", name="To the runs").click()
+    expect(page).to_have_url(re.compile("/ui/runs$"))

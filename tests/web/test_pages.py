@@ -1,0 +1,178 @@
+"""Pages as a program sees them: status, headers, language, and what is text."""
+
+import re
+from collections.abc import Iterator
+from posixpath import dirname, normpath
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.access import Scope
+from app.api.access import STATIC
+from app.web.site import PAGES
+from app.web.static_files import StaticFile, static_files, version
+from tests.support.keys import new_key, until_known
+from tests.support.rows import insert_run
+from tests.support.served import insert_network
+from tests.support.services import KEY, Service, Template
+
+HOSTILE = '<img src=x onerror="alert(1)">'
+OPENED = {"Accept": "text/html,*/*;q=0.8"}
+
+
+@pytest.fixture(scope="module")
+def reader(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A reader of a service whose run, owner and tags have hostile names."""
+    with template.client(tmp_path_factory.mktemp("service") / "home", origins=("https://lab.example",)) as client:
+        service = Service.of(client)
+        insert_network(service.database, service.files, "run_1")
+        with service.database.write() as db:
+            tags = {HOSTILE: HOSTILE}
+            insert_run(db, "run_2", "failed", name=HOSTILE, owner=HOSTILE, tags=tags, request={"dataset": HOSTILE})
+        yield client
+
+
+def test_the_start_leads_to_the_runs(reader: TestClient) -> None:
+    for path in ("/", "/ui", "/ui/"):
+        assert reader.get(path).url.path == "/ui/runs"
+
+
+@pytest.mark.parametrize(
+    "path", ["/ui/runs", "/ui/runs?columns=tags,owner,dataset", "/ui/datasets", "/ui/datasets/digits", "/ui/runs/new"]
+)
+def test_a_page_takes_scripts_and_styles_from_this_service_alone(reader: TestClient, path: str) -> None:
+    answer = reader.get(path, headers=OPENED)
+    assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/html")
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'self';") and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+    for name, address in re.findall(r'<(?:script|link|img)[^>]*?\b(src|href)="([^"]*)"', answer.text):
+        assert address.startswith("/") and reader.get(address).status_code == 200, (name, address)
+
+
+def test_names_are_text_everywhere(reader: TestClient) -> None:
+    for path in ("/ui/runs", f"/ui/runs?q={HOSTILE}", f"/ui/runs?columns=tags,owner,{HOSTILE}", f"/ui/{HOSTILE}"):
+        text = reader.get(path, headers=OPENED).text
+        assert HOSTILE not in text and "<img" not in text
+    assert "&lt;img src=x onerror=" in reader.get("/ui/runs", headers=OPENED).text
+
+
+def test_a_key_that_may_only_read_learns_why_it_starts_no_experiment(
+    template: Template, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with template.client(tmp_path_factory.mktemp("service") / "home", api_key=KEY) as client:
+        key = new_key(Service.of(client).database, "s1", Scope.READ)
+        until_known(client, key)
+        text = client.get("/ui/learn/descent", headers=OPENED | key.headers).text
+        assert "A key with the scope train may start this." in text
+        starts = re.findall(r"<button[^>]*data-start[^>]*>", text)
+        assert len(starts) == 4 and all(' disabled aria-describedby="may-not"' in start for start in starts)
+        text = client.get("/ui/learn/descent", headers=OPENED | {"Authorization": f"Bearer {KEY}"}).text
+        assert "may-not" not in text and " disabled" not in text
+
+
+def test_a_page_that_does_not_exist_says_so_as_a_page(reader: TestClient) -> None:
+    for path, status in (
+        ("/ui/nowhere", 404),
+        ("/ui/datasets/none", 404),
+        ("/ui/learn/none", 404),
+        ("/ui/runs?sort=size", 422),
+    ):
+        answer = reader.get(path, headers=OPENED)
+        assert answer.status_code == status and "<h1>" in answer.text and 'href="/ui/runs"' in answer.text
+
+
+def test_a_part_of_a_page_that_fails_is_a_problem(reader: TestClient) -> None:
+    answer = reader.get("/ui/datasets/none", headers={"Accept": "text/html", "HX-Request": "true"})
+    assert answer.status_code == 404 and answer.json()["code"] == "no_such_dataset"
+
+
+def test_a_failure_of_the_service_is_a_page(reader: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.runs.overview.Glances.overviews", lambda *_: 1 / 0)
+    answer = reader.get("/ui/runs", headers=OPENED)
+    assert answer.status_code == 500 and "<h1>Internal error</h1>" in answer.text
+
+
+def test_a_wrong_filter_stays_in_its_field_with_the_reason(reader: TestClient) -> None:
+    answer = reader.get("/ui/runs?q=stauts:failed")
+    assert answer.status_code == 200 and 'value="stauts:failed"' in answer.text
+    assert "did you mean status?" in answer.text
+
+
+def test_the_language_is_that_of_the_browser_until_the_reader_chooses(reader: TestClient) -> None:
+    russian = {"Accept-Language": "ru,en;q=0.5"}
+    assert "<h1>Запуски</h1>" in reader.get("/ui/runs", headers=russian).text
+    chosen = reader.get("/ui/runs", headers=russian | {"Cookie": "antigrad_language=en; antigrad_theme=dark"}).text
+    assert "<h1>Runs</h1>" in chosen and '<html lang="en" data-theme="dark"' in chosen
+
+
+def test_an_embedded_page_has_no_frame_and_may_be_framed_by_the_origins_of_the_settings(reader: TestClient) -> None:
+    answer = reader.get("/ui/runs?embed=1")
+    assert "frame-ancestors https://lab.example" in answer.headers["Content-Security-Policy"]
+    assert "<nav aria-label" in reader.get("/ui/runs").text and "<header" not in answer.text
+
+
+def test_static_files_are_kept_for_ever_under_the_address_of_their_content(reader: TestClient) -> None:
+    for name, file in static_files().items():
+        answer = reader.get(f"{STATIC}{version()}/{name}", headers={"Accept-Encoding": "gzip"})
+        assert answer.content == file.content and "immutable" in answer.headers["Cache-Control"]
+    assert reader.get(f"{STATIC}older/css/base.css").headers["Cache-Control"] == "no-cache"
+    assert reader.get(f"{STATIC}{version()}/../main.py").status_code == 404
+    assert reader.get(f"{STATIC}{version()}/nothing.js").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ui/runs",
+        "/ui/runs/run_1",
+        "/ui/runs/new",
+        "/ui/compare?runs=run_1",
+        "/ui/datasets/digits",
+        "/ui/try",
+        "/ui/optimizers",
+        "/ui/learn/descent",
+        "/ui/models",
+        "/ui/queue",
+    ],
+)
+def test_no_page_needs_more_than_150_kb_of_script_and_style(reader: TestClient, path: str) -> None:
+    answer = reader.get(path, headers=OPENED)
+    assert answer.status_code == 200
+    waiting = re.findall(
+        rf'<(?:script|link)[^>]*?\b(?:src|href)="{STATIC}{version()}/([^"]*\.(?:js|css))"', answer.text
+    )
+    needed: dict[str, StaticFile] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed[name] = file = static_files()[name]
+            imports = re.findall(r'^(?:import|export) (?:[^"]*from )?"([^"]+)"', file.content.decode(), re.MULTILINE)
+            waiting += [normpath(f"{dirname(name)}/{imported}") for imported in imports if name.endswith(".js")]
+    assert any("/" in name for name in needed) and "js/texts.js" in needed
+    assert sum(len(file.content) for file in needed.values()) <= 150_000
+    assert sum(len(file.gzipped or file.content) for file in needed.values()) <= 60_000
+
+
+def test_a_page_offers_what_the_key_may_do(template: Template, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with template.client(tmp_path_factory.mktemp("service") / "home", api_key=KEY) as client:
+        service = Service.of(client)
+        with service.database.write() as db:
+            insert_run(db, "run_1", owner="s1", name="mine")
+            insert_run(db, "run_2", owner="s2", name="another's")
+        reads, trains = (
+            new_key(service.database, "s1", Scope.READ),
+            new_key(service.database, "s1", Scope.TRAIN, Scope.READ),
+        )
+        until_known(client, reads, trains)
+        assert client.get("/ui/runs", headers=OPENED).url.path == "/login"
+        assert client.get("/ui/runs", headers={"HX-Request": "true", "Accept": "text/html"}).status_code == 401
+        for key, offers in ((reads, False), (trains, True)):
+            text = client.get("/ui/runs", headers=OPENED | key.headers).text
+            assert "mine" in text and "another" not in text
+            assert ('href="/ui/runs/new"' in text) == ('id="selection"' in text) == offers
+        assert client.get("/ui/runs/new", headers=OPENED | reads.headers).status_code == 403
+
+
+def test_every_page_is_below_ui_but_the_way_in() -> None:
+    paths = {route.path for module in PAGES for route in module.router.routes}
+    assert {path for path in paths if not path.startswith("/ui")} == {"/", "/login", "/logout"}

@@ -1,0 +1,125 @@
+"""The page of a run, in a browser: a run is watched while it learns, and explained once it has."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.runs import ENDLESS, SMALL
+from tests.web.browser import Window
+
+pytestmark = pytest.mark.long
+
+HOSTILE = "<img src=x onerror=alert(1)> & co"
+
+
+@pytest.fixture(scope="module")
+def api(address: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://{address}", timeout=60) as api:
+        yield api
+
+
+@pytest.fixture
+def window(open_window: Callable[..., Window], address: str) -> Window:
+    """A window at a service with a worker."""
+    return open_window(f"http://{address}")
+
+
+def start(api: httpx.Client, request: dict[str, Any]) -> str:
+    return api.post("/runs", json=request).raise_for_status().json()["id"]
+
+
+def ended(api: httpx.Client, run: str) -> dict[str, Any]:
+    while (answer := api.get(f"/runs/{run}?wait=30").json())["status"] in ("queued", "running"):
+        pass
+    return answer
+
+
+@pytest.fixture(scope="module")
+def trained(api: httpx.Client) -> str:
+    run = start(api, SMALL | {"name": HOSTILE})
+    assert ended(api, run)["status"] == "succeeded"
+    return run
+
+
+def chart(page: Page, title: str) -> Any:
+    return page.locator("figure.chart", has=page.get_by_role("heading", name=title, exact=True))
+
+
+def test_a_run_is_watched_from_its_start_to_its_end(window: Window, api: httpx.Client) -> None:
+    run = start(api, ENDLESS | {"name": "watched"})
+    page = window.open(f"/ui/runs/{run}")
+    expect(page.locator("#head .status")).to_have_text("Running")
+    step = page.locator("[data-figure=step]")
+    first = step.inner_text()
+    expect(step).not_to_have_text(first)
+    expect(chart(page, "Loss")).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#head .status")).to_have_text("Paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#head .status")).to_have_text(re.compile("Queued|Running"))
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#head .status")).to_have_text("Cancelled")
+
+
+def test_a_cell_of_the_confusion_matrix_opens_its_pictures(window: Window, api: httpx.Client, trained: str) -> None:
+    page = window.open(f"/ui/runs/{trained}")
+    matrix = api.get(f"/runs/{trained}/evaluation").json()["confusion_matrix"]
+    [truth, guess] = next((i, j) for i in range(10) for j in range(10) if i != j and matrix[i][j])
+    cell = page.get_by_role("button", name=f"{truth} taken for {guess}: {matrix[truth][guess]}")
+    cell.click()
+    expect(page.locator("#examples-title")).to_have_text(f"{truth} taken for {guess}: {matrix[truth][guess]}")
+    expect(page.locator("#examples img")).to_have_count(min(24, matrix[truth][guess]))
+
+
+def test_names_are_text(window: Window, trained: str) -> None:
+    page = window.open(f"/ui/runs/{trained}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
+    expect(page.locator("#architecture tbody tr")).to_have_count(5)
+    page = window.open(f"/ui/compare?runs={trained}")
+    expect(page.locator("#runs tbody th")).to_have_text(HOSTILE)
+
+
+def test_one_crosshair_crosses_all_charts_and_a_drag_zooms_them(window: Window, trained: str) -> None:
+    page = window.open(f"/ui/runs/{trained}")
+    loss, accuracy = chart(page, "Loss"), chart(page, "Accuracy")
+    plot = loss.locator(".u-over")
+    box = plot.bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    for each in (loss, accuracy):
+        expect(each.locator("output")).to_have_text(re.compile(r"^Step \d+ · Training"))
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], middle, steps=5)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"from=\d+.*to=\d+"))
+    zoomed = page.url
+    picture = "() => [...document.querySelectorAll('.chart-plot > div canvas')].map((c) => c.toDataURL())"
+    page.mouse.move(0, 0)
+    expect(loss.locator("output")).to_have_text("")
+    before = page.evaluate(picture)
+    page.reload()
+    expect(accuracy).to_be_visible()
+    page.wait_for_function(f"before => JSON.stringify(({picture})()) === JSON.stringify(before)", arg=before)
+    page.mouse.dblclick(box["x"] + 50, middle)
+    expect(page).not_to_have_url(re.compile("from="))
+    page.go_back()
+    expect(page).to_have_url(zoomed)
+
+
+def test_a_wrong_change_is_named_and_a_right_one_starts_a_run(window: Window, api: httpx.Client, trained: str) -> None:
+    window.refused = (422,)
+    page = window.open(f"/ui/runs/{trained}")
+    page.get_by_role("button", name="Run again").click()
+    page.get_by_label("Learning rate").fill("-1")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_label("Learning rate")).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Learning rate").fill("0.01")
+    page.get_by_role("button", name="Start").click()
+    expect(page).not_to_have_url(re.compile(trained))
+    again = page.url.rpartition("/")[2].partition("?")[0]
+    assert api.get(f"/runs/{again}").json()["request"]["optimizer"]["lr"] == 0.01
