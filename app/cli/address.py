@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import typer
+
 from app.constants import SETTINGS_PREFIX
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -66,3 +68,8 @@ def _dotenv() -> Mapping[str, str | None]:
     from dotenv import dotenv_values
 
     return dotenv_values(DOTENV)
+
+
+def say_address(host: str, port: int) -> None:
+    """Print where the service is."""
+    typer.echo(f"http://{f'[{host}]' if ':' in host else host}:{port} (docs at /docs)")

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from app.cli.http import REFUSED, AsJson, exit_with
-from app.cli.output import say
+from app.cli.output import say, say_json
 from app.cli.serve import checked_settings
 
 admin = typer.Typer()
 
 
 @admin.command()
-def migrate() -> None:
+def migrate(as_json: AsJson = False) -> None:
     """Upgrade the database schema to the newest revision."""
     from app.ops.startup import starting  # imported late, here and below: it loads SQLAlchemy
     from app.storage import migrate as schema
@@ -25,7 +25,7 @@ def migrate() -> None:
     with starting(settings):
         settings.create_home()
         schema.upgrade(Database(settings.database))
-    say("the schema is at the newest revision")
+    say_json({"schema": "newest"}) if as_json else say("the schema is at the newest revision")
 
 
 @admin.command()
@@ -48,7 +48,9 @@ def doctor(
 
 
 @admin.command()
-def backup(file: Annotated[Path, typer.Argument(help="the file to write, such as antigrad.tar")]) -> None:
+def backup(
+    file: Annotated[Path, typer.Argument(help="the file to write, such as antigrad.tar")], as_json: AsJson = False
+) -> None:
     """Copy a running service (SQLite and files) into one file; exit status 1 if files are missing."""
     from app.ops.backup import BackupFailed, backup
 
@@ -56,14 +58,20 @@ def backup(file: Annotated[Path, typer.Argument(help="the file to write, such as
         missing = backup(checked_settings(), file)
     except BackupFailed as error:
         exit_with(REFUSED, str(error))
-    say(f"{file}: {file.stat().st_size / 1e6:.1f} MB; restore it with antigrad restore")
+    size = file.stat().st_size
+    if as_json:
+        say_json({"file": str(file), "bytes": size, "missing": missing})
+    else:
+        say(f"{file}: {size / 1e6:.1f} MB; restore it with antigrad restore")
     for name in missing:
         say(f"missing: the database refers to {name}, which does not exist", err=True)
     raise typer.Exit(bool(missing))
 
 
 @admin.command()
-def restore(file: Annotated[Path, typer.Argument(help="a file that antigrad backup wrote")]) -> None:
+def restore(
+    file: Annotated[Path, typer.Argument(help="a file that antigrad backup wrote")], as_json: AsJson = False
+) -> None:
     """Fill an empty ANTIGRAD_HOME from a backup."""
     from app.ops.backup import BackupFailed, restore
 
@@ -72,4 +80,5 @@ def restore(file: Annotated[Path, typer.Argument(help="a file that antigrad back
         restore(settings, file)
     except BackupFailed as error:
         exit_with(REFUSED, str(error))
-    say(f"restored to {settings.home}; start it with antigrad serve")
+    home = str(settings.home)
+    say_json({"home": home}) if as_json else say(f"restored to {home}; start it with antigrad serve")

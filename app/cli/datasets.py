@@ -5,7 +5,6 @@ import re
 import tarfile
 import time
 from collections.abc import Callable, Iterator
-from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,17 +17,22 @@ from app.cli.http import (
     INTERRUPTED,
     REFUSED,
     AsJson,
+    Cursor,
     ask,
+    ask_page,
     exit_refused,
     exit_unreachable,
     exit_with,
+    fix_of,
     json_of,
+    say_next,
     sentence,
     service,
 )
 from app.cli.output import print_table, say
-from app.cli.progress import to_people
+from app.cli.progress import NOBODY_WORKS, nobody_works, to_people
 from app.datasets.formats.ignored_files import JUNK
+from app.datasets.names import printable
 
 datasets = typer.Typer(no_args_is_help=True, help="List datasets, and add your own files or a public dataset.")
 PIECE_BYTES = 2**20
@@ -37,9 +41,14 @@ Sent = Callable[[int], None]
 
 
 @datasets.command("list")
-def list_datasets(as_json: AsJson = False) -> None:
+def list_datasets(
+    owner: Annotated[str | None, typer.Option(help="for admins: only datasets of this owner")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="how many, the newest first")] = 200,
+    cursor: Cursor = None,
+    as_json: AsJson = False,
+) -> None:
     """List datasets, and public datasets that you can add by name."""
-    stored, published = ask("GET", "/datasets", params={"limit": 200}), ask("GET", "/datasets/catalogue")
+    stored, published = ask_page("/datasets", limit, cursor, owner=owner), ask("GET", "/datasets/catalogue")
     if as_json:
         say(json.dumps(stored))
         return
@@ -48,6 +57,7 @@ def list_datasets(as_json: AsJson = False) -> None:
         examples = "" if item["examples"] is None else f"{item['examples']:,}"
         rows.append((item["name"], str(item["version"]), item["status"], examples, item["task"], item["id"]))
     print_table(("dataset", "version", "status", "examples", "task", "id"), rows)
+    say_next(stored)
     names = ", ".join(item["name"] for item in published["items"])
     say(f"\npublic datasets to download with antigrad datasets add NAME: {names}")
 
@@ -58,9 +68,12 @@ def add(
     paths: Annotated[
         list[Path] | None, typer.Argument(exists=True, help="a folder, an archive, a table, or IDX files")
     ] = None,
-    target: Annotated[str | None, typer.Option(help="tables: the column to predict")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="tables: the column to predict: its name, first, last or its place")
+    ] = None,
     encoding: Annotated[
-        str | None, typer.Option(help="text tables: the encoding, such as cp1251; detected by default")
+        str | None,
+        typer.Option(help="encoding of a text table or of names in an archive, such as cp1251; detected by default"),
     ] = None,
     task: Annotated[str | None, typer.Option(help="classification or regression; detected by default")] = None,
     column: Annotated[
@@ -71,13 +84,21 @@ def add(
     background: Annotated[
         str | None, typer.Option(help="colour behind transparency and in margins: white or black")
     ] = None,
+    crop: Annotated[str | None, typer.Option(help="photos of drawings: ink cuts to what stands out")] = None,
+    depth: Annotated[int | None, typer.Option(help="16-bit pictures: the bits that they use, such as 12")] = None,
+    classes_from: Annotated[
+        int | None, typer.Option(help="level of the folders that are classes: 1 is the outermost, -1 the innermost")
+    ] = None,
+    header: Annotated[str | None, typer.Option(help="text tables: auto, yes or no")] = None,
+    skip: Annotated[int | None, typer.Option(help="text tables: lines above the table")] = None,
     classes: Annotated[str | None, typer.Option(help="names of numbered labels, such as A,B,C")] = None,
     wait: Annotated[bool, typer.Option(help="show the import until it ends")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Upload a dataset, or add a public one, and show its import."""
     options = {"target": target, "encoding": encoding, "task": task, "types": column or None, "shape": shape,
-            "resize": resize, "background": background, "classes": classes}  # fmt: skip
+            "resize": resize, "background": background, "classes": classes, "crop": crop, "depth": depth,
+            "classes_from": classes_from, "header": header, "skip": skip}  # fmt: skip
     query = {"name": name} | {key: value for key, value in options.items() if value is not None}
     published = {item["name"]: item for item in ask("GET", "/datasets/catalogue")["items"]}
     if not paths:
@@ -104,14 +125,18 @@ def _upload(paths: list[Path], roles: dict[str, str], query: dict[str, Any], qui
     with Progress(*BAR, console=to_people, disable=quiet) as progress:
         files: list[Path] = []
         links: list[Path] = []
+        junk: list[Path] = []
         for path in paths:
-            inside, left_out = _contents(path) if path.is_dir() else ([path], [])
+            inside, left_out, ignored = _contents(path) if path.is_dir() else ([path], [], [])
             files += inside
             links += left_out
+            junk += ignored
+        if junk:
+            to_people.print(f"ignored: {len(junk)} hidden files and files of operating systems, such as {junk[0]}")
         if links:
-            to_people.print(
-                f"left out: {len(links)} links, such as {links[0]}; cp -rL copies a folder and resolves its links"
-            )
+            example = printable(str(links[0]))
+            advice = "cp -rL copies a folder and resolves its links"
+            progress.console.print(f"left out: {len(links)} links, such as {example}; {advice}", markup=False)
         size = sum(file.stat().st_size for file in files)
         bar = progress.add_task("", total=size, news=f"sending {size / 1e6:,.1f} MB")
         try:
@@ -137,13 +162,18 @@ def _pieces(path: Path, sent: Sent) -> Iterator[bytes]:
             sent(len(piece))
 
 
-def _contents(folder: Path) -> tuple[list[Path], list[Path]]:
-    """A folder's files, in the same order on every machine and without files of the operating system; and its symbolic
-    links, which are not followed because they may lead to private files."""
+def _contents(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
+    """The files of a folder, in the same order on every machine; its symbolic links; its hidden and system files.
+
+    Links are not followed, because they may lead to private files."""
     paths = sorted(folder.rglob("*"))
     links = [path for path in paths if path.is_symlink()]
-    files = (path for path in paths if path.is_file() and not path.is_symlink())
-    return [path for path in files if not JUNK.search(path.relative_to(folder).as_posix())], links
+    files: list[Path] = []
+    junk: list[Path] = []
+    for path in paths:
+        if path.is_file() and not path.is_symlink():
+            (junk if JUNK.search(path.relative_to(folder).as_posix()) else files).append(path)
+    return files, links, junk
 
 
 class _Packing:
@@ -165,7 +195,7 @@ def _packed(folder: Path, sent: Sent) -> Iterator[bytes]:
     """The folder as a .tar, packed while it is sent."""
     packing = _Packing()
     with tarfile.open(fileobj=packing, mode="w|", format=tarfile.PAX_FORMAT, dereference=True) as archive:  # type: ignore[call-overload]
-        files, _ = _contents(folder)
+        files, _, _ = _contents(folder)
         for path in files:
             archive.add(path, path.relative_to(folder).as_posix())
             if len(packing.bytes) >= PIECE_BYTES:
@@ -187,6 +217,8 @@ def _follow(id: str, as_json: bool) -> None:
     try:
         with Progress(*BAR, console=to_people, disable=as_json) as progress:
             bar = progress.add_task("", total=1.0, news="importing")
+            if nobody_works():
+                progress.console.print(NOBODY_WORKS, soft_wrap=True)
             while (dataset := ask("GET", f"/datasets/{id}"))["status"] == "importing":
                 examples = dataset["progress"].get("examples", 0)
                 news = f"importing {examples:,}" if examples else "importing"
@@ -195,25 +227,26 @@ def _follow(id: str, as_json: bool) -> None:
     except KeyboardInterrupt:
         exit_with(
             INTERRUPTED,
-            f"the import continues; show it with antigrad datasets list, cancel it with POST /datasets/{id}/cancel",
+            f"the import continues; show it with antigrad datasets list, cancel it with antigrad datasets cancel {id}",
         )
     if as_json:
         say(json.dumps(dataset))
     elif dataset["status"] == "ready":
-        _print_imported(dataset)
+        print_imported(dataset)
     else:
         reason = sentence(dataset.get("failure"), dataset["error"] or "")
         say(f"{dataset['name']} {dataset['status']}: {reason}", err=True)
     raise typer.Exit(0 if dataset["status"] == "ready" else FAILED)
 
 
-def _print_imported(dataset: dict[str, Any]) -> None:
-    """Print the imported dataset, the skipped files and the warnings."""
+def print_imported(dataset: dict[str, Any]) -> None:
+    """Print the imported dataset, the skipped files and the report."""
     classes = f", {len(dataset['classes'])} classes" if dataset["classes"] else ""
     say(f"{dataset['name']} version {dataset['version']}: {dataset['examples']:,} examples{classes}")
     for item in dataset["skipped"][:10]:
         say(f"  skipped {item['file']}: {item['reason']}")
     if len(dataset["skipped"]) > 10:
-        say(f"  and more: GET /datasets/{dataset['id']} lists them")
-    for text, message in zip_longest(dataset["warnings"], dataset.get("warning_messages", [])):
-        say(f"  {sentence(message, text)}")
+        say(f"  and more: antigrad datasets show {dataset['id']} --json lists them")
+    for remark in dataset["report"]:
+        say(f"  {remark['severity']}: {sentence(remark, remark['detail'])}")
+        say(f"    {fix_of(remark)}")

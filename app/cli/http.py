@@ -1,8 +1,11 @@
 """HTTP client of the client commands. An error ends the command with a message and an exit status."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -10,15 +13,21 @@ import typer
 from app.api_key import is_sendable
 from app.cli.address import address
 from app.cli.output import say
-from app.constants import EXPERIMENT_TAG
+from app.constants import EXPERIMENT_TAG, RUN_PREFIX
+from app.messages import Message
 from app.messages.rendering import render
+from app.messages.report import fix
 from app.messages.vocabulary import CLI
+from app.os_errors import reason_of
 
-FAILED, REFUSED, UNREACHABLE, CANCELLED, UNAUTHORIZED, INTERRUPTED = 1, 2, 3, 4, 5, 130
+FAILED, REFUSED, UNREACHABLE, CANCELLED, UNAUTHORIZED, UNMET, INTERRUPTED = 1, 2, 3, 4, 5, 6, 130
 STATUSES = (
     "Exit status: 0 done, 1 the run failed, 2 the command or the request is wrong, 3 the service is unreachable or "
-    "unavailable, 4 the run was cancelled, 5 the API key is missing or wrong, 130 Ctrl-C (the run continues)."
+    "unavailable, 4 the run was cancelled, 5 the API key is missing, wrong or does not permit this, 6 a --require is "
+    "not met, 130 Ctrl-C "
+    "(the run continues)."
 )
+Cursor = Annotated[str | None, typer.Option(help="the next page: what --json has in next, or the last line names")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON, for scripts")]
 
 
@@ -61,11 +70,24 @@ def _say(notes: tuple[str, ...]) -> None:
         say(note, err=True)
 
 
+def quoted(path: str) -> str:
+    """A path in which names stand as they were typed: none of their characters begins a query."""
+    return quote(path, safe="/:")
+
+
+def segment(given: str | list[str] | None) -> str | list[str] | None:
+    """Names that are to be segments of a path, as typed. Refuses those that would lead to another address."""
+    for name in [given] if isinstance(given, str) else given or ():
+        if "/" in name or name.strip(".") == "":
+            raise typer.BadParameter(f"{name!r} is neither a name nor an id")
+    return given
+
+
 def send(method: str, path: str, labels: Mapping[str, str] = {}, **request: Any) -> httpx.Response:
     """Send a request. An error or a missing answer ends the command; `labels` replace pointers in the message."""
     try:
         with service() as client:
-            answer = client.request(method, path, **request)
+            answer = client.request(method, quoted(path), **request)
     except httpx.RequestError as error:
         exit_unreachable(error)
     if answer.is_error:
@@ -73,9 +95,49 @@ def send(method: str, path: str, labels: Mapping[str, str] = {}, **request: Any)
     return answer
 
 
+def found(path: str) -> httpx.Response | None:
+    """The answer to a GET; None if there is none for this resource. Other errors end the command."""
+    try:
+        with service() as client:
+            answer = client.get(quoted(path))
+    except httpx.RequestError as error:
+        exit_unreachable(error)
+    if answer.status_code in (404, 409):
+        return None
+    if answer.is_error:
+        exit_refused(answer)
+    return answer
+
+
 def ask(method: str, path: str, labels: Mapping[str, str] = {}, **request: Any) -> Any:
     """Send a request and parse the JSON of its answer; ends the command as `send` does."""
     return json_of(send(method, path, labels, **request))
+
+
+def download(path: str, to: Path, kind: str, **request: Any) -> None:
+    """Save an answer of the media type `kind` as a file, which is complete once it has its name.
+
+    Ends the command as `send` does, or if the file cannot be written.
+    """
+    part = to.with_name(f"{to.name}.part")
+    try:
+        with service() as client, client.stream("GET", quoted(path), **request) as answer:
+            if answer.is_error:
+                answer.read()
+                exit_refused(answer)
+            if not answer.headers.get("Content-Type", "").startswith(kind):
+                exit_not_antigrad(answer, kind)
+            with part.open("wb") as file:
+                for piece in answer.iter_bytes():
+                    file.write(piece)
+        part.replace(to)
+    except httpx.RequestError as error:
+        exit_unreachable(error)
+    except OSError as error:
+        exit_with(REFUSED, f"{to} cannot be written: {reason_of(error)}")
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def json_of(answer: httpx.Response) -> Any:
@@ -110,7 +172,7 @@ def exit_refused(answer: httpx.Response, labels: Mapping[str, str] = {}) -> NoRe
     problem = json_of(answer)
     if not isinstance(problem, dict) or not {"title", "detail"} <= problem.keys():
         exit_with(UNREACHABLE, f"{answer.url} answered with {answer.status_code}, and is not Antigrad: {problem}")
-    status = UNREACHABLE if answer.is_server_error else UNAUTHORIZED if answer.status_code == 401 else REFUSED
+    status = UNREACHABLE if answer.is_server_error else UNAUTHORIZED if answer.status_code in (401, 403) else REFUSED
     fields = [_field(field, labels) for field in problem.get("errors", [])]
     if len(fields) == 1:
         exit_with(status, f"{problem['title']}: {fields[0]}")
@@ -129,8 +191,11 @@ def _labelled(problem: dict[str, Any], labels: Mapping[str, str]) -> dict[str, A
 
 
 def _field(field: Mapping[str, Any], labels: Mapping[str, str]) -> str:
-    """A wrong field: its label or pointer, and the message."""
+    """A wrong field: its label or pointer, and the message. `labels` may name the object that it belongs to."""
     pointer, text = field["pointer"], sentence(field, field["detail"])
+    outer = "/".join(pointer.split("/")[:3])
+    if pointer not in labels and outer in labels:
+        return f"{labels[outer]}, {pointer[len(outer) + 1 :]}: {text}"
     return f"{labels.get(pointer, pointer)}: {text}" if pointer else text
 
 
@@ -142,9 +207,35 @@ def sentence(message: Mapping[str, Any] | None, otherwise: str) -> str:
         return otherwise
 
 
+def fix_of(remark: Mapping[str, Any]) -> str:
+    """The fix of a remark with the command line's options."""
+    try:
+        return fix(Message.from_json(remark), CLI)
+    except (LookupError, TypeError, ValueError):  # a code of a newer version
+        return str(remark["fix"])
+
+
+def ask_page(path: str, limit: int, cursor: str | None, **query: Any) -> dict[str, Any]:
+    """A page of a list. Of `query` what is None is left out."""
+    given = {"limit": limit, "cursor": cursor} | query
+    page: dict[str, Any] = ask("GET", path, params={name: value for name, value in given.items() if value is not None})
+    return page
+
+
+def say_next(page: Mapping[str, Any]) -> None:
+    """Say on stderr how the list goes on."""
+    if page["next"] is not None:
+        say(f"for more: --cursor {page['next']}", err=True)
+
+
 def resolve_run(run: str) -> str:
     """The id of a run, given as an id or as `last`."""
     return latest_run() if run == "last" else run
+
+
+def run_or_model(name: str) -> dict[str, str]:
+    """The query that names a run, given as an id or as `last`, or a model."""
+    return {"run": resolve_run(name)} if name == "last" or name.startswith(RUN_PREFIX) else {"model": name}
 
 
 def latest_run() -> str:

@@ -1,76 +1,107 @@
-"""`antigrad train`, `again`, `watch`, `script`, `runs` and `cancel`, over HTTP.
+"""`antigrad train`, `again`, `fix`, `watch` and `runs`, over HTTP.
 
 `STATUSES` lists the exit statuses. With --json, standard output contains only JSON.
 """
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
-from app.cli.http import REFUSED, AsJson, ask, exit_not_antigrad, exit_with, resolve_run, send
-from app.cli.output import print_table, say
-from app.cli.progress import EXIT_STATUSES, follow, print_warnings, shown
+from app.cli.http import (
+    REFUSED,
+    AsJson,
+    Cursor,
+    ask,
+    ask_page,
+    download,
+    exit_with,
+    resolve_run,
+    say_next,
+    segment,
+    sentence,
+)
+from app.cli.output import megabytes, print_table, say, say_json
+from app.cli.progress import NOBODY_WORKS, follow, nobody_works, print_warnings, shown
+from app.cli.request import (
+    BatchSize,
+    DatasetName,
+    Epochs,
+    Layers,
+    ManyLayers,
+    Preset,
+    Seed,
+    Set,
+    Tags,
+    Wait,
+    apply_changes,
+    described,
+    tagged,
+)
+from app.cli.requirement import Requirement
 
 runs = typer.Typer()
-Set = Annotated[
-    list[str] | None, typer.Option("--set", help="set any field of the request, such as --set optimizer.lr=0.01")
+PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
+Name = Annotated[str | None, typer.Option(help="only runs whose name contains this text")]
+Series = Annotated[str, typer.Option(help="the series of a picture, such as validation.accuracy")]
+Axis = Annotated[str, typer.Option(help="what a picture's curves run over: step, epoch or seconds")]
+OwnedBy = Annotated[str | None, typer.Option("--owner", help="for admins: only runs of this owner")]
+Search = Annotated[
+    str | None,
+    typer.Option(help="only runs that match these terms, such as --search 'status:failed lr>0.01 /wide|deep/'"),
 ]
-Wait = Annotated[bool, typer.Option(help="show the run until it ends")]
+AllTagged = Annotated[list[str] | None, typer.Option("--tag", help="all runs with this tag, such as course:ml")]
+AllWithStatus = Annotated[str | None, typer.Option("--status", help="all runs with this status, such as failed")]
+AllOnDataset = Annotated[str | None, typer.Option("--dataset", help="all runs on this dataset, by name or id")]
+Older = Annotated[str | None, typer.Option(help="only runs that ended longer ago than this, such as 30d or 12h")]
 RunId = Annotated[
-    str, typer.Argument(metavar="RUN", help="a run's id, or last for the newest run (without experiments)")
+    str,
+    typer.Argument(
+        metavar="RUN", help="a run's id, or last for the newest run (without experiments)", callback=segment
+    ),
 ]
-
-
-class ManyLayers(TyperCommand):
-    """A command whose option `--layers` takes all words up to the next option."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if "--layers" in args:
-            first = args.index("--layers") + 1
-            end = next((i for i in range(first, len(args)) if args[i].startswith("-")), len(args))
-            if end > first:
-                args = [*args[:first], " ".join(args[first:end]), *args[end:]]
-        return super().parse_args(ctx, args)
-
-
-def layer(word: str) -> dict[str, Any]:
-    """The layer for a word: a number means the units of a linear layer, other words a layer's type."""
-    return {"type": "linear", "units": int(word)} if word.isdecimal() else {"type": word}
 
 
 @runs.command(cls=ManyLayers)
 def train(
-    dataset: Annotated[str, typer.Argument(help="a dataset's name or id, such as notmnist")],
-    layers: Annotated[str | None, typer.Option(help="the hidden layers, such as: --layers 256 relu 64 tanh")] = None,
-    preset: Annotated[str | None, typer.Option(help="a ready-made network with its recipe, such as vgg_small")] = None,
+    dataset: DatasetName,
+    layers: Layers = None,
+    preset: Preset = None,
     optimizer: Annotated[str | None, typer.Option(help="such as adam, momentum or sgd")] = None,
     lr: Annotated[float | None, typer.Option(help="learning rate")] = None,
-    epochs: Annotated[int | None, typer.Option(help="passes over the training data")] = None,
-    batch_size: Annotated[str | None, typer.Option(help="examples per batch, or full for all of them")] = None,
-    seed: Annotated[int | None, typer.Option(help="seed of all random numbers")] = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
     name: Annotated[str | None, typer.Option(help="a name for the run")] = None,
+    tag: Tags = None,
     change: Set = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(help="exit with status 6 unless the run ends so, such as --require 'test.accuracy>=0.9'"),
+    ] = None,
     wait: Wait = True,
     as_json: AsJson = False,
 ) -> None:
     """Train a network and watch it learn."""
-    request: dict[str, Any] = {"dataset": dataset}
-    if layers is not None:
-        request["model"] = {"layers": [layer(word) for word in layers.split()]}
-    if preset is not None:
-        request["model"] = request.get("model", {}) | {"preset": preset}
-    if optimizer is not None or lr is not None:
-        named = {"name": optimizer or "adam"} if optimizer or not preset else {}  # a preset has its own optimizer
-        request["optimizer"] = named | ({} if lr is None else {"lr": lr})
-    if epochs is not None:
-        request["stop"] = {"max_epochs": epochs}
-    if batch_size is not None:
-        request["batch_size"] = int(batch_size) if batch_size.isdecimal() else batch_size
-    request |= {key: value for key, value in (("seed", seed), ("name", name)) if value is not None}
+    requirements = [Requirement.of(text) for text in require or ()]
+    if requirements and not wait:
+        exit_with(REFUSED, "--require needs the run's end; leave --no-wait out")
+    recipe = {"name": optimizer, "lr": lr}
+    request = described(
+        dataset,
+        layers,
+        preset,
+        batch_size,
+        optimizer={field: value for field, value in recipe.items() if value is not None} or None,
+        stop=None if epochs is None else {"max_epochs": epochs},
+        seed=seed,
+        name=name,
+        tags=tagged(tag),
+    )
     apply_changes(request, change)
-    _follow_or_print(ask("POST", "/runs", json=request), wait, as_json)
+    follow_or_print(ask("POST", "/runs", json=request), wait, as_json, requirements)
 
 
 @runs.command()
@@ -83,33 +114,29 @@ def again(
     """Repeat a run, with changes."""
     changes: dict[str, Any] = {}
     apply_changes(changes, change)
-    _follow_or_print(ask("POST", f"/runs/{resolve_run(run)}/again", json=changes), wait, as_json)
+    follow_or_print(ask("POST", f"/runs/{resolve_run(run)}/again", json=changes), wait, as_json)
 
 
-def apply_changes(request: dict[str, Any], changes: list[str] | None) -> None:
-    """Apply changes such as `optimizer.lr=0.01` to the request. A value that is not JSON counts as text."""
-    for item in changes or []:
-        path, equals, value = item.partition("=")
-        if not equals:
-            exit_with(REFUSED, f"{item!r} has no value; write for example --set optimizer.lr=0.01")
-        *outer, field = path.split(".")
-        node = request
-        for part in outer:
-            node = node.setdefault(part, {})
-            if not isinstance(node, dict):
-                exit_with(REFUSED, f"{item!r}: {part} has been set to a value, so no field of it can be set")
-        try:
-            node[field] = json.loads(value)
-        except ValueError:
-            node[field] = value
+@runs.command()
+def fix(run: RunId, wait: Wait = True, as_json: AsJson = False) -> None:
+    """Make the change that a run's diagnosis proposes: train again with it, or train on."""
+    id = resolve_run(run)
+    found = ask("GET", f"/runs/{id}/diagnosis")[:1]
+    changed = ask("POST", f"/runs/{id}/again", params={"fix": True})
+    if not as_json:
+        for finding in found:
+            say(f"{finding['finding']}; changed: {sentence(finding['advice'], finding['try'])}", err=True)
+    follow_or_print(changed, wait, as_json)
 
 
-def _follow_or_print(run: dict[str, Any], wait: bool, as_json: bool) -> None:
+def follow_or_print(run: dict[str, Any], wait: bool, as_json: bool, requirements: Sequence[Requirement] = ()) -> None:
     """Show the queued run until it ends, or print its id."""
     if not as_json:
         print_warnings(run)
     if wait:
-        follow(run["id"], as_json)
+        follow(run["id"], as_json, requirements)
+    if nobody_works():
+        say(NOBODY_WORKS, err=True)
     say(json.dumps(run) if as_json else run["id"])
 
 
@@ -119,25 +146,38 @@ def watch(run: RunId, as_json: AsJson = False) -> None:
     follow(resolve_run(run), as_json)
 
 
-@runs.command()
-def script(run: RunId) -> None:
-    """Print a run as one plain PyTorch script, such as: antigrad script last > train.py"""
-    answer = send("GET", f"/runs/{resolve_run(run)}/script")
-    if not answer.headers.get("Content-Type", "").startswith("text/x-python"):
-        exit_not_antigrad(answer, "Python")
-    typer.echo(answer.text, nl=False)
-
-
 @runs.command("runs")
 def list_runs(
     status: Annotated[str | None, typer.Option(help="only runs with this status, such as running")] = None,
     dataset: Annotated[str | None, typer.Option(help="only runs on this dataset, by name or id")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="maximum number of runs")] = 20,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="only runs with this tag, such as course:ml; several mean all of them")
+    ] = None,
+    name: Name = None,
+    older: Older = None,
+    search: Search = None,
+    owner: OwnedBy = None,
+    sort: Annotated[
+        str, typer.Option(help="created_at, finished_at, name, bytes or a metric; a minus: the largest first")
+    ] = "-created_at",
+    limit: Annotated[int | None, typer.Option(min=1, max=200, help="maximum number of runs, 20 by default")] = None,
+    cursor: Cursor = None,
+    out: Annotated[
+        Path | None, typer.Option(help="write a table of all these runs (.csv), or their curves (.png, .svg)")
+    ] = None,
+    series: Series = "train.loss",
+    axis: Axis = "step",
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
-    query = {"status": status, "dataset": dataset, "limit": limit}
-    answer = ask("GET", "/runs", params={key: value for key, value in query.items() if value is not None})
+    query = filtered(status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner) | {
+        "sort": sort
+    }
+    if out is not None:
+        _save(out, query, {"series": series, "axis": axis} | ({} if limit is None else {"limit": limit}))
+        say_json({"file": str(out)}) if as_json else say(str(out))
+        return
+    answer = ask_page("/runs", limit or 20, cursor, **query)
     if as_json:
         say(json.dumps(answer))
         return
@@ -147,15 +187,23 @@ def list_runs(
         best = next((f"{name} {shown(test[name])}" for name in ("accuracy", "r2") if name in test), "")
         step = str(run["progress"].get("step", ""))
         dataset = run["environment"].get("dataset_name", run["request"]["dataset"])
-        rows.append((run["id"], run["status"], step, best, dataset, run["name"]))
-    print_table(("run", "status", "step", "test", "dataset", "name"), rows)
+        rows.append((run["id"], run["status"], step, best, megabytes(run["bytes"]), dataset, run["name"]))
+    print_table(("run", "status", "step", "test", "size", "dataset", "name"), rows)
+    say_next(answer)
 
 
-@runs.command()
-def cancel(run: RunId, as_json: AsJson = False) -> None:
-    """Cancel a run and wait until it has stopped."""
-    id = resolve_run(run)
-    answer = ask("POST", f"/runs/{id}/cancel")
-    while answer["status"] not in EXIT_STATUSES:
-        answer = ask("GET", f"/runs/{id}", params={"wait": 10})
-    say(json.dumps(answer) if as_json else f"{id} {answer['status']}")
+def filtered(tag: list[str] | None, **given: str | None) -> dict[str, Any]:
+    """The query of these parameters; those that are None, and no tags, are left out."""
+    query: dict[str, Any] = given | {"tag": tag or None}
+    return {key: value for key, value in query.items() if value is not None}
+
+
+def _save(out: Path, query: dict[str, Any], drawn: dict[str, Any]) -> None:
+    """Write the table of these runs, or their picture as `drawn` says. Ends the command for another ending."""
+    kind = out.suffix.lower()
+    if kind == ".csv":
+        download("/runs.csv", out, "text/csv", params=query)
+    elif kind in PICTURES:
+        download(f"/runs/curve{kind}", out, PICTURES[kind], params=query | drawn)
+    else:
+        exit_with(REFUSED, f"{out}: runs are written as .csv, .png or .svg; choose one of these endings")

@@ -5,14 +5,15 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.address import LOOPBACK
+from app.cli.address import LOOPBACK, say_address
 from app.cli.http import INTERRUPTED, REFUSED, exit_with
-from app.cli.supervisor import WorkerSupervisor
+from app.cli.supervisor import ApiProcesses, supervise_workers
 from app.os_errors import reason_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def serve(
     host: Annotated[str, typer.Option(help="the address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="the port to listen on")] = 8000,
     workers: Annotated[int, typer.Option(min=0, max=64, help="worker processes to start with the API")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="API processes that share the port")] = 1,
     no_auth: Annotated[bool, typer.Option(help="allow access from other machines without an API key")] = False,
 ) -> None:
     """Start the API and its workers."""
@@ -46,20 +48,28 @@ def serve(
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     _raise_file_limit()
     settings = checked_settings()
-    if host not in LOOPBACK and settings.api_key is None and not no_auth:
-        exit_with(REFUSED, f"other machines can reach {host}: set ANTIGRAD_API_KEY, or add --no-auth")
-    if host not in LOOPBACK and settings.api_key is None and not settings.hosts:
+    from app.ops.startup import check_database, requires_key, starting
+
+    is_open = host not in LOOPBACK and not requires_key(settings)
+    if is_open and not no_auth:
+        exit_with(
+            REFUSED,
+            f"other machines can reach {host}: make a key with antigrad keys create, set ANTIGRAD_API_KEY, or add "
+            "--no-auth",
+        )
+    if is_open and not settings.hosts:
         exit_with(
             REFUSED,
             "without a key the service answers only under names that it knows: set ANTIGRAD_HOSTS to those that others "
             "use for this machine, such as ANTIGRAD_HOSTS=lab.example,192.0.2.7 (* allows all)",
         )
-    from app.ops.startup import check_database, starting
-
     _require_free(host, port)
     check_database(settings)  # before the workers start, so that an error is reported once
-    supervisor = WorkerSupervisor(workers)
+    supervisor = supervise_workers(workers)
     try:
+        if processes > 1:
+            _serve_by_many(processes, host, port)
+            return
         from app.cli.server import listen  # imported late: these load torch, and `antigrad runs` must answer at once
         from app.main import create_app
 
@@ -71,6 +81,24 @@ def serve(
         listen(app, settings, host, port)
     finally:
         supervisor.stop()
+
+
+def _serve_by_many(processes: int, host: str, port: int) -> None:
+    """Serve requests by several processes until a signal ends this one."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    apis = ApiProcesses(processes, host, port)
+
+    def say_when_ready() -> None:
+        apis.wait_until_ready()
+        say_address(host, port)
+
+    try:
+        threading.Thread(target=say_when_ready, daemon=True).start()
+        ended.wait()
+    finally:
+        apis.stop()
 
 
 def _raise_file_limit() -> None:

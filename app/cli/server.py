@@ -1,13 +1,15 @@
-"""The HTTP server of `antigrad serve`; prints its address when it is ready."""
+"""The HTTP server of `antigrad serve`."""
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from socket import socket
 
-import typer
 import uvicorn
 from fastapi import FastAPI
 
+from app import logs
+from app.cli.address import say_address
 from app.server.limits import Limits
 from app.server.peers import Peers
 from app.server.protocol import LimitedProtocol
@@ -15,16 +17,31 @@ from app.settings import Settings
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server. It prints the address itself, because uvicorn's log would also print every request."""
+    """uvicorn's server, which calls `when_ready` as soon as it listens. uvicorn's log would also print each request."""
+
+    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], object]) -> None:
+        super().__init__(config)
+        self.when_ready = when_ready
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
-        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-        typer.echo(f"http://{host}:{self.config.port} (docs at /docs)")
+        if self.started:
+            self.when_ready()
 
 
-def listen(app: FastAPI, settings: Settings, host: str, port: int) -> None:
-    """Serve requests until a signal ends the process."""
+def listen(
+    app: FastAPI,
+    settings: Settings,
+    host: str,
+    port: int,
+    sockets: Sequence[socket] = (),
+    when_ready: Callable[[], object] | None = None,
+) -> None:
+    """Serve requests until a signal ends the process. Listens on `sockets` in place of the address, if given.
+
+    When it is ready, it prints the address, or calls `when_ready`.
+    """
+    logs.configure(settings.log_format)
     peers = Peers(settings.connections_per_peer, settings.proxies)
     config = uvicorn.Config(
         app,
@@ -32,9 +49,11 @@ def listen(app: FastAPI, settings: Settings, host: str, port: int) -> None:
         port=port,
         http=partial(LimitedProtocol, limits=Limits(), peers=peers),  # type: ignore[arg-type]  # only called
         ws="none",  # the service has none, and uvicorn's WebSockets are outside of these limits
+        root_path=settings.root_path,
         proxy_headers=False,  # read by ForwardedPeersMiddleware
         log_level="warning",
         timeout_graceful_shutdown=3,
     )
+    server = Server(config, when_ready or partial(say_address, host, port))
     with suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
-        Server(config).run()
+        server.run(list(sockets) or None)

@@ -64,7 +64,7 @@ def test_runs_are_listed_with_the_name_of_their_dataset(address: str, tmp_path: 
     folder = str(written(tmp_path / "set", letters("AB", 30, around="")))
     made = json.loads(antigrad(address, "datasets", "add", "two-letters", folder, "--json").stdout)
     run = antigrad(address, "train", "two-letters", "--epochs", "1", "--no-wait").stdout.strip()
-    (row,) = [line for line in antigrad(address, "runs").stdout.splitlines() if run in line]
+    (row,) = [line for line in antigrad(address, "runs", COLUMNS="200").stdout.splitlines() if run in line]
     assert "two-letters" in row and made["id"] not in row
 
 
@@ -76,7 +76,7 @@ def test_a_table_needs_its_target(address: str, tmp_path: Path) -> None:
     done = antigrad(address, "datasets", "add", "houses", str(table), "--target", "price", "--type", "kind:ignore")
     assert done.returncode == 0 and "3 examples" in done.stdout, done.stderr
     wrong = antigrad(address, "datasets", "add", "houses", str(table), "--type", "kind:text")
-    assert wrong.returncode == 2 and "number, category, ignore" in wrong.stderr
+    assert wrong.returncode == 2 and "number, category, date, ignore" in wrong.stderr
 
 
 def test_idx_files_are_known_by_their_names(address: str, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def test_a_ctrl_c_while_libraries_are_loaded_is_quiet(serve: Serve, library: str
     assert service.returncode == 130 and said == ("", "")
 
 
+@pytest.mark.long
 def test_serve_says_where_it_listens_and_a_ctrl_c_is_not_for_its_workers(serve: Serve) -> None:
     service = serve(port := free_port())
     assert service.stdout is not None
