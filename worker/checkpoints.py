@@ -5,6 +5,7 @@ import errno
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
@@ -21,6 +22,13 @@ KEPT = 20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+class Written(NamedTuple):
+    """A complete file and its size."""
+
+    file: str
+    bytes: int
+
+
 @dataclass(frozen=True)
 class Saving:
     """A checkpoint that is being written, with its step, epoch and metrics."""
@@ -28,7 +36,7 @@ class Saving:
     step: int
     epoch: int
     metrics: dict[str, object]
-    written: Future[str | None]
+    written: Future[Written | None]
 
 
 class Checkpoints:
@@ -53,34 +61,36 @@ class Checkpoints:
         """True if a checkpoint has been written (or has failed) and is not committed yet."""
         return self.saving is not None and self.saving.written.done()
 
-    def written(self) -> str | None:
-        """Wait for the file; returns its name. None if the disk is full or the store unavailable, which is logged.
+    def written(self) -> Written | None:
+        """Wait for the file. None if the disk is full or the store unavailable, which is logged.
 
         Raises OSError if it cannot be written for another reason.
         """
         assert self.saving is not None
         return self.saving.written.result()
 
-    def _write(self, state: Checkpoint, trained: serialization.Trained) -> str | None:
+    def _write(self, state: Checkpoint, trained: serialization.Trained) -> Written | None:
         file = f"runs/{self.run}/{self.attempt}/checkpoint-{trained.step}.safetensors"
+        content = serialization.checkpoint_to_safetensors(state, trained)
         try:
-            self.files.write(file, serialization.checkpoint_to_safetensors(state, trained))
+            self.files.write(file, content)
         except OSError as error:
             if error.errno not in FULL and not is_away(error):
                 raise
             traceback.print_exc()
             return None
-        return file
+        return Written(file, len(content))
 
-    def name(self, db: Session, file: str) -> list[str]:
-        """Add the checkpoint's row, in the transaction that updates the run; returns the files to delete.
+    def name(self, db: Session, written: Written) -> list[CheckpointRow]:
+        """Add the checkpoint's row, in the transaction that updates the run; returns those whose files to delete.
 
         If there are more than 20 checkpoints, every second one is deleted, but never the first or the newest. So the
         remaining ones span the whole run.
         """
         saved = self.saving
         assert saved is not None
-        row = CheckpointRow(run=self.run, step=saved.step, epoch=saved.epoch, file=file, metrics=saved.metrics)
+        row = CheckpointRow(run=self.run, step=saved.step, epoch=saved.epoch, metrics=saved.metrics)
+        row.file, row.bytes = written
         row.created_at = database_now()
         db.merge(row)
         db.flush()
@@ -90,7 +100,7 @@ class Checkpoints:
         pruned = existing[1:-1:2]
         steps = [checkpoint.step for checkpoint in pruned]
         db.execute(delete(CheckpointRow).where(CheckpointRow.run == self.run, CheckpointRow.step.in_(steps)))
-        return [checkpoint.file for checkpoint in pruned]
+        return pruned
 
     def named(self) -> None:
         """Forget the pending checkpoint, which is committed or could not be written."""

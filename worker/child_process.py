@@ -9,16 +9,20 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.storage.queue.claims import Claims, import_claims, run_claims
+from app.storage.queue.batch_claims import batch_claims
+from app.storage.queue.claims import Claims
+from app.storage.queue.import_claims import import_claims
+from app.storage.queue.run_claims import run_claims
 from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
 
-Kind = Literal["train", "import"]
-# Time that a child has to obey before it is killed. An import has nothing to save: it starts again from the beginning.
+Kind = Literal["train", "import", "batch"]
+# Time that a child has to obey before it is killed. Imports and batches have nothing to save.
 GRACE_SECONDS: dict[Kind, dict[bytes, float]] = {
     "train": {CANCEL: 0.8, PAUSE: 10.0, HAND_BACK: 10.0},
     "import": {HAND_BACK: 0.0},
+    "batch": {HAND_BACK: 0.0},
 }
-QUEUES: dict[Kind, Claims[Any]] = {"train": run_claims, "import": import_claims}
+QUEUES: dict[Kind, Claims[Any]] = {"train": run_claims, "import": import_claims, "batch": batch_claims}
 
 
 class Channel:
@@ -58,7 +62,8 @@ class Channel:
 class Child:
     """A run or an import in a child process.
 
-    `renewed` is the time at which its lease was last renewed. `lost` is True if another worker may hold it. `deadline`
+    `renewed` is the time at which its lease was last renewed, and `started` that of its claim.
+    `lost` is True if another worker may hold it. `deadline`
     is the time by which a child with an `order` has to exit.
     """
 
@@ -67,6 +72,7 @@ class Child:
     attempt: int
     channel: Channel
     renewed: float
+    started: float
     lost: bool = False
     pid: int | None = None
     order: bytes | None = None

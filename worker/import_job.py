@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
+from app.datasets import examples
 from app.datasets.errors import ImportFailed
-from app.datasets.import_options import Imported, ImportOptions, half
+from app.datasets.import_options import Imported, ImportOptions, half, limited
 from app.datasets.names import printable, printable_json
 from app.learning.available_memory import data_bytes
 from app.messages import Message
@@ -19,7 +20,8 @@ from app.os_errors import reason_of
 from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import Files
-from app.storage.queue.claims import LeaseLost, import_claims
+from app.storage.queue.claims import LeaseLost
+from app.storage.queue.import_claims import import_claims
 from app.storage.tables import Dataset
 from worker.import_cleanup import downloads_of
 from worker.protocol import Commands
@@ -140,17 +142,17 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
     the folder is complete. A folder that no row names at the end is removed. Raises LeaseLost and OSError.
     """
     arrays = imported.arrays
-    warnings = [warning.to_json() for warning in imported.warnings]
-    about = arrays.about() | dict(imported.about) | ({"warnings": warnings} if warnings else {})
+    remarks = [remark.to_json() for remark in limited([*imported.remarks, *examples.remarks(arrays)])]
+    about = arrays.about() | dict(imported.about) | ({"warnings": remarks} if remarks else {})
     folder = f"{datasets.CONTENTS}/{about['checksum']}"
-    kept = False
+    kept, bytes = False, 0
 
     def name(db: Session) -> None:
         nonlocal kept
         datasets.advisory_lock(db, folder)
         kept = arrays.are_in(files, folder)
         if kept:
-            import_claims.succeed(db, id, attempt, folder, about, imported.skipped)
+            import_claims.succeed(db, id, attempt, folder, about, imported.skipped, bytes)
 
     def remove_unused(db: Session) -> None:
         if datasets.is_unused(db, folder):
@@ -160,6 +162,7 @@ def _keep(imported: Imported, database: Database, files: Files, id: str, attempt
         while not kept:
             if not use_files_with_retry(lambda: arrays.are_in(files, folder)):
                 use_files_with_retry(lambda: arrays.save(files, folder))
+            bytes = use_files_with_retry(lambda: arrays.bytes_in(files, folder))
             write_with_retry(database, name)
     except (LeaseLost, OSError):
         write_with_retry(database, remove_unused)

@@ -17,8 +17,9 @@ from app.insight.experiments.faults import training_of
 from app.learning.data import Data
 from app.learning.layers import Layer
 from app.learning.outputs import OutputKind
-from app.learning.preprocessing import fit_border
+from app.learning.preprocessing import fit_border, fit_margin
 from app.learning.recipe import Recipe
+from app.learning.reference import Reference, fit_reference
 from app.learning.serialization import Trained
 from app.learning.training import Training
 from app.storage.files import Files
@@ -43,6 +44,16 @@ class Prepared:
         """Brightness of the training pictures' border, for `invert=auto`. Computed only at the first save."""
         return fit_border(self.data.inputs, self.data.parts["train"]) if len(self.arrays.shape) == 3 else None
 
+    @cached_property
+    def margin(self) -> float | None:
+        """Margin around the ink of the training pictures, for `crop=ink`. Computed only at the first save."""
+        return fit_margin(self.data.inputs, self.data.parts["train"]) if len(self.arrays.shape) == 3 else None
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """Distribution of the training inputs, to notice drift. Computed only at the first save."""
+        return fit_reference(self.data.inputs, self.data.parts["train"])
+
     def trained(self, model: nn.Module, step: int) -> Trained:
         """The network with its weights after `step`."""
         return Trained(
@@ -58,6 +69,9 @@ class Prepared:
             output_kind=self.output_kind,
             resize=self.reading.resize,
             background=self.reading.background,
+            depth=self.reading.depth,
+            margin=self.margin,
+            reference=self.reference,
         )
 
 

@@ -23,7 +23,8 @@ from app.storage import migrate
 from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
 from app.storage.queue import workers
-from app.storage.queue.claims import LeaseLost, run_claims
+from app.storage.queue.claims import LeaseLost
+from app.storage.queue.run_claims import run_claims
 from worker import import_cleanup
 from worker.change_detector import Changes
 from worker.child_process import QUEUES, Channel, Child, Kind
@@ -34,6 +35,11 @@ from worker.retry import DATABASE_PAUSE
 
 log = logging.getLogger("antigrad.worker")
 
+DIED: dict[Kind, str] = {
+    "train": "training_process_died",
+    "import": "import_process_died",
+    "batch": "batch_process_died",
+}
 LOOK_SECONDS = 0.2  # between two checks for cancelled and paused runs, and for dead workers
 
 
@@ -64,7 +70,7 @@ class Worker:
         self.children: dict[str, Child] = {}
         self.deaths: list[Death] = []
         self.dead_workers: set[str] = set()
-        self.places: dict[Kind, int] = {"train": concurrency, "import": 1}  # neither waits for the other
+        self.places: dict[Kind, int] = {"train": concurrency, "import": 1, "batch": 1}  # none waits for another
         self.stopping = self.registered = self.refused = False
         self.last_beat = self.next_look = -math.inf
         self.warm, self.warm_process = start_server()
@@ -153,11 +159,11 @@ class Worker:
             if row is None:
                 return False
             unless_claimed.pop_all()
-        child = Child(kind, row.id, row.attempt, channel, renewed=asked)
+        child = Child(kind, row.id, row.attempt, channel, renewed=asked, started=asked)
         job = {"kind": kind, "key": child.key, "id": row.id, "attempt": row.attempt}
         channel.hand_over(self.warm, json.dumps(job).encode())
         self.children[child.key] = child
-        log.info("%s: attempt %d begins", row.id, row.attempt)
+        log.info("%s: attempt %d begins", row.id, row.attempt, extra={"run": row.id})
         return True
 
     def _postpone(self) -> None:
@@ -181,7 +187,7 @@ class Worker:
         lines = child.channel.last_lines()
         child.channel.close()
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
-        died = {"train": "training_process_died", "import": "import_process_died"}[child.kind]
+        died = DIED[child.kind]
         reason = Message.of(died, how=how, maybe_memory=code == -signal.SIGKILL)
         error = {"type": "ChildDied", "message": reason.text(), "trace": lines} | reason.to_json()
         if child.order is not None:
@@ -198,9 +204,11 @@ class Worker:
                         raise LeaseLost(child.id)
                     with self.database.write() as db:
                         self._record(db, death)
-                    log.warning("%s: attempt %d: the process %s", child.id, child.attempt, death.how)
+                    log.warning(
+                        "%s: attempt %d: the process %s", child.id, child.attempt, death.how, extra={"run": child.id}
+                    )
                 except LeaseLost:
-                    log.info("%s: attempt %d is over", child.id, child.attempt)
+                    log.info("%s: attempt %d is over", child.id, child.attempt, extra={"run": child.id})
                 self.deaths.remove(death)
                 if child.kind == "import":
                     # In a thread: an unavailable store must not delay the renewal of leases.
@@ -244,7 +252,8 @@ class Worker:
                 self.last_beat, self.registered = asked, True
 
     def _look_around(self) -> None:
-        """Forward users' cancel and pause requests, and release the jobs of dead workers of this machine."""
+        """Forward users' cancel and pause requests, let runs give way, and release the jobs of dead workers of this
+        machine."""
         for child in (child for child in self.children.values() if child.kind == "train"):
             with self._refusals_postponed(), suppress(LeaseLost), self.database.read() as db:
                 match run_claims.requested_action(db, child.id, child.attempt):
@@ -252,6 +261,9 @@ class Worker:
                         child.tell(CANCEL)
                     case RequestedAction.PAUSE if child.order is None:
                         child.tell(PAUSE)
+                    case None if child.order is None and self._gives_way(db, child):
+                        log.info("%s: gives way to another owner's run", child.id)
+                        child.tell(HAND_BACK)
         self.dead_workers.update(dead_workers(self.lock))  # it removes their locks, so it reports each only once
         for worker in sorted(self.dead_workers):
             with self._refusals_postponed():
@@ -260,6 +272,19 @@ class Worker:
                     workers.forget(db, worker)
                 self.dead_workers.remove(worker)
                 log.warning("worker %s has died; released %d runs and imports", worker, released)
+
+    def _gives_way(self, db: Session, child: Child) -> bool:
+        """True if the run has had its slice, and a run of another owner waits for a place and has the next turn.
+
+        One run at a time gives way, since one place may be enough."""
+        slice_seconds = self.settings.slice_seconds
+        if not slice_seconds or time.monotonic() - child.started < slice_seconds:
+            return False
+        if any(other.order == HAND_BACK for other in self.children.values()):
+            return False
+        now = database_now()
+        is_full = workers.training(db, now) >= workers.places(db, now, self.settings.lease_seconds)
+        return is_full and run_claims.gives_way(db, child.id, now)
 
     def _enforce(self) -> None:
         """Kill children that missed their deadline, and those whose lease is lost or may have expired."""

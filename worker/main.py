@@ -1,13 +1,16 @@
 """Command line of a worker: `python -m worker`."""
 
 import argparse
-import logging
+import os
 import signal
 import sys
 
+from app import logs
 from app.ops.startup import starting
 from app.settings import SettingsRefused, load
 from worker.loop import Worker
+
+NICENESS = 10  # trainings leave the processor to predictions, and get what these leave
 
 
 def main() -> None:
@@ -19,12 +22,12 @@ def main() -> None:
         help="stop when standard input closes, as when the parent process ends",
     )
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = load()
     except SettingsRefused as error:
         sys.exit(str(error))
+    logs.configure(settings.log_format)
+    os.nice(NICENESS)
     with starting(settings):
         worker = Worker(settings, arguments.concurrency)
     signal.signal(signal.SIGTERM, worker.stop)

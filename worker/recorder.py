@@ -8,17 +8,19 @@ from sqlalchemy.orm import Session
 
 from app.insight.analysis.diagnostics import Sampler
 from app.learning.training import Step, Training
-from app.storage import curves
+from app.storage import curves, pyramid
 from app.storage.jsonable import jsonable
-from app.storage.queue.claims import run_claims
+from app.storage.queue import turns
+from app.storage.queue.run_claims import run_claims
+from app.storage.tables import Run
 
 
 class Recorder:
     """A buffer of points that are not written yet.
 
-    Steps that an earlier attempt has recorded are skipped: a repeated step has the same bits, and a curve never
-    shrinks. `circumstances` (columns of the run) are written with the first points. Diagnostics are sampled after the
-    step `sampled`."""
+    `recorded` is the last recorded step of each series. Steps that an earlier attempt has recorded are skipped: a
+    repeated step has the same bits, and a curve never shrinks. `circumstances` (columns of the run) are written with
+    the first points. Diagnostics are sampled after the step `sampled`."""
 
     def __init__(self, training: Training, recorded: dict[str, int], sampled: int = 0, **circumstances: Any) -> None:
         self.training, self.sampler = training, Sampler(training, sampled)
@@ -26,6 +28,7 @@ class Recorder:
         self.first = True
         self.last_loss = math.nan
         self.started, self.first_step = time.monotonic(), training.step
+        self.charged = self.to_charge = training.seconds  # by earlier attempts
         self.metrics: dict[str, Any] = {}
         self._clear()
 
@@ -45,7 +48,7 @@ class Recorder:
             for part, metrics in step.metrics.items():
                 for name, value in metrics.items():
                     series = f"{part}.{name}"
-                    if series != "train.loss" and step.number > self.recorded.get(series, 0):
+                    if value is not None and series != "train.loss" and step.number > self.recorded.get(series, 0):
                         self.others.setdefault(series, []).append((step.number, value))
 
     def sample(self, last: bool = False) -> None:
@@ -55,21 +58,28 @@ class Recorder:
                 series = f"{curves.DIAGNOSTICS}{layer}.{name}"
                 self.others.setdefault(series, []).append((self.training.step, value))
 
-    def flush(self, db: Session, run: str, attempt: int, **values: Any) -> None:
-        """Write points and progress under the fence, together with `values`, further columns of the run. Call `flushed`
-        once the transaction is committed."""
+    def flush(self, db: Session, run: str, attempt: int, file_bytes: int = 0, **values: Any) -> None:
+        """Write points and progress under the fence, together with `values`, further columns of the run. Its files have
+        grown by `file_bytes`. Call `flushed` once the transaction is committed."""
         changes: dict[str, Any] = {"progress": self._progress()} | (self.circumstances if self.first else {})
         if self.metrics:
             changes["metrics"] = jsonable(self.metrics)
-        run_claims.write(db, run, attempt, **changes | values)
+        points = len(self.steps) + sum(map(len, self.others.values()))
+        grown = {"bytes": Run.bytes + points * curves.POINT_BYTES + file_bytes}
+        run_claims.write(db, run, attempt, **changes | grown | values)
+        self.to_charge = self.training.seconds
+        turns.charge(db, run, self.to_charge - self.charged)
         points_of: dict[str, Any] = {series: tuple(zip(*points, strict=True)) for series, points in self.others.items()}
         if self.steps:
             points_of["train.loss"] = self.steps, self.losses
-        curves.append(db, run, points_of)
+        pyramid.append(db, run, points_of, self.recorded)
 
     def flushed(self) -> None:
         """Clear the buffers after the transaction is committed."""
-        self.first = False
+        self.first, self.charged = False, self.to_charge
+        self.recorded |= {series: points[-1][0] for series, points in self.others.items()}
+        if self.steps:
+            self.recorded["train.loss"] = self.steps[-1]
         self._clear()
 
     def _progress(self) -> dict[str, Any]:

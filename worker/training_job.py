@@ -21,7 +21,8 @@ from app.storage.curves import last_steps
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.jsonable import jsonable
-from app.storage.queue.claims import LeaseLost, run_claims
+from app.storage.queue.claims import LeaseLost
+from app.storage.queue.run_claims import run_claims
 from app.storage.tables import Dataset, Run
 from worker import job_setup
 from worker.checkpoints import Checkpoints
@@ -120,19 +121,23 @@ class Attempt:
             self._name(checkpoints, recorder)
         checkpoints.begin(jsonable(recorder.metrics))
 
-    def _name(self, checkpoints: Checkpoints, recorder: Recorder, **values: Any) -> None:
+    def _name(self, checkpoints: Checkpoints, recorder: Recorder, file_bytes: int = 0, **values: Any) -> None:
         """Wait for the pending checkpoint, and name it in the run's row together with the recorded points and `values`.
+        Other files of the run have grown by `file_bytes`.
 
         If the disk is full or the store unavailable, the run continues and keeps its older checkpoint.
         """
-        file = checkpoints.written()
-        named = {} if file is None else {"checkpoint": file, "deaths": 0}
+        written = checkpoints.written()
+        named = {} if written is None else {"checkpoint": written.file, "deaths": 0}
         pruned: list[str] = []
 
         def name_it(db: Session) -> None:
-            recorder.flush(db, self.run, self.attempt, **named | values)
-            if file is not None:
-                pruned[:] = checkpoints.name(db, file)
+            grown = file_bytes
+            if written is not None:
+                unnamed = checkpoints.name(db, written)
+                pruned[:] = [checkpoint.file for checkpoint in unnamed]
+                grown += written.bytes - sum(checkpoint.bytes or 0 for checkpoint in unnamed)
+            recorder.flush(db, self.run, self.attempt, grown, **named | values)  # a lost lease undoes all of it
 
         self.write(name_it)
         recorder.flushed()
@@ -149,7 +154,7 @@ class Attempt:
         """
         self._save(checkpoints, recorder)
         training, prepared = checkpoints.training, checkpoints.prepared
-        diverged = training.stop_reason == "diverged"
+        diverged, weights_bytes = training.stop_reason == "diverged", 0
         served, step = training.served()
         result: dict[str, Any] = {
             "metrics": jsonable(training.measure("train", "validation", "test", model=served)),
@@ -160,7 +165,7 @@ class Attempt:
             trained = serialization.to_safetensors(prepared.trained(served, step))
             use_files_with_retry(lambda: self.files.write(weights, trained))
             arguments = served, training.data
-            result["weights"] = weights
+            result["weights"], weights_bytes = weights, len(trained)
             result["evaluation"] = {
                 part: jsonable(evaluate(*arguments, part, training.output_kind, prepared.classes, training.device))
                 for part, indices in training.data.parts.items()
@@ -169,7 +174,7 @@ class Attempt:
         if diverged:
             result["error"] = _error("Diverged", _divergence(recorder))
         status = RunStatus.FAILED if diverged else RunStatus.SUCCEEDED
-        self._name(checkpoints, recorder, **run_claims.ended(status, **result))
+        self._name(checkpoints, recorder, weights_bytes, **run_claims.ended(status, **result))
 
     def fail(self, error: Exception) -> None:
         """End the run as failed, without a retry: the same request would raise the same error again."""

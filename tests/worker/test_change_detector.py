@@ -73,8 +73,8 @@ def test_while_somebody_writes_sqlite_neither_waits_nor_misses_anything(tmp_path
     migrate.upgrade(database)
     found = Changes(database)
     found.should_poll()
-    assert isinstance(found.connection, sqlite3.Connection)
-    assert found.connection.execute("PRAGMA busy_timeout").fetchone() == (0,)  # it does not wait for a lock
+    assert isinstance(found.counter.connection, sqlite3.Connection)
+    assert found.counter.connection.execute("PRAGMA busy_timeout").fetchone() == (0,)  # it does not wait for a lock
     connection = database.engine.raw_connection()
     connection.cursor().execute("BEGIN EXCLUSIVE")
     assert found.should_poll()

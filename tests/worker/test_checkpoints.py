@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import pytest
 import torch
+from sqlalchemy import select
 
 from app.learning.serialization import checkpoint_from_safetensors
 from app.learning.training import Checkpoint
@@ -14,11 +15,12 @@ from app.ops.builtin_datasets import install_builtin
 from app.runs.requests import RunRequest
 from app.runs.resolution import resolve
 from app.settings import Settings
-from app.storage import datasets, migrate, runs
+from app.storage import curves, datasets, migrate, runs
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
-from app.storage.queue.claims import run_claims
-from worker import job_setup
+from app.storage.queue.run_claims import run_claims
+from app.storage.tables import CurveChunk, Run
+from worker import checkpoints, job_setup
 from worker.protocol import PAUSE
 from worker.training_job import Attempt
 
@@ -103,6 +105,18 @@ def test_the_training_goes_on_while_a_checkpoint_is_written(database: Database, 
     found = trained(database, disk := Slow(settings), Impatient(disk, goes_on=20))
     assert min(found) == 1 and max(found) == STEPS
     assert not set(found) & set(range(2, 21))  # one was still being written
+
+
+def test_the_size_of_a_run_is_that_of_the_files_and_points_that_are_kept(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "KEPT", 4)
+    found = trained(database, disk := Slow(settings), Impatient(disk, goes_on=2))
+    assert len(found) <= 4
+    with database.read() as db:
+        run = db.scalars(select(Run)).one()
+        points = sum(len(steps) // 8 for steps in db.scalars(select(CurveChunk.steps)))
+    assert run.bytes == disk.size(f"runs/{run.id}") + curves.POINT_BYTES * points
 
 
 def test_a_pause_waits_for_the_checkpoint_that_is_on_its_way_and_saves_its_own(

@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.storage import datasets, migrate
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
-from app.storage.queue.claims import import_claims
+from app.storage.queue.import_claims import import_claims
 from tests.support.archives import letters, png, zipped
 from tests.support.numbered import idx
 from tests.support.site import Answer, serving
@@ -35,6 +35,7 @@ def limited(worker: int) -> Iterator[tuple[str, int, int, int]]:
             continue
 
 
+@pytest.mark.long
 def test_many_files_are_imported_behind_the_answer_by_processes_that_have_a_bound(
     client: TestClient, workers: Workers
 ) -> None:

@@ -28,6 +28,8 @@ import worker.loop
 from app.settings import Settings
 from app.storage import datasets
 from app.storage.database import database_now
+from app.storage.queue import turns
+from app.storage.queue.run_claims import run_claims
 from app.storage.tables import Dataset, Run
 from app.storage.tables import Worker as WorkerRow
 from tests.support.postgres import Postgres
@@ -35,7 +37,7 @@ from tests.support.rows import insert_run
 from tests.worker.locked import locked, locked_for, no_waiting
 from worker.child_process import Child
 from worker.loop import Worker
-from worker.protocol import CANCEL, PING
+from worker.protocol import CANCEL, HAND_BACK, PING
 
 
 class Loop:
@@ -179,6 +181,52 @@ def test_the_death_of_an_import_is_recorded_too(loop: Loop) -> None:
         dataset = db.get_one(Dataset, "ds_1")
     assert (dataset.status, dataset.attempt, dataset.deaths) == ("importing", 2, 1)
     assert loop.started() == ["ds_1/2"]
+
+
+def owned(loop: Loop, owner: str, *runs: str) -> None:
+    """Give waiting or training runs an owner, who takes turns."""
+    with loop.database.write() as db:
+        for run in runs:
+            db.execute(update(Run).where(Run.id == run).values(owner=owner))
+            turns.join(db, owner, run, run_claims.is_open)
+
+
+def looked(loop: Loop, *children: Child) -> list[bytes]:
+    """The orders that the children get when the worker looks around."""
+    loop.worker.next_look = -math.inf
+    loop.turn()
+    return [loop.received(child) for child in children]
+
+
+def test_after_its_slice_a_run_gives_way_to_another_owner_s(loop: Loop) -> None:
+    first, second = loop.begin("run_1", "run_2")
+    owned(loop, "ann", "run_1", "run_2")
+    loop.queue("run_3")
+    owned(loop, "ann", "run_3")
+    first.started = second.started = -math.inf
+    assert looked(loop, first, second) == [b"", b""]  # only runs of the same owner wait
+    loop.queue("run_4")
+    owned(loop, "bob", "run_4")
+    assert looked(loop, first, second) == [HAND_BACK, b""]  # one place is enough
+    assert looked(loop, first, second) == [b"", b""]
+    with loop.database.write() as db:
+        run_claims.give_back(db, "run_1", 1)  # as its child does, at a checkpoint
+    loop.report(first, exit=0)
+    loop.turn()
+    assert loop.started() == ["run_4/1"] and loop.run("run_1").status == "queued"
+
+
+@pytest.mark.parametrize(("started", "slice_seconds"), [(math.inf, 300.0), (-math.inf, 0.0)])
+def test_a_run_keeps_its_worker_during_its_slice_and_for_ever_without_slices(
+    loop: Loop, started: float, slice_seconds: float
+) -> None:
+    children = loop.begin("run_1", "run_2")
+    loop.queue("run_3")
+    owned(loop, "bob", "run_3")
+    loop.worker.settings.slice_seconds = slice_seconds
+    for child in children:
+        child.started = started
+    assert looked(loop, *children) == [b"", b""]
 
 
 def test_a_death_is_given_up_when_its_lease_is_over(loop: Loop) -> None:

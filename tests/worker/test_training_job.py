@@ -13,7 +13,7 @@ from app.settings import Settings
 from app.storage import datasets, migrate, runs
 from app.storage.database import Database, database_now
 from app.storage.files import LocalFiles
-from app.storage.queue.claims import run_claims
+from app.storage.queue.run_claims import run_claims
 from tests.worker.locked import locked_for, no_waiting
 from worker.protocol import PAUSE
 from worker.training_job import Attempt

@@ -12,10 +12,10 @@ from typing import Any
 
 from app.storage.database import Database
 from app.storage.files import open_files
-from worker import import_job, training_job
+from worker import batch_job, import_job, training_job
 from worker.prefork.warmup import warm_up
 
-WORK = {"train": training_job.main, "import": import_job.main}
+WORK = {"train": training_job.main, "import": import_job.main, "batch": batch_job.main}
 
 
 class PreforkedChild:

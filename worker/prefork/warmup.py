@@ -19,7 +19,8 @@ from app.learning.training import Training
 from app.storage import runs
 from app.storage.curves import last_steps
 from app.storage.database import Database
-from app.storage.queue.claims import LeaseLost, run_claims
+from app.storage.queue.claims import LeaseLost
+from app.storage.queue.run_claims import run_claims
 from app.storage.tables import Run
 
 

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from app.settings import Settings
 from tests.support.services import Service
 
@@ -13,7 +15,7 @@ import json, os, sys
 from pathlib import Path
 from app.storage.database import Database, database_now
 from app.storage.files import open_files
-from app.storage.queue.claims import run_claims
+from app.storage.queue.run_claims import run_claims
 from worker import training_job
 from worker.prefork import server, warmup
 
@@ -32,6 +34,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
+@pytest.mark.long
 def test_a_warm_child_runs_without_a_single_import(service: Service, settings: Settings) -> None:
     body = {"device": "cpu", "stop": {"max_epochs": 2}}
     asked = [service.client.post("/runs", json=body | {"dataset": name}).json()["id"] for name in DATASETS]
