@@ -18,6 +18,7 @@ def demo(home: Path, port: int, **variables: str) -> "subprocess.CompletedProces
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=200)
 
 
+@pytest.mark.long
 def test_the_demo_learns_letters_and_classifies_one(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -15,6 +15,7 @@ import torch
 from app.insight.experiments import EXPERIMENTS
 from app.learning.losses import LOSSES
 from app.learning.stopping import LIMITS, Stop
+from app.messages.catalogue.runs import WAITING_RUNS
 from app.settings import Settings
 from tests.support.archives import letters, zipped
 from tools import docs_figures, tables
@@ -57,11 +58,35 @@ def test_ones_own_pictures_become_a_dataset_as_its_page_says(address: str, tmp_p
     assert twins is not None and f"{twins[1]} of the 2,000 test letters" in " ".join(page.split())
 
 
+def test_the_queue_is_shown_as_its_page_says(address: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs/queue.md").read_text()
+    assert '"items":' in run_shell(page, address, tmp_path)
+    assert set(re.findall(r"^\| `(waits_\w+)` \|", page, re.MULTILINE)) == set(WAITING_RUNS)
+
+
+def test_a_curve_is_read_in_parts_as_its_page_says(address: str, tmp_path: Path) -> None:
+    run_shell((ROOT / "docs/curves.md").read_text(), address, tmp_path)
+    assert "event: done" in (tmp_path / "events.txt").read_text()
+    whole, part = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("whole", "part"))
+    losses = whole["series"]["train.loss"]
+    lines = (tmp_path / "curve.csv").read_text().count("\ntrain.loss,")
+    assert whole["downsampled"] and sum(losses["stands_for"]) == lines
+    steps = part["series"]["train.loss"]["step"]
+    assert steps[0] >= 200 and steps[-1] <= 400
+
+
+def test_many_runs_are_kept_in_order_as_their_page_says(address: str, tmp_path: Path) -> None:
+    printed = run_shell((ROOT / "docs/housekeeping.md").read_text(), address, tmp_path)
+    assert (tmp_path / "course.csv").read_text().startswith("run,name,status,")
+    assert printed.count('"kept":') == 2  # a preview and a deletion
+
+
 def test_networks_are_inspected_and_presets_trained_as_their_page_says(address: str, tmp_path: Path) -> None:
     printed = run_shell((ROOT / "docs/architectures.md").read_text(), address, tmp_path)
     assert '"multiply_adds"' in printed and '"status":"queued"' in printed
 
 
+@pytest.mark.long
 def test_pictures_are_changed_as_their_page_says(address: str, tmp_path: Path) -> None:
     run_shell((ROOT / "docs/augmentation.md").read_text(), address, tmp_path)
     named = ("with", "without", "more")
@@ -76,6 +101,31 @@ def test_the_tables_are_those_of_the_code(page: str) -> None:
     written = (ROOT / "docs" / page).read_text()
     for table in tables.PAGES[page]:
         assert f"|\n{table}\n" in written, table  # after its heading, and without further rows
+
+
+@pytest.mark.long
+def test_other_programs_predict_as_their_page_says(address: str, tmp_path: Path) -> None:
+    onnx, triton = blocks("python", (ROOT / "docs/other-programs.md").read_text())
+    with httpx.Client(base_url=f"http://{address}") as service:
+        run = service.post("/runs", json={"dataset": "digits", "stop": {"max_epochs": 5}}).json()["id"]
+        while service.get(f"/runs/{run}", params={"wait": 60}, timeout=90).json()["status"] != "succeeded":
+            pass
+        service.put("/models/letters", json={"run": run})
+        (tmp_path / "a.png").write_bytes(service.get("/datasets/digits/images/3.png").content)
+        (tmp_path / "letters.onnx").write_bytes(service.get(f"/runs/{run}/onnx").content)
+        body = (tmp_path / "a.png").read_bytes()
+        answer = service.post("/predict?model=letters", content=body, headers={"Content-Type": "image/png"})
+    for code in (onnx, triton.replace("localhost:8000", address)):
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert answer.json()["predictions"][0]["label"] in done.stdout
+
+
+def test_a_model_is_named_and_predicts_as_its_page_says(address: str, tmp_path: Path) -> None:
+    printed = run_shell((ROOT / "docs/models.md").read_text(), address, tmp_path)
+    assert '"version":1' in printed and '"model":"digits"' in printed
 
 
 def test_optimizers_walk_and_train_as_their_page_says(address: str, tmp_path: Path) -> None:
@@ -108,6 +158,7 @@ def test_a_failed_run_is_explained_as_its_page_says(address: str, tmp_path: Path
     assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 def test_a_run_s_script_runs_beside_its_dataset_as_its_page_says(address: str, tmp_path: Path) -> None:
     run_shell((ROOT / "docs/run-as-script.md").read_text(), address, tmp_path)
     run = json.loads((tmp_path / "run.json").read_text())["id"]
@@ -124,6 +175,7 @@ def test_a_run_s_script_runs_beside_its_dataset_as_its_page_says(address: str, t
 LECTURE = (ROOT / "docs/lecture.md").read_text()
 
 
+@pytest.mark.long
 def test_the_lecture_is_gone_through_as_its_page_says(address: str, tmp_path: Path) -> None:
     printed = run_shell(LECTURE, address, tmp_path)
     assert printed.startswith("shown - At a learning rate of 0.01")
@@ -152,6 +204,7 @@ def test_every_slip_is_shown_by_an_experiment_or_a_test_that_there_is() -> None:
         assert named and all(name in tests or name in EXPERIMENTS for name in named), row
 
 
+@pytest.mark.long
 def test_losses_and_criteria_work_as_their_page_says(address: str, tmp_path: Path) -> None:
     page = (ROOT / "docs/losses-and-stopping.md").read_text()
     run_shell(page, address, tmp_path)

@@ -10,6 +10,7 @@ import pytest
 from tests.support.services import Template
 
 DATA_LIBRARIES = {"sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "s3fs", "fsspec", "botocore", "alembic"}
+DATA_LIBRARIES |= {"onnx"}
 FRAMEWORKS = {"torch", "numpy", "PIL", "fastapi", "sqlalchemy", "psycopg", "pydantic_settings"}
 # A module, heavy libraries that it may load at start-up, and those that it must load later or never.
 STARTS = {

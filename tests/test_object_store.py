@@ -87,6 +87,7 @@ def test_the_whole_path_and_a_kill_in_its_middle(
     assert not list((tmp_path / "home" / "cache").glob("**/*.part"))
 
 
+@pytest.mark.long
 def test_another_api_process_starts_over_the_same_store(
     client: TestClient, workers: Workers, settings: Settings, tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_refused_upload_leaves_no_object(client: TestClient, object_store: Obj
     assert object_store.keys(bucket) == before
 
 
+@pytest.mark.long
 def test_an_interrupted_deletion_goes_on_when_it_is_asked_for_again(
     client: TestClient, workers: Workers, object_store: ObjectStore, bucket: str
 ) -> None:

@@ -21,6 +21,7 @@ from PIL import Image
 
 from app.datasets.errors import NoPicture
 from app.datasets.images.codec import MOST_SCANS, decode, scans
+from app.datasets.images.picture_format import PictureFormat
 from app.errors import NotReady, TooLarge
 from app.serving.picture_decoders import PictureDecoders
 from app.serving.places import Places
@@ -30,10 +31,11 @@ from tests.support.archives import letters, png, zipped
 from tests.support.commands import CLI, until_ready
 from tests.support.fork_server import Forked, fork_server
 from tests.support.imports import imported
-from tests.support.processes import free_port, until
+from tests.support.processes import free_port, is_decoder, until
 from tests.support.served import insert_network, serve
 
 SHAPE = (1, 28, 28)
+FITTED = PictureFormat(SHAPE, "fit", "black")
 PNG = {"Content-Type": "image/png"}
 
 
@@ -57,7 +59,7 @@ def test_a_usual_jpeg_has_few_scans() -> None:
 @given(st.integers(MOST_SCANS + 1, 2000))
 def test_a_jpeg_of_very_many_scans_is_no_picture(count: int) -> None:
     with pytest.raises(NoPicture, match=f"consists of {count:,} scans"):
-        decode(with_scans(count), SHAPE)
+        decode(with_scans(count), PictureFormat(SHAPE))
 
 
 def test_it_is_refused_by_predictions_and_skipped_by_imports(client: TestClient, tmp_path: Path) -> None:
@@ -84,12 +86,12 @@ def test_both_ways_decode_to_the_same_pixels() -> None:
     async def decoded() -> list[bytes | NoPicture]:
         decoders = PictureDecoders()
         try:
-            return await decoders.decode(pictures, SHAPE, "fit", "black")
+            return await decoders.decode(pictures, FITTED)
         finally:
             await decoders.close()
 
     *pixels, broken = asyncio.run(decoded())
-    assert pixels == [decode(picture, SHAPE, "fit", "black") for picture in pictures[:-1]]
+    assert pixels == [decode(picture, FITTED).pixels for picture in pictures[:-1]]
     assert isinstance(broken, NoPicture) and broken.message.code == "picture_unreadable"
 
 
@@ -121,7 +123,7 @@ def test_a_decoder_is_killed_after_its_time_and_its_place_is_free() -> None:
         decoders = PictureDecoders(seconds=0.05)
         for _ in range(2 * decoders.places.most):
             with pytest.raises(TooLarge) as refused:
-                await decoders.decode([png()], SHAPE, None, "white")
+                await decoders.decode([png()], PictureFormat(SHAPE))
             assert refused.value.message.code == "pictures_take_too_long"
         assert decoders.places.taken == 0 and decoders.free == []
 
@@ -132,7 +134,7 @@ def test_a_decoder_is_killed_after_its_time_and_its_place_is_free() -> None:
 def test_a_sender_who_leaves_frees_the_place() -> None:
     async def attack() -> None:
         decoders = PictureDecoders()
-        sent = [asyncio.create_task(decoders.decode([png()], SHAPE, None, "white")) for _ in range(4)]
+        sent = [asyncio.create_task(decoders.decode([png()], PictureFormat(SHAPE))) for _ in range(4)]
         while decoders.places.taken < 4:
             await asyncio.sleep(0)
         for task in sent:
@@ -167,21 +169,20 @@ def test_beyond_the_places_requests_are_refused_at_once() -> None:
 def test_a_decoder_that_crashes_costs_its_request_alone() -> None:
     async def attack() -> None:
         decoders = PictureDecoders()
-        assert await decoders.decode([png()], SHAPE, None, "white") == [decode(png(), SHAPE)]
+        assert await decoders.decode([png()], PictureFormat(SHAPE)) == [decode(png(), PictureFormat(SHAPE)).pixels]
         [(_, process)] = decoders.free
         process.kill()
         await process.wait()
-        [crashed] = await decoders.decode([png()], SHAPE, None, "white")
+        [crashed] = await decoders.decode([png()], PictureFormat(SHAPE))
         assert isinstance(crashed, NoPicture) and crashed.message.code == "picture_decoder_crashed"
-        assert await decoders.decode([png()], SHAPE, None, "white") == [decode(png(), SHAPE)]
+        assert await decoders.decode([png()], PictureFormat(SHAPE)) == [decode(png(), PictureFormat(SHAPE)).pixels]
         await decoders.close()
 
     asyncio.run(attack())
 
 
 def decoders_of(service: Forked) -> list[psutil.Process]:
-    children = psutil.Process(service.pid).children()
-    return [child for child in children if "app.datasets.images.decoder" in child.cmdline()]
+    return [child for child in psutil.Process(service.pid).children() if is_decoder(child)]
 
 
 def test_neither_a_sender_who_leaves_nor_the_end_of_the_service_waits_for_a_picture(tmp_path: Path) -> None:

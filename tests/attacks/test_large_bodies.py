@@ -20,7 +20,7 @@ BODY, MOST = b"x" * 10_000, 35_000  # three bodies fit
 def service() -> FastAPI:
     """A service that reads bodies; its answers take until the event `leave`."""
     app = FastAPI()
-    problems.register(app, locked=False)
+    problems.register(app)
     app.state.leave, app.state.reading = asyncio.Event(), 0
 
     @app.post("/predict")

@@ -39,7 +39,7 @@ def searches() -> Iterator[Mock]:
     with (
         patch("app.runs.request_model.closest", counted),
         patch("app.api.validation.closest", counted),
-        patch("app.api.deps.closest", counted),
+        patch("app.api.query.closest", counted),
     ):
         yield counted
 

@@ -20,21 +20,31 @@ from app.main import ROUTES
 from tests.support.commands import CLI, until_ready
 from tests.support.fork_server import fork_server
 from tests.support.processes import free_port
+from tests.support.served import serve
 
 SLOW_PATHS = {
     "/architectures/diagram.svg",
     "/architectures/trace",
     "/datasets/{id}/duplicates",
     "/datasets/{id}/export.npz",
+    "/datasets/{id}/map",
     "/datasets/{id}/means.png",
     "/datasets/{id}/preview.png",
     "/datasets/{id}/statistics",
+    "/datasets/{id}/suspects",
     "/experiments/{name}/{id}/curve.{format}",
+    "/models/{name}/drift",
+    "/models/{name}/feedback.npz",
+    "/optimizers/contours",
     "/optimizers/race/{id}/curve.{format}",
     "/optimizers/trajectory",
     "/optimizers/trajectory.{format}",
+    "/runs/curve.{format}",
     "/runs/{id}/curve.{format}",
     "/runs/{id}/diagram.svg",
+    "/runs/{id}/examples",
+    "/runs/{id}/filters.png",
+    "/runs/{id}/onnx",
 }
 
 
@@ -61,6 +71,14 @@ def test_beyond_the_places_a_client_is_told_to_come_back(crowded: TestClient, pa
     assert (answer.status_code, answer.json()["code"]) == (503, "too_busy")
     assert int(answer.headers["Retry-After"]) > 0
     assert crowded.get("/healthz").status_code == crowded.get("/runs").status_code == 200
+
+
+def test_explanations_have_such_places_too(crowded: TestClient) -> None:
+    serve(crowded, "run_explained")
+    body, path = {"instances": [[0] * 784]}, "/predict?run=run_explained"
+    answer = crowded.post(f"{path}&explain=gradient", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (503, "too_busy")
+    assert crowded.post(path, json=body).status_code == 200
 
 
 def test_exports_that_nobody_reads_are_built_once_and_fill_no_memory(tmp_path: Path) -> None:

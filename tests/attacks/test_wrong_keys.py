@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
-from app.api.middleware import ApiKeyMiddleware
+from app.api.access import AccessMiddleware
+from app.api.keyring import Keyring
+from app.api.tokens import Tokens
 from app.api.wrong_keys import AT_ONCE, FORGOTTEN_AFTER, MOST_SECONDS, PEERS, WrongKeys
-from tests.support.services import KEY, Template
+from tests.support.services import KEY, Service, Template
 
 RIGHT, WRONG = ({"Authorization": f"Bearer {key}"} for key in (KEY, "f" * 16))
 
@@ -41,16 +44,18 @@ def unlocked(template: Template, tmp_path_factory: pytest.TempPathFactory) -> It
         yield client
 
 
-def peer(locked: ApiKeyMiddleware, address: str) -> TestClient:
+def peer(locked: AccessMiddleware, address: str) -> TestClient:
     return TestClient(locked, base_url="http://localhost", client=(address, 50_000))
 
 
 @pytest.fixture
-def locked(unlocked: TestClient, clock: Clock) -> ApiKeyMiddleware:
-    return ApiKeyMiddleware(unlocked.app, KEY, clock.sleep, clock)
+def locked(unlocked: TestClient, clock: Clock) -> AccessMiddleware:
+    database = Service.of(unlocked).database
+    keyring = Keyring(database, SecretStr(KEY))
+    return AccessMiddleware(unlocked.app, database, keyring, Tokens("secret"), WrongKeys(clock), clock.sleep)
 
 
-def test_wrong_keys_of_a_peer_are_answered_ever_slower(locked: ApiKeyMiddleware, clock: Clock) -> None:
+def test_wrong_keys_of_a_peer_are_answered_ever_slower(locked: AccessMiddleware, clock: Clock) -> None:
     guesser = peer(locked, "192.0.2.1")
     for _ in range(AT_ONCE):
         assert guesser.get("/runs", headers=WRONG).status_code == 401
@@ -58,10 +63,13 @@ def test_wrong_keys_of_a_peer_are_answered_ever_slower(locked: ApiKeyMiddleware,
     for _ in range(10):
         assert guesser.get("/runs", headers=WRONG).status_code == 401
     assert len(clock.sleeps) == 10 and clock.sleeps == sorted(clock.sleeps)
+    for path in ("/readyz", "/login"):  # open, but with a right key they say more
+        guesser.get(path, headers=WRONG)
+    assert clock.sleeps.pop() == clock.sleeps.pop() == MOST_SECONDS
     assert 0 < clock.sleeps[0] < clock.sleeps[1] and clock.sleeps[-2:] == [MOST_SECONDS] * 2
 
 
-def test_right_keys_other_peers_and_requests_without_a_key_do_not_wait(locked: ApiKeyMiddleware, clock: Clock) -> None:
+def test_right_keys_other_peers_and_requests_without_a_key_do_not_wait(locked: AccessMiddleware, clock: Clock) -> None:
     guesser, other = peer(locked, "192.0.2.1"), peer(locked, "192.0.2.2")
     for _ in range(AT_ONCE + 1):
         guesser.get("/runs", headers=WRONG)
@@ -73,7 +81,7 @@ def test_right_keys_other_peers_and_requests_without_a_key_do_not_wait(locked: A
     assert clock.sleeps == []
 
 
-def test_a_peer_that_has_been_quiet_is_forgotten(locked: ApiKeyMiddleware, clock: Clock) -> None:
+def test_a_peer_that_has_been_quiet_is_forgotten(locked: AccessMiddleware, clock: Clock) -> None:
     guesser = peer(locked, "192.0.2.1")
     for _ in range(AT_ONCE + 1):
         guesser.get("/runs", headers=WRONG)

@@ -85,6 +85,7 @@ def shared(tmp_path: Path, postgres: Postgres, object_store: ObjectStore) -> Set
     )
 
 
+@pytest.mark.long
 def test_an_object_store_that_goes_away_for_a_while_costs_no_step(
     shared: Settings, object_store: ObjectStore, tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 PROBLEM = "application/problem+json"
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
+from app.api.failures import FailureMiddleware
 from app.settings import Settings
 from app.storage.queue import workers
 from tests.support.runs import SMALL, queue
@@ -26,7 +28,8 @@ def test_a_locked_service_says_how_it_is_opened(locked: TestClient, quick_client
     assert refused.status_code == 401 and refused.headers["WWW-Authenticate"] == "Bearer"
     document = locked.get("/openapi.json", headers={"Authorization": f"Bearer {KEY}"}).json()
     (name,) = document["security"][0]
-    assert document["components"]["securitySchemes"][name] == {"type": "http", "scheme": "bearer"}
+    scheme = document["components"]["securitySchemes"][name]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert document["paths"]["/healthz"]["get"]["security"] == []
     assert "security" not in quick_client.get("/openapi.json").json()
 
@@ -39,16 +42,34 @@ def test_a_fault_of_the_service_is_a_problem_and_its_text_stays_in_the_log(
 
     monkeypatch.setattr(workers, "alive", broken)
     with caplog.at_level(logging.ERROR, "antigrad.api"):
-        answer = locked.get("/workers", headers={"Authorization": f"Bearer {KEY}"})
+        answer = locked.get("/workers", headers={"Authorization": f"Bearer {KEY}", "X-Request-Id": "mine"})
     assert answer.status_code == 500 and answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "/problems/internal_error" and "hunter2" not in answer.text
     (record,) = [record for record in caplog.records if record.name == "antigrad.api"]
     assert "/workers" in record.getMessage() and record.exc_info
+    assert answer.headers["X-Request-Id"] == "mine" and "total;dur=" in answer.headers["Server-Timing"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff" and "Content-Security-Policy" in answer.headers
+    monkeypatch.undo()
+    metrics = locked.get("/metrics", headers={"Authorization": f"Bearer {KEY}"}).text
+    assert 'antigrad_requests_total{method="GET",route="/workers",status="500"}' in metrics
+
+
+def test_an_answer_that_breaks_after_its_beginning_is_not_followed_by_another() -> None:
+    async def breaking(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError
+
+    client = TestClient(FailureMiddleware(breaking))
+    with pytest.raises(RuntimeError):
+        client.get("/")
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "allowed"), [("PUT", "/runs", "GET, POST"), ("POST", "/runs/run_1", "DELETE, GET"),
-                                    ("DELETE", "/predict", "POST"), ("POST", "/docs", "GET"),
+    ("method", "path", "allowed"), [("PUT", "/runs", "DELETE, GET, HEAD, PATCH, POST"),
+                                    ("POST", "/runs/run_1", "DELETE, GET, HEAD, PATCH"),
+                                    ("PUT", "/runs/cancel", "POST"),
+                                    ("PUT", "/datasets/catalogue", "GET, HEAD"),
+                                    ("DELETE", "/predict", "POST"), ("POST", "/docs", "GET, HEAD"),
                                     ("POST", "/static-offline-docs/swagger-ui.css", "GET, HEAD")],
 )  # fmt: skip
 def test_a_method_that_an_address_has_not_is_told_those_that_it_has(

@@ -1,4 +1,4 @@
-"""Archives for tests: letters, and hostile archives."""
+"""Archives and arrays for tests: letters, and hostile archives."""
 
 import bz2
 import gzip
@@ -9,9 +9,11 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pyarrow
+from numpy.typing import NDArray
 from PIL import Image
 
 
@@ -90,3 +92,10 @@ def zip_of(entries: Iterable[str], packed: bytes = b"\3\0", size: int = 0, apart
     number = min(count, 0xFFFF)
     end = b"PK\5\6" + struct.pack("<4H2IH", 0, 0, number, number, len(listed), len(members), 0)
     return bytes(members + listed + end)
+
+
+def npy(array: NDArray[Any]) -> bytes:
+    """The bytes of an array's .npy file."""
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()

@@ -60,10 +60,10 @@ def until_ready(process: Forked, url: str) -> None:
 
 
 @contextmanager
-def serving(home: Path, *options: str, **variables: str) -> Iterator[str]:
+def serving(home: Path, *options: str, module: str = CLI, port: int | None = None, **variables: str) -> Iterator[str]:
     """Start a separate service; yields its address when it is ready."""
-    address = f"127.0.0.1:{(port := free_port())}"
-    process = fork_server().start(CLI, "serve", "--port", str(port), *options, ANTIGRAD_HOME=str(home), **variables)
+    address = f"127.0.0.1:{(port := port or free_port())}"
+    process = fork_server().start(module, "serve", "--port", str(port), *options, ANTIGRAD_HOME=str(home), **variables)
     try:
         until_ready(process, f"http://{address}")
         yield address

@@ -45,6 +45,9 @@ class Clock:
         self.timers.append(Timer(self.now + seconds, lambda: callback(*arguments)))
         return self.timers[-1]
 
+    def call_soon(self, callback: Callable[..., object], *arguments: object) -> asyncio.Handle:
+        return asyncio.get_running_loop().call_soon(callback, *arguments)
+
     def create_task(self, coroutine: Any) -> "asyncio.Task[None]":
         return asyncio.get_running_loop().create_task(coroutine)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.datasets.formats.content import read
 from app.datasets.import_options import Imported, ImportOptions
+from app.messages.report import sentence
 
 
 def imported(folder: Path, data: bytes | dict[str, bytes], **reading: Any) -> Imported:
@@ -17,6 +18,15 @@ def imported(folder: Path, data: bytes | dict[str, bytes], **reading: Any) -> Im
     return read(parts, ImportOptions(**reading), tempfile.TemporaryFile, lambda *_: None)
 
 
+def said_of(dataset: Imported) -> list[str]:
+    """Details of the remarks of an import, without their fixes."""
+    return [remark.text() for remark in dataset.remarks]
+
+
+def codes_of(dataset: Imported) -> list[str]:
+    return [remark.code for remark in dataset.remarks]
+
+
 def warnings_of(dataset: Imported) -> list[str]:
     """The warnings of an import as sentences."""
-    return [warning.text() for warning in dataset.warnings]
+    return [sentence(remark) for remark in dataset.remarks]

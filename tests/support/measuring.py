@@ -21,6 +21,7 @@ import psutil
 from app.datasets.errors import ImportFailed
 from app.datasets.import_options import ImportOptions
 from tests.support.fork_server import fork_server
+from tests.support.processes import is_decoder
 from worker.import_job import _reason, bound_memory
 
 TOTAL_BYTES = 16 * 1024**3  # default limit of unpacked bytes
@@ -77,12 +78,9 @@ def measured(parts: Path | Mapping[str, Path], total: int = TOTAL_BYTES, **readi
 
 def _decoders(pid: int) -> list[int]:
     """Process ids of the decoders; right after a fork, a child still looks like its parent."""
-    decoders = []
     with contextlib.suppress(psutil.NoSuchProcess):
-        for child in psutil.Process(pid).children():
-            if "app.datasets.images.decoder" in child.cmdline():
-                decoders.append(child.pid)
-    return decoders
+        return [child.pid for child in psutil.Process(pid).children() if is_decoder(child)]
+    return []
 
 
 def _memory(pid: int | str, name: str = "VmHWM") -> float:

@@ -35,6 +35,14 @@ def children(worker: int) -> list[int]:
     return [pid for pid in of_warm_server(worker) if has_job(pid)]
 
 
+def is_decoder(process: psutil.Process) -> bool:
+    """True if the process decodes pictures; False if it has ended, maybe without its parent having noticed."""
+    try:
+        return "app.datasets.images.decoder" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
+
+
 def until(condition: Callable[[], object]) -> None:
     """Wait until the condition holds."""
     deadline = time.monotonic() + 200

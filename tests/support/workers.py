@@ -11,8 +11,8 @@ class Workers:
         self.settings = settings
         self.started: list[Forked] = []
 
-    def start(self, *, checkpoint: float = 0.2) -> Forked:
-        """Start a worker, which ends when its stdin is closed."""
+    def start(self, *, checkpoint: float = 0.2, **variables: str) -> Forked:
+        """Start a worker with further variables, which ends when its stdin is closed."""
         settings = self.settings
         self.started.append(
             fork_server().start(
@@ -24,6 +24,7 @@ class Workers:
                 ANTIGRAD_FILES_URL=settings.files_url,
                 ANTIGRAD_HEARTBEAT_SECONDS="1",
                 ANTIGRAD_CHECKPOINT_SECONDS=str(checkpoint),
+                **variables,
             )
         )
         return self.started[-1]
