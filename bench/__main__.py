@@ -5,11 +5,15 @@ import importlib
 
 NAMES = (
     "train", "conv", "activations", "augmentation", "lecture", "start", "predict", "queue", "api", "diagnosis",
-    "import", "defaults", "attack",
+    "import", "defaults", "attack", "curves", "web",
 )  # fmt: skip
 MODULES = {"import": "importing"}  # `import` is a keyword
 
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 parser.add_argument("name", choices=NAMES)
-name = parser.parse_args().name
-importlib.import_module(f"bench.{MODULES.get(name, name)}").main()
+parser.add_argument("--fix", action="store_true", help="of diagnosis: make the changes that it proposes")
+asked = parser.parse_args()
+if asked.fix and asked.name != "diagnosis":
+    parser.error("only the diagnosis proposes changes")
+name = "fixes" if asked.fix else MODULES.get(asked.name, asked.name)
+importlib.import_module(f"bench.{name}").main()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,11 +17,12 @@ from app.insight.experiments import observe
 from app.insight.experiments.experiment import Experiment, Seen
 from app.learning.presets import under
 from app.runs.facts import facts_of
+from app.runs.repetition import apply_fix
 from app.runs.requests import RunRequest
 from app.runs.resolution import resolve
 from app.storage import datasets, runs
 from app.storage.database import Database, database_now
-from app.storage.queue.claims import run_claims
+from app.storage.queue.run_claims import run_claims
 from app.storage.tables import Dataset
 from bench.store import Store, store
 from worker.training_job import Attempt
@@ -90,7 +92,40 @@ def few(seed: int, each: int = 12) -> Arrays:
     return table(noisy, digits.target[chosen], 10)
 
 
-MADE = {made.__name__: made for made in (blobs, rings, friedman, uneven, unscaled, noise, twins, few)}
+def blank(seed: int, each: int = 100) -> Arrays:
+    """White pictures, as white drawings on transparency become on a white ground."""
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(3), each))
+    return Arrays(np.full((3 * each, 1, 8, 8), 255, np.uint8), labels, ("0", "1", "2"))
+
+
+def bars(seed: int, each: int = 60, side: int = 20) -> Arrays:
+    """Faint vertical and horizontal bars anywhere in noise."""
+    random = np.random.default_rng(seed)
+    pictures = random.integers(0, 120, (2 * each, 1, side, side), np.uint8)
+    for number, place in enumerate(random.integers(0, side - 1, 2 * each)):
+        picture = pictures[number, 0] if number < each else pictures[number, 0].T
+        picture[:, place : place + 2] += 100
+    return Arrays(pictures, np.repeat(np.arange(2), each), ("horizontal", "vertical"))
+
+
+def copied(seed: int) -> Arrays:
+    """Blobs with own parts, of whose test part a third is in the training part as well."""
+    plain, random = blobs(seed, apart=2.0), np.random.default_rng(seed)
+    order = random.permutation(len(plain.targets))
+    test, train = order[:300], order[300:]
+    inputs, targets, parts = plain.inputs.copy(), plain.targets.copy(), np.zeros(len(order), np.uint8)
+    inputs[test[:100]], targets[test[:100]], parts[test] = inputs[train[:100]], targets[train[:100]], 2
+    return replace(plain, inputs=inputs, targets=targets, parts=parts)
+
+
+def coarse(seed: int) -> Arrays:
+    """Rows of few values, many of which are equal by chance."""
+    plain = blobs(seed, columns=4, apart=3.0)
+    return replace(plain, inputs=np.round(plain.inputs).astype(np.float32))
+
+
+KINDS = (blobs, rings, friedman, uneven, unscaled, noise, twins, few, blank, bars, copied, coarse)
+MADE = {made.__name__: made for made in KINDS}
 
 
 class Lab:
@@ -109,15 +144,26 @@ class Lab:
         resolved, warnings = resolve(body, dataset, files)
         with database.write() as db:
             task = dataset.about["task"]
-            run = runs.create(db, request=resolved, task=task, environment={}, warnings=warnings, fault=fault).id
+            runs.create(db, request=resolved, task=task, environment={}, warnings=warnings, fault=fault)
+        return self._worked_off()
+
+    def fixed(self, facts: Facts) -> Facts:
+        """Train again, or on, with the change of the first finding. Raises Conflict if it has none."""
+        apply_fix(self.store.database, self.store.files, facts.run, {}, None)
+        return self._worked_off()
+
+    def _worked_off(self) -> Facts:
+        """The facts about the run that waits, after training it."""
+        database, files = self.store.database, self.store.files
         with database.write() as db:
-            run_claims.claim(db, "lab", database_now(), 3600)
-        job = {"id": run, "attempt": 1, "threads": 1, "flush_seconds": 0.5, "checkpoint_seconds": 3600}
+            run = run_claims.claim(db, "lab", database_now(), 3600)
+            assert run is not None
+            job = {"id": run.id, "attempt": run.attempt, "threads": 1, "flush_seconds": 0.5, "checkpoint_seconds": 3600}
         own = Database(database.url)
         Attempt(job, own, files).train(SimpleNamespace(wanted=None))  # type: ignore[arg-type]
         own.close()
         with database.read() as db:
-            return facts_of(runs.get(db, run), database)
+            return facts_of(runs.get(db, str(job["id"])), database, files)
 
     def seen(self, experiment: Experiment, seed: int, **changes: Any) -> tuple[Seen, dict[str, Facts]]:
         """Run an experiment with one seed and with `changes` to its trials; returns the observations and the runs."""

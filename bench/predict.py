@@ -1,21 +1,36 @@
 """Throughput of `/predict` with a PNG as the raw body, on 32 connections to one process, against a no-op FastAPI
-endpoint that reads the same body in an equal server.
+endpoint that reads the same body in an equal server. `wrk` makes the requests (Debian: wrk).
 
-Target: at least 0.15 of the no-op's requests/s. Both have the same client, in a separate process.
+Targets: at least 0.5 of the no-op's requests/s, and a 99th percentile of at most 2 × the no-op's. Metrics cost at most
+5% of the requests/s, batching at most 5% of the time of one client alone. JSON batches of 256 pictures reach at least
+half of what `json.loads` and the network alone would. Two processes need at most 1.1 × the processor time of one.
+While a training fills all cores, a third of the requests/s is kept. LitServe and BentoML reach at most a fifth
+(`bench/rivals`). The shadow of a model costs at most 5% of the 99th percentile, tracing of 1% of the requests at most
+10% of the requests/s, and the saliency of a picture takes at most 5 × a prediction.
 """
 
-import asyncio
+import json
+import os
+import shutil
 import statistics
-import subprocess
-import sys
+import tempfile
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
+import numpy as np
+import torch
 from fastapi import FastAPI, Request
 
+from app.learning.serialization import from_safetensors
+from bench import rivals
 from bench.report import figure
-from bench.service import antigrad, ended, server
+from bench.service import ended, home, started
+from bench.wrk import SECONDS, Service, load, rounds
 
-CONNECTIONS, SECONDS, ROUNDS = 32, 2.0, 7
+PICTURES = 256  # of a JSON batch
+SERVE = ["-m", "app.cli.main", "serve", "--port", "{port}"]
 
 noop = FastAPI()
 
@@ -30,61 +45,164 @@ async def read(request: Request) -> dict[str, int]:
     return {"bytes": len(await request.body())}
 
 
-async def connection(host: str, port: int, request: bytes, until: float) -> list[float]:
-    """Seconds of each request, one after another on one connection."""
-    reader, writer = await asyncio.open_connection(host, port)
-    took = []
-    while (begun := time.perf_counter()) < until:
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"the answer was {head!r}")
-        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        await reader.readexactly(int(length.split(b":")[1]))
-        took.append(time.perf_counter() - begun)
-    writer.close()
-    return took
-
-
-async def load(port: int, path: str, picture: bytes) -> None:
-    """Print the requests/s and the 99th percentile of latency in milliseconds."""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nContent-Length: {len(picture)}"
-    request = head.encode() + b"\r\n\r\n" + picture
-    until = time.perf_counter() + SECONDS
-    took = await asyncio.gather(*(connection("127.0.0.1", port, request, until) for _ in range(CONNECTIONS)))
-    flat = sorted(second for seconds in took for second in seconds)
-    print(len(flat) / SECONDS, 1000 * flat[int(0.99 * len(flat))])
-
-
-def measured(port: int | None, path: str, picture: bytes) -> tuple[float, float]:
-    """Requests/s and the 99th percentile of latency, measured by a client process."""
-    command = [sys.executable, "-m", "bench.predict", str(port), path]
-    rate, slow = subprocess.run(command, input=picture, capture_output=True, check=True).stdout.split()
-    return float(rate), float(slow)
-
-
 def main() -> None:
-    command = ["-m", "uvicorn", "bench.predict:noop", "--port", "{port}", "--log-level", "warning"]
-    with antigrad() as client, server(command) as rival:
+    if shutil.which("wrk") is None:
+        raise SystemExit("the requests are made by wrk: apt-get install wrk")
+    with home(), started([*SERVE, "--workers", "1"]) as (client, process):
         run = client.post("/runs", json={"dataset": "notmnist", "stop": {"max_epochs": 2}}).json()["id"]
         ended(client, run)
         picture = client.get("/datasets/notmnist/images/0.png").content
-        paths = {
-            "no-op": (rival, "/predict"),
-            "/predict?run=": (client, f"/predict?run={run}"),
-            "/predict": (client, "/predict"),
+        weights = client.get(f"/runs/{run}/weights").content
+        service = Service(client, process, f"run={run}")
+        began = time.perf_counter()
+        client.get(f"/runs/{run}/onnx").raise_for_status()  # loads the library
+        figure("the first ONNX file of a process", 1000 * (time.perf_counter() - began), "ms", at_most=200)
+        against_noop(service, picture)
+        against_others(service, weights, picture)
+        json_batches(service, weights)
+        beside_training(service, picture)
+        several_processes(service, picture)
+        shadow(service, run, picture)
+        saliency(service, picture)
+        tracing(service, picture)
+        for part in ("metrics", "batching"):
+            with started(["-m", "bench.without", part, *SERVE[2:], "--workers", "0"]) as (other, other_process):
+                cost_of(part, service, Service(other, other_process, service.query), picture)
+
+
+def against_noop(service: Service, picture: bytes) -> None:
+    command = ["-m", "uvicorn", "bench.predict:noop", "--port", "{port}", "--log-level", "warning"]
+    with started(command) as (client, process):
+        rival = Service(client, process)
+        pairs = rounds(lambda: rival.load(picture), lambda: service.load(picture))
+    for name, side in (("no-op", 0), ("/predict", 1)):
+        figure(name, statistics.median(pair[side].rate for pair in pairs), "req/s")
+        figure(f"{name}, 99th percentile", statistics.median(pair[side].slow for pair in pairs), "ms")
+    figure("/predict : no-op", statistics.median(b.rate / a.rate for a, b in pairs), "×", at_least=0.5)
+    figure("/predict : no-op, 99th percentile", statistics.median(b.slow / a.slow for a, b in pairs), "×", at_most=2)
+
+
+def against_others(service: Service, weights: bytes, picture: bytes) -> None:
+    if not rivals.PYTHON.exists():
+        print("LitServe and BentoML are not installed; `make rivals` does it")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        rivals.save(from_safetensors(weights), Path(folder) / "network.pt")
+        environment = os.environ | {
+            "NETWORK": f"{folder}/network.pt",
+            "BENTOML_HOME": folder,
+            "BENTOML_DO_NOT_TRACK": "1",
         }
-        results: dict[str, list[tuple[float, float]]] = {name: [] for name in paths}
-        for _ in range(ROUNDS):
-            for name, (at, path) in paths.items():
-                results[name].append(measured(at.base_url.port, path, picture))
-    for name, rounds in results.items():
-        figure(name, statistics.median(rate for rate, _ in rounds), "req/s")
-        figure(f"{name}, 99th percentile", statistics.median(slow for _, slow in rounds), "ms")
-    for name in list(paths)[1:]:
-        ratios = [a[0] / b[0] for a, b in zip(results[name], results["no-op"], strict=True)]
-        figure(f"{name} : no-op", statistics.median(ratios), "×", at_least=0.15)
+        for name, command in rivals.COMMANDS.items():
+            with started(command, rivals.PYTHON, env=environment, cwd=rivals.FOLDER) as (client, process):
+                rival = Service(client, process)
+                pairs = rounds(lambda: rival.load(picture), lambda: service.load(picture))  # noqa: B023
+            figure(name, statistics.median(other.rate for other, _ in pairs), "req/s")
+            figure(f"/predict : {name}", statistics.median(b.rate / a.rate for a, b in pairs), "×", at_least=5)
 
 
-if __name__ == "__main__":
-    asyncio.run(load(int(sys.argv[1]), sys.argv[2], sys.stdin.buffer.read()))
+def json_batches(service: Service, weights: bytes) -> None:
+    trained = from_safetensors(weights)
+    torch.set_num_threads(1)
+    pictures = np.random.default_rng(0).integers(0, 256, (PICTURES, 784))
+    body = json.dumps({"instances": pictures.tolist()}).encode()
+
+    def alone() -> float:
+        count, began = 0, time.perf_counter()
+        while time.perf_counter() - began < SECONDS:
+            values = torch.tensor(json.loads(body)["instances"]).reshape(-1, 1, 28, 28)
+            trained.outputs(values)
+            count += 1
+        return count / (time.perf_counter() - began)
+
+    pairs = rounds(alone, lambda: load(service.predict, "application/json", body, connections=1).rate)
+    figure("JSON batches of 256 pictures: json.loads and the network", statistics.median(a for a, _ in pairs), "/s")
+    figure("JSON batches of 256 pictures: /predict", statistics.median(b for _, b in pairs), "/s")
+    figure("JSON batches : json.loads and the network", statistics.median(b / a for a, b in pairs), "×", at_least=0.5)
+
+
+def beside_training(service: Service, picture: bytes) -> None:
+    idle = service.load(picture).rate
+    long = {"dataset": "notmnist", "stop": {"max_epochs": 10**6, "max_seconds": 600}}
+    run = service.client.post("/runs", json=long).json()["id"]
+    while service.client.get(f"/runs/{run}").json()["progress"].get("step", 0) < 100:
+        time.sleep(0.1)
+    busy = service.load(picture).rate
+    service.client.post(f"/runs/{run}/cancel")
+    ended(service.client, run)
+    figure("/predict beside a training : idle", busy / idle, "×", at_least=1 / 3)
+
+
+def several_processes(service: Service, picture: bytes) -> None:
+    def seconds_per_request(served: Service) -> float:
+        before = served.cpu_seconds()
+        rate = served.load(picture, connections=64).rate
+        return (served.cpu_seconds() - before) / (rate * SECONDS)
+
+    with started([*SERVE, "--workers", "0", "--processes", "2"]) as (client, process):
+        two = Service(client, process, service.query)
+        pairs = rounds(lambda: seconds_per_request(service), lambda: seconds_per_request(two))
+    ratio = statistics.median(b / a for a, b in pairs)
+    figure("two processes: processor time for a request : one's", ratio, "×", at_most=1.1)
+
+
+def shadow(service: Service, run: str, picture: bytes) -> None:
+    client = service.client
+    other = client.post(f"/runs/{run}/again", json={"seed": 1}).json()["id"]
+    ended(client, other)
+    client.put("/models/alone", json={"run": run}).raise_for_status()
+    watched = {"run": run, "shadow": {"run": other, "share": 0.2}}
+    client.put("/models/watched", json=watched).raise_for_status()
+    alone, watched_by = (Service(client, service.process, f"model={name}") for name in ("alone", "watched"))
+    pairs = rounds(lambda: alone.load(picture), lambda: watched_by.load(picture))
+    ratio = statistics.median(b.slow / a.slow for a, b in pairs)
+    figure("a fifth in a shadow : none, 99th percentile", ratio, "×", at_most=1.05)
+
+
+def saliency(service: Service, picture: bytes) -> None:
+    explained = Service(service.client, service.process, f"{service.query}&explain=gradient")
+    pairs = rounds(lambda: service.load(picture, connections=1), lambda: explained.load(picture, connections=1))
+    figure(
+        "with saliency : a prediction, median", statistics.median(b.median / a.median for a, b in pairs), "×", at_most=5
+    )
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes spans, and forgets them."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def tracing(service: Service, picture: bytes) -> None:
+    with HTTPServer(("127.0.0.1", 0), Collector) as collector:
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
+        environment = os.environ | {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
+            "ANTIGRAD_TRACE_SHARE": "0.01",
+        }
+        with started([*SERVE, "--workers", "0"], env=environment) as (client, process):
+            traced = Service(client, process, service.query)
+            pairs = rounds(lambda: service.load(picture), lambda: traced.load(picture))
+        collector.shutdown()
+    ratio = statistics.median(b.rate / a.rate for a, b in pairs)
+    figure("requests/s with 1% of them traced : without", ratio, "×", at_least=0.9)
+
+
+def cost_of(part: str, service: Service, without: Service, picture: bytes) -> None:
+    if part == "metrics":
+        pairs = rounds(lambda: without.load(picture), lambda: service.load(picture))
+        figure(
+            "requests/s with metrics : without",
+            statistics.median(b.rate / a.rate for a, b in pairs),
+            "×",
+            at_least=0.95,
+        )
+        return
+    alone = rounds(lambda: without.load(picture, connections=1), lambda: service.load(picture, connections=1))
+    ratio = statistics.median(b.median / a.median for a, b in alone)
+    figure("one client alone, median with batching : without", ratio, "×", at_most=1.05)

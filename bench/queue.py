@@ -1,4 +1,5 @@
-"""Runs claimed per second, on SQLite and on Postgres, by 1 and by 4 worker processes.
+"""Runs claimed per second, on SQLite and on Postgres, by 1 and by 4 worker processes, with the runs of one owner and of
+ten owners in the queue.
 
 Each claim does what a worker does: a check for a claimable run, and the claiming transaction, flushed to the disk. The
 transaction also ends the run, so that no more runs are running than there are workers. For comparison, one process's
@@ -11,20 +12,20 @@ import sys
 import time
 from pathlib import Path
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from app.constants import RunStatus
 from app.storage import migrate
 from app.storage.database import Database, database_now
 from app.storage.ids import new_id
 from app.storage.queue import workers
-from app.storage.queue.claims import run_claims
+from app.storage.queue.run_claims import run_claims
 from app.storage.tables import Run, Worker
 from bench.report import figure
 from bench.service import home
 from tests.support.postgres import Postgres
 
-SECONDS, ROUNDS, QUEUED = 2.0, 3, 8000
+SECONDS, ROUNDS, QUEUED = 2.0, 3, 10_000
 
 
 def claims(database: Database, until: float) -> int:
@@ -63,14 +64,14 @@ def together(what: str, processes: int, url: str) -> float:
     return sum(int(process.communicate(until)[0]) for process in started) / SECONDS
 
 
-def refill(database: Database) -> None:
-    """Fill the queue up to `QUEUED` runs; ended ones of earlier rounds remain."""
+def refill(database: Database, owners: int) -> None:
+    """Fill the queue with `QUEUED` runs of so many owners; ended ones of earlier rounds remain."""
     empty: dict[str, object] = {"request": {}, "tags": {}, "environment": {}, "progress": {}, "metrics": {}}
     row = empty | {"status": "queued", "task": "classification", "dataset": "digits", "created_at": 0.0}
     with database.write() as db:
-        waiting = db.execute(select(func.count()).where(Run.status == "queued")).scalar_one()
-        if waiting < QUEUED:
-            db.execute(insert(Run), [row | {"id": new_id("run")} for _ in range(QUEUED - waiting)])
+        db.execute(delete(Run).where(Run.status == "queued"))
+        queued = [row | {"id": new_id("run"), "owner": f"s{number % owners}"} for number in range(QUEUED)]
+        db.execute(insert(Run), queued)
 
 
 def measure(name: str, url: str) -> None:
@@ -78,20 +79,25 @@ def measure(name: str, url: str) -> None:
     migrate.upgrade(database)
     with database.write() as db:
         workers.register(db, "bench", 1, database_now())
-    measured: dict[tuple[str, int], list[float]] = {("writes", 1): [], ("claims", 1): [], ("claims", 4): []}
+    measured: dict[tuple[str, int, int], list[float]] = {
+        ("writes", 1, 1): [],
+        **{("claims", processes, owners): [] for owners in (1, 10) for processes in (1, 4)},
+    }
     for _ in range(ROUNDS):
-        for (what, processes), rates in measured.items():
-            refill(database)
+        for (what, processes, owners), rates in measured.items():
+            refill(database, owners)
             rates.append(together(what, processes, url))
     with database.read() as db:
         again = db.execute(select(func.count()).where(Run.attempt > 1)).scalar_one()
     database.close()
-    limit = statistics.median(measured["writes", 1])
-    for (what, processes), rates in measured.items():
+    limit = statistics.median(measured["writes", 1, 1])
+    for (what, processes, owners), rates in measured.items():
         rate = statistics.median(rates)
-        figure(f"{name}: {what} by {processes} process{'es' if processes > 1 else ''}", rate, "/s")
+        by = f"by {processes} process{'es' if processes > 1 else ''}"
         if what == "claims":
-            figure(f"{name}: claims by {processes} : one-row writes by 1", rate / limit, "×")
+            by += f" of {owners} owner{'s' if owners > 1 else ''}"
+            figure(f"{name}: {what} {by} : one-row writes by 1", rate / limit, "×")
+        figure(f"{name}: {what} {by}", rate, "/s")
     figure(f"{name}: runs claimed twice", again, "", at_most=0)
 
 

@@ -7,11 +7,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 END_SECONDS = 10
 PICTURE = {"Content-Type": "image/png"}
@@ -42,13 +43,15 @@ def server(command: list[str]) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def started(command: list[str], **options: Any) -> Iterator[tuple[httpx.Client, "subprocess.Popen[bytes]"]]:
+def started(
+    command: list[str], python: str | Path = sys.executable, **options: Any
+) -> Iterator[tuple[httpx.Client, "subprocess.Popen[bytes]"]]:
     """A process that serves HTTP, and a client of it. A process that does not end in time is killed.
 
     `options` are those of `subprocess.Popen`.
     """
     port = free_port()
-    process = subprocess.Popen([sys.executable, *(part.format(port=port) for part in command)], **options)
+    process = subprocess.Popen([python, *(part.format(port=port) for part in command)], **options)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             for _ in range(600):
@@ -57,16 +60,20 @@ def started(command: list[str], **options: Any) -> Iterator[tuple[httpx.Client, 
                 try:
                     client.get("/healthz").raise_for_status()
                     break
-                except httpx.TransportError:
+                except httpx.HTTPError:
                     time.sleep(0.05)
             yield client, process
     finally:
+        children = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
         try:
             process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()  # those of some servers outlive them
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from app.learning.training import Step, Training
 from app.storage import runs
 from app.storage.database import Database, database_now
 from app.storage.files import Files
-from app.storage.queue.claims import run_claims
+from app.storage.queue.run_claims import run_claims
 from bench import products, strategies
 from bench.report import figure
 from bench.store import Store, store
