@@ -29,7 +29,7 @@ from app.learning.losses import CrossEntropy
 from app.learning.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, RMSProp
 from app.plots import contours, curves
 from app.plots.previews import means_png
-from app.storage.curves import Series
+from app.storage.series import Series
 from bench.lab import Lab, lab
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -121,7 +121,7 @@ def write_diagnosis(laboratory: Lab) -> None:
     evidence = {name: float(f"{value:.3g}") if isinstance(value, float) else value
                 for name, value in told.evidence.items()}  # fmt: skip
     fields = {"code": told.code, "severity": told.severity, "finding": told.finding, "evidence": evidence,
-              "try": told.change.message.text()}  # fmt: skip
+              "try": told.change.message.text(), "change": told.change.to_json()}  # fmt: skip
     rows_of_it = ",\n".join(
         f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()
     )
@@ -141,7 +141,7 @@ def draw_curve(laboratory: Lab) -> None:
 
 def draw_vgg() -> None:
     preset = {"model": {"preset": "vgg16"}, "input_shape": [3, 224, 224], "outputs": 1000}
-    picture = diagrams.of_description(InspectRequest.model_validate(preset))
+    picture = diagrams.draw_architecture(InspectRequest.model_validate(preset))
     (DOCS / "vgg16.svg").write_bytes(bytes(picture.body))
 
 
