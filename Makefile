@@ -30,6 +30,18 @@ test-long: venv
 test-machines: venv
 	$(BIN)/python -m tools.machines
 
+# Other people's tools, for the tests of generated clients and of requests at random (needs npm)
+clients:
+	@PYTHON="$(PYTHON)" tests/clients/setup.sh
+
+# Other servers of networks, for `python -m bench predict`
+rivals:
+	@PYTHON="$(PYTHON)" TORCH_INDEX="$(TORCH_INDEX)" bench/rivals/setup.sh
+
+# 100,000 requests at random against a service on this machine (an hour)
+fuzz: venv clients
+	FUZZ_CASES=100000 $(BIN)/pytest tests/fuzz -k very_many
+
 # 200 runs, half on each database, each with one to five kills at random moments
 chaos: venv
 	CHAOS_RUNS=100 $(BIN)/pytest -n 2 tests/chaos/test_kills.py -k loses_no_step
@@ -41,6 +53,10 @@ results: venv
 # The figures in the documents, from runs made now (some minutes)
 docs-figures: venv
 	$(BIN)/python -m tools.docs_figures
+
+# Pictures of every page, in both themes and as a phone shows them (needs Chromium; some minutes)
+screenshots: venv
+	$(BIN)/python -m tools.screenshots
 
 # Format, lint, types, imports
 lint: venv
@@ -56,4 +72,4 @@ lock: venv
 	$(COMPILE) --extra dev -o requirements-dev.lock
 	$(COMPILE) --constraints requirements-dev.lock -o requirements.lock
 
-.PHONY: help venv demo test test-long test-machines chaos results docs-figures lint lock
+.PHONY: help venv demo test test-long test-machines clients fuzz chaos results rivals docs-figures screenshots lint lock
