@@ -91,12 +91,25 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def leave_no_run(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Cancel what a test has left on the shared service: the next one's runs would wait for it."""
-    yield
-    if "address" in request.fixturenames:
+def leave_no_trace(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End the runs and delete the models that a test leaves on the shared service.
+
+    The next test's runs would wait for these runs, and its model of the same name may have other classes.
+    """
+    if "address" not in request.fixturenames:
+        yield
+        return
+    with httpx.Client(base_url=f"http://{request.getfixturevalue('address')}") as service:
+        earlier = names_of_models(service)
+        yield
         for status in ("queued", "running", "paused"):
-            httpx.post(f"http://{request.getfixturevalue('address')}/runs/cancel", params={"status": status})
+            service.post("/runs/cancel", params={"status": status})
+        for name in names_of_models(service) - earlier:
+            service.delete(f"/models/{name}").raise_for_status()
+
+
+def names_of_models(service: httpx.Client) -> set[str]:
+    return {model["name"] for model in service.get("/models").raise_for_status().json()["items"]}
 
 
 @pytest.fixture

@@ -95,8 +95,8 @@ def test_last_is_no_run_of_an_experiment_however_many_came_after_it(address: str
 
 def test_a_run_predicts_by_the_name_of_a_model_too(address: str, trained: str, tmp_path: Path) -> None:
     picture = str(digit(address, tmp_path))
-    httpx.put(f"http://{address}/models/letters", json={"run": trained}).raise_for_status()
-    named, plain = (antigrad(address, "predict", run, picture) for run in ("letters", trained))
+    httpx.put(f"http://{address}/models/digits-asked", json={"run": trained}).raise_for_status()
+    named, plain = (antigrad(address, "predict", run, picture) for run in ("digits-asked", trained))
     assert named.returncode == 0 and named.stdout == plain.stdout
     assert named.stderr == f"{trained}\n" and plain.stderr == ""  # printed unless named
     unknown = antigrad(address, "predict", "words", picture)
