@@ -27,6 +27,7 @@ from tests.support.served import insert_network
 from tests.support.services import KEY, Service, Template
 
 HIDDEN = "hidden from others"  # stands in each text of the victim's rows
+COMMON = "common to all"  # in its place, in what has no owner
 STUDENT = (Scope.READ, Scope.PREDICT, Scope.TRAIN)
 Keys = dict[str, Key]
 Document = dict[str, Any]
@@ -58,17 +59,17 @@ def document(locked: TestClient) -> Document:
     return found
 
 
-def populate(client: TestClient, owner: str, headers: dict[str, str], prefix: str) -> dict[str, str]:
-    """Make one of everything for an owner; returns the values of parameters that mean them."""
+def populate(client: TestClient, owner: str, headers: dict[str, str], prefix: str, text: str) -> dict[str, str]:
+    """Make one of everything for an owner, with a text in each; returns the values of parameters that mean them."""
     service = Service.of(client)
-    run, dataset, queued = f"run_{prefix}", f"ds_{prefix}", {"name": HIDDEN, "tags": {"of": prefix}}
+    run, dataset, queued = f"run_{prefix}", f"ds_{prefix}", {"name": text, "tags": {"of": prefix}}
     insert_network(service.database, service.files, run)
     request = client.post("/runs", json=SMALL | queued, headers=headers).json()["request"]
     with service.database.write() as db:
-        db.get_one(Run, run).owner, db.get_one(Run, run).name = owner, HIDDEN
-        db.get_one(Run, run).request, db.get_one(Run, run).tags = request, {"of": prefix, "note": HIDDEN}
+        db.get_one(Run, run).owner, db.get_one(Run, run).name = owner, text
+        db.get_one(Run, run).request, db.get_one(Run, run).tags = request, {"of": prefix, "note": text}
         digits = db.get_one(Dataset, "digits")
-        about = digits.about | {"target": HIDDEN}
+        about = digits.about | {"target": text}
         row = {"id": dataset, "owner": owner, "name": f"{prefix}-letters", "about": about, "folder": digits.folder}
         db.execute(insert(Dataset).values(status="ready", source={}, progress={}, skipped=[], attempt=0, deaths=0,
                                           created_at=1.0, **row))  # fmt: skip
@@ -86,12 +87,12 @@ def populate(client: TestClient, owner: str, headers: dict[str, str], prefix: st
 
 @pytest.fixture(scope="module")
 def things(locked: TestClient, keys: Keys) -> dict[str, str]:
-    return populate(locked, "victim", keys["victim"].headers, "victims")
+    return populate(locked, "victim", keys["victim"].headers, "victims", HIDDEN)
 
 
 @pytest.fixture(scope="module")
 def commons(locked: TestClient, keys: Keys) -> dict[str, str]:
-    return populate(locked, NO_OWNER, bearer(KEY), "commons")
+    return populate(locked, NO_OWNER, bearer(KEY), "commons", COMMON)
 
 
 def rows(service: Service, owner: str) -> list[tuple[Any, ...]]:
@@ -182,11 +183,11 @@ def test_the_stream_of_the_newest_runs_has_those_of_its_caller(
     assert mine in found and things["run"] not in found
 
 
-def shown(client: TestClient, key: Key, things: dict[str, str]) -> list[str]:
-    """The addresses at which a caller sees the hidden text."""
+def shown(client: TestClient, key: Key, things: dict[str, str], text: str = HIDDEN) -> list[str]:
+    """The addresses at which a caller sees the text of the things."""
     of_run, of_dataset = f"/runs/{things['run']}", f"/datasets/{things['dataset']}"
     places = ["/runs", of_run, f"{of_run}/script", "/datasets", of_dataset, f"/optimizers/race/{things['race']}"]
-    return [place for place in places if HIDDEN in client.get(place, headers=key.headers).text]
+    return [place for place in places if text in client.get(place, headers=key.headers).text]
 
 
 def test_its_owner_and_an_admin_see_it(locked: TestClient, keys: Keys, things: dict[str, str]) -> None:
@@ -199,7 +200,7 @@ def test_what_is_common_is_seen_by_all_and_changed_by_an_admin(
     locked: TestClient, service: Service, keys: Keys, document: Document, commons: dict[str, str]
 ) -> None:
     before, refused = rows(service, NO_OWNER), 0
-    assert len(shown(locked, keys["other"], commons)) == 6
+    assert len(shown(locked, keys["other"], commons, COMMON)) == 6
     for method, address, options in requests(document, commons):
         if method != "GET" and any(thing in address for thing in commons.values() if thing):
             answer = send(locked, keys["other"], method, address, options)
