@@ -3,6 +3,10 @@
 A cheap batch runs at once, at the end of the turn. Any other runs in a thread, and those that arrive meanwhile are the
 next batch. So nothing waits while the network is idle. If inputs of several requests wait, others are likely to have
 arrived, too; then the batch begins a turn later, after the tasks of those.
+
+Priorities are strict only for a while: a request that has waited for `PATIENCE` is overtaken by none, whatever its
+priority. Then it still waits for those that are before it at that moment, but for none that comes later. So no request
+starves under a steady load of others with a lower number.
 """
 
 import asyncio
@@ -23,6 +27,7 @@ from app.serving.executor import run_in_thread
 MOST = 256  # inputs of a batch, since each needs memory
 NORMAL = 2  # priority; a lower number goes first
 MOST_WAIT = 1.0  # predicted seconds; a request that would wait longer is refused
+PATIENCE = 2 * MOST_WAIT  # seconds; twice as long as any request waits that is not overtaken
 
 Row = TypeVar("Row")
 Inputs = NDArray[Any]
@@ -31,13 +36,18 @@ Results = list[Sequence[Row] | Exception]  # of the pieces of a batch
 
 @dataclass(eq=False)
 class Piece(Generic[Row]):
-    """At most `MOST` inputs (n, …) of one request, and the rows that it waits for."""
+    """At most `MOST` inputs (n, …) of one request that arrived at a moment, and the rows that it waits for."""
 
     inputs: Inputs
     rows: "asyncio.Future[Sequence[Row]]"
     priority: int
+    arrived: float
     started: bool = False
     seconds: float = 0.0  # of its batch
+
+    def overtakes(self, waiting: "Piece[Row]", now: float) -> bool:
+        """True if its batch begins before that of a piece that waits already."""
+        return self.priority < waiting.priority and now - waiting.arrived < PATIENCE
 
 
 class Batched(NamedTuple, Generic[Row]):
@@ -79,12 +89,13 @@ class Batcher(Generic[Row]):
 
         Raises an error of `compute` only if it comes from these inputs.
         """
+        arrived = self.clock()
         if len(inputs) <= self.most:
-            return await self._piece(inputs, priority)
+            return await self._piece(inputs, priority, arrived)
         rows: list[Row] = []
         seconds = 0.0
         for start in range(0, len(inputs), self.most):  # one after another, so that others come in between
-            part = await self._piece(inputs[start : start + self.most], priority)
+            part = await self._piece(inputs[start : start + self.most], priority, arrived)
             rows += part.rows
             seconds += part.seconds
         return Batched(rows, seconds)
@@ -113,9 +124,9 @@ class Batcher(Generic[Row]):
             running = max(0.0, self.cost.predict(self.running_size) - elapsed)
         return running + self.waiting // self.most * self.cost.predict(self.most)
 
-    async def _piece(self, inputs: Inputs, priority: int) -> Batched[Row]:
+    async def _piece(self, inputs: Inputs, priority: int, arrived: float) -> Batched[Row]:
         loop = asyncio.get_running_loop()
-        piece: Piece[Row] = Piece(inputs, loop.create_future(), priority)
+        piece: Piece[Row] = Piece(inputs, loop.create_future(), priority, arrived)
         self._enqueue(piece)
         self.waiting += len(inputs)
         if not self.is_active:
@@ -130,9 +141,9 @@ class Batcher(Generic[Row]):
             raise
 
     def _enqueue(self, piece: Piece[Row]) -> None:
-        """Put a piece behind those of its priority and before those with a higher number."""
-        place = len(self.pieces)
-        while place and self.pieces[place - 1].priority > piece.priority:
+        """Put a piece behind those that it does not overtake."""
+        now, place = self.clock(), len(self.pieces)
+        while place and piece.overtakes(self.pieces[place - 1], now):
             place -= 1
         self.pieces.insert(place, piece)
 

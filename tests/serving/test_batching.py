@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.errors import Overloaded
-from app.serving.batching import MOST_WAIT, Batcher
+from app.serving.batching import MOST_WAIT, PATIENCE, Batcher
 from tests.support.virtual_time import run_virtually, virtual_time
 
 POISON = -1.0
@@ -162,6 +162,52 @@ def test_a_lower_number_goes_first_and_equal_ones_in_their_order() -> None:
 
     run_virtually(scenario())
     assert [batch[0] for batch in network.batches] == [2, 4, 0, 3, 1, 5]
+
+
+moments = st.integers(0, 24).map(lambda quarters: quarters / 4)  # seconds that floats represent
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(moments, st.integers(1, 4), st.integers(1, SIZE)), max_size=25))
+def test_a_request_overtakes_no_other_that_waits_for_long(sent: list[tuple[float, int, int]]) -> None:
+    network = Network()
+
+    async def client(batcher: "Batcher[float]", number: int, at: float, priority: int, size: int) -> None:
+        await asyncio.sleep(at)
+        await batcher.run(inputs(*[number] * size), priority)
+
+    async def scenario() -> None:
+        batcher = network.batcher()
+        await asyncio.gather(*(client(batcher, number, *request) for number, request in enumerate(sent)))
+
+    run_virtually(scenario())
+    order = list(dict.fromkeys(int(value) for batch in network.batches for value in batch))
+    for number, (at, priority, _) in enumerate(sent):
+        overtaken_by = set(order[: order.index(number)])
+        assert not [other for other in overtaken_by if sent[other][0] > at + PATIENCE]
+        assert not [other for other in overtaken_by if sent[other][0] > at and sent[other][1] >= priority]
+
+
+@pytest.mark.parametrize("size", [1, 3 * SIZE])
+def test_no_request_starves_while_others_with_a_lower_number_take_all_there_is(size: int) -> None:
+    batch = 1.0 + 0.5 * SIZE  # seconds
+
+    async def scenario() -> bool:
+        batcher, loop = Network().batcher(), asyncio.get_running_loop()
+
+        def urgent() -> "asyncio.Task[Any]":
+            return loop.create_task(batcher.run(inputs(*[0.0] * SIZE), 1))
+
+        others = [urgent(), urgent()]
+        last = loop.create_task(batcher.run(inputs(*[9.0] * size), 1000))
+        for _ in range(20):  # always one arrives while another one runs and one waits
+            await asyncio.sleep(batch)
+            others.append(urgent())
+        is_answered = last.done()
+        await asyncio.gather(*others, last)
+        return is_answered
+
+    assert run_virtually(scenario())
 
 
 def test_what_its_client_no_longer_wants_is_never_computed() -> None:

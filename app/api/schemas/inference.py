@@ -79,8 +79,9 @@ class InferRequest(RequestModel):
     id: str | None = Field(None, max_length=200, description="repeated in the answer", examples=["42"])
     parameters: Parameters = Field(
         {},
-        description="`timeout` in microseconds; `priority`, of which 1 is served first and 2 is the default; `sticky`, "
-        "a text that always gets the same run of a split; `binary_data_output`: true for bytes behind the JSON",
+        description="`timeout` in microseconds; `priority`, of which 1 is served first and 2 is the default, though no "
+        "request overtakes one that has waited for two seconds; `sticky`, a text that always gets the same run of a "
+        "split; `binary_data_output`: true for bytes behind the JSON",
         examples=[{"timeout": 500_000}],
     )
     inputs: list[RequestInput] = Field(min_length=1, max_length=100, description="one tensor, called `input`")
