@@ -73,6 +73,7 @@ from app.ops.builtin_datasets import install_builtin
 from app.runs.overview import Glances
 from app.server.peers import ForwardedPeersMiddleware
 from app.serving.exports import Exports
+from app.serving.live_load import LiveLoad
 from app.serving.model_cache import LoadedModels
 from app.serving.observers import Observers
 from app.serving.picture_decoders import PictureDecoders
@@ -175,13 +176,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.exports = Exports(settings.home / "exports")
     app.state.places = Places(SLOW_AT_ONCE, SLOW_WAITING)
     app.state.glances = Glances()
-    models = LoadedModels(files)
+    models, live = LoadedModels(files), LiveLoad()
     app.state.predictions = PredictionService(
         weights=weights_queries(database),
         models=models,
+        live=live,
         rates=PredictionRates(settings.processes),
         observers=Observers(
-            Shadows(models, WriteBehind(partial(store_tallies, database))),
+            Shadows(models, live, WriteBehind(partial(store_tallies, database))),
             PredictionLog(WriteBehind(partial(store_predictions, database))),
         ),
         decoders=PictureDecoders(),

@@ -24,7 +24,8 @@ def show_shadow(name: ModelName, owner: Owner = None, as_json: AsJson = False) -
     say(f"{answer['model']} version {answer['version']}: {answer['run']}")
     say(f"shadow: {answer['shadow']}, share {answer['share']:.4g}")
     agreement = "" if answer["agreement"] is None else f" ({100 * answer['agreement']:.1f}%)"
-    say(f"agreed on {answer['agreed']:,} of {answer['compared']:,} inputs{agreement}, failed {answer['failed']:,}")
+    say(f"agreed on {answer['agreed']:,} of {answer['compared']:,} inputs{agreement}")
+    say(f"failed {answer['failed']:,}, dropped {answer['dropped']:,}")
     if answer["live_milliseconds"] is not None:
         say(f"live {shown(answer['live_milliseconds'])} ms, shadow {shown(answer['shadow_milliseconds'])} ms")
     rows = [(item["at"], _said(item["live"]), _said(item["shadow"])) for item in answer["differing"]]

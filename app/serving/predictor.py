@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.learning.serialization import Trained
 from app.serving.answers import AnswerWriter
 from app.serving.batching import Batcher
-from app.serving.executor import is_cheap
+from app.serving.executor import is_cheap, run_in_thread
 from app.serving.scores import Row, Scores
 
 
@@ -23,6 +23,12 @@ class Predictor:
     def predict(self, inputs: NDArray[Any]) -> Sequence[Row]:
         """Predictions for raw inputs (n, *input_shape)."""
         return predict(self.trained, inputs)
+
+    async def predict_apart(self, inputs: NDArray[Any]) -> Sequence[Row]:
+        """Predictions outside of the batches of live requests: for n ≤ `MOST` inputs (n, *input_shape)."""
+        if self._is_cheap(len(inputs)):
+            return self.predict(inputs)
+        return await run_in_thread(lambda: self.predict(inputs))
 
     def _is_cheap(self, count: int) -> bool:
         labels = count * (1 + len(self.trained.classes))

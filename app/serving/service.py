@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.serving.live_load import LiveLoad
 from app.serving.model_cache import LoadedModels
 from app.serving.observers import Observers
 from app.serving.picture_decoders import PictureDecoders
@@ -11,10 +12,12 @@ from app.serving.weights import WeightsQueries
 
 @dataclass(frozen=True)
 class PredictionService:
-    """Look-up of weights, loaded networks, limits of keys, onlookers, and processes that decode pictures."""
+    """Look-up of weights, loaded networks, live load, limits of keys, onlookers, and processes
+    that decode pictures."""
 
     weights: WeightsQueries
     models: LoadedModels
+    live: LiveLoad
     rates: PredictionRates
     observers: Observers
     decoders: PictureDecoders

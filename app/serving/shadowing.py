@@ -1,17 +1,22 @@
 """Predictions of a run in the shadow of another: made when the client has its answer, and compared with that.
 
-Nothing of it reaches a client: neither an answer nor an error, and its batches have the lowest priority.
+Nothing of it reaches a client: neither an answer nor an error, nor time. Comparisons wait until no live prediction is
+being made; those for which there is no room are dropped.
 """
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isclose
+from math import inf, isclose
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from app.serving.batching import MOST
+from app.serving.live_load import LiveLoad
 from app.serving.model_cache import LoadedModels
 from app.serving.predictor import Predictor
 from app.serving.scores import Row, Scores
@@ -19,8 +24,8 @@ from app.serving.write_behind import WriteBehind
 from app.storage.models import VersionKey
 from app.storage.shadows import MOST_DIFFERENCES, Difference, Tally
 
-PENDING = 8  # requests whose comparison has not ended; no further ones are compared meanwhile
-LAST = 1000  # priority of the batches
+PENDING, PENDING_INPUTS = 8, 10_000  # requests that wait for their comparison, and their inputs; each one fits alone
+PAUSE = 3.0  # seconds between two tallies that are stored, since live predictions feel each for some milliseconds
 TOLERANCE = 0.01  # of the larger of two values that agree
 
 
@@ -35,7 +40,7 @@ class ShadowRun:
 
 class Answered(NamedTuple):
     """A request that has been answered: its client's owner, the raw inputs (n, …), the predictions, and the seconds of
-    their batch."""
+    their batches."""
 
     predictor: Predictor
     owner: str
@@ -43,35 +48,76 @@ class Answered(NamedTuple):
     rows: Sequence[Row]
     seconds: float
 
+    def batches(self) -> Iterator["Answered"]:
+        """The request in parts of at most `MOST` inputs."""
+        starts = range(0, len(self.inputs), MOST)
+        for start in starts:
+            part = slice(start, start + MOST)
+            yield self._replace(inputs=self.inputs[part], rows=self.rows[part], seconds=self.seconds / len(starts))
+
 
 class Shadows:
     """Comparisons in the background, which are added up in the database. Belongs to one event loop."""
 
-    def __init__(self, models: LoadedModels, written: WriteBehind[tuple[VersionKey, Tally]]) -> None:
-        self.models, self.written = models, written
-        self.tasks: set[asyncio.Task[None]] = set()
+    def __init__(self, models: LoadedModels, live: LiveLoad, written: WriteBehind[tuple[VersionKey, Tally]]) -> None:
+        self.models, self.live, self.written = models, live, written
+        self.pending: deque[tuple[ShadowRun, Answered]] = deque()
+        self.comparing: asyncio.Task[None] | None = None
+        self.tallies: dict[VersionKey, Tally] = {}
+        self.told = -inf  # when the last tallies were handed on
 
     def mirror(self, shadow: ShadowRun, answered: Answered) -> None:
-        """Compare the shadow's predictions with those of an answer, for its share of the requests."""
-        if len(self.tasks) >= PENDING or random.random() >= shadow.share:
+        """Compare the shadow's predictions with those of an answer, for its share of the requests. A request for which
+        there is no room is dropped, and counted."""
+        if random.random() >= shadow.share:
             return
-        task = asyncio.create_task(self._compare(shadow, answered))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        count = len(answered.inputs)
+        waiting = sum(len(other.inputs) for _, other in self.pending)
+        if len(self.pending) >= PENDING or waiting + count > PENDING_INPUTS:
+            self._tally(shadow.version).mirrored += count
+            return
+        self.pending.append((shadow, answered))
+        if self.comparing is None:
+            self.comparing = asyncio.create_task(self._compare_pending())
 
-    async def _compare(self, shadow: ShadowRun, answered: Answered) -> None:
+    async def _compare_pending(self) -> None:
+        while self.pending:
+            await self.live.idle()
+            shadow, answered = self.pending.popleft()
+            tally = await self._compared(shadow, answered)
+            self._tally(shadow.version).add(tally)
+        self.comparing = None
+
+    async def _compared(self, shadow: ShadowRun, answered: Answered) -> Tally:
+        total = Tally()
         try:
             predictor = await self.models.get(shadow.weights)
-            batched = await predictor.batcher.run(answered.inputs, LAST)
-            tally = compared(answered, predictor, batched.rows, batched.seconds)
+            for part in answered.batches():
+                await self.live.idle()
+                began = perf_counter()
+                rows = await predictor.predict_apart(part.inputs)
+                total.add(compared(part, predictor, rows, perf_counter() - began))
         except Exception:  # whatever it is, it is the shadow's alone
-            tally = Tally(failed=len(answered.inputs))
-        self.written.add((shadow.version, tally))
+            return Tally(mirrored=len(answered.inputs), failed=len(answered.inputs))
+        return total
+
+    def _tally(self, version: VersionKey) -> Tally:
+        """The tally that is handed on next."""
+        if not self.tallies:
+            loop = asyncio.get_running_loop()
+            loop.call_later(max(0.0, self.told + PAUSE - loop.time()), self._hand_on)
+        return self.tallies.setdefault(version, Tally())
+
+    def _hand_on(self) -> None:
+        self.told = asyncio.get_running_loop().time()
+        self.written.add(*self.tallies.items())
+        self.tallies = {}
 
 
 def compared(answered: Answered, shadow: Predictor, rows: Sequence[Row], seconds: float) -> Tally:
     """The comparison of a shadow's predictions with those of an answer."""
-    tally = Tally(compared=len(rows), live_seconds=answered.seconds, shadow_seconds=seconds, requests=1)
+    count = len(rows)
+    tally = Tally(count, count, live_seconds=count * answered.seconds, shadow_seconds=count * seconds)
     for content, live, other in zip(answered.inputs, answered.rows, rows, strict=True):
         said, shadow_said = _said(answered.predictor, live), _said(shadow, other)
         if _agree(said, shadow_said):

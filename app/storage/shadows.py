@@ -31,12 +31,13 @@ class Difference(NamedTuple):
 
 @dataclass
 class Tally:
-    """Inputs that were compared, of which both agreed, or the shadow failed; and how long requests took in both."""
+    """Inputs in the shadow's share; those that were compared, on which both agreed, and for which the shadow failed.
+    Those that were neither compared nor failed have been dropped. The seconds are of each compared input's batch."""
 
+    mirrored: int = 0
     compared: int = 0
     agreed: int = 0
     failed: int = 0
-    requests: int = 0
     live_seconds: float = 0.0
     shadow_seconds: float = 0.0
     differences: list[Difference] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Tally:
         self.differences = [*self.differences, *other.differences][-MOST_DIFFERENCES:]
 
 
-COUNTED = ("compared", "agreed", "failed", "requests", "live_seconds", "shadow_seconds")
+COUNTED = ("mirrored", "compared", "agreed", "failed", "live_seconds", "shadow_seconds")
 
 
 def store_tallies(database: Database, tallies: Iterable[tuple[VersionKey, Tally]]) -> None:

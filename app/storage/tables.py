@@ -250,9 +250,11 @@ class OfVersion(Table):
 
 
 class ShadowTally(OfVersion):
-    """Comparisons of a version's answers with those of the run in its shadow, and the seconds that both took.
+    """Comparisons of a version's answers with those of the run in its shadow.
 
-    compared: inputs, of which both agreed on `agreed`. failed: inputs for which the shadow had no answer.
+    mirrored: inputs in the shadow's share. Older versions counted the compared requests here.
+    compared: inputs, of which both agreed on `agreed`. failed: inputs for which the shadow had an error.
+    live_seconds, shadow_seconds: of each compared input's batch, in sum.
     """
 
     __tablename__ = "shadow_tallies"
@@ -263,7 +265,7 @@ class ShadowTally(OfVersion):
     compared: Mapped[int]
     agreed: Mapped[int]
     failed: Mapped[int]
-    requests: Mapped[int]
+    mirrored: Mapped[int] = mapped_column("requests")
     live_seconds: Mapped[float]
     shadow_seconds: Mapped[float]
 

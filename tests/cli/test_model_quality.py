@@ -38,7 +38,8 @@ def test_predictions_are_logged_labelled_and_compared(address: str, watched: str
     assert saved.returncode == 0 and np.load(tmp_path / "corrected.npz")["targets"].tolist() == ["3"]
     while shown(address, "models", "shadow", watched)["compared"] == 0:
         time.sleep(0.1)
-    assert "agreed on 1 of 1 inputs (100.0%)" in antigrad(address, "models", "shadow", watched).stdout
+    said = antigrad(address, "models", "shadow", watched).stdout
+    assert "agreed on 1 of 1 inputs (100.0%)\nfailed 0, dropped 0\n" in said
     drift = antigrad(address, "models", "drift", watched)
     assert drift.returncode == 0 and "too few inputs to judge, 1 inputs examined" in drift.stdout
 

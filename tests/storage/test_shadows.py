@@ -18,7 +18,7 @@ KEY = VersionKey("", "letters", 1)
 def tally(number: int) -> Tally:
     content = np.full(3, number, np.float32)
     difference = Difference("", content, {"label": "A"}, {"label": "B"})
-    return Tally(compared=10, agreed=4, failed=1, requests=2, live_seconds=0.5, shadow_seconds=1.5,
+    return Tally(mirrored=12, compared=10, agreed=4, failed=1, live_seconds=0.5, shadow_seconds=1.5,
                  differences=[difference] * 6)  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_tallies_of_several_processes_add_up_and_the_newest_differences_stay(ser
         version = models.history(db, "letters")[0]
         stored, differences = shadows.tally_of(db, version), shadows.differences(db, version)
     assert stored is not None
-    assert (stored.compared, stored.agreed, stored.failed, stored.requests) == (90, 36, 9, 18)
+    assert (stored.compared, stored.agreed, stored.failed, stored.mirrored) == (90, 36, 9, 108)
     assert (stored.live_seconds, stored.shadow_seconds) == (4.5, 13.5)
     assert len(differences) == MOST_DIFFERENCES
     assert [unpack(item.content).tolist() for item in differences[:6]] == [[9.0] * 3] * 6

@@ -33,6 +33,7 @@ from app.runs.request_model import Name
 from app.serving.batching import NORMAL
 from app.serving.executor import run_by_cost
 from app.serving.predictor import Predictor
+from app.serving.service import PredictionService
 from app.serving.shadowing import Answered
 from app.serving.tensors import INPUT, LABEL, PROBABILITIES, VALUE, outputs_of
 from app.serving.weights import Asked, Serves, Serving
@@ -211,13 +212,15 @@ async def _answered(
     predictor.batcher.admit(seconds)
     trained, priority = predictor.trained, priority_of(sent)
     inputs = await run_by_cost(lambda: read_inputs(sent, behind, trained), bytes=len(await request.body()))
-    request.app.state.predictions.rates.count(request.state.caller, len(inputs))
-    batched = await while_connected(request, predictor.batcher.run(inputs, priority))
+    service: PredictionService = request.app.state.predictions
+    service.rates.count(request.state.caller, len(inputs))
+    with service.live:
+        batched = await while_connected(request, predictor.batcher.run(inputs, priority))
     rows = batched.rows
     if None in rows:
         raise Conflict("outputs_not_finite")
     seen = Answered(predictor, request.state.caller.owner, inputs, rows, batched.seconds)
-    logged = request.app.state.predictions.observers.see(serving, serves, seen)
+    logged = service.observers.see(serving, serves, seen)
     answer = InferResponse(
         model_name=name,
         model_version="" if version is None else str(version),

@@ -104,7 +104,7 @@ def get_model(name: ModelName, database: DatabaseDep, response: Response, owner:
 )
 def get_shadow(name: ModelName, database: DatabaseDep, owner: ModelOwner = None) -> ShadowReport:
     """Agreement, the newest inputs on which both disagree, and the time that both take. Counted since the newest
-    version of the name; it is about a second behind."""
+    version of the name; it is a few seconds behind."""
     with database.read() as db:
         version = models.history(db, name, owner)[0]
         if version.shadow is None:

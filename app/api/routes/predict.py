@@ -120,7 +120,8 @@ async def answered(request: Request, asked: Question, seconds: float | None) -> 
     inputs = await read_inputs(request, predictor.trained, conversion, serves.run)
     decoded = perf_counter()
     service.rates.count(caller, len(inputs.values))
-    batched = await run_batched(request, predictor, inputs.values)
+    with service.live:
+        batched = await run_batched(request, predictor, inputs.values)
     computed = perf_counter()
     if None in batched.rows:
         raise Conflict("outputs_not_finite")

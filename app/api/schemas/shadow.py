@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from app.api.input_content import picture_of, row_of
 from app.api.schemas.models import A_RUN, ANOTHER
 from app.api.schemas.times import AN_INSTANT, rfc3339
+from app.storage.shadows import COUNTED
 from app.storage.tables import ModelVersion, ShadowDifference, ShadowTally
 
 A_PICTURE = "data:image/png;base64,iVBORw0KGgo="
@@ -42,11 +43,15 @@ class ShadowReport(BaseModel):
     agreed: int = Field(description="of these, with the same label, or values within 1% of each other", examples=[981])
     agreement: float | None = Field(description="the share that agreed; null before the first one", examples=[0.981])
     failed: int = Field(description="number of inputs for which the shadow had an error", examples=[0])
+    dropped: int = Field(
+        description="number of inputs in its share that were not compared: live predictions left no time",
+        examples=[250],
+    )
     live_milliseconds: float | None = Field(
-        description="mean time of a request's batch in the run that answered", examples=[0.21]
+        description="mean over the inputs of the time of their batch in the run that answered", examples=[0.21]
     )
     shadow_milliseconds: float | None = Field(
-        description="mean time of the same request's batch in the shadow", examples=[0.35]
+        description="mean over the same inputs of the time of their batch in the shadow", examples=[0.35]
     )
     differing: list[DifferenceAnswer] = Field(description="the newest inputs on which they disagree, at most 20")
 
@@ -55,19 +60,21 @@ def shadow_report(
     version: ModelVersion, shadow: dict[str, Any], tally: ShadowTally | None, differences: list[ShadowDifference]
 ) -> ShadowReport:
     """The response for a version with a run in its shadow."""
-    requests = tally.requests if tally else 0
+    sums = tally or ShadowTally(**dict.fromkeys(COUNTED, 0))
+    compared = sums.compared
     return ShadowReport(
         model=version.model,
         version=version.version,
         run=version.run,
         shadow=shadow["run"],
         share=shadow["share"],
-        compared=tally.compared if tally else 0,
-        agreed=tally.agreed if tally else 0,
-        agreement=tally.agreed / tally.compared if tally and tally.compared else None,
-        failed=tally.failed if tally else 0,
-        live_milliseconds=1000 * tally.live_seconds / requests if tally and requests else None,
-        shadow_milliseconds=1000 * tally.shadow_seconds / requests if tally and requests else None,
+        compared=compared,
+        agreed=sums.agreed,
+        agreement=sums.agreed / compared if compared else None,
+        failed=sums.failed,
+        dropped=max(0, sums.mirrored - compared - sums.failed),  # an older version may have counted fewer
+        live_milliseconds=1000 * sums.live_seconds / compared if compared else None,
+        shadow_milliseconds=1000 * sums.shadow_seconds / compared if compared else None,
         differing=[_difference(item) for item in differences],
     )
 

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from app.serving import shadowing
+from app.serving.shadowing import PENDING
 from app.storage.runs import weights_file
+from tests.support.processes import until
 from tests.support.rows import insert_run
 from tests.support.served import insert_network, serve
 from tests.support.services import Service
@@ -18,6 +21,11 @@ PICTURES = np.random.default_rng(0).integers(0, 256, (30, 784))
 @pytest.fixture(scope="module")
 def client(quick_client: TestClient) -> TestClient:
     return quick_client
+
+
+@pytest.fixture(autouse=True)
+def tallies_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shadowing, "PAUSE", 0.0)
 
 
 def report_of(client: TestClient, name: str, compared: int) -> dict[str, Any]:
@@ -49,7 +57,7 @@ def test_an_equal_network_agrees_with_each_answer(client: TestClient) -> None:
     shadowed(client, "equal")
     ask(client, "equal", PICTURES.tolist())
     report = report_of(client, "equal", len(PICTURES))
-    assert (report["agreement"], report["failed"], report["differing"]) == (1.0, 0, [])
+    assert (report["agreement"], report["failed"], report["dropped"], report["differing"]) == (1.0, 0, 0, [])
     assert report["live_milliseconds"] > 0 and report["shadow_milliseconds"] > 0
     assert (report["run"], report["shadow"], report["share"]) == ("run_equal_live", "run_equal_shadow", 1.0)
 
@@ -82,6 +90,19 @@ def test_errors_of_the_shadow_reach_no_client(client: TestClient) -> None:
     ask(client, "broken", PICTURES[:3].tolist())
     report = report_of(client, "broken", 3)
     assert (report["failed"], report["compared"], report["agreement"]) == (3, 0, None)
+
+
+def test_what_finds_no_time_beside_live_predictions_is_dropped_and_counted(client: TestClient) -> None:
+    shadowed(client, "busy")
+    live = client.app.state.predictions.live  # type: ignore[attr-defined]
+    live.requests += 1  # as long as another request is being predicted
+    sent = 2 * PENDING
+    for _ in range(sent):
+        ask(client, "busy", PICTURES[:1].tolist())
+    live.requests -= 1
+    report = report_of(client, "busy", PENDING)
+    until(lambda: client.get("/models/busy/shadow").json()["dropped"] == sent - PENDING)
+    assert (report["compared"], report["failed"]) == (PENDING, 0)
 
 
 def test_the_comparisons_go_with_the_model(client: TestClient) -> None:
