@@ -125,7 +125,8 @@ class Run(Claimable):
 class Batch(Claimable):
     """Predictions of a run for a whole dataset or an upload; its status is a BatchStatus.
 
-    `source` is {"dataset": id} or {"upload": its kind}; an upload is stored under `batches/<id>`, like the result.
+    `source` is {"dataset": id, "inputs": number of its examples} or {"upload": its kind}. An upload is stored under
+    `batches/<id>`, like the result.
     """
 
     __tablename__ = "batches"

@@ -35,7 +35,7 @@ def insert_batch(db: Session, id: str, status: str = "succeeded", **values: Any)
     db.execute(insert(Batch).values(**row | {"source": {}, "progress": {}, "deaths": 0} | values))
 
 
-def owned_batch(db: Session, owner: str) -> Batch:
+def owned_batch(db: Session, owner: str, inputs: int = 1) -> Batch:
     """Queue a batch of this owner, as if its key had sent the request."""
     with patch.dict(db.info, caller=Caller(owner, frozenset({Scope.PREDICT}))):
-        return batches.create(db, batches.new(), "run_one", "weights", {"dataset": "digits"}, bytes=0)
+        return batches.create(db, batches.new(), "run_one", "weights", {"dataset": "digits", "inputs": inputs}, bytes=0)

@@ -104,7 +104,8 @@ def _of_dataset(database: Database, id: str, serves: Serves, name: str) -> Batch
             raise Conflict("dataset_unreadable", dataset=dataset.name, status=dataset.status, reason=reason)
         _refuse_other_kind(name, Signature.of(dataset.about), Signature.of(description(db, serves.run)))
         limits.refuse_jobs(db, 1)
-        return batch_answer(batches.create(db, id, serves.run, serves.weights, {"dataset": dataset.id}, bytes=0))
+        source = {"dataset": dataset.id, "inputs": dataset.about["examples"]}
+        return batch_answer(batches.create(db, id, serves.run, serves.weights, source, bytes=0))
 
 
 def _refuse_other_kind(dataset: str, given: Signature, wanted: Signature) -> None:

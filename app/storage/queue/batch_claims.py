@@ -1,8 +1,10 @@
 """The queue of batches of predictions, in which owners take turns.
 
-A batch gets its turn when it is queued: the one after the last open batch of its owner, and none that has passed. So
-the first open batches of all owners come before the second ones, and an owner who returns is not ahead of those who
-wait. (Start-time fair queueing, https://doi.org/10.1109/90.649569, in which each batch counts as one.)
+A batch gets its turn when it is queued: the one after the last open batch of its owner, and none that has passed. A
+batch of a large dataset takes several turns, one for each `OF_A_TURN` inputs, so that its owner's next one waits while
+others have as many inputs predicted. An owner who returns is not ahead of those who wait. (Start-time fair queueing,
+https://doi.org/10.1109/90.649569. Lengths are in inputs and not in seconds, since they must be known before a batch
+runs.)
 """
 
 from typing import Any, ClassVar
@@ -18,6 +20,7 @@ from app.storage.queue.claims import Claims, Key, Now, Values
 from app.storage.tables import Batch
 from app.storage.visibility import EVERYONES
 
+OF_A_TURN = 10_000  # inputs; an upload has no more
 OPEN = (BatchStatus.QUEUED, BatchStatus.RUNNING)
 
 
@@ -37,12 +40,15 @@ class BatchClaims(Claims[Batch]):
         expired = and_(self.held, Batch.lease_expires_at < now)
         return and_(self.is_open, or_(Batch.status == BatchStatus.QUEUED, expired))
 
+    # The turn after those of a batch.
+    behind = Batch.turn + 1 + (func.coalesce(Batch.source["inputs"].as_integer(), 1) - 1) // OF_A_TURN
+
     def next_turn(self, db: Session, owner: str) -> int:
         """The turn of a batch that the owner queues in this transaction."""
         advisory_lock(db, "turns of batches")
         first = select(func.min(Batch.turn)).where(self.is_open).scalar_subquery()
-        last = select(func.max(Batch.turn) + 1).where(self.is_open, Batch.owner == owner).scalar_subquery()
-        present, own = db.execute(select(first, last), execution_options=EVERYONES).one()
+        after_own = select(func.max(self.behind)).where(self.is_open, Batch.owner == owner).scalar_subquery()
+        present, own = db.execute(select(first, after_own), execution_options=EVERYONES).one()
         return max(present or 0, own or 0)
 
     def failed(self, error: dict[str, Any]) -> Values:

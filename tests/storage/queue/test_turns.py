@@ -3,6 +3,7 @@
 import heapq
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from app.storage import migrate, runs
 from app.storage.database import Database
 from app.storage.ids import new_id
 from app.storage.queue import turns
-from app.storage.queue.batch_claims import batch_claims
+from app.storage.queue.batch_claims import OF_A_TURN, batch_claims
 from app.storage.queue.run_claims import run_claims
 from app.storage.tables import OwnerTurn, Run
 from tests.support.queue_database import queue_database
@@ -158,22 +159,25 @@ def test_an_owner_s_turn_is_kept_when_its_runs_are_deleted(database: Database) -
         assert db.scalars(select(OwnerTurn.served)).one() == 10.0
 
 
+def served_batches(database: Database, count: int) -> list[str]:
+    """The owners of the next batches, each of which succeeds."""
+    owners = []
+    for _ in range(count):
+        with database.write() as db:
+            batch = batch_claims.claim(db, "worker", 0.0, LEASE)
+            assert batch is not None
+            owners.append(batch.owner)
+            batch_claims.succeed(db, batch.id, batch.attempt, "result", 1, {})
+    return owners
+
+
 def test_batches_of_several_owners_come_in_turns(database: Database) -> None:
     def queue(owner: str, count: int) -> None:
         with database.write() as db:
             for _ in range(count):
                 owned_batch(db, owner)
 
-    def served(count: int) -> list[str]:
-        owners = []
-        for _ in range(count):
-            with database.write() as db:
-                batch = batch_claims.claim(db, "worker", 0.0, LEASE)
-                assert batch is not None
-                owners.append(batch.owner)
-                batch_claims.succeed(db, batch.id, batch.attempt, "result", 1, {})
-        return owners
-
+    served = partial(served_batches, database)
     queue("crowd", 40)
     assert served(3) == ["crowd"] * 3
     queue("ann", 3)
@@ -183,3 +187,12 @@ def test_batches_of_several_owners_come_in_turns(database: Database) -> None:
         queue("bob", 1)
         assert "bob" in served(3)
     assert served(2) == ["crowd"] * 2
+
+
+def test_a_batch_of_many_inputs_takes_as_many_turns_as_the_others_of_them(database: Database) -> None:
+    with database.write() as db:
+        for _ in range(2):
+            owned_batch(db, "crowd", 3 * OF_A_TURN)
+        for inputs in (1, OF_A_TURN, OF_A_TURN + 1, 1):
+            owned_batch(db, "ann", inputs)
+    assert served_batches(database, 6) == ["crowd", "ann", "ann", "ann", "crowd", "ann"]
