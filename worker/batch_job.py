@@ -1,6 +1,7 @@
 """The batch job of a child process: predictions for a whole dataset or an upload, as a CSV file.
 
-It runs at the lowest priority, so that it takes only what live predictions and trainings leave of the processor.
+It takes only what live predictions and trainings leave of the processor: the kernel gives way to them at once, and
+commits are rare, since each makes the API look up anew which run predicts.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import os
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,8 +43,8 @@ from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 AT_ONCE = 256  # inputs of a forward pass
 PICTURES_AT_ONCE = 64  # that are decoded together
-NICENESS = 19  # the lowest priority: trainings come first, too
-TELL_SECONDS = 0.5
+NICENESS = 19  # the lowest: trainings come first, too
+TELL_SECONDS = 2.0
 Chunk = tuple[NDArray[Any], list[str], list[str] | None]  # inputs, their names, and their true labels or values
 
 
@@ -49,7 +52,7 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
     """Predict for one batch, which ends as `succeeded` or `failed`. The process obeys no orders, but exits with its
     worker."""
     Commands(orders_descriptor, job["lease_seconds"])
-    os.nice(NICENESS)
+    give_way()
     torch.set_num_threads(job["threads"])
     id, attempt = job["id"], job["attempt"]
     try:
@@ -66,6 +69,18 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
             write_with_retry(database, lambda db: batch_claims.fail(db, id, attempt, reason))
     except LeaseLost:
         return
+
+
+def give_way() -> None:
+    """Let any other process have the processor as soon as it wants it: this one, with the threads that it has already.
+
+    A process of low priority only gets shorter slices; one that wakes may have to wait until such a slice ends, for
+    longer than a prediction takes. It does not wait for one with the policy SCHED_IDLE (sched(7)).
+    """
+    for thread in [int(task.name) for task in Path("/proc/self/task").iterdir()]:
+        os.setpriority(os.PRIO_PROCESS, thread, NICENESS)
+        with suppress(PermissionError):  # a sandbox may forbid the policy; the priority has to do then
+            os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _predict(batch: Batch, attempt: int, database: Database, files: Files) -> None:
