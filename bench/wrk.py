@@ -11,6 +11,7 @@ import httpx
 import psutil
 
 CONNECTIONS, SECONDS, ROUNDS = 32, 3, 5
+PAUSES = "function delay() return -{milliseconds} * math.log(1 - math.random()) end\n"  # Poisson's
 UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 A, B = TypeVar("A"), TypeVar("B")
@@ -24,14 +25,18 @@ class Measured(NamedTuple):
     slow: float
 
 
-def load(url: str, kind: str, body: bytes, connections: int = CONNECTIONS) -> Measured:
-    """Requests by `wrk` for some seconds. Every answer must be 200."""
+def load(url: str, kind: str, body: bytes, connections: int = CONNECTIONS, rate: float | None = None) -> Measured:
+    """Requests by `wrk` for some seconds. Every answer must be 200.
+
+    rate: requests/s; each connection then pauses at random after an answer. By default it sends the next one at once.
+    """
     with tempfile.TemporaryDirectory() as folder:
         content, script = Path(folder) / "body", Path(folder) / "post.lua"
         content.write_bytes(body)
         script.write_text(
             f'local file = io.open("{content}", "rb")\nwrk.body = file:read("*a")\nwrk.method = "POST"\n'
             f'wrk.headers["Content-Type"] = "{kind}"\n'
+            + ("" if rate is None else PAUSES.format(milliseconds=1000 * connections / rate))
         )
         command = [
             "wrk",
@@ -63,9 +68,9 @@ class Service:
         self.client, self.process, self.query = client, psutil.Process(process.pid), query
         self.predict = f"{client.base_url}/predict" + (f"?{query}" if query else "")
 
-    def load(self, picture: bytes, connections: int = CONNECTIONS) -> Measured:
+    def load(self, picture: bytes, connections: int = CONNECTIONS, rate: float | None = None) -> Measured:
         """Predictions of a picture."""
-        return load(self.predict, "image/png", picture, connections)
+        return load(self.predict, "image/png", picture, connections, rate)
 
     def cpu_seconds(self) -> float:
         """Processor time of all API processes of the service."""
