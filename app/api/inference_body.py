@@ -3,22 +3,26 @@
 import json
 from typing import Any
 
+from app.api.middleware import JSON_BYTES
 from app.api.schemas.inference import InferRequest, InferResponse, RequestInput, RequestOutput, ResponseOutput
-from app.errors import Invalid, Malformed, not_utf8
+from app.errors import Invalid, Malformed, TooLarge, not_utf8
 from app.learning.serialization import Trained
 from app.runs.request_model import validated
-from app.serving.tensors import INPUT, NAMES, Tensor, as_bytes, as_inputs, as_list, read_tensor
+from app.serving.tensors import INPUT, NAMES, Tensor, as_bytes, as_inputs, as_list, read_tensor, refuse_other_shape
 
 HEADER = "Inference-Header-Content-Length"
 
 
 def parse(body: bytes, json_length: str | None) -> tuple[InferRequest, bytes]:
-    """The request, and the bytes behind its JSON of `json_length`. Raises Malformed, Invalid and FieldsInvalid."""
+    """The request, and the bytes behind its JSON of `json_length`. Raises Malformed, Invalid, FieldsInvalid and
+    TooLarge."""
     length = len(body)
     if json_length is not None:
         if not (json_length.isascii() and json_length.isdigit() and int(json_length[:12]) <= len(body)):
             raise Invalid("json_length_malformed", HEADER, given=json_length[:100], bytes=len(body))
         length = int(json_length)
+    if length > JSON_BYTES:
+        raise TooLarge("inference_json_too_large", bytes=length, limit=JSON_BYTES)
     try:
         document = json.loads(body[:length])
     except UnicodeDecodeError as error:
@@ -35,6 +39,7 @@ def read_inputs(request: InferRequest, behind: bytes, trained: Trained) -> Tenso
         pointer = f"/inputs/{place}"
         if described.name != INPUT or described.name in tensors:
             raise Invalid("no_such_tensor", f"{pointer}/name", given=described.name, names=[INPUT])
+        refuse_other_shape(described.shape, trained, pointer)
         data, behind = _data(described, behind, pointer)
         tensor = read_tensor(described.datatype, described.shape, data, pointer)
         tensors[described.name] = as_inputs(tensor, trained, pointer)

@@ -19,7 +19,7 @@ JSON_BYTES = 2 * 1024**2
 PREDICT_BYTES = 64 * 1024**2
 UPLOAD_BYTES = 1024**3
 TOGETHER_BYTES = 256 * 1024**2  # of all bodies that are held in memory; uploads of datasets go to the disk
-LIMITS = {"/datasets": UPLOAD_BYTES, "/batches": PREDICT_BYTES}
+LIMITS = {"/datasets": UPLOAD_BYTES}
 
 
 class HeadMiddleware:
@@ -93,11 +93,11 @@ class BodyLimitMiddleware:
 def limit_of(scope: Scope) -> int:
     """Maximum size of the body in bytes. JSON has a low limit: all other requests wait while it is parsed."""
     path = route_path(scope)
-    if path == "/predict":
+    if path in ("/predict", "/batches"):
         kind = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
         return JSON_BYTES if kind == "application/json" else PREDICT_BYTES
     if path.startswith("/v2/") and header(scope, b"inference-header-content-length") is not None:
-        return PREDICT_BYTES  # most of it is bytes of tensors
+        return PREDICT_BYTES  # most of it is bytes of tensors: `inference_body` limits the JSON
     return LIMITS.get(path, JSON_BYTES)
 
 

@@ -26,6 +26,14 @@ NAMES = {np.dtype(code): name for name, code in DATATYPES.items()} | {np.dtype(o
 Tensor = NDArray[Any]
 
 
+def refuse_other_shape(shape: Sequence[int], trained: Trained, pointer: str) -> None:
+    """Raise Invalid unless a tensor of this shape has inputs of the network: before its numbers are read, since any
+    numbers may stand in a shape."""
+    if tuple(shape[1:]) != trained.input_shape or not 1 <= shape[0] <= MOST:
+        wanted = list(trained.input_shape)
+        raise Invalid("tensor_shape", f"{pointer}/shape", given=list(shape), shape=wanted, limit=MOST)
+
+
 def read_tensor(datatype: str, shape: Sequence[int], data: list[Any] | bytes, pointer: str) -> Tensor:
     """A tensor from JSON, flat or nested, or from bytes in the order of rows. Raises Invalid at the pointer."""
     if datatype not in DATATYPES:
@@ -60,10 +68,8 @@ def _flat(data: list[Any], depth: int, pointer: str) -> Iterator[Any]:
 
 
 def as_inputs(tensor: Tensor, trained: Trained, pointer: str) -> Tensor:
-    """Inputs (n, *input_shape) of a network: pictures of bytes as they are, all else as float32. Raises Invalid."""
-    if tensor.shape[1:] != trained.input_shape or not 1 <= len(tensor) <= MOST:
-        shape = list(trained.input_shape)
-        raise Invalid("tensor_shape", f"{pointer}/shape", given=list(tensor.shape), shape=shape, limit=MOST)
+    """Inputs (n, *input_shape) of a network: pictures of bytes as they are, all else as float32. Raises Invalid for
+    numbers that are not finite."""
     if tensor.dtype == np.uint8 and len(trained.input_shape) == 3:
         return tensor.copy()  # writable, as PyTorch wants it
     with np.errstate(over="ignore"):

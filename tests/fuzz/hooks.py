@@ -26,7 +26,7 @@ COMPUTED = """
     nothing_trainable spike_after_end fold_out_of_range parts_too_large schedule_needs_end by_hand_batch_too_large
     by_hand_too_large by_hand_too_many_layers not_by_hand trace_batch_too_large class_names_repeat unknown_encoding
     seeds_repeat window_too_large json_length_malformed inference_not_json bytes_left_over no_such_tensor
-    tensor_without_data shares_do_not_sum run_or_runs label_or_value one_picture_drawn
+    tensor_without_data model_named_like_run shares_do_not_sum run_or_runs label_or_value one_picture_drawn
 """  # follows from several fields by a calculation
 ADDRESS = "filter_missing catalogue_says_how column_typed_twice batch_source"  # one parameter excludes another
 # Parts of a request that are merged with those of the run.

@@ -10,6 +10,7 @@ from app.api.problems import problems
 from app.api.schemas.models import ModelAnswer, ModelList, PointRequest, model_answer
 from app.api.schemas.shadow import ShadowReport, shadow_report
 from app.api.scopes import READ, TRAIN
+from app.constants import RUN_PREFIX
 from app.errors import Conflict, Invalid, Malformed, NotFound, Stale
 from app.storage import models, shadows
 from app.storage.tables import ModelVersion
@@ -45,7 +46,10 @@ def point_model(
     if_match: IfMatch = None,
 ) -> ModelAnswer:
     """From now on `/predict?model=<name>` uses this run, or several runs with a share of the requests each. `/predict`
-    alone uses the model `default`, if any. Without `If-Match`, the last of several changes counts."""
+    alone uses the model `default`, if any. Without `If-Match`, the last of several changes counts. No name begins with
+    `run_`, like the id of a run."""
+    if name.startswith(RUN_PREFIX):
+        raise Invalid("model_named_like_run", "name", given=name, prefix=RUN_PREFIX)
     with database.write() as db:
         if if_match is not None:
             _refuse_stale(models.own(db, name, owner), if_match)

@@ -2,6 +2,10 @@
 
 INFERENCE = {
     "inference_not_json": "the body is not JSON: {reason}",
+    "inference_json_too_large": (
+        "the JSON has {bytes:,} bytes, and at most {limit:,} are allowed; send the tensor as bytes behind the JSON "
+        "(binary_data_size)"
+    ),
     "json_length_malformed": (
         "{given!r} is not the length of the JSON; the body has {bytes:,} bytes, of which the first are JSON"
     ),

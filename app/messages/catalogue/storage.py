@@ -15,6 +15,9 @@ STORAGE = {
         "the run {run} diverged, so its predictions are worthless; look at its diagnosis, and repeat it with changes: "
         '{@again:{run}}; or {@http:send "force": true}{@cli:add --force} all the same'
     ),
+    "model_named_like_run": (
+        "{given!r} begins with {prefix} like the id of a run, and would be taken for one; choose another name"
+    ),
     "model_classes_differ": (
         "the run {run} knows the classes {given:, }, but the model predicts {wanted:, }; "
         '{@http:send "force": true}{@cli:add --force} to replace it all the same'

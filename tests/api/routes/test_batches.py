@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from app.access import Scope
+from app.api.middleware import JSON_BYTES
 from app.storage.tables import Run
 from tests.support.archives import npy, zipped
 from tests.support.fork_server import Forked
@@ -174,6 +175,14 @@ def test_a_common_model_of_a_hidden_run_predicts_for_an_own_dataset(client: Test
     assert client.post("/batches", json=sent, headers=key.headers).status_code == 202
     hidden = {"dataset": "digits", "run": "run_one"}
     assert client.post("/batches", json=hidden, headers=key.headers).json()["code"] == "no_such_run"
+
+
+def test_the_json_of_a_batch_has_the_limit_of_json_and_an_upload_its_own(client: TestClient) -> None:
+    serve(client, "run_one", "notmnist")
+    long = b'{"dataset": "digits"}'.ljust(JSON_BYTES + 1)
+    assert client.post("/batches", content=long, headers={"Content-Type": "application/json"}).status_code == 413
+    letters = npy(np.zeros((JSON_BYTES // 784 + 1, 784), np.uint8))
+    assert client.post("/batches?run=run_one", content=letters, headers=BINARY).status_code == 202
 
 
 @pytest.mark.parametrize("kind", ["image/png", "application/octet-stream"])

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from tritonclient.utils import InferenceServerException
 
 from app.api.inference_body import HEADER
+from app.api.middleware import JSON_BYTES
 from app.serving.tensors import DATATYPES
 from tests.support.runs import SMALL
 from tests.support.served import serve
@@ -58,6 +59,26 @@ def test_json_in_and_out_says_what_predict_says(client: TestClient) -> None:
         row = probabilities["data"][10 * place : 10 * place + 10]
         assert row == pytest.approx([expected[name] for name in "0123456789"], abs=1e-6)
         assert label["data"][place] == max(expected, key=expected.get)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [[0], [0, 10**9, 10**9, 10**9], [10**9] * 8, [1, 1, 28, 28, 0], [10_001, 1, 28, 28]])
+@pytest.mark.parametrize("content", [{"data": []}, {"parameters": {"binary_data_size": 0}}])
+def test_any_numbers_may_stand_in_a_shape(client: TestClient, shape: list[int], content: dict[str, Any]) -> None:
+    described = {"name": "input", "datatype": "FP32", "shape": shape} | content
+    refused = infer(client, {"inputs": [described]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "tensor_shape")
+
+
+def test_the_json_before_tensors_has_the_limit_of_json(client: TestClient) -> None:
+    head = json.dumps({"inputs": [tensor(PIXELS)]}).encode().ljust(JSON_BYTES + 1)
+    refused = client.post("/v2/models/inferred/infer", content=head, headers={HEADER: str(len(head))})
+    assert (refused.status_code, refused.json()["code"]) == (413, "inference_json_too_large")
+    binary = np.zeros((3000, 784), np.uint8).tobytes()
+    described = {"name": "input", "datatype": "UINT8", "shape": [3000, 1, 28, 28]}
+    head = json.dumps({"inputs": [described | {"parameters": {"binary_data_size": len(binary)}}]}).encode()
+    assert len(head + binary) > JSON_BYTES
+    taken = client.post("/v2/models/inferred/infer", content=head + binary, headers={HEADER: str(len(head))})
+    assert taken.status_code == 200
 
 
 @pytest.mark.parametrize("datatype", sorted(set(DATATYPES) - {"BOOL"}))

@@ -185,6 +185,11 @@ def test_a_run_of_another_kind_is_refused_unless_it_is_forced(served: TestClient
     assert served.put(name, json={"run": run, "force": True}).json()["run"] == run
 
 
+def test_a_name_is_not_that_of_a_run(served: TestClient) -> None:
+    refused = served.put("/models/run_one", json={"run": "run_one"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "model_named_like_run")
+
+
 def test_too_many_runs_are_refused_without_a_count_that_nobody_has_made(served: TestClient) -> None:
     refused = served.put("/models/many", json={"runs": {f"run_{place}": 0.0001 for place in range(10_000)}})
     assert (refused.status_code, refused.json()["code"]) == (422, "too_long")
