@@ -43,6 +43,7 @@ from worker.retry import read_with_retry, use_files_with_retry, write_with_retry
 
 AT_ONCE = 256  # inputs of a forward pass
 PICTURES_AT_ONCE = 64  # that are decoded together
+DECODING_SECONDS = 600  # for these; others may need the processor for long
 NICENESS = 19  # the lowest: trainings come first, too
 TELL_SECONDS = 2.0
 Chunk = tuple[NDArray[Any], list[str], list[str] | None]  # inputs, their names, and their true labels or values
@@ -178,19 +179,16 @@ def _decoded(pictures: dict[str, bytes], trained: Trained) -> Iterator[Chunk]:
         PictureFormat(trained.input_shape, trained.resize, trained.background, trained.depth),  # type: ignore[arg-type]
         "false",
     )
-    names = list(pictures)
-
-    async def decode(some: list[str]) -> NDArray[Any]:
-        decoders = PictureDecoders()
+    names, decoders = list(pictures), PictureDecoders(DECODING_SECONDS)
+    with asyncio.Runner() as runner:  # of all parts, so that one process decodes them
         try:
-            contents, pointers = [pictures[name] for name in some], [f"/{name}" for name in some]
-            return (await decode_elsewhere(decoders, contents, pointers, wanted, trained.border)).values
+            for start in range(0, len(names), PICTURES_AT_ONCE):
+                some = names[start : start + PICTURES_AT_ONCE]
+                contents, pointers = [pictures[name] for name in some], [f"/{name}" for name in some]
+                inputs = runner.run(decode_elsewhere(decoders, contents, pointers, wanted, trained.border))
+                yield inputs.values, some, None
         finally:
-            await decoders.close()
-
-    for start in range(0, len(names), PICTURES_AT_ONCE):
-        some = names[start : start + PICTURES_AT_ONCE]
-        yield asyncio.run(decode(some)), some, None
+            runner.run(decoders.close())
 
 
 def _reason(error: Exception) -> Message:

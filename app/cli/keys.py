@@ -40,7 +40,7 @@ def _scopes(names: str) -> list[Scope]:
 
 
 def _seconds(duration: str) -> int:
-    parts = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", duration)
+    parts = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", duration)
     if parts is None:
         raise typer.BadParameter(f"{duration!r} is no duration; write for example 90d, 12h, 30m or 4w")
     return int(parts[1]) * UNITS[parts[2]]

@@ -58,6 +58,7 @@ def test_a_revoked_key_is_listed_and_revoked_once(tmp_path: Path) -> None:
         (["--owner", "s1", "--scope", ""], "read, predict, train, admin"),
         (["--owner", "s1", "--scope", "read", "--expires", "90"], "90d"),
         (["--owner", "s1", "--scope", "read", "--expires", "0d"], "90d"),
+        (["--owner", "s1", "--scope", "read", "--expires", "999999w"], "90d"),  # no time has so late a year
     ],
 )
 def test_a_wrong_option_is_refused_with_a_right_one(tmp_path: Path, words: list[str], said: str) -> None:
