@@ -24,7 +24,7 @@ from bench.service import ended
 from bench.wrk import CONNECTIONS, ROUNDS, SECONDS, Measured, Service
 
 LIVE = 1 / 3  # of the capacity
-BATCHES = 50  # more than end within `SECONDS`
+BATCHES = 40  # more than end within `SECONDS`
 
 A, B = TypeVar("A"), TypeVar("B")
 
@@ -55,14 +55,17 @@ def beside_training(service: Service, picture: bytes) -> None:
 def beside_batch(service: Service, picture: bytes) -> None:
     """The time of live predictions beside a batch, and the examples/s that are left to it."""
     client, capacity = service.client, service.load(picture).rate
+    network = {"dataset": "notmnist", "model": {"preset": "lenet"}, "stop": {"max_epochs": 1}}
+    run = client.post("/runs", json=network).json()["id"]
+    ended(client, run)
 
     def paced() -> Measured:
         return service.load(picture, rate=LIVE * capacity)
 
     slower, kept = [], []
     for _ in range(ROUNDS):
-        quiet, alone = paced(), _examples_per_second(client, _queued(service))
-        batches = _queued(service)
+        quiet, alone = paced(), _examples_per_second(client, _queued(client, run))
+        batches = _queued(client, run)
         busy, beside = _together(paced, lambda: _examples_per_second(client, batches))  # noqa: B023
         slower.append(busy.slow / quiet.slow)
         kept.append(beside / (alone * (1 - quiet.rate / capacity)))
@@ -98,10 +101,10 @@ def _processor_seconds(service: Service) -> float:
     return service.cpu_seconds() + clients.ru_utime + clients.ru_stime
 
 
-def _queued(service: Service) -> list[str]:
+def _queued(client: httpx.Client, run: str) -> list[str]:
     """Batches of a dataset, more than end in time."""
-    body = {"dataset": "notmnist"} | dict([service.query.split("=")])
-    return [service.client.post("/batches", json=body).json()["id"] for _ in range(BATCHES)]
+    body = {"dataset": "notmnist", "run": run}
+    return [client.post("/batches", json=body).json()["id"] for _ in range(BATCHES)]
 
 
 def _examples_per_second(client: httpx.Client, batches: list[str]) -> float:
