@@ -108,12 +108,15 @@ def _queued(client: httpx.Client, run: str) -> list[str]:
 
 
 def _examples_per_second(client: httpx.Client, batches: list[str]) -> float:
-    """Examples in a second that the batches predict, within the next `SECONDS`. Deletes them."""
+    """Examples in a second that the batches predict, within the next `SECONDS`. Ends when none runs any more."""
     began = time.time()
     time.sleep(SECONDS)
     answers = [client.get(f"/batches/{batch}").json() for batch in batches]
-    for batch in batches:
-        client.delete(f"/batches/{batch}")
+    for answer in reversed(answers):
+        if answer["status"] == "queued":
+            client.delete(f"/batches/{answer['id']}")
+    while any(each["status"] == "running" for each in client.get("/batches").json()["items"]):
+        time.sleep(0.05)
     finished = [datetime.fromisoformat(each["finished_at"]).timestamp() for each in answers if each["finished_at"]]
     ends = sorted(end for end in finished if end > began)
     if len(ends) < 2:
