@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from app import metrics
 from app.errors import Overloaded
 from app.serving.cost import CostLine
-from app.serving.executor import run_in_thread
+from app.serving.executor import run_network
 
 MOST = 256  # inputs of a batch, since each needs memory
 NORMAL = 2  # priority; a lower number goes first
@@ -70,7 +70,7 @@ class Batcher(Generic[Row]):
         self,
         compute: Callable[[Inputs], Sequence[Row]],
         is_cheap: Callable[[int], bool],
-        execute: Callable[[Callable[[], "Results[Row]"]], Awaitable["Results[Row]"]] = run_in_thread,
+        execute: Callable[[Callable[[], "Results[Row]"]], Awaitable["Results[Row]"]] = run_network,
         most: int = MOST,
         clock: Callable[[], float] = perf_counter,
     ) -> None:

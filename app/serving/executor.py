@@ -12,6 +12,7 @@ Result = TypeVar("Result")
 # Work up to these limits takes a few milliseconds at most. Queries may wait for the database, so they never run inline.
 INLINE_LIMITS = {"bytes": 2**16, "pixels": 2**16, "products": 10**7, "labels": 1000, "queries": 0}
 THREADS = ThreadPoolExecutor(os.cpu_count(), "predict")  # more would need memory and not be faster
+NETWORKS = ThreadPoolExecutor(os.cpu_count(), "network")  # its own, so that no batch waits for a body to be read
 
 
 def is_cheap(**size: int) -> bool:
@@ -22,6 +23,11 @@ def is_cheap(**size: int) -> bool:
 async def run_in_thread(work: Callable[[], Result]) -> Result:
     """Run expensive work in the thread pool."""
     return await asyncio.get_running_loop().run_in_executor(THREADS, work)
+
+
+async def run_network(work: Callable[[], Result]) -> Result:
+    """Run the batch of a network in the thread pool of networks."""
+    return await asyncio.get_running_loop().run_in_executor(NETWORKS, work)
 
 
 async def run_by_cost(work: Callable[[], Result], **size: int) -> Result:

@@ -5,6 +5,7 @@ Their bytes are hostile, and read as those of datasets are. All of this is too s
 
 import io
 import tempfile
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
@@ -26,6 +27,7 @@ from app.serving.instances import MOST, Column, Columns, wrong_names
 
 NPY, ZIP, EMPTY_ZIP = b"\x93NUMPY", b"PK\3\4", b"PK\5\6"
 UNPACKED_BYTES = 256 * 1024**2
+BEGINNING = 4096  # bytes by which text is recognised: no format of pictures begins with as much
 SAFETENSORS_HEADER = 8  # bytes: the length of the JSON that follows
 
 
@@ -52,9 +54,10 @@ def is_safetensors(body: bytes) -> bool:
 
 
 def is_text(body: bytes) -> bool:
-    """True for UTF-8 without zero bytes, and not for an empty body."""
+    """True if the body begins as UTF-8 without zero bytes; false if it is empty."""
+    beginning, decoder = body[:BEGINNING], getincrementaldecoder("utf-8")()
     try:
-        return bool(body) and "\0" not in body.decode()
+        return bool(body) and "\0" not in decoder.decode(beginning, final=len(body) <= BEGINNING)
     except UnicodeDecodeError:
         return False
 

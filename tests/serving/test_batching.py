@@ -1,6 +1,8 @@
 """Micro-batching: each request gets its own answer, whatever others send, fail or leave meanwhile."""
 
 import asyncio
+import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.errors import Overloaded
 from app.serving.batching import MOST_WAIT, PATIENCE, Batcher
+from app.serving.executor import run_in_thread
 from tests.support.virtual_time import run_virtually, virtual_time
 
 POISON = -1.0
@@ -254,6 +257,22 @@ def test_without_a_thread_for_the_batch_its_requests_fail_and_later_ones_do_not(
         assert (await batcher.run(inputs(1.0))).rows == [2.0]
 
     run_virtually(scenario())
+
+
+def test_a_batch_does_not_wait_for_bodies_that_take_long_to_read() -> None:
+    released = threading.Event()
+
+    async def scenario() -> Sequence[float]:
+        reading = [asyncio.create_task(run_in_thread(released.wait)) for _ in range(2 * (os.cpu_count() or 1))]
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(60):
+                return (await Batcher(Network().compute, lambda _: False).run(inputs(1.0))).rows
+        finally:
+            released.set()
+            await asyncio.gather(*reading)
+
+    assert asyncio.run(scenario()) == [2.0]
 
 
 def test_a_request_that_would_wait_too_long_is_refused_with_the_time_to_wait() -> None:
