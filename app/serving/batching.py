@@ -45,9 +45,9 @@ class Piece(Generic[Row]):
     started: bool = False
     seconds: float = 0.0  # of its batch
 
-    def overtakes(self, waiting: "Piece[Row]", now: float) -> bool:
-        """True if its batch begins before that of a piece that waits already."""
-        return self.priority < waiting.priority and now - waiting.arrived < PATIENCE
+    def is_overtaken(self, priority: int, now: float) -> bool:
+        """True if a request with this priority, which arrives now, goes first."""
+        return priority < self.priority and now - self.arrived < PATIENCE
 
 
 class Batched(NamedTuple, Generic[Row]):
@@ -104,25 +104,30 @@ class Batcher(Generic[Row]):
         """True if further inputs would be computed at the end of this turn."""
         return not self.running_size and self.is_cheap(self.waiting + size)
 
-    def admit(self, seconds: float | None = None) -> None:
+    def admit(self, seconds: float | None = None, priority: int = NORMAL) -> None:
         """Raise Overloaded if a request would wait for over `MOST_WAIT`, or would not end within `seconds`.
 
         An idle network takes every request, so that a single slow batch does not shut it for good.
         """
         if not self.is_active:
             return
-        wait = self.predicted_wait()
+        wait = self.predicted_wait(priority)
         own = self.cost.predict(self.most)  # later requests may fill up its batch
         if wait > MOST_WAIT or (seconds is not None and wait + own > seconds):
             raise Overloaded(wait)
 
-    def predicted_wait(self) -> float:
-        """Seconds until a batch with a further input could begin."""
+    def predicted_wait(self, priority: int = NORMAL) -> float:
+        """Seconds until a batch with a further input of this priority could begin."""
+        ahead, now = self.waiting, self.clock()
+        for piece in reversed(self.pieces):
+            if not piece.is_overtaken(priority, now):
+                break
+            ahead -= 0 if piece.rows.done() else len(piece.inputs)
         running = 0.0
         if self.running_size:
-            elapsed = self.clock() - self.began
+            elapsed = now - self.began
             running = max(0.0, self.cost.predict(self.running_size) - elapsed)
-        return running + self.waiting // self.most * self.cost.predict(self.most)
+        return running + ahead // self.most * self.cost.predict(self.most)
 
     async def _piece(self, inputs: Inputs, priority: int, arrived: float) -> Batched[Row]:
         loop = asyncio.get_running_loop()
@@ -143,7 +148,7 @@ class Batcher(Generic[Row]):
     def _enqueue(self, piece: Piece[Row]) -> None:
         """Put a piece behind those that it does not overtake."""
         now, place = self.clock(), len(self.pieces)
-        while place and piece.overtakes(self.pieces[place - 1], now):
+        while place and self.pieces[place - 1].is_overtaken(piece.priority, now):
             place -= 1
         self.pieces.insert(place, piece)
 

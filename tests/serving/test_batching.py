@@ -296,6 +296,26 @@ def test_a_request_that_would_wait_too_long_is_refused_with_the_time_to_wait() -
     run_virtually(scenario())
 
 
+def test_a_request_is_not_refused_for_others_that_it_would_overtake() -> None:
+    async def scenario() -> None:
+        batcher = Network(constant=0.3, each=0.1).batcher()
+        await asyncio.gather(*(batcher.run(inputs(*range(size))) for size in (1, 2, 3, 4)))  # to learn the costs
+        waiting = [asyncio.create_task(batcher.run(inputs(1, 2, 3, 4), 3)) for _ in range(6)]
+        await asyncio.sleep(0.1)
+        waiting.pop().cancel()
+        await asyncio.sleep(0)
+        assert batcher.predicted_wait(3) == pytest.approx(0.6 + 4 * 0.7, rel=0.05)
+        assert batcher.predicted_wait(2) == pytest.approx(0.6, rel=0.05)
+        batcher.admit(priority=2)
+        with pytest.raises(Overloaded):
+            batcher.admit(priority=3)
+        await asyncio.sleep(PATIENCE)
+        assert batcher.predicted_wait(2) == batcher.predicted_wait(3), "none is overtaken any more"
+        await asyncio.gather(*waiting)
+
+    run_virtually(scenario())
+
+
 @pytest.mark.parametrize("load", [0.5, 1.0, 3.0])
 def test_under_overload_who_is_admitted_is_answered_in_time(load: float) -> None:
     """Requests arrive at `load` times the capacity, each with a deadline."""

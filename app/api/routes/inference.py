@@ -209,8 +209,8 @@ async def _answered(
     serving = await _serving(request, name, version)
     serves = serving.choose(sticky_of(sent))
     predictor = await _predictor(request, serves)
-    predictor.batcher.admit(seconds)
     trained, priority = predictor.trained, priority_of(sent)
+    predictor.batcher.admit(seconds, priority)
     inputs = await run_by_cost(lambda: read_inputs(sent, behind, trained), bytes=len(await request.body()))
     service: PredictionService = request.app.state.predictions
     service.rates.count(request.state.caller, len(inputs))
