@@ -25,7 +25,9 @@ class BatchRequest(RequestModel):
 
 class BatchProgress(BaseModel):
     done: int = Field(0, description="inputs that are predicted", examples=[1280])
-    total: int | None = Field(None, description="inputs in all; null before the first one", examples=[10000])
+    total: int | None = Field(
+        None, description="inputs in all; of an upload null before the first one is predicted", examples=[10000]
+    )
 
 
 class BatchError(BaseModel):
@@ -67,7 +69,7 @@ def batch_answer(batch: Batch) -> BatchAnswer:
         status=BatchStatus(batch.status),
         run=batch.run,
         dataset=batch.source.get("dataset"),
-        progress=BatchProgress(**batch.progress),
+        progress=BatchProgress(**{"total": batch.source.get("inputs")} | batch.progress),
         error=None if batch.error is None else BatchError(**batch.error),
         created_at=rfc3339(batch.created_at),
         finished_at=None if batch.finished_at is None else rfc3339(batch.finished_at),

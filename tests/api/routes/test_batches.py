@@ -41,8 +41,9 @@ def test_a_whole_dataset_is_predicted_as_live(client: TestClient, worker: Forked
     serve(client, "run_one", "notmnist")
     sent = client.post("/batches", json={"dataset": "notmnist", "run": "run_one"})
     assert sent.status_code == 202 and sent.headers["Location"] == sent.json()["links"]["self"]
-    batch = ended(client, sent.json()["id"])
     examples = client.get("/datasets/notmnist").json()["examples"]
+    assert sent.json()["progress"] == {"done": 0, "total": examples}
+    batch = ended(client, sent.json()["id"])
     assert batch["status"] == "succeeded", batch
     assert batch["progress"] == {"done": examples, "total": examples}
     lines = rows(client, batch["id"])
