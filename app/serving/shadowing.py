@@ -24,7 +24,7 @@ from app.serving.write_behind import WriteBehind
 from app.storage.models import VersionKey
 from app.storage.shadows import MOST_DIFFERENCES, Difference, Tally
 
-PENDING, PENDING_INPUTS = 8, 10_000  # requests that wait for their comparison, and their inputs; each one fits alone
+PENDING, PENDING_INPUTS = 8, 10_000  # requests whose comparison has not ended, and their inputs; each one fits alone
 PAUSE = 3.0  # seconds between two tallies that are stored, since live predictions feel each for some milliseconds
 TOLERANCE = 0.01  # of the larger of two values that agree
 
@@ -72,8 +72,8 @@ class Shadows:
         if random.random() >= shadow.share:
             return
         count = len(answered.inputs)
-        waiting = sum(len(other.inputs) for _, other in self.pending)
-        if len(self.pending) >= PENDING or waiting + count > PENDING_INPUTS:
+        inputs = count + sum(len(other.inputs) for _, other in self.pending)
+        if len(self.pending) >= PENDING or inputs > PENDING_INPUTS:
             self._tally(shadow.version).mirrored += count
             return
         self.pending.append((shadow, answered))
@@ -82,10 +82,10 @@ class Shadows:
 
     async def _compare_pending(self) -> None:
         while self.pending:
-            await self.live.idle()
-            shadow, answered = self.pending.popleft()
+            shadow, answered = self.pending[0]
             tally = await self._compared(shadow, answered)
             self._tally(shadow.version).add(tally)
+            self.pending.popleft()
         self.comparing = None
 
     async def _compared(self, shadow: ShadowRun, answered: Answered) -> Tally:
@@ -93,7 +93,7 @@ class Shadows:
         try:
             predictor = await self.models.get(shadow.weights)
             for part in answered.batches():
-                await self.live.idle()
+                await self.live.idle()  # later requests go first
                 began = perf_counter()
                 rows = await predictor.predict_apart(part.inputs)
                 total.add(compared(part, predictor, rows, perf_counter() - began))
