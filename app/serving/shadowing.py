@@ -123,7 +123,8 @@ def compared(answered: Answered, shadow: Predictor, rows: Sequence[Row], seconds
         if _agree(said, shadow_said):
             tally.agreed += 1
         elif len(tally.differences) < MOST_DIFFERENCES:
-            tally.differences.append(Difference(answered.owner, content, said, shadow_said))
+            own = content.copy()  # a part of the request would keep all of it in memory
+            tally.differences.append(Difference(answered.owner, own, said, shadow_said))
     return tally
 
 

@@ -23,7 +23,7 @@ from app.serving.shadowing import PENDING, PENDING_INPUTS, Answered, ShadowRun, 
 from app.serving.write_behind import WriteBehind
 from app.storage.files import LocalFiles
 from app.storage.models import VersionKey
-from app.storage.shadows import Tally
+from app.storage.shadows import MOST_DIFFERENCES, Tally
 from tests.support.trained import untrained
 from tests.support.virtual_time import run_virtually, virtual_time
 
@@ -172,6 +172,18 @@ def test_an_error_of_the_shadow_is_counted_and_the_next_request_is_compared() ->
 
     total = scene.play(requests)
     assert (total.mirrored, total.compared, total.failed) == (5, 3, 2)
+
+
+def test_a_difference_keeps_no_more_than_its_input() -> None:
+    scene = Scene()
+
+    async def requests() -> None:
+        answered = Answered(scene.live_network, "", np.ones((100, 5), np.float32), [2.0] * 100, 0.25)
+        scene.shadows.mirror(ShadowRun(KEY, WEIGHTS, 1.0), answered)
+
+    differences = scene.play(requests).differences
+    assert len(differences) == MOST_DIFFERENCES
+    assert all(difference.content.base is None for difference in differences)
 
 
 def test_a_network_predicts_apart_from_its_batches() -> None:
