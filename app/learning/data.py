@@ -27,6 +27,7 @@ class Data:
     prepare_inputs: Affine
     prepare_targets: Affine
     prepared_inputs: Tensor | None = field(default=None, init=False)  # all inputs, after `prepare_all`
+    device: torch.device | None = field(default=None, init=False)  # of a copy made by `on`
 
     def prepare_all(self) -> None:
         """Prepare all inputs at once if they take at most `PREPARED_BYTES`; later batches are taken from them.
@@ -50,10 +51,17 @@ class Data:
         return self.prepare_targets.apply(targets) if targets.is_floating_point() else targets
 
     def on(self, device: torch.device) -> "Data":
-        """A copy on the device if it fits in half of the device's free memory; otherwise the data itself."""
+        """A copy on the device if it fits in half of the device's free memory; otherwise the data itself.
+
+        A copy is on its device already, so that trainings of the same data can share it.
+        """
+        if self.device == device:
+            return self
         needed = self.inputs.nbytes + self.targets.nbytes
         if needed > free_memory(device) // 2:
             return self
         inputs, targets = (tensor.to(device, copy=True) for tensor in (self.inputs, self.targets))
         parts = {name: indices.to(device) for name, indices in self.parts.items()}
-        return Data(inputs, targets, parts, self.prepare_inputs, self.prepare_targets)
+        copied = Data(inputs, targets, parts, self.prepare_inputs, self.prepare_targets)
+        copied.device = device
+        return copied

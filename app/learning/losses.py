@@ -4,7 +4,7 @@ An entry is a frozen dataclass. A new loss is one class here, listed in `LOSSES`
 Losses are summed over the examples of a batch; `mean` divides by their number, `sum` (the lecture's L) does not.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, Protocol
 
 import torch
@@ -48,6 +48,14 @@ class Loss(Protocol):
 
     def with_gradient(self, outputs: Tensor, targets: Tensor, out: Tensor) -> Tensor:
         """The loss, a scalar; writes its gradient to `out`."""
+        ...
+
+    def each_with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss of each example, (N,), and its gradient, with the shape of the outputs, before the reduction."""
+        ...
+
+    def example_weights(self, targets: Tensor) -> Tensor | None:
+        """Weights of the examples in a mean, (N,); None if all count alike."""
         ...
 
     def divisor(self, targets: Tensor) -> float:
@@ -143,6 +151,18 @@ class CrossEntropy:
         self._without_options(torch.exp(log_p, out=out), targets)
         return F.nll_loss(log_p, targets, reduction=self.reduction)
 
+    def each_with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        summed = replace(self, reduction="sum")
+        if self.class_weights is not None or self.label_smoothing != 0:
+            weights, smoothing = self._weights(outputs), self.label_smoothing
+            each = F.cross_entropy(outputs, targets, weights, reduction="none", label_smoothing=smoothing)
+            return each, summed.gradient(outputs, targets)
+        log_p = outputs.log_softmax(1)
+        return F.nll_loss(log_p, targets, reduction="none"), summed._without_options(log_p.exp(), targets)
+
+    def example_weights(self, targets: Tensor) -> Tensor | None:
+        return None if self.class_weights is None else torch.tensor(self.class_weights, device=targets.device)[targets]
+
     def _without_options(self, p: Tensor, targets: Tensor) -> Tensor:
         """The gradient p − 1[c = y], in place."""
         gradient = p.scatter_(1, targets[:, None], -1.0, reduce="add")
@@ -151,9 +171,8 @@ class CrossEntropy:
     def divisor(self, targets: Tensor) -> float:
         if self.reduction == "sum":
             return 1.0
-        if self.class_weights is None:
-            return len(targets)
-        return float(torch.tensor(self.class_weights, device=targets.device)[targets].sum())
+        weights = self.example_weights(targets)
+        return len(targets) if weights is None else float(weights.sum())
 
     def baseline_loss(self, targets: Tensor, batch: int, outputs: int) -> float:
         """Entropy in nats of the target distribution; without options, that of the class frequencies."""
@@ -211,6 +230,13 @@ class _Column:
     def with_gradient(self, outputs: Tensor, targets: Tensor, out: Tensor) -> Tensor:
         out.copy_(self.gradient(outputs, targets))
         return self.function(outputs, targets)
+
+    def each_with_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        output = column(outputs, targets)
+        return self.each(output, targets), self.slope(output, targets).unsqueeze(-1)
+
+    def example_weights(self, targets: Tensor) -> Tensor | None:
+        return None
 
     def divisor(self, targets: Tensor) -> float:
         return len(targets) if self.reduction == "mean" else 1.0

@@ -81,10 +81,14 @@ class Stepper(ABC):
         The learning rates are those of the optimizer's groups.
         """
         loss = self.gradient(indices) if self.recipe.accumulate == 1 else self._accumulated_gradient(indices)
+        self.descend()
+        return loss.item()  # waits for a GPU: the stop criteria need every step's loss
+
+    def descend(self) -> None:
+        """Update the parameters from their gradients, which are clipped first if the recipe asks for it."""
         if self.recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
         self.update.step()
-        return loss.item()  # waits for a GPU: the stop criteria need every step's loss
 
     def split(self, indices: Tensor, size: int | None) -> list[Tensor]:
         """Split examples into batches of `size`; None gives a single batch.

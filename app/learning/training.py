@@ -64,6 +64,7 @@ class Training:
         self.epoch_started_at = self.order.get_state()
         self.step, self.epoch, self.position = 0, 0, 0
         self.clock, self.seconds = clock, 0.0  # of training, over all attempts
+        self.began = clock()  # less the seconds of earlier attempts
         train_targets = data.targets_at(data.parts["train"])
         self.examples = len(train_targets)  # per epoch
         batch = min(recipe.examples_per_step or self.examples, self.examples)
@@ -88,28 +89,36 @@ class Training:
 
     def steps(self) -> Iterator[Step]:
         """Train until a criterion is reached; yield after each step."""
-        began = self.clock() - self.seconds
+        for indices in self.batches():
+            yield self.complete(indices, self.stepper.step(indices))
+            if self.stop_reason is not None:
+                return
+
+    def batches(self) -> Iterator[Tensor]:
+        """Indices of the examples of each step, without end. The learning rates are set for the step."""
+        self.began = self.clock() - self.seconds
         while True:
             for indices in self._rest_of_epoch():
                 self._set_learning_rates()
-                loss = self.stepper.step(indices)
-                self.step += 1
-                self.position += indices.numel()
-                epoch_over = self.position == self.examples
-                self.epoch += epoch_over
-                metrics = self.measure("train", "validation") if epoch_over else None
-                part_losses = {part: loss_of(values) for part, values in (metrics or {}).items()}
-                self.seconds = self.clock() - began
-                seen = Seen(self.step, self.epoch, loss, self.seconds, part_losses)
-                reached = [criterion.reason for criterion in self.criteria if criterion.reached(seen)]
-                self.stop_reason = reached[0] if reached else None
-                if reached and metrics is None:
-                    metrics = self.measure("train", "validation")
-                if reached and self.recipe.stop.divergence and not _is_finite(metrics):
-                    self.stop_reason = Divergence.reason  # the last step diverged, after its loss was computed
-                yield Step(self.step, self.epoch, loss, metrics)
-                if reached:
-                    return
+                yield indices
+
+    def complete(self, indices: Tensor, loss: float) -> Step:
+        """Count the step that was taken on the examples at `indices`, and ask the criteria if it is the last."""
+        self.step += 1
+        self.position += indices.numel()
+        epoch_over = self.position == self.examples
+        self.epoch += epoch_over
+        metrics = self.measure("train", "validation") if epoch_over else None
+        part_losses = {part: loss_of(values) for part, values in (metrics or {}).items()}
+        self.seconds = self.clock() - self.began
+        seen = Seen(self.step, self.epoch, loss, self.seconds, part_losses)
+        reached = [criterion.reason for criterion in self.criteria if criterion.reached(seen)]
+        self.stop_reason = reached[0] if reached else None
+        if reached and metrics is None:
+            metrics = self.measure("train", "validation")
+        if reached and self.recipe.stop.divergence and not _is_finite(metrics):
+            self.stop_reason = Divergence.reason  # the last step diverged, after its loss was computed
+        return Step(self.step, self.epoch, loss, metrics)
 
     def _rest_of_epoch(self) -> Iterator[Tensor]:
         """Indices of the examples of each remaining step of the epoch; a restored training resumes within an epoch."""

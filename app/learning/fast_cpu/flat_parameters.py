@@ -14,9 +14,17 @@ class FlatParameters:
     """
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
-        self.shapes = [parameter.shape for parameter in parameters]
+        self.parameters, self.shapes = list(parameters), [parameter.shape for parameter in parameters]
         self.whole = nn.Parameter(torch.cat([parameter.detach().t().flatten() for parameter in parameters]))
-        for parameter, view in zip(parameters, self.views(self.whole.data), strict=True):
+        self._point_to(self.whole.data)
+
+    def move(self, memory: Tensor) -> None:
+        """Move the parameters to `memory`, a flat tensor of the size of `whole`."""
+        self.whole.data = memory.copy_(self.whole.data)
+        self._point_to(memory)
+
+    def _point_to(self, memory: Tensor) -> None:
+        for parameter, view in zip(self.parameters, self.views(memory), strict=True):
             parameter.data = view
 
     def views(self, whole: Tensor) -> list[Tensor]:

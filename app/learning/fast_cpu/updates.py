@@ -76,12 +76,22 @@ class FlatUpdate(_FlatState):
         super().__init__(optimizer)
         self.optimizer = entry.build([{"params": [flat.whole]} for flat in self.flat])
         self.states = [self.optimizer.state[flat.whole] for flat in self.flat]  # shared with the optimizer
-        self.gradients = [torch.zeros_like(flat.whole.data) for flat in self.flat]
-        for flat, gradient in zip(self.flat, self.gradients, strict=True):
+        self._write_to([torch.zeros_like(flat.whole.data) for flat in self.flat])
+
+    def _write_to(self, gradients: list[Tensor]) -> None:
+        """Let gradients be written to these flat tensors, one per group."""
+        self.gradients = gradients
+        for flat, gradient in zip(self.flat, gradients, strict=True):
             flat.whole.grad = gradient
-        self.target_of = self.targets(self.gradients, 0.0)
+        self.target_of = self.targets(gradients, 0.0)
         for parameter, target in self.target_of.items():
             parameter.grad = target.tensor
+
+    def move(self, parameters: list[Tensor], gradients: list[Tensor]) -> None:
+        """Move the parameters, and the destination of the gradients, to these flat tensors, one of each per group."""
+        for flat, memory in zip(self.flat, parameters, strict=True):
+            flat.move(memory)
+        self._write_to(gradients)
 
     def target(self, parameter: Tensor) -> GradientTarget:
         return self.target_of[parameter]
@@ -120,6 +130,35 @@ class FusedAdamUpdate(FlatUpdate):
             θ, m, v, t = flat.whole.data, state["exp_avg"], state["exp_avg_sq"], state["step"]
             t += 1
             self.update([θ], [g], [m], [v], [], [t], lr=group["lr"])
+
+
+class FusedSGDUpdate(FlatUpdate):
+    """FlatUpdate that calls the fused kernel of SGD directly, with or without momentum.
+
+    One member of an ensemble of eight takes 5 to 8 µs for 50,000 parameters, and 20 µs more in `torch.optim`.
+    """
+
+    def __init__(self, entry: SGD | Momentum, optimizer: torch.optim.Optimizer) -> None:
+        super().__init__(entry, optimizer)
+        has_velocity = isinstance(entry, Momentum) and entry.momentum > 0
+        self.has_velocity = has_velocity
+        self.update = partial(
+            torch._fused_sgd_,
+            weight_decay=entry.weight_decay,
+            momentum=entry.momentum if isinstance(entry, Momentum) else 0.0,
+            dampening=entry.dampening if isinstance(entry, Momentum) else 0.0,
+            nesterov=isinstance(entry, Momentum) and entry.nesterov,
+            maximize=False,
+            is_first_step=False,
+        )
+
+    def step(self) -> None:
+        if self.has_velocity and not all(self.states):
+            super().step()  # the first velocity is the gradient
+            return
+        for group, flat, g, state in zip(self.groups, self.flat, self.gradients, self.states, strict=True):
+            velocities = [state["momentum_buffer"]] if self.has_velocity else []
+            self.update([flat.whole.data], [g], velocities, lr=group["lr"])
 
 
 class MomentumInPlace(_FlatState):
@@ -161,6 +200,16 @@ def choose_update(entry: Optimizer, optimizer: torch.optim.Optimizer, unmodified
             return SGDInPlace(optimizer)
         case Momentum(weight_decay=0, dampening=0, nesterov=False) if unmodified:
             return MomentumInPlace(optimizer, entry.momentum)
+        case Adam() | AdamW():
+            return FusedAdamUpdate(entry, optimizer)
+    return FlatUpdate(entry, optimizer)
+
+
+def choose_flat_update(entry: Optimizer, optimizer: torch.optim.Optimizer) -> FlatUpdate:
+    """Choose the fastest update that reads gradients from memory."""
+    match entry:
+        case SGD() | Momentum():
+            return FusedSGDUpdate(entry, optimizer)
         case Adam() | AdamW():
             return FusedAdamUpdate(entry, optimizer)
     return FlatUpdate(entry, optimizer)

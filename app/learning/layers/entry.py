@@ -145,6 +145,11 @@ class Layer(ABC):
     # Function
 
     @property
+    def stackable(self) -> bool:
+        """True if one batched program can evaluate this layer of several networks (`app.learning.ensemble`)."""
+        return self.elementwise
+
+    @property
     def affine(self) -> bool:
         """True if in evaluation the outputs are a linear map of the inputs plus a constant."""
         return False

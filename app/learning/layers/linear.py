@@ -43,6 +43,10 @@ class Linear(Trainable, LinearMap):
     def width(self) -> int:
         return self.units
 
+    @property
+    def stackable(self) -> bool:
+        return True
+
     def fan_in(self, shape: Shape) -> int:
         return prod(shape)
 

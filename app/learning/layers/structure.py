@@ -31,6 +31,10 @@ class Flatten(Layer):
     saved = None
 
     @property
+    def stackable(self) -> bool:
+        return True
+
+    @property
     def affine(self) -> bool:
         return True
 
