@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(0.02, gt=0, description="how often an idle worker looks for work")
     checkpoint_seconds: float = Field(5, ge=0, description="how often a running training is checkpointed")
     threads: int | None = Field(None, ge=1, description="CPU threads of a training; by default its share of the cores")
+    stack_size: int = Field(
+        8, ge=1, le=32, description="waiting runs of one architecture that train as one program; 1 means never"
+    )
     limit_runs: int | None = Field(
         None, ge=0, description="default limit of a key: runs and batches that have not ended"
     )

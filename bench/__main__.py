@@ -5,7 +5,7 @@ import importlib
 
 NAMES = (
     "train", "conv", "activations", "augmentation", "lecture", "start", "predict", "queue", "api", "diagnosis",
-    "import", "defaults", "attack", "curves", "web",
+    "import", "defaults", "attack", "curves", "web", "many",
 )  # fmt: skip
 MODULES = {"import": "importing"}  # `import` is a keyword
 

@@ -102,6 +102,10 @@ class Checkpoints:
         db.execute(delete(CheckpointRow).where(CheckpointRow.run == self.run, CheckpointRow.step.in_(steps)))
         return pruned
 
+    def close(self) -> None:
+        """End the thread that writes, after what it is writing."""
+        self.writer.shutdown(wait=False)
+
     def named(self) -> None:
         """Forget the pending checkpoint, which is committed or could not be written."""
         self.saving = None

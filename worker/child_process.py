@@ -6,8 +6,9 @@ import signal
 import socket
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from app.storage.queue.batch_claims import batch_claims
 from app.storage.queue.claims import Claims
@@ -25,26 +26,40 @@ GRACE_SECONDS: dict[Kind, dict[bytes, float]] = {
 QUEUES: dict[Kind, Claims[Any]] = {"train": run_claims, "import": import_claims, "batch": batch_claims}
 
 
-class Channel:
-    """Pipe for a child's orders, and file for its output. Raises OSError if one of them cannot be created."""
+# Time for a run that trains with others, which would be killed with it.
+STACKED_GRACE_SECONDS = 10.0
 
-    def __init__(self) -> None:
+
+class Channel:
+    """Pipe for a child's orders, and file for its output. Raises OSError if one of them cannot be created.
+
+    Children that share a process have a pipe each, and the file of the first.
+    """
+
+    def __init__(self, first: "Channel | None" = None) -> None:
         with contextlib.ExitStack() as stack:
-            self._output = stack.enter_context(tempfile.TemporaryFile())
+            output = tempfile.TemporaryFile() if first is None else first.output_again()  # noqa: SIM115
+            self._output: IO[bytes] = stack.enter_context(output)
             self._received, self._sent = os.pipe2(os.O_CLOEXEC)
             os.set_blocking(self._sent, False)
             stack.pop_all()
 
-    def hand_over(self, server: socket.socket, job: bytes) -> None:
-        """Send a job with the child's ends to the server that forks the child."""
-        socket.send_fds(server, [job], [self._received, self._output.fileno()])
-        os.close(self._received)
-        self._received = -1
+    def hand_over(self, server: socket.socket, job: bytes, companions: "Sequence[Channel]" = ()) -> None:
+        """Send a job with the child's ends, and the pipes of its companions, to the server that forks the child."""
+        pipes = [channel._received for channel in companions]
+        socket.send_fds(server, [job], [self._received, self._output.fileno(), *pipes])
+        for channel in (self, *companions):
+            os.close(channel._received)
+            channel._received = -1
 
     def send(self, order: bytes) -> None:
         """Send an order to the child, unless it has exited."""
         with contextlib.suppress(BrokenPipeError, BlockingIOError):
             os.write(self._sent, order)
+
+    def output_again(self) -> IO[bytes]:
+        """Another descriptor of the output's file."""
+        return os.fdopen(os.dup(self._output.fileno()), "rb")
 
     def last_lines(self) -> list[str]:
         """The last lines that the child printed, at most 20."""
@@ -62,6 +77,8 @@ class Channel:
 class Child:
     """A run or an import in a child process.
 
+    Runs that train as one program are children that share the process of the first, `process`.
+
     `renewed` is the time at which its lease was last renewed, and `started` that of its claim.
     `lost` is True if another worker may hold it. `deadline`
     is the time by which a child with an `order` has to exit.
@@ -73,6 +90,8 @@ class Child:
     channel: Channel
     renewed: float
     started: float
+    process: str
+    stacked: bool = False
     lost: bool = False
     pid: int | None = None
     order: bytes | None = None
@@ -86,7 +105,8 @@ class Child:
         """Send an order or a ping to the child, unless it has exited. Of several deadlines the earliest counts."""
         self.channel.send(order)
         if order != PING:
-            deadline = time.monotonic() + GRACE_SECONDS[self.kind][order]
+            grace = STACKED_GRACE_SECONDS if self.stacked else GRACE_SECONDS[self.kind][order]
+            deadline = time.monotonic() + grace
             self.order, self.deadline = order, min(deadline, self.deadline or deadline)
 
     def kill(self) -> None:

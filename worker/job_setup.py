@@ -16,7 +16,7 @@ from app.insight.analysis.recipe_rules import emulated_bfloat16
 from app.insight.experiments.faults import training_of
 from app.learning.data import Data
 from app.learning.layers import Layer
-from app.learning.outputs import OutputKind
+from app.learning.outputs import OutputKind, output_kind
 from app.learning.preprocessing import fit_border, fit_margin
 from app.learning.recipe import Recipe
 from app.learning.reference import Reference, fit_reference
@@ -108,8 +108,13 @@ def prepare(
     `reading` holds the dataset's import options, which predictions use too. `fault` is the deliberate mistake of an
     experiment's trial.
     """
+    recipe, loaded = load(request, folder, files, reading)
+    return training_of(fault)(recipe, loaded.data, device), loaded
+
+
+def load(request: dict[str, Any], folder: str, files: Files, reading: ImportOptions) -> tuple[Recipe, Prepared]:
+    """Load the data from its folder and split it, and fit the preprocessing on the training part."""
     arrays = Arrays.load(files, folder)
     parts = stored_split(files, folder, arrays, SplitSpec.of(request["split"]))
     data, recipe = prepared(arrays, parts, request), Recipe.from_json(request, arrays.shape)
-    training = training_of(fault)(recipe, data, device)
-    return training, Prepared(recipe.layers, arrays, data, training.output_kind, reading)
+    return recipe, Prepared(recipe.layers, arrays, data, output_kind(recipe.layers, recipe.loss), reading)

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from app.storage import migrate
 from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
 from app.storage.queue import workers
-from app.storage.queue.claims import LeaseLost
+from app.storage.queue.claims import Group, LeaseLost
 from app.storage.queue.run_claims import run_claims
 from worker import import_cleanup
 from worker.change_detector import Changes
@@ -45,11 +45,15 @@ LOOK_SECONDS = 0.2  # between two checks for cancelled and paused runs, and for 
 
 @dataclass(frozen=True)
 class Death:
-    """The end of a child process that is not recorded in the database yet. `how` completes "the process …"."""
+    """The end of a child process that is not recorded in the database yet. `how` completes "the process …".
+
+    `ordered`: the process has ended, or was killed, because of an order.
+    """
 
     child: Child
     how: str
     error: dict[str, Any]
+    ordered: bool
 
 
 class Worker:
@@ -61,6 +65,7 @@ class Worker:
 
     def __init__(self, settings: Settings, concurrency: int) -> None:
         self.settings, self.concurrency = settings, concurrency
+        self.threads = settings.threads or max(1, (os.cpu_count() or 1) // concurrency)  # of a run
         self.database, self.files = Database(settings.database), open_files(settings.files_url, settings.home)
         settings.create_home()
         migrate.upgrade(self.database)
@@ -85,7 +90,7 @@ class Worker:
             "lease_seconds": settings.lease_seconds,
             "flush_seconds": settings.flush_seconds,
             "checkpoint_seconds": settings.checkpoint_seconds,
-            "threads": settings.threads or max(1, (os.cpu_count() or 1) // self.concurrency),
+            "threads": self.threads,
         }
 
     def stop(self, *_: object) -> None:
@@ -135,36 +140,51 @@ class Worker:
         """Claim runs and imports while there are free places."""
         with self._refusals_postponed():
             for kind, at_once in self.places.items():
-                while not self.stopping and self._at_work(kind) < at_once and self._claim(kind):
+                while not self.stopping and (free := self._free_threads(kind, at_once)) > 0 and self._claim(kind, free):
                     pass
 
-    def _at_work(self, kind: Kind) -> int:
-        return sum(child.kind == kind for child in self.children.values())
+    def _free_threads(self, kind: Kind, places: int) -> int:
+        """Threads of the places for jobs of this kind that no process uses: a program of several runs uses one."""
+        processes = {child.process: child.stacked for child in self.children.values() if child.kind == kind}
+        return self.threads * places - sum(1 if stacked else self.threads for stacked in processes.values())
 
-    def _claim(self, kind: Kind) -> bool:
-        """Claim one run or import and start its child; returns False if there is none."""
+    def _claim(self, kind: Kind, threads: int) -> bool:
+        """Claim one import or run, with the runs that train with it, and start its child; returns False if there is
+        none. Programs of runs are spread over so many threads."""
         asked = time.monotonic()
         with self.database.read() as db:
             if not QUEUES[kind].any_claimable(db, database_now()):
                 return False
         with ExitStack() as unless_claimed:
-            try:  # before the claim: a job whose child cannot be started stays in the queue
+            try:  # before the claim is committed: a job whose child cannot be started stays in the queue
                 channel = unless_claimed.enter_context(closing(Channel()))
+                with self.database.write() as db:
+                    group = Group(self.settings.stack_size, threads)
+                    rows = QUEUES[kind].claim_together(db, self.id, database_now(), self.settings.lease_seconds, group)
+                    companions = [unless_claimed.enter_context(closing(Channel(channel))) for _ in rows[1:]]
             except OSError as error:
                 log.warning("no child can be started: %s", error)
                 self._postpone()
                 return False
-            with self.database.write() as db:
-                row = QUEUES[kind].claim(db, self.id, database_now(), self.settings.lease_seconds)
-            if row is None:
+            if not rows:
                 return False
             unless_claimed.pop_all()
-        child = Child(kind, row.id, row.attempt, channel, renewed=asked, started=asked)
-        job = {"kind": kind, "key": child.key, "id": row.id, "attempt": row.attempt}
-        channel.hand_over(self.warm, json.dumps(job).encode())
-        self.children[child.key] = child
-        log.info("%s: attempt %d begins", row.id, row.attempt, extra={"run": row.id})
+        first, stacked = rows[0], kind == "train" and rows[0].stack is not None
+        job = {"kind": kind, "key": f"{first.id}/{first.attempt}", "id": first.id, "attempt": first.attempt}
+        if stacked:
+            job |= {"kind": "stack", "members": [{"id": row.id, "attempt": row.attempt} for row in rows]}
+        channel.hand_over(self.warm, json.dumps(job).encode(), companions)
+        for row, own in zip(rows, (channel, *companions), strict=True):
+            child = Child(
+                kind, row.id, row.attempt, own, renewed=asked, started=asked, process=job["key"], stacked=stacked
+            )
+            self.children[child.key] = child
+            log.info("%s: attempt %d begins", row.id, row.attempt, extra={"run": row.id})
         return True
+
+    def _sharing(self, process: str) -> list[Child]:
+        """The children that share a process."""
+        return [child for child in self.children.values() if child.process == process]
 
     def _postpone(self) -> None:
         """Repeat the step in the next turn, after a pause."""
@@ -176,14 +196,19 @@ class Worker:
         if not message:
             raise ServerDied(f"the warm server has ended with status {self.warm_process.wait()}")
         news = json.loads(message)
+        children = self._sharing(news["key"])
         if "pid" in news:
-            self.children[news["key"]].pid = news["pid"]
-        else:
-            self._ended(self.children.pop(news["key"]), news["exit"])
+            for child in children:
+                child.pid = news["pid"]
+            return
+        self.changes.force_poll()  # their place is free
+        ordered = any(child.order is not None for child in children)
+        for child in children:
+            del self.children[child.key]
+            self._ended(child, news["exit"], ordered)
 
-    def _ended(self, child: Child, code: int) -> None:
-        """Close a child that has exited, and keep the reason until it is recorded."""
-        self.changes.force_poll()  # its place is free
+    def _ended(self, child: Child, code: int, ordered: bool) -> None:
+        """Close a child whose process has exited, and keep the reason until it is recorded."""
         lines = child.channel.last_lines()
         child.channel.close()
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with status {code}"
@@ -192,7 +217,15 @@ class Worker:
         error = {"type": "ChildDied", "message": reason.text(), "trace": lines} | reason.to_json()
         if child.order is not None:
             how = "did not obey an order in time and was killed"
-        self.deaths.append(Death(child, how, error))
+        self.deaths.append(Death(child, how, error, ordered))
+
+    def _over(self, child: Child) -> None:
+        """Close a child that shares a process with others and whose run has ended, or is another worker's: the process
+        leaves the run."""
+        self.changes.force_poll()
+        child.channel.close()
+        del self.children[child.key]
+        log.info("%s: attempt %d is over", child.id, child.attempt, extra={"run": child.id})
 
     def _record_deaths(self) -> None:
         """Record each death, so that the job is retried. If the child has ended its job itself, its lease is gone."""
@@ -218,7 +251,7 @@ class Worker:
     def _record(self, db: Session, death: Death) -> None:
         """Record one death in the database. Raises LeaseLost."""
         child = death.child
-        if self.stopping or child.order is not None:  # it obeyed the order, or was killed after its deadline
+        if self.stopping or death.ordered:  # it obeyed the order, or was killed after its deadline
             QUEUES[child.kind].give_back(db, child.id, child.attempt)
         else:
             QUEUES[child.kind].child_died(db, child.id, child.attempt, death.error)
@@ -228,7 +261,7 @@ class Worker:
 
     def _beat(self) -> None:
         """Renew each lease that is due and ping its child; mark children whose lease is lost. Record the heartbeat."""
-        for child in self.children.values():
+        for child in list(self.children.values()):
             asked = time.monotonic()
             if child.lost or asked - child.renewed < self.settings.heartbeat_seconds:
                 continue
@@ -240,7 +273,10 @@ class Worker:
                     child.renewed = asked
                     child.tell(PING)
                 except LeaseLost:
-                    child.lost = True
+                    if child.stacked:
+                        self._over(child)
+                    else:
+                        child.lost = True
         asked = time.monotonic()
         if asked - self.last_beat >= self.settings.heartbeat_seconds:
             with self._refusals_postponed():
@@ -254,16 +290,23 @@ class Worker:
     def _look_around(self) -> None:
         """Forward users' cancel and pause requests, let runs give way, and release the jobs of dead workers of this
         machine."""
-        for child in (child for child in self.children.values() if child.kind == "train"):
-            with self._refusals_postponed(), suppress(LeaseLost), self.database.read() as db:
-                match run_claims.requested_action(db, child.id, child.attempt):
+        for child in [child for child in self.children.values() if child.kind == "train"]:
+            with self._refusals_postponed(), self.database.read() as db:
+                try:
+                    action = run_claims.requested_action(db, child.id, child.attempt)
+                except LeaseLost:
+                    if child.stacked:
+                        self._over(child)
+                    continue
+                match action:
                     case RequestedAction.CANCEL if child.order != CANCEL:  # also while it pauses or is handed back
                         child.tell(CANCEL)
                     case RequestedAction.PAUSE if child.order is None:
                         child.tell(PAUSE)
                     case None if child.order is None and self._gives_way(db, child):
                         log.info("%s: gives way to another owner's run", child.id)
-                        child.tell(HAND_BACK)
+                        for member in self._sharing(child.process):
+                            member.tell(HAND_BACK)
         self.dead_workers.update(dead_workers(self.lock))  # it removes their locks, so it reports each only once
         for worker in sorted(self.dead_workers):
             with self._refusals_postponed():

@@ -20,10 +20,13 @@ class Recorder:
 
     `recorded` is the last recorded step of each series. Steps that an earlier attempt has recorded are skipped: a
     repeated step has the same bits, and a curve never shrinks. `circumstances` (columns of the run) are written with
-    the first points. Diagnostics are sampled after the step `sampled`."""
+    the first points. Diagnostics are sampled after the step `sampled`. The training gets a `share` of its process's
+    time."""
 
-    def __init__(self, training: Training, recorded: dict[str, int], sampled: int = 0, **circumstances: Any) -> None:
-        self.training, self.sampler = training, Sampler(training, sampled)
+    def __init__(
+        self, training: Training, recorded: dict[str, int], sampled: int = 0, share: float = 1.0, **circumstances: Any
+    ) -> None:
+        self.training, self.sampler, self.share = training, Sampler(training, sampled, share=share), share
         self.recorded, self.circumstances = recorded, circumstances
         self.first = True
         self.last_loss = math.nan
@@ -68,7 +71,7 @@ class Recorder:
         grown = {"bytes": Run.bytes + points * curves.POINT_BYTES + file_bytes}
         run_claims.write(db, run, attempt, **changes | grown | values)
         self.to_charge = self.training.seconds
-        turns.charge(db, run, self.to_charge - self.charged)
+        turns.charge(db, run, (self.to_charge - self.charged) * self.share)
         points_of: dict[str, Any] = {series: tuple(zip(*points, strict=True)) for series, points in self.others.items()}
         if self.steps:
             points_of["train.loss"] = self.steps, self.losses

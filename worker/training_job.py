@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from app.constants import RunStatus
 from app.datasets.import_options import ImportOptions
 from app.learning import serialization
 from app.learning.evaluation import evaluate
+from app.learning.training import Training
 from app.messages import Message
 from app.storage import datasets, runs
 from app.storage.curves import last_steps
@@ -35,12 +35,13 @@ def main(job: dict[str, Any], database: Database, files: Files, orders_descripto
     """Train one attempt of a run until it ends or is interrupted."""
     orders = Commands(orders_descriptor, job["lease_seconds"])
     attempt = Attempt(job, database, files)
-    try:
-        attempt.train(orders)
-    except LeaseLost:
-        return
-    except Exception as error:
-        attempt.fail(error)
+    with contextlib.suppress(LeaseLost):
+        try:
+            attempt.train(orders)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            attempt.fail(error)
 
 
 class Attempt:
@@ -49,65 +50,97 @@ class Attempt:
     def __init__(self, job: dict[str, Any], database: Database, files: Files) -> None:
         self.run, self.attempt, self.database, self.files = job["id"], job["attempt"], database, files
         self.flush_seconds, self.checkpoint_seconds = job["flush_seconds"], job["checkpoint_seconds"]
-        self.threads = job["threads"]
+        self.threads, self.share = job["threads"], 1.0  # of the time of this process
+        self.program: dict[str, Any] = {}  # its part of the environment
+        self.is_begun = False
 
     def write(self, change: Callable[[Session], None]) -> None:
         """Make a change in one transaction."""
         write_with_retry(self.database, change)
 
     def train(self, orders: Commands) -> None:
+        self.begin()
+        for step in self.training.steps():
+            self.recorder.add(step)
+            if self.training.stop_reason is not None:
+                break  # without a regular checkpoint: an attempt that resumed there would train beyond the end
+            if self.is_due():
+                self.write(lambda db: self.recorder.flush(db, self.run, self.attempt))
+                self.flushed()
+            if orders.wanted is not None:
+                self.leave()
+                return
+            self.keep_checkpoints()
+            self.recorder.sample()  # after everything that users may be waiting for
+        self.finish()
+
+    def begin(self) -> None:
+        """Read the run, and prepare its training, from its checkpoint if it has one."""
         run, dataset, recorded, sampled = read_with_retry(self.database, self._rows)
         request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
         warnings = run.warnings or []
         folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
         assert folder is not None  # a run is created only on a ready dataset
         self.served_before = run.weights is not None
-        threads = environment.get("threads") or (1 if request["batch_size"] == 1 else self.threads)
+        threads = environment.get("threads") or self._threads_for(request)
         # Treat numbers below 10⁻³⁸ as 0: values that decay towards 0, like a dead unit's moments, would slow each step.
         torch.set_flush_denormal(True)
         torch.set_num_threads(threads)  # every attempt uses the same number, since the bits depend on it
-        device = job_setup.device(request["device"])
-        training, prepared = use_files_with_retry(
-            lambda: job_setup.prepare(request, folder, self.files, device, fault, reading)
-        )
+        training, prepared = use_files_with_retry(lambda: self._prepare(request, folder, fault, reading))
+        device = training.device
         if checkpoint is not None:
             saved = use_files_with_retry(lambda: self.files.read(checkpoint))
             training.restore(serialization.checkpoint_from_safetensors(saved))
         environment = (
             environment
             | job_setup.versions(device)
-            | {
-                "threads": threads,
-                "gradients": training.stepper.gradients,
-            }
+            | {"threads": threads, "gradients": training.stepper.gradients}
+            | self.program
         )
         of_device = job_setup.warnings(request["precision"], device)
         warnings = warnings + [warning for warning in of_device if warning not in warnings]
         circumstances = {"device": str(device), "environment": environment, "warnings": warnings}
-        recorder = Recorder(training, recorded, max(sampled.values(), default=0), **circumstances)
-        checkpoints = Checkpoints(self.run, self.attempt, self.files, training, prepared)
-        checkpointed = flushed = time.monotonic()
-        for step in training.steps():
-            recorder.add(step)
-            if training.stop_reason is not None:
-                break  # without a regular checkpoint: an attempt that resumed there would train beyond the end
-            now = time.monotonic()
-            if recorder.first or now - flushed >= self.flush_seconds:
-                self.write(lambda db: recorder.flush(db, self.run, self.attempt))
-                recorder.flushed()
-                flushed = now
-            if orders.wanted is not None:
-                self._save(checkpoints, recorder)
-                self._name(checkpoints, recorder, **run_claims.LEFT)
-                return
-            if checkpoints.is_written:
-                self._name(checkpoints, recorder)
-                checkpointed = flushed = time.monotonic()
-            elif checkpoints.saving is None and now - checkpointed >= self.checkpoint_seconds:
-                self._save(checkpoints, recorder)
-            recorder.sample()  # after everything that users may be waiting for
-        recorder.sample(last=True)
-        self._finish(checkpoints, recorder)
+        self.training = training
+        self.recorder = Recorder(training, recorded, max(sampled.values(), default=0), self.share, **circumstances)
+        self.checkpoints = Checkpoints(self.run, self.attempt, self.files, training, prepared)
+        self.last_checkpoint = self.last_flush = time.monotonic()
+        self.is_begun = True
+
+    def _threads_for(self, request: dict[str, Any]) -> int:
+        return 1 if request["batch_size"] == 1 else self.threads
+
+    def _prepare(
+        self, request: dict[str, Any], folder: str, fault: str | None, reading: ImportOptions
+    ) -> tuple[Training, job_setup.Prepared]:
+        device = job_setup.device(request["device"])
+        return job_setup.prepare(request, folder, self.files, device, fault, reading)
+
+    def is_due(self) -> bool:
+        """True if the recorded points are to be written: after the first step, and then at intervals."""
+        return self.recorder.first or time.monotonic() - self.last_flush >= self.flush_seconds
+
+    def flushed(self) -> None:
+        """Note that the recorded points are committed."""
+        self.recorder.flushed()
+        self.last_flush = time.monotonic()
+
+    def keep_checkpoints(self) -> None:
+        """Commit a checkpoint that has been written, or begin the next one if it is time."""
+        if self.checkpoints.is_written:
+            self._name(self.checkpoints, self.recorder)
+            self.last_checkpoint = self.last_flush = time.monotonic()
+        elif self.checkpoints.saving is None and time.monotonic() - self.last_checkpoint >= self.checkpoint_seconds:
+            self._save(self.checkpoints, self.recorder)
+
+    def leave(self) -> None:
+        """Write a checkpoint, and leave the run as its user or the worker wants it."""
+        self._save(self.checkpoints, self.recorder)
+        self._name(self.checkpoints, self.recorder, **run_claims.LEFT)
+
+    def finish(self) -> None:
+        """End the run after its last step."""
+        self.recorder.sample(last=True)
+        self._finish(self.checkpoints, self.recorder)
 
     def _rows(self, db: Session) -> tuple[Run, Dataset, dict[str, int], dict[str, int]]:
         """The run, its dataset, and the last recorded step of each series: losses and metrics, then diagnostics."""
@@ -177,14 +210,12 @@ class Attempt:
         self._name(checkpoints, recorder, weights_bytes, **run_claims.ended(status, **result))
 
     def fail(self, error: Exception) -> None:
-        """End the run as failed, without a retry: the same request would raise the same error again."""
+        """End the run as failed, without a retry: the same request would raise the same error again. Raises
+        LeaseLost."""
         trace = "".join(traceback.format_exception(error)[-12:]).splitlines()[-20:]
         code = "run_files_away" if isinstance(error, OSError) else "training_broke_down"
         reason = _error(type(error).__name__, Message.of(code, reason=str(error), run=self.run), trace)
-        try:
-            self.write(lambda db: run_claims.end(db, self.run, self.attempt, RunStatus.FAILED, error=reason))
-        except LeaseLost:
-            os._exit(0)
+        self.write(lambda db: run_claims.end(db, self.run, self.attempt, RunStatus.FAILED, error=reason))
 
 
 def _error(type: str, reason: Message, trace: Sequence[str] = ()) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from app.runs.limits import limited, refuse_jobs
 from app.runs.requests import RunRequest
 from app.runs.resolution import environment, resolve
+from app.runs.stacking import stack_signature
 from app.runs.views import RunView, view, views
 from app.storage import datasets, idempotency, runs
 from app.storage.database import Database
@@ -64,6 +65,7 @@ def create_together(
     resolved = [resolve(run.request, dataset, files, keep_split=True) for run in new]
     environments = [environment(dataset, request, files) for request, _ in resolved]
     bounded = [(limited(request, database.caller.limits), warnings) for request, warnings in resolved]
+    shape = tuple(dataset.about["shape"])
     with database.write() as db:
         refuse_jobs(db, len(new))
         datasets.get_for_share(db, dataset.id)
@@ -73,6 +75,7 @@ def create_together(
                 request=request,
                 warnings=warnings,
                 fault=run.fault,
+                stack=stack_signature(request, shape) if run.fault is None else None,
                 task=dataset.about["task"],
                 environment=known,
             )

@@ -36,8 +36,10 @@ def create(
     environment: dict[str, Any],
     warnings: list[dict[str, str]],
     fault: str | None = None,
+    stack: str | None = None,
 ) -> Run:
-    """Queue a run for a resolved request. Once committed, it is not lost."""
+    """Queue a run for a resolved request. Once committed, it is not lost. Runs with the same `stack` can train as one
+    program."""
     run = Run(
         id=new_id("run"),
         owner=caller_of(db).owner,
@@ -47,6 +49,7 @@ def create(
         dataset=request["dataset"],
         request=request,
         fault=fault,
+        stack=stack,
         tags=request["tags"],
         priority=request["priority"],
         environment=environment,

@@ -93,6 +93,7 @@ class Run(Claimable):
     checkpoint: Mapped[str | None]  # the file from which the training continues
     weights: Mapped[str | None]  # the file that is served
     device: Mapped[str | None]
+    stack: Mapped[str | None]  # the signature of runs that train as one program; NULL for a run that trains alone
     bytes: Mapped[int | None] = mapped_column(BigInteger)  # of files and curve; NULL for a run of an older version
     created_at: Mapped[float]
     started_at: Mapped[float | None]
@@ -112,6 +113,14 @@ class Run(Claimable):
             "owner",
             sqlite_where=text("status = 'running'"),
             postgresql_where=text("status = 'running'"),
+        ),
+        Index(
+            "ix_runs_stack",
+            "stack",
+            priority.desc(),
+            "id",
+            sqlite_where=text("status = 'queued'"),
+            postgresql_where=text("status = 'queued'"),
         ),
         Index(
             "ix_runs_succeeded",

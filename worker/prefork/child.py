@@ -7,15 +7,22 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from app.storage.database import Database
 from app.storage.files import open_files
-from worker import batch_job, import_job, training_job
+from worker import batch_job, import_job, stacked_job, training_job
 from worker.prefork.warmup import warm_up
 
-WORK = {"train": training_job.main, "import": import_job.main, "batch": batch_job.main}
+WORK: dict[str, Callable[..., None]] = {
+    "train": training_job.main,
+    "stack": stacked_job.main,
+    "import": import_job.main,
+    "batch": batch_job.main,
+}
+DESCRIPTORS = 64  # of a job, at most
 
 
 class PreforkedChild:
@@ -52,14 +59,14 @@ def _live(settings: dict[str, Any], parent: socket.socket) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         database, files = Database(settings["database"]), open_files(settings["files_url"], Path(settings["home"]))
         warm_up(settings, database)
-        message, descriptors, _, _ = socket.recv_fds(parent, 1 << 20, 2)
+        message, descriptors, _, _ = socket.recv_fds(parent, 1 << 20, DESCRIPTORS)
         if message:
             parent.close()
             job = settings | json.loads(message)
-            orders, log = descriptors
+            orders, log, *companions = descriptors
             os.dup2(log, 1)
             os.dup2(log, 2)
-            WORK[job["kind"]](job, database, files, orders)
+            WORK[job["kind"]](job, database, files, orders, *companions)
         code = 0
     except BaseException:
         traceback.print_exc()

@@ -2,8 +2,9 @@
 
 It never uses CUDA, a database connection or a thread, because these do not survive a fork. It exchanges JSON messages
 with its worker over one socket. The first message has the settings that are common to all jobs. Each further message
-is a job, with two file descriptors (the child's orders and its log). The server answers `{"key": …, "pid": …}` when the
-job's child has started and `{"key": …, "exit": …}` when it has ended (negative: a signal).
+is a job, with file descriptors: the child's orders, its log, and the orders of each companion. The server answers
+`{"key": …, "pid": …}` when the job's child has started and `{"key": …, "exit": …}` when it has ended (negative: a
+signal).
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from app.storage.curves import last_steps
 from app.storage.database import Database
 from app.storage.tables import Run, Table
 from worker import job_setup
-from worker.prefork.child import PreforkedChild
+from worker.prefork.child import DESCRIPTORS, PreforkedChild
 
 QUIET_SECONDS = 0.2
 
@@ -64,7 +65,7 @@ def serve(worker: socket.socket) -> None:
                     spare.close()
                     spare = None
         if worker in ready:
-            message, descriptors, _, _ = socket.recv_fds(worker, 1 << 20, 2)
+            message, descriptors, _, _ = socket.recv_fds(worker, 1 << 20, DESCRIPTORS)
             if not message:
                 if spare is not None:  # it is idle, and the worker is gone: reap it here
                     spare.close()

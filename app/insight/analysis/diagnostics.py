@@ -58,12 +58,14 @@ def _located(modules: Iterator[nn.Module], places: Iterable[LayerShape], above: 
 class Sampler:
     """Takes samples of a training between its steps: after steps 1, 2, 4, 8…, and then at regular intervals.
 
-    A sample is delayed until it fits into the sampler's share of the time. An earlier attempt has sampled the steps up
-    to `after`.
+    A sample is delayed until it fits into the sampler's share of the training's time, which is a `share` of all time.
+    An earlier attempt has sampled the steps up to `after`.
     """
 
-    def __init__(self, training: Training, after: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
-        self.training, self.clock = training, clock
+    def __init__(
+        self, training: Training, after: int = 0, clock: Callable[[], float] = time.monotonic, share: float = 1.0
+    ) -> None:
+        self.training, self.clock, self.share = training, clock, SHARE * share
         self.layers = located(training.model, training.recipe.layers, training.recipe.input_shape)
         self.probe = probe(training)
         self.sampled, self.next_step = after, after + 1
@@ -83,7 +85,7 @@ class Sampler:
             self.sampled, self.next_step, self.before = step, step + max(1, min(step, regular)), None
             self.took = self.clock() - begun
             self.spent += self.took
-        due = step + 1 >= self.next_step and self.spent + self.took <= SHARE * (begun - self.began)
+        due = step + 1 >= self.next_step and self.spent + self.took <= self.share * (begun - self.began)
         if self.before is None and (due or step + 1 == self.training.total_steps):
             self._remember()
         return taken

@@ -30,6 +30,13 @@ class LeaseLost(Exception):
     """The attempt no longer holds its row: another one does, or a user has ended the job. Leave it."""
 
 
+class Group(NamedTuple):
+    """Limits of the rows that one process does together: their number, and the processes that share those waiting."""
+
+    most: int
+    processes: int
+
+
 class Key(NamedTuple):
     """A sort key of the order of claiming: a column that is never NULL."""
 
@@ -91,6 +98,18 @@ class Claims(ABC, Generic[Row]):
         """Claim the first row in the order for `lease_seconds`; None if there is none."""
         return self._claim_first(db, self.claimable(now), worker, now, lease_seconds)
 
+    def claim_together(
+        self,
+        db: Session,
+        worker: str,
+        now: Now,
+        lease_seconds: float,
+        group: Group,  # noqa: ARG002
+    ) -> list[Row]:
+        """Claim the first row, and the rows that its process does with it; [] if there is none."""
+        row = self.claim(db, worker, now, lease_seconds)
+        return [] if row is None else [row]
+
     def _claim_first(
         self, db: Session, claimable: ColumnElement[bool], worker: str, now: Now, lease_seconds: float
     ) -> Row | None:
@@ -102,14 +121,20 @@ class Claims(ABC, Generic[Row]):
             .with_for_update(skip_locked=True)
             .scalar_subquery()
         )
+        return next(iter(self._take(db, self.table.id == first, worker, now, lease_seconds)), None)
+
+    def _take(
+        self, db: Session, where: ColumnElement[bool], worker: str, now: Now, lease_seconds: float
+    ) -> Sequence[Row]:
+        """Let the worker hold the rows that match, which no other transaction can take."""
         lease: Values = {"worker": worker, "attempt": self.table.attempt + 1, "lease_expires_at": now + lease_seconds}
         return db.scalars(
             update(self.table)
-            .where(self.table.id == first)
+            .where(where)
             .values(**self.CLAIMED | lease)
             .returning(self.table)
             .execution_options(synchronize_session=False)
-        ).one_or_none()
+        ).all()
 
     def position(self, db: Session, row: Row, now: Now) -> int:
         """The row's position among the claimable ones, from 1 for the row that is claimed next."""

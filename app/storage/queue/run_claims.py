@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.constants import STATUS_AFTER, RequestedAction, RunStatus
 from app.storage.database import database_now
 from app.storage.queue import turns
-from app.storage.queue.claims import OPEN, Claims, Key, Now, Values
+from app.storage.queue.claims import OPEN, Claims, Group, Key, Now, Values
 from app.storage.queue.turns import Line, Turn
 from app.storage.tables import Run
 from app.storage.visibility import EVERYONES
@@ -42,9 +42,11 @@ class RunClaims(Claims[Run]):
         **RELEASED,
     }
 
-    # The conditions of `ix_runs_open` and `ix_runs_running`. SQLite uses them only if the values are written out.
+    # The conditions of `ix_runs_open`, `ix_runs_running` and `ix_runs_stack`. SQLite uses them only if the values are
+    # written out.
     is_open = Run.status.in_(bindparam("open", OPEN, expanding=True, literal_execute=True))
     held = Run.status == bindparam("running", RunStatus.RUNNING, literal_execute=True)
+    is_queued = Run.status == bindparam("queued", RunStatus.QUEUED, literal_execute=True)
 
     def claimable(self, now: Now) -> ColumnElement[bool]:
         return and_(self.is_open, or_(Run.status == RunStatus.QUEUED, and_(self.held, Run.lease_expires_at < now)))
@@ -56,6 +58,32 @@ class RunClaims(Claims[Run]):
             if run is not None:  # on Postgres, other workers may be claiming all runs of this owner
                 return run
         return None
+
+    def claim_together(self, db: Session, worker: str, now: Now, lease_seconds: float, group: Group) -> list[Run]:
+        """Claim the run whose turn it is, and waiting runs of any owner that can train with it as one program.
+
+        A run keeps the form in which it began, since its bits depend on it: a run that begins without companions never
+        has some, and one that began with companions trains as a program of its own without them. A run whose process
+        died gets none, so that it cannot take others with it.
+        """
+        run = self.claim(db, worker, now, lease_seconds)
+        if run is None or run.stack is None:
+            return [] if run is None else [run]
+        companions = [] if run.deaths else self._companions(db, run.stack, group)
+        if companions:
+            return [run, *self._take(db, Run.id.in_(companions), worker, now, lease_seconds)]
+        if "program" not in run.environment:
+            self.write(db, run.id, run.attempt, stack=None)
+            db.refresh(run)
+        return [run]
+
+    def _companions(self, db: Session, stack: str, group: Group) -> Sequence[str]:
+        """Waiting runs of a program, first to last: one process's share."""
+        waiting = select(Run.id).where(self.is_queued, Run.stack == stack, Run.deaths == 0)
+        first = waiting.order_by(*self._ordering()).limit(group.most * group.processes - 1)
+        ids = db.scalars(first.with_for_update(skip_locked=True), execution_options=EVERYONES).all()
+        share = -(-(1 + len(ids)) // group.processes)
+        return ids[: min(group.most, max(2, share)) - 1]
 
     def _owners_in_turn(self, db: Session, now: Now) -> list[str]:
         """The owners of waiting runs, the one whose turn it is first."""

@@ -1,0 +1,188 @@
+"""32 runs of `digits`, MLP 784-64-10, batch 16: the product against eager PyTorch, one run after another.
+
+Target: at least 6 × the runs a minute. Both measure the training and validation parts after each epoch, or neither.
+First the learning core: a process a core, each with stacks of 8. Then whole services with everything that a run needs:
+recording, checkpoints, evaluation and result, with stacks and without.
+
+Also printed: the gain of a stack over runs one after another, both by hand, by batch size, from which `WORTHWHILE`
+follows.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from app.learning.data import Data
+from app.learning.ensemble.ensemble import Ensemble
+from app.learning.ensemble.member import Member
+from app.learning.recipe import Recipe
+from app.learning.stopping import Stop
+from app.learning.training import Training
+from bench.report import figure
+from bench.service import ended, home, server
+from bench.store import Store, store
+
+RUNS, STACK, EPOCHS, ROUNDS = 32, 8, 20, 3
+SERVICE_EPOCHS = 200  # 3.5 seconds of eager PyTorch
+CORES = os.cpu_count() or 1
+CPU = torch.device("cpu")
+MODEL: dict[str, Any] = {"layers": [{"type": "linear", "units": 64}, {"type": "relu"}]}
+REQUEST: dict[str, Any] = {"dataset": "digits", "model": MODEL, "batch_size": 16, "device": "cpu"}
+OPTIMIZERS: dict[str, dict[str, Any]] = {"sgd": {"name": "sgd"}, "adam": {"name": "adam"}}
+
+
+def training(data_store: Store, optimizer: str, batch_size: int = 16) -> Training:
+    request = REQUEST | {"optimizer": OPTIMIZERS[optimizer], "batch_size": batch_size, "stop": {"max_epochs": EPOCHS}}
+    return data_store.training(data_store.resolved(request), CPU)
+
+
+def eager(data: Data, optimizer: str, epochs: int, *, with_metrics: bool) -> float:
+    """Seconds of one run in eager PyTorch, with all data prepared in memory."""
+    (inputs, targets), validation = (data.batch(data.parts[part], CPU) for part in ("train", "validation"))
+    begun = time.perf_counter()
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
+    kind: Any = {"sgd": partial(torch.optim.SGD, lr=0.1), "adam": torch.optim.Adam}[optimizer]
+    descent = kind(model.parameters())
+    for _ in range(epochs):
+        for indices in torch.split(torch.randperm(len(targets)), 16):
+            descent.zero_grad()
+            loss = F.cross_entropy(model(inputs[indices]), targets[indices])
+            loss.backward()  # type: ignore[no-untyped-call]
+            descent.step()
+            loss.item()
+        if with_metrics:
+            with torch.no_grad():
+                for x, y in ((inputs, targets), validation):
+                    outputs = model(x)
+                    F.cross_entropy(outputs, y).item(), (outputs.argmax(1) == y).sum().item()
+    return time.perf_counter() - begun
+
+
+def members(data: Data, recipe: Recipe, count: int, *, with_metrics: bool) -> list[Member]:
+    found = [Member(replace(recipe, seed=seed), data, CPU) for seed in range(count)]
+    if not with_metrics:
+        for member in found:
+            member.measure = lambda *_, **__: {}  # type: ignore[method-assign]
+    return found
+
+
+def train(waiting: list[Member], capacity: int = STACK) -> None:
+    """Train all members in an ensemble, which is filled up whenever one has left."""
+    ensemble = Ensemble(capacity)
+    while waiting or ensemble.members:
+        while waiting and len(ensemble.members) < capacity:
+            ensemble.join(waiting.pop())
+        ensemble.step()
+
+
+def share(optimizer: str, with_metrics: bool, runs: int) -> None:
+    """One process's part: prepare, wait for the start, train."""
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(1)
+    with store() as data_store:
+        one = training(data_store, optimizer)
+        warm_up = replace(one.recipe, stop=Stop(max_steps=3))
+        train(members(one.data, warm_up, 2, with_metrics=False))
+        print("ready", flush=True)
+        sys.stdin.readline()
+        train(members(one.data, one.recipe, runs, with_metrics=with_metrics))
+
+
+def stacks(optimizer: str, *, with_metrics: bool) -> float:
+    """Seconds of all runs, by a process a core."""
+    command = [sys.executable, "-m", "bench.many", optimizer, str(int(with_metrics)), str(RUNS // CORES)]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(CORES)
+    ]
+    for process in started:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    begun = time.perf_counter()
+    for process in started:
+        assert process.stdin is not None
+        print(file=process.stdin, flush=True)
+    for process in started:
+        process.wait()
+    return time.perf_counter() - begun
+
+
+def core(data_store: Store) -> None:
+    """The learning core against eager PyTorch."""
+    for optimizer in OPTIMIZERS:
+        data = training(data_store, optimizer).data
+        for with_metrics in (False, True):
+            took = []
+            for _ in range(ROUNDS):
+                slow = sum(eager(data, optimizer, EPOCHS, with_metrics=with_metrics) for _ in range(RUNS))
+                took.append((slow, stacks(optimizer, with_metrics=with_metrics)))
+            name = f"{optimizer}, {'metrics after each epoch' if with_metrics else 'steps alone'}"
+            figure(f"{name}: eager, one after another", RUNS * 60 / min(slow for slow, _ in took), "runs/min")
+            figure(f"{name}: {CORES} processes, stacks of {STACK}", RUNS * 60 / min(own for _, own in took), "runs/min")
+            figure(f"{name}: the ratio", statistics.median(slow / own for slow, own in took), "×", at_least=6)
+
+
+def by_batch(data_store: Store) -> None:
+    """The gain of a stack over trainings one after another, on one core and without metrics."""
+    torch.set_num_threads(1)
+    for batch in (4, 16, 32, 64, 128):
+        one = training(data_store, "sgd", batch)
+        recipe = replace(one.recipe, stop=Stop(max_epochs=None, max_steps=400))
+        ratios = []
+        for _ in range(2 * ROUNDS):
+            begun = time.process_time()
+            for seed in range(2):
+                lone = Training(replace(recipe, seed=seed), one.data, CPU)
+                lone.measure = lambda *_, **__: {}  # type: ignore[method-assign]
+                for _ in lone.steps():
+                    pass
+            between = time.process_time()
+            train(members(one.data, recipe, STACK, with_metrics=False))
+            ratios.append((between - begun) / 2 / ((time.process_time() - between) / STACK))
+        figure(f"batch {batch}: a stack of {STACK} : one after another, by hand", statistics.median(ratios), "×")
+
+
+def service(stack_size: int) -> float:
+    """Seconds of all runs in a service, from the first request to the end of the last one."""
+    with home():
+        os.environ["ANTIGRAD_STACK_SIZE"] = str(stack_size)
+        with server(["-m", "app.cli.main", "serve", "--port", "{port}"]) as client:
+            while not client.get("/workers").json()["items"]:
+                time.sleep(0.05)
+            request = REQUEST | {"optimizer": OPTIMIZERS["sgd"], "stop": {"max_epochs": SERVICE_EPOCHS}}
+            begun = time.perf_counter()
+            runs = [client.post("/runs", json=request | {"seed": seed}).json()["id"] for seed in range(RUNS)]
+            found = [ended(client, run) for run in runs]
+            took = time.perf_counter() - begun
+            assert {run["status"] for run in found} == {"succeeded"}
+            return took
+
+
+def services(data_store: Store) -> None:
+    """Whole services against eager PyTorch, which records nothing."""
+    data = training(data_store, "sgd").data
+    torch.set_num_threads(CORES)
+    slow = statistics.median(eager(data, "sgd", SERVICE_EPOCHS, with_metrics=True) for _ in range(ROUNDS)) * RUNS
+    stacked, alone = service(STACK), service(1)
+    figure("a service: eager, one after another", RUNS * 60 / slow, "runs/min")
+    figure("a service with stacks : eager", slow / stacked, "×")
+    figure("a service without stacks : eager", slow / alone, "×")
+
+
+def main() -> None:
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(CORES)
+    with store() as data_store:
+        core(data_store)
+        by_batch(data_store)
+        services(data_store)
+
+
+if __name__ == "__main__":
+    share(sys.argv[1], sys.argv[2] == "1", int(sys.argv[3]))

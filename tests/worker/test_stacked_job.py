@@ -1,0 +1,107 @@
+"""Runs of one architecture that wait together train as one program, and none notices the others."""
+
+import os
+import signal
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.settings import Settings
+from tests.support.processes import children, until
+from tests.support.runs import REQUEST, ended, outcome, queue, status, until_step
+from tests.support.workers import Workers
+
+pytestmark = pytest.mark.sql
+
+SHORT = REQUEST | {"stop": {"max_epochs": 3}}
+
+
+def variants(request: dict[str, Any], *fields: dict[str, Any]) -> list[dict[str, Any]]:
+    return [request | {"seed": seed} | own for seed, own in enumerate(fields)]
+
+
+def program(client: TestClient, run: str) -> dict[str, int] | None:
+    return client.get(f"/runs/{run}").json()["environment"].get("program")
+
+
+def test_runs_of_one_architecture_train_as_one_program_and_learn_what_they_would_alone(
+    client: TestClient, workers: Workers
+) -> None:
+    requests = variants(
+        SHORT,
+        {"optimizer": {"name": "adam", "lr": 0.002}},
+        {"optimizer": {"name": "sgd", "lr": 0.05}, "schedule": {"name": "cosine"}},
+        {"optimizer": {"name": "momentum"}, "stop": {"max_steps": 40}, "clip_norm": 1.0},
+    )
+    together = [queue(client, request) for request in requests]
+    other = queue(client, SHORT | {"batch_size": 8})
+    workers.start(ANTIGRAD_STACK_SIZE="8")
+    results = [ended(client, run) for run in together]
+    assert [result["status"] for result in results] == ["succeeded"] * 3
+    assert [program(client, run) for run in together] == [{"members": 3}] * 3
+    assert ended(client, other)["status"] == "succeeded" and program(client, other) is None
+    for request, run, result in zip(requests, together, results, strict=True):
+        alone = queue(client, request)
+        wanted = ended(client, alone)
+        assert program(client, alone) is None
+        (steps, losses, _), (steps_alone, losses_alone, _) = outcome(client, run), outcome(client, alone)
+        assert steps == steps_alone and losses == pytest.approx(losses_alone, rel=1e-4, abs=1e-6)
+        assert result["stop_reason"] == wanted["stop_reason"] and result["progress"]["step"] == len(steps)
+        assert result["metrics"]["validation"]["loss"] == pytest.approx(
+            wanted["metrics"]["validation"]["loss"], rel=1e-4
+        )
+        assert result["metrics"].keys() == {"train", "validation", "test"}
+
+
+@pytest.mark.long
+def test_a_cancel_a_pause_and_an_error_of_one_leave_the_others_bit_equal(
+    client: TestClient, workers: Workers, settings: Settings
+) -> None:
+    requests = variants(REQUEST, {}, {}, {}, {}, {})
+    worker = workers.start(ANTIGRAD_STACK_SIZE="8")
+    alone = [queue(client, request) for request in requests[:1]]
+    until_step(client, alone[0], 1)
+    undisturbed = [queue(client, request) for request in requests]  # they wait, and begin together
+    for run in (*alone, *undisturbed):
+        assert ended(client, run)["status"] == "succeeded"
+    assert program(client, undisturbed[0]) == {"members": 5} and program(client, alone[0]) is None
+    blocker = queue(client, REQUEST | {"batch_size": 8, "stop": {"max_epochs": 10**6}})
+    until_step(client, blocker, 1)
+    runs = [queue(client, request) for request in requests]
+    (settings.files / "runs" / runs[3]).touch()  # a file where its folder has to be
+    client.post(f"/runs/{blocker}/cancel")
+    until_step(client, runs[0], 1)
+    assert len(children(worker.pid)) == 1
+    client.post(f"/runs/{runs[1]}/cancel")
+    client.post(f"/runs/{runs[2]}/pause")
+    until(lambda: [status(client, run) for run in runs[1:3]] == ["cancelled", "paused"])
+    failed = ended(client, runs[3])
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "run_files_away")
+    assert ended(client, runs[0])["status"] == ended(client, runs[4])["status"] == "succeeded"
+    client.post(f"/runs/{runs[2]}/resume")
+    resumed = ended(client, runs[2])
+    assert resumed["status"] == "succeeded" and resumed["environment"]["program"]["members"] == 1
+    for run, wanted in zip(runs, undisturbed, strict=True):
+        if run not in (runs[1], runs[3]):
+            assert outcome(client, run) == outcome(client, wanted)
+
+
+@pytest.mark.long
+def test_after_a_kill_each_goes_on_from_its_own_checkpoint(client: TestClient, workers: Workers) -> None:
+    requests = variants(REQUEST, {}, {}, {})
+    undisturbed = [queue(client, request) for request in requests]
+    worker = workers.start(ANTIGRAD_STACK_SIZE="8")
+    for run in undisturbed:
+        assert ended(client, run)["status"] == "succeeded"
+    blocker = queue(client, REQUEST | {"batch_size": 8, "stop": {"max_epochs": 10**6}})
+    until_step(client, blocker, 1)
+    runs = [queue(client, request) for request in requests]
+    client.post(f"/runs/{blocker}/cancel")
+    until_step(client, runs[0], 500)
+    [child] = children(worker.pid)
+    os.kill(child, signal.SIGKILL)
+    for run, wanted in zip(runs, undisturbed, strict=True):
+        found = ended(client, run)
+        assert found["status"] == "succeeded" and found["attempt"] == 2, found["error"]
+        assert outcome(client, run) == outcome(client, wanted)
