@@ -1,6 +1,7 @@
 """Child processes of a worker, and the queues of their jobs."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -44,13 +45,20 @@ class Channel:
             os.set_blocking(self._sent, False)
             stack.pop_all()
 
-    def hand_over(self, server: socket.socket, job: bytes, companions: "Sequence[Channel]" = ()) -> None:
-        """Send a job with the child's ends, and the pipes of its companions, to the server that forks the child."""
-        pipes = [channel._received for channel in companions]
-        socket.send_fds(server, [job], [self._received, self._output.fileno(), *pipes])
-        for channel in (self, *companions):
-            os.close(channel._received)
-            channel._received = -1
+    def hand_over(self, server: socket.socket, job: bytes, others: Sequence[int] = ()) -> None:
+        """Send a job with the child's ends, and other descriptors, to the server that forks the child."""
+        socket.send_fds(server, [job], [self._received, self._output.fileno(), *others])
+        self.close_received()
+
+    def close_received(self) -> None:
+        """Close the child's end of the pipe, which the child has."""
+        os.close(self._received)
+        self._received = -1
+
+    @property
+    def received(self) -> int:
+        """The child's end of the pipe."""
+        return self._received
 
     def send(self, order: bytes) -> None:
         """Send an order to the child, unless it has exited."""
@@ -71,6 +79,36 @@ class Channel:
             if end >= 0:
                 os.close(end)
         self._output.close()
+
+
+class Stack:
+    """A process that trains runs as one program: their signature, and the socket by which others join them."""
+
+    def __init__(self, signature: str) -> None:
+        self.signature = signature
+        self.socket, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.setblocking(False)
+
+    def hand_over(self, server: socket.socket, job: bytes, channels: "Sequence[Channel]") -> None:
+        """Send the job of the first runs with their channels to the server that forks the child."""
+        first, *companions = channels
+        first.hand_over(server, job, [self.theirs.fileno(), *(channel.received for channel in companions)])
+        self.theirs.close()
+        for channel in companions:
+            channel.close_received()
+
+    def send(self, member: dict[str, Any], channel: Channel) -> bool:
+        """Let a run join the others; False if they have ended."""
+        try:
+            socket.send_fds(self.socket, [json.dumps(member).encode()], [channel.received])
+        except (BrokenPipeError, ConnectionResetError, BlockingIOError):
+            return False
+        channel.close_received()
+        return True
+
+    def close(self) -> None:
+        self.socket.close()
+        self.theirs.close()
 
 
 @dataclass

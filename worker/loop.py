@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,8 @@ from app.storage.queue.claims import Group, LeaseLost
 from app.storage.queue.run_claims import run_claims
 from worker import import_cleanup
 from worker.change_detector import Changes
-from worker.child_process import QUEUES, Channel, Child, Kind
+from worker.child_process import QUEUES, Child, Kind, Stack
+from worker.claiming import claim, claim_joining
 from worker.host_locks import HostLock, dead_workers
 from worker.prefork.start import ServerDied, start_server
 from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
@@ -73,6 +74,7 @@ class Worker:
         self.lock = HostLock(settings.home / "workers")
         self.id = self.lock.worker
         self.children: dict[str, Child] = {}
+        self.stacks: dict[str, Stack] = {}  # by process
         self.deaths: list[Death] = []
         self.dead_workers: set[str] = set()
         self.places: dict[Kind, int] = {"train": concurrency, "import": 1, "batch": 1}  # none waits for another
@@ -91,6 +93,7 @@ class Worker:
             "flush_seconds": settings.flush_seconds,
             "checkpoint_seconds": settings.checkpoint_seconds,
             "threads": self.threads,
+            "stack_size": settings.stack_size,
         }
 
     def stop(self, *_: object) -> None:
@@ -142,6 +145,9 @@ class Worker:
             for kind, at_once in self.places.items():
                 while not self.stopping and (free := self._free_threads(kind, at_once)) > 0 and self._claim(kind, free):
                     pass
+            for process, stack in self.stacks.items():
+                while not self.stopping and self._fill_stack(process, stack):
+                    pass
 
     def _free_threads(self, kind: Kind, places: int) -> int:
         """Threads of the places for jobs of this kind that no process uses: a program of several runs uses one."""
@@ -151,36 +157,47 @@ class Worker:
     def _claim(self, kind: Kind, threads: int) -> bool:
         """Claim one import or run, with the runs that train with it, and start its child; returns False if there is
         none. Programs of runs are spread over so many threads."""
-        asked = time.monotonic()
-        with self.database.read() as db:
-            if not QUEUES[kind].any_claimable(db, database_now()):
-                return False
-        with ExitStack() as unless_claimed:
-            try:  # before the claim is committed: a job whose child cannot be started stays in the queue
-                channel = unless_claimed.enter_context(closing(Channel()))
-                with self.database.write() as db:
-                    group = Group(self.settings.stack_size, threads)
-                    rows = QUEUES[kind].claim_together(db, self.id, database_now(), self.settings.lease_seconds, group)
-                    companions = [unless_claimed.enter_context(closing(Channel(channel))) for _ in rows[1:]]
-            except OSError as error:
-                log.warning("no child can be started: %s", error)
-                self._postpone()
-                return False
-            if not rows:
-                return False
-            unless_claimed.pop_all()
-        first, stacked = rows[0], kind == "train" and rows[0].stack is not None
-        job = {"kind": kind, "key": f"{first.id}/{first.attempt}", "id": first.id, "attempt": first.attempt}
-        if stacked:
-            job |= {"kind": "stack", "members": [{"id": row.id, "attempt": row.attempt} for row in rows]}
-        channel.hand_over(self.warm, json.dumps(job).encode(), companions)
-        for row, own in zip(rows, (channel, *companions), strict=True):
-            child = Child(
-                kind, row.id, row.attempt, own, renewed=asked, started=asked, process=job["key"], stacked=stacked
-            )
-            self.children[child.key] = child
-            log.info("%s: attempt %d begins", row.id, row.attempt, extra={"run": row.id})
+        asked, group = time.monotonic(), Group(self.settings.stack_size, threads)
+        try:
+            claimed = claim(self.database, kind, self.id, self.settings.lease_seconds, group)
+        except OSError as error:
+            return self._no_child(error)
+        if claimed is None:
+            return False
+        claimed.hand_over(self.warm)
+        if claimed.stack is not None:
+            self.stacks[claimed.process] = claimed.stack
+        for member, channel in zip(claimed.members, claimed.channels, strict=True):
+            self._begun(Child(kind, **member, channel=channel, renewed=asked, started=asked, process=claimed.process))
         return True
+
+    def _fill_stack(self, process: str, stack: Stack) -> bool:
+        """Let the run whose turn it is join a program of runs, if there is room and it can; returns False otherwise."""
+        members, asked = self._sharing(process), time.monotonic()
+        if not 0 < len(members) < self.settings.stack_size or any(member.order is not None for member in members):
+            return False
+        first, lease_seconds = members[0], self.settings.lease_seconds
+        try:
+            joined = claim_joining(self.database, self.id, lease_seconds, stack, first.channel)
+        except OSError as error:
+            return self._no_child(error)
+        if joined is None:
+            return False
+        member, channel = joined
+        child = Child("train", **member, channel=channel, renewed=asked, started=asked, process=process)
+        child.pid = first.pid
+        self._begun(child)
+        return True
+
+    def _begun(self, child: Child) -> None:
+        child.stacked = child.process in self.stacks
+        self.children[child.key] = child
+        log.info("%s: attempt %d begins", child.id, child.attempt, extra={"run": child.id})
+
+    def _no_child(self, error: OSError) -> bool:
+        log.warning("no child can be started: %s", error)
+        self._postpone()
+        return False
 
     def _sharing(self, process: str) -> list[Child]:
         """The children that share a process."""
@@ -202,6 +219,8 @@ class Worker:
                 child.pid = news["pid"]
             return
         self.changes.force_poll()  # their place is free
+        if (stack := self.stacks.pop(news["key"], None)) is not None:
+            stack.close()
         ordered = any(child.order is not None for child in children)
         for child in children:
             del self.children[child.key]
@@ -343,6 +362,8 @@ class Worker:
         """Release all resources; the children and the warm server exit when their pipes close."""
         for child in self.children.values():
             child.channel.close()
+        for stack in self.stacks.values():
+            stack.close()
         self.warm.close()
         self.warm_process.wait()
         self.changes.close()

@@ -1,10 +1,13 @@
-"""Commands to a child, one byte each: an order, or a ping that shows that the worker is alive."""
+"""Commands to a child, one byte each: an order, or a ping that shows that the worker is alive. Runs that join others in
+a process come through a socket."""
 
+import json
 import os
 import select
+import socket
 import threading
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections import deque
+from typing import Any, NamedTuple
 
 PING, CANCEL, PAUSE, HAND_BACK = b".", b"c", b"p", b"h"
 
@@ -13,9 +16,8 @@ class Commands:
     """The child's end of the pipe. The process exits at end-of-file, because its worker has died, or if no byte arrives
     for the duration of a lease: then the worker is frozen, and another one may have claimed the job."""
 
-    def __init__(self, descriptor: int, lease_seconds: float, at_end: Callable[[], None] = lambda: os._exit(1)) -> None:
+    def __init__(self, descriptor: int, lease_seconds: float) -> None:
         self.wanted: bytes | None = None
-        self.at_end = at_end
         listener = threading.Thread(target=self._listen, args=(descriptor, lease_seconds), name="orders", daemon=True)
         listener.start()
 
@@ -27,24 +29,47 @@ class Commands:
             orders = received.replace(PING, b"")
             if orders:
                 self.wanted = orders[-1:]
-        self.at_end()
+        self._end()
+
+    def _end(self) -> None:
+        os._exit(1)
 
 
-class CommandsOfAll:
-    """The orders of runs that train as one program, by their order in the job.
+class MemberCommands(Commands):
+    """The orders of one of several runs in a process, which goes on without the run when they end."""
 
-    `left` has those whose pipe has ended: their worker no longer holds them. The process exits with the last one.
-    """
+    has_ended = False
 
-    def __init__(self, descriptors: Sequence[int], lease_seconds: float) -> None:
-        self.left: set[int] = set()
-        self.count = len(descriptors)
-        self.each = [
-            Commands(descriptor, lease_seconds, partial(self._leave, place))
-            for place, descriptor in enumerate(descriptors)
-        ]
+    def _end(self) -> None:
+        self.has_ended = True
 
-    def _leave(self, place: int) -> None:
-        self.left.add(place)
-        if len(self.left) == self.count:
+
+class Joining(NamedTuple):
+    """A run that joins others, and the descriptor of its orders."""
+
+    member: dict[str, Any]
+    orders: int
+
+
+class Joins:
+    """The runs that join those of this process. The process exits at end-of-file, because its worker has died."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.socket, self.arrived, self.is_closed = socket.socket(fileno=descriptor), deque[Joining](), False
+        self.listener = threading.Thread(target=self._listen, name="joins", daemon=True)
+        self.listener.start()
+
+    def _listen(self) -> None:
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(self.socket, 4096, 1)
+            if not message:
+                break
+            self.arrived.append(Joining(json.loads(message), descriptors[0]))
+        if not self.is_closed:
             os._exit(1)
+
+    def close(self) -> None:
+        """Refuse further runs; `arrived` has those that the worker sent before."""
+        self.is_closed = True
+        self.socket.shutdown(socket.SHUT_RD)
+        self.listener.join()

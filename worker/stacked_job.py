@@ -21,18 +21,19 @@ from app.storage.files import Files
 from app.storage.queue.claims import LeaseLost
 from worker import job_setup
 from worker.job_setup import Prepared
-from worker.protocol import CommandsOfAll
+from worker.protocol import Joining, Joins, MemberCommands
 from worker.retry import write_with_retry
 from worker.training_job import Attempt
 
 CPU = torch.device("cpu")
 
 
-def main(job: dict[str, Any], database: Database, files: Files, *descriptors: int) -> None:
+def main(
+    job: dict[str, Any], database: Database, files: Files, orders: int, joins: int, *orders_of_companions: int
+) -> None:
     """Train one attempt of each run until it ends or is interrupted."""
-    orders, data = CommandsOfAll(descriptors, job["lease_seconds"]), SharedData()
-    attempts = [StackedAttempt(job | member, database, files, data, len(descriptors)) for member in job["members"]]
-    StackedJob(database, attempts, orders).train()
+    members = map(Joining, job["members"], (orders, *orders_of_companions))
+    StackedJob(job, database, files, Joins(joins)).train(list(members))
 
 
 class SharedData:
@@ -50,14 +51,16 @@ class SharedData:
 
 
 class StackedAttempt(Attempt):
-    """One attempt of a run that trains with others, or that has begun with others."""
+    """One attempt of a run that trains with others, or that has begun with others: `members` in all."""
 
     training: Member
 
-    def __init__(self, job: dict[str, Any], database: Database, files: Files, data: SharedData, members: int) -> None:
+    def __init__(
+        self, job: dict[str, Any], database: Database, files: Files, data: SharedData, orders: int, members: int
+    ) -> None:
         super().__init__(job, database, files)
-        self.data, self.share = data, 1 / members
-        self.program = {"program": {"members": members}}
+        self.data, self.orders = data, MemberCommands(orders, job["lease_seconds"])
+        self.share, self.program = 1 / members, {"program": {"members": members}}
 
     def _threads_for(self, request: dict[str, Any]) -> int:  # noqa: ARG002
         return 1
@@ -72,41 +75,57 @@ class StackedAttempt(Attempt):
 
 
 class StackedJob:
-    """Runs that train as one program, with the places of their orders."""
+    """Runs that train as one program. Others may join as long as some train."""
 
-    def __init__(self, database: Database, attempts: list[StackedAttempt], orders: CommandsOfAll) -> None:
-        self.database, self.attempts, self.orders = database, attempts, orders
-        self.places = {attempt: place for place, attempt in enumerate(attempts)}
-        self.ensemble = Ensemble(len(attempts))
+    def __init__(self, job: dict[str, Any], database: Database, files: Files, joins: Joins) -> None:
+        self.job, self.database, self.files, self.joins = job, database, files, joins
+        self.data, self.ensemble = SharedData(), Ensemble(max(job["stack_size"], len(job["members"])))
+        self.attempts: dict[Member, StackedAttempt] = {}
 
-    def train(self) -> None:
+    def train(self, first: list[Joining]) -> None:
         """Train all runs to their end."""
-        for attempt in list(self.attempts):
-            with self._alone(attempt):
-                attempt.begin()
-                self.ensemble.join(attempt.training)
-        attempt_of = {attempt.training: attempt for attempt in self.attempts}
-        while self.attempts:
+        self._join(first)
+        while self.attempts or self._join_last():
             for taken in self.ensemble.step():
-                with self._alone(attempt_of[taken.member]):
+                attempt = self.attempts[taken.member]
+                with self._alone(attempt):
                     if taken.error is not None:
                         raise taken.error
                     assert taken.step is not None
-                    attempt_of[taken.member].recorder.add(taken.step)
-            self._flush([attempt for attempt in self.attempts if attempt.is_due()])
-            for attempt in list(self.attempts):
+                    attempt.recorder.add(taken.step)
+            self._flush([attempt for attempt in self.attempts.values() if attempt.is_due()])
+            for attempt in list(self.attempts.values()):
                 with self._alone(attempt):
                     self._after_step(attempt)
+            if self.joins.arrived:
+                self._join([self.joins.arrived.popleft()])
+
+    def _join(self, joining: list[Joining]) -> None:
+        """Begin the attempts of runs."""
+        members = len(self.attempts) + len(joining)
+        for member, orders in joining:
+            attempt = StackedAttempt(self.job | member, self.database, self.files, self.data, orders, members)
+            with self._alone(attempt):
+                attempt.begin()
+                self.ensemble.join(attempt.training)
+                self.attempts[attempt.training] = attempt
+
+    def _join_last(self) -> bool:
+        """Begin the attempts that arrived while the others ended; True if there are any. No more can arrive."""
+        if not self.joins.is_closed:
+            self.joins.close()
+        self._join(list(self.joins.arrived))
+        self.joins.arrived.clear()
+        return bool(self.attempts)
 
     def _after_step(self, attempt: StackedAttempt) -> None:
         """End the run after its last step, obey its orders, and keep its checkpoints. Raises LeaseLost."""
-        place = self.places[attempt]
-        if place in self.orders.left:
+        if attempt.orders.has_ended:
             raise LeaseLost(attempt.run)
         if attempt.training.stop_reason is not None:
             attempt.finish()
             self._remove(attempt)
-        elif self.orders.each[place].wanted is not None:
+        elif attempt.orders.wanted is not None:
             attempt.leave()
             self._remove(attempt)
         else:
@@ -147,8 +166,10 @@ class StackedJob:
                 attempt.fail(error)
 
     def _remove(self, attempt: StackedAttempt) -> None:
-        self.attempts.remove(attempt)
-        if attempt.is_begun:
-            attempt.checkpoints.close()
-            if attempt.training in self.ensemble.members:
-                self.ensemble.leave(attempt.training)
+        """Go on without the run."""
+        if not attempt.is_begun:
+            return
+        attempt.checkpoints.close()
+        self.attempts.pop(attempt.training, None)
+        if attempt.training in self.ensemble.members:
+            self.ensemble.leave(attempt.training)

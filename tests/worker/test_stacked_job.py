@@ -105,3 +105,21 @@ def test_after_a_kill_each_goes_on_from_its_own_checkpoint(client: TestClient, w
         found = ended(client, run)
         assert found["status"] == "succeeded" and found["attempt"] == 2, found["error"]
         assert outcome(client, run) == outcome(client, wanted)
+
+
+@pytest.mark.long
+def test_waiting_runs_take_the_slots_of_those_that_have_ended(client: TestClient, workers: Workers) -> None:
+    long, short = REQUEST | {"stop": {"max_epochs": 60}}, REQUEST | {"stop": {"max_epochs": 2}}
+    runs = [queue(client, request) for request in variants(long, {}, short, short, {}, short)]
+    worker = workers.start(ANTIGRAD_STACK_SIZE="2")
+    until_step(client, runs[0], 1)
+    processes = set(children(worker.pid))
+    for run in runs:
+        found = ended(client, run)
+        assert found["status"] == "succeeded" and found["attempt"] == 1
+        assert program(client, run) == {"members": 2}
+        processes |= set(children(worker.pid))
+    assert len(processes) == 1
+    alone = queue(client, short | {"seed": 4})
+    assert ended(client, alone)["status"] == "succeeded"
+    assert outcome(client, alone)[1] == pytest.approx(outcome(client, runs[4])[1], rel=1e-4)

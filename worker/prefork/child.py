@@ -63,10 +63,10 @@ def _live(settings: dict[str, Any], parent: socket.socket) -> None:
         if message:
             parent.close()
             job = settings | json.loads(message)
-            orders, log, *companions = descriptors
+            orders, log, *others = descriptors
             os.dup2(log, 1)
             os.dup2(log, 2)
-            WORK[job["kind"]](job, database, files, orders, *companions)
+            WORK[job["kind"]](job, database, files, orders, *others)
         code = 0
     except BaseException:
         traceback.print_exc()

@@ -2,7 +2,7 @@
 
 It never uses CUDA, a database connection or a thread, because these do not survive a fork. It exchanges JSON messages
 with its worker over one socket. The first message has the settings that are common to all jobs. Each further message
-is a job, with file descriptors: the child's orders, its log, and the orders of each companion. The server answers
+is a job, with file descriptors: the child's orders, its log, and those that its kind of job needs. The server answers
 `{"key": …, "pid": …}` when the job's child has started and `{"key": …, "exit": …}` when it has ended (negative: a
 signal).
 """

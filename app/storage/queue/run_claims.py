@@ -85,6 +85,30 @@ class RunClaims(Claims[Run]):
         share = -(-(1 + len(ids)) // group.processes)
         return ids[: min(group.most, max(2, share)) - 1]
 
+    def joins(self, db: Session, now: Now, stack: str) -> bool:
+        """True if the run whose turn it is can join a program that trains. Takes no lock."""
+        return self._joining(db, now, stack) is not None
+
+    def claim_joining(self, db: Session, worker: str, now: Now, lease_seconds: float, stack: str) -> Run | None:
+        """Claim the run whose turn it is for a program that trains; None if it cannot join it."""
+        id = self._joining(db, now, stack)
+        taken = [] if id is None else self._take(db, and_(Run.id == id, self.is_queued), worker, now, lease_seconds)
+        return next(iter(taken), None)
+
+    def _joining(self, db: Session, now: Now, stack: str) -> str | None:
+        """The run whose turn it is, if it can join a program that trains."""
+        owners = self._owners_in_turn(db, now)
+        if not owners:
+            return None
+        next_of_owner = select(Run.id, Run.stack, Run.status, Run.deaths).where(
+            self.claimable(now), Run.owner == owners[0]
+        )
+        first = db.execute(next_of_owner.order_by(*self._ordering()).limit(1)).one_or_none()
+        if first is None or (first.stack, first.status, first.deaths) != (stack, RunStatus.QUEUED, 0):
+            return None
+        id: str = first.id
+        return id
+
     def _owners_in_turn(self, db: Session, now: Now) -> list[str]:
         """The owners of waiting runs, the one whose turn it is first."""
         heads = self._heads(db, now)

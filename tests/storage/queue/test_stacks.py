@@ -86,3 +86,22 @@ def test_companions_are_found_in_an_index(database: Database) -> None:
     with database.read() as db:
         plan = [row[3] for row in db.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {found[0]}", found[1])]
     assert any("USING INDEX ix_runs_stack" in step for step in plan) and not any("ORDER BY" in step for step in plan)
+
+
+def joining(database: Database, stack: str = "a") -> str | None:
+    with database.read() as db:
+        joins = run_claims.joins(db, 0.0, stack)
+    with database.write() as db:
+        run = run_claims.claim_joining(db, "worker", 0.0, LEASE, stack)
+    assert joins == (run is not None)
+    return None if run is None else run.id
+
+
+def test_a_run_joins_a_program_that_trains_when_it_is_its_turn(database: Database) -> None:
+    queue(database, "1", "2", "4")
+    queue(database, "3", stack="b")
+    queue(database, "5", deaths=1)
+    assert [joining(database) for _ in range(3)] == ["1", "2", None]  # the next turn is that of another program
+    assert joining(database, "b") == "3"
+    assert [joining(database) for _ in range(2)] == ["4", None]
+    assert run(database, "4").attempt == 1 and run(database, "4").stack == "a"
