@@ -64,6 +64,11 @@ def test_the_queue_is_shown_as_its_page_says(address: str, tmp_path: Path) -> No
     assert set(re.findall(r"^\| `(waits_\w+)` \|", page, re.MULTILINE)) == set(WAITING_RUNS)
 
 
+def test_many_runs_are_queued_as_their_page_says(address: str, tmp_path: Path) -> None:
+    run_shell((ROOT / "docs/many-runs.md").read_text(), address, tmp_path)
+    assert httpx.get(f"http://{address}/runs", params={"q": "lr<0.02", "limit": 1}).json()["items"]
+
+
 def test_a_curve_is_read_in_parts_as_its_page_says(address: str, tmp_path: Path) -> None:
     run_shell((ROOT / "docs/curves.md").read_text(), address, tmp_path)
     assert "event: done" in (tmp_path / "events.txt").read_text()

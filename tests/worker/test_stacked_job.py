@@ -8,8 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.settings import Settings
+from app.storage.tables import OwnerTurn
 from tests.support.processes import children, until
 from tests.support.runs import REQUEST, ended, outcome, queue, status, until_step
+from tests.support.services import Service
 from tests.support.workers import Workers
 
 pytestmark = pytest.mark.sql
@@ -26,7 +28,7 @@ def program(client: TestClient, run: str) -> dict[str, int] | None:
 
 
 def test_runs_of_one_architecture_train_as_one_program_and_learn_what_they_would_alone(
-    client: TestClient, workers: Workers
+    client: TestClient, workers: Workers, service: Service
 ) -> None:
     requests = variants(
         SHORT,
@@ -41,6 +43,9 @@ def test_runs_of_one_architecture_train_as_one_program_and_learn_what_they_would
     assert [result["status"] for result in results] == ["succeeded"] * 3
     assert [program(client, run) for run in together] == [{"members": 3}] * 3
     assert ended(client, other)["status"] == "succeeded" and program(client, other) is None
+    seconds = sum(result["progress"]["seconds"] for result in results) / 3 + ended(client, other)["progress"]["seconds"]
+    with service.database.read() as db:
+        assert db.get_one(OwnerTurn, "").served == pytest.approx(seconds, abs=0.01)
     for request, run, result in zip(requests, together, results, strict=True):
         alone = queue(client, request)
         wanted = ended(client, alone)
@@ -88,7 +93,8 @@ def test_a_cancel_a_pause_and_an_error_of_one_leave_the_others_bit_equal(
 
 
 @pytest.mark.long
-def test_after_a_kill_each_goes_on_from_its_own_checkpoint(client: TestClient, workers: Workers) -> None:
+@pytest.mark.parametrize("killed", ["child", "worker"])
+def test_after_a_kill_each_goes_on_from_its_own_checkpoint(client: TestClient, workers: Workers, killed: str) -> None:
     requests = variants(REQUEST, {}, {}, {})
     undisturbed = [queue(client, request) for request in requests]
     worker = workers.start(ANTIGRAD_STACK_SIZE="8")
@@ -99,8 +105,13 @@ def test_after_a_kill_each_goes_on_from_its_own_checkpoint(client: TestClient, w
     runs = [queue(client, request) for request in requests]
     client.post(f"/runs/{blocker}/cancel")
     until_step(client, runs[0], 500)
-    [child] = children(worker.pid)
-    os.kill(child, signal.SIGKILL)
+    if killed == "child":
+        [child] = children(worker.pid)
+        os.kill(child, signal.SIGKILL)
+    else:
+        worker.kill()
+        worker.wait()
+        workers.start(ANTIGRAD_STACK_SIZE="8")
     for run, wanted in zip(runs, undisturbed, strict=True):
         found = ended(client, run)
         assert found["status"] == "succeeded" and found["attempt"] == 2, found["error"]
