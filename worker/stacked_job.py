@@ -46,7 +46,9 @@ class SharedData:
         """The data and its preprocessing, on the processor. Raises OSError."""
         if self.prepared is None:
             _, loaded = job_setup.load(request, folder, files, reading)
-            self.prepared = replace(loaded, data=loaded.data.on(CPU))
+            data = loaded.data.on(CPU)
+            data.device = CPU  # all members share it, also if it stays in its memory map
+            self.prepared = replace(loaded, data=data)
         return self.prepared
 
 

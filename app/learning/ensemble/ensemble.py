@@ -4,7 +4,7 @@ Each member is a `Training` of its own; only the gradients of a step are compute
 equals what it would learn alone, up to rounding. Its bits depend neither on the other members nor on their number.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from app.learning.ensemble.chain import StackedChain
@@ -56,31 +56,30 @@ class Ensemble:
     def step(self) -> list[Taken]:
         """Take one step of each member. Those that took their last step, or whose step raises an error, leave."""
         taken: list[Taken] = []
-        batches = self._each(taken, self.members, lambda member: next(member.pending))
-        if batches:
+        batches = self._each(taken, lambda member: next(member.pending))
+        if self.members:
             assert self.chain is not None
-            losses = self.chain.step(list(batches), list(batches.values()))
-            loss_of = dict(zip(batches, losses, strict=True))
+            losses = self.chain.step(self.members, [batches[member] for member in self.members])
+            loss_of = dict(zip(self.members, losses, strict=True))
 
             def finish(member: Member) -> Step:
                 member.stepper.descend()
                 return member.complete(batches[member], loss_of[member])
 
-            steps = self._each(taken, list(batches), finish)
+            steps = self._each(taken, finish)
             taken += [Taken(member, step) for member, step in steps.items()]
         for member in [member for member in self.members if member.stop_reason is not None]:
             self.leave(member)
         return taken
 
-    def _each(self, taken: list[Taken], members: Iterable[Member], action: Callable[[Member], T]) -> dict[Member, T]:
+    def _each(self, taken: list[Taken], action: Callable[[Member], T]) -> dict[Member, T]:
         """The results of an action by member. Members for which it raises an error leave."""
         results: dict[Member, T] = {}
-        for member in list(members):
+        for member in list(self.members):
             try:
                 results[member] = action(member)
             except Exception as error:
                 taken.append(Taken(member, error=error))
-        for failed in taken:
-            if failed.error is not None and failed.member in self.members:
-                self.leave(failed.member)
+        for member in [member for member in self.members if member not in results]:
+            self.leave(member)
         return results

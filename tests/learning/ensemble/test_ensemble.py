@@ -164,6 +164,25 @@ def test_no_bit_of_a_member_depends_on_the_others(
     assert all(map(math.isnan, record.losses[members[1]])) and len(record.losses[members[1]]) == 60
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_member_that_breaks_before_its_step_leaves_the_others_their_batches(place: int) -> None:
+    one = recipe([Linear(8), ReLU()], CrossEntropy(), Adam(), steps=9)
+    losses, weights = undisturbed(one)
+    data, ensemble = data_for(one.loss), Ensemble(3)
+    others = [Member(other, data, CPU) for other in variants(one, 3)[1:]]
+    member = Member(one, data, CPU)
+    members = [*others[:1], member, *others[1:]]
+    for each in members:
+        ensemble.join(each)
+    record = Record(ensemble)
+    record.step()
+    if members[place] is not member:
+        members[place]._set_learning_rates = _breaks  # type: ignore[method-assign, assignment]
+    record.finish()
+    assert record.losses[member] == losses and all(map(torch.equal, parameters(member), weights))
+    assert list(record.errors) == [each for each in members[place : place + 1] if each is not member]
+
+
 def _breaks(*_: object, **__: object) -> object:
     raise RuntimeError("the evaluation breaks")
 
