@@ -40,6 +40,7 @@ from app.api.routes import (
     drift,
     events,
     experiments,
+    exports,
     feedback,
     filters,
     inference,
@@ -101,6 +102,7 @@ ROUTES = (
     batches,
     run_sets,  # before the runs: /runs/curve.png is no run
     runs,
+    exports,
     curves,
     events,
     inference,

@@ -18,6 +18,7 @@ from app.learning.stopping import LIMITS, Stop
 from app.messages.catalogue.runs import WAITING_RUNS
 from app.settings import Settings
 from tests.support.archives import letters, zipped
+from tests.support.exports import tensorboard_points
 from tools import docs_figures, tables
 
 ROOT = Path(__file__).parent.parent
@@ -84,6 +85,17 @@ def test_many_runs_are_kept_in_order_as_their_page_says(address: str, tmp_path: 
     printed = run_shell((ROOT / "docs/housekeeping.md").read_text(), address, tmp_path)
     assert (tmp_path / "course.csv").read_text().startswith("run,name,status,")
     assert printed.count('"kept":') == 2  # a preview and a deletion
+
+
+def test_runs_are_exported_as_their_page_says(address: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs/exports.md").read_text()
+    run_shell(page, address, tmp_path)
+    [code] = blocks("python", page)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    run = json.loads((tmp_path / "run.json").read_text())["id"]
+    assert run in done.stdout and "value_min" in done.stdout
+    drawn = tensorboard_points((tmp_path / "curves.zip").read_bytes(), tmp_path / "log")
+    assert drawn[f"wide-{run}"]["validation/loss"]
 
 
 def test_networks_are_inspected_and_presets_trained_as_their_page_says(address: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from app.cli.comparisons import comparisons, experiments
 from app.cli.control import control
 from app.cli.dataset_views import views
 from app.cli.datasets import datasets
+from app.cli.exports import exports
 from app.cli.http import STATUSES
 from app.cli.keys import keys
 from app.cli.labels import labels
@@ -37,6 +38,7 @@ SINGLE = (
     labels,
     waiting,
     results,
+    exports,
     report_command,
     predict,
     naming,

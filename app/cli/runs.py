@@ -44,7 +44,14 @@ from app.cli.requirement import Requirement
 
 runs = typer.Typer()
 PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
+WithStatus = Annotated[str | None, typer.Option("--status", help="only runs with this status, such as running")]
+OnDataset = Annotated[str | None, typer.Option("--dataset", help="only runs on this dataset, by name or id")]
+Tagged = Annotated[
+    list[str] | None,
+    typer.Option("--tag", help="only runs with this tag, such as course:ml; several mean all of them"),
+]
 Name = Annotated[str | None, typer.Option(help="only runs whose name contains this text")]
+Sort = Annotated[str, typer.Option(help="created_at, finished_at, name, bytes or a metric; a minus: the largest first")]
 Series = Annotated[str, typer.Option(help="the series of a picture, such as validation.accuracy")]
 Axis = Annotated[str, typer.Option(help="what a picture's curves run over: step, epoch or seconds")]
 OwnedBy = Annotated[str | None, typer.Option("--owner", help="for admins: only runs of this owner")]
@@ -148,18 +155,14 @@ def watch(run: RunId, as_json: AsJson = False) -> None:
 
 @runs.command("runs")
 def list_runs(
-    status: Annotated[str | None, typer.Option(help="only runs with this status, such as running")] = None,
-    dataset: Annotated[str | None, typer.Option(help="only runs on this dataset, by name or id")] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="only runs with this tag, such as course:ml; several mean all of them")
-    ] = None,
+    status: WithStatus = None,
+    dataset: OnDataset = None,
+    tag: Tagged = None,
     name: Name = None,
     older: Older = None,
     search: Search = None,
     owner: OwnedBy = None,
-    sort: Annotated[
-        str, typer.Option(help="created_at, finished_at, name, bytes or a metric; a minus: the largest first")
-    ] = "-created_at",
+    sort: Sort = "-created_at",
     limit: Annotated[int | None, typer.Option(min=1, max=200, help="maximum number of runs, 20 by default")] = None,
     cursor: Cursor = None,
     out: Annotated[

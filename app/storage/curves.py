@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import groupby
 
 import numpy as np
-from sqlalchemy import Tuple, func, insert, not_, select, tuple_
+from sqlalchemy import ColumnElement, Tuple, func, insert, not_, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from app.storage.series import Series, join
@@ -105,6 +106,22 @@ def pages(read: Read, run: str, series: str, from_step: int = 1, to_step: int = 
             return
         yield points
         from_step = int(points.steps[-1]) + 1
+
+
+def all_pages(read: Read, run: str) -> Iterator[tuple[str, Series]]:
+    """All series of a run, those of the diagnostics too, by name and in pages."""
+    place = tuple_(CurveChunk.series, CurveChunk.first_step)
+    columns = CurveChunk.series, CurveChunk.first_step, CurveChunk.steps, CurveChunk.values
+    query = select(*columns).where(CurveChunk.run == run).order_by(*place.clauses).limit(PAGE)
+    after: ColumnElement[bool] = true()
+    while True:
+        with read() as db:
+            chunks = db.execute(query.where(after)).all()
+        for name, of_series in groupby(chunks, key=lambda chunk: chunk.series):
+            yield name, join(_unpacked(chunk.steps, chunk.values) for chunk in of_series)
+        if len(chunks) < PAGE:
+            return
+        after = place > (chunks[-1].series, chunks[-1].first_step)
 
 
 def delete_page(db: Session, run: str) -> int:

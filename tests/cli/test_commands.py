@@ -22,7 +22,8 @@ LONG_RUNNING = {"serve", "worker"}
 COMMAND_OF = {
     "predict": "predict", "create_batch": "batches add", "list_batches": "batches list", "get_batch": "batches show",
     "delete_batch": "batches delete", "get_batch_result": "batches result", "create_run": "train",
-    "get_run_table": "runs", "draw_runs": "runs", "list_runs": "runs", "delete_runs": "delete", "cancel_runs": "cancel",
+    "get_run_table": "runs", "draw_runs": "runs", "export_runs": "export", "export_curves": "export",
+    "list_runs": "runs", "delete_runs": "delete", "cancel_runs": "cancel",
     "get_run": "watch", "watch_run": "watch", "change_run": "rename",
     "tag_runs": "tag", "delete_run": "delete", "cancel_run": "cancel",
     "pause_run": "pause", "resume_run": "resume", "repeat_run": "again", "get_evaluation": "evaluate",
@@ -58,6 +59,7 @@ GIVEN_OTHERWISE: dict[str, tuple[str, ...]] = {  # q is --search
     "create_batch": ("model",),
     "get_run": ("wait",),
     **dict.fromkeys(("get_run_table", "draw_runs", "list_runs", "delete_runs", "cancel_runs", "tag_runs"), ("q",)),
+    **dict.fromkeys(("export_runs", "export_curves"), ("q",)),
     "repeat_run": ("fix",),  # antigrad fix
     "upload_dataset": ("catalogue", "types"),  # by the names of the files, and --type
 }
