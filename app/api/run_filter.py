@@ -12,7 +12,8 @@ from app.errors import Invalid, NotFound
 from app.runs.request_model import pattern
 from app.storage import datasets, run_search, runs
 from app.storage.database import database_now
-from app.storage.run_order import MEASURED, PARTS, VALUES, RunOrder
+from app.storage.measured import MEASURED, PARTS
+from app.storage.run_order import VALUES, RunOrder
 
 VALUE = "|".join(("created_at", *VALUES, rf"({'|'.join(PARTS)})\.({'|'.join(MEASURED)})"))
 Sort: Any = Annotated[

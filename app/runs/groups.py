@@ -62,7 +62,7 @@ def submit_group(
 
 def members(db: Session, kind: GroupKind, id: str) -> list[Run]:
     """The runs of a group, oldest first, without deleted ones."""
-    return runs.page(db, runs.matching(database_now(), tags=[f"{kind.tag}:{id}"]), kind.limit).items[::-1]
+    return runs.newest(db, runs.matching(database_now(), tags=[f"{kind.tag}:{id}"]), kind.limit)[::-1]
 
 
 def _with_tags(run: NewRun, tags: dict[str, str]) -> RunRequest:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from app.runs.views import status_of
-from app.storage.run_order import MEASURED, PARTS
+from app.storage.measured import MEASURED, PARTS
 from app.storage.tables import Run
 
 # A time is in seconds since 1970. A real number that is not finite is "NaN", "Infinity" or "-Infinity".

@@ -8,15 +8,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, or_
+from sqlalchemy import ColumnElement, SQLColumnExpression, true, tuple_
 
 from app.errors import Invalid
-from app.learning.evaluation import METRICS
-from app.storage.jsonable import NOT_FINITE
+from app.storage.measured import measured
 from app.storage.tables import Run
 
-PARTS = ("train", "validation", "test")
-MEASURED = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))  # without repetitions
 Value = SQLColumnExpression[Any]
 VALUES: dict[str, Value] = {"finished_at": Run.finished_at, "name": Run.name, "bytes": Run.bytes}
 
@@ -36,41 +33,43 @@ class RunOrder:
         """The order for `created_at`, a key of VALUES or a metric such as `test.accuracy`; a minus means descending."""
         name = sort.removeprefix("-")
         part, _, metric = name.partition(".")
-        value = None if name == "created_at" else metric_of(part, metric) if metric else VALUES[name]
+        value = None if name == "created_at" else measured(Run.metrics, part, metric) if metric else VALUES[name]
         return cls(value, descending=sort.startswith("-"))
 
-    def keys(self) -> list[ColumnElement[Any]]:
-        """The ORDER BY clause."""
-        by: list[Value] = [Run.id] if self.value is None else [self.value, Run.id]
-        keys: list[ColumnElement[Any]] = [column.desc() if self.descending else column.asc() for column in by]
-        return keys if self.value is None else [self.value.is_(None), *keys]
+    def sections(self, cursor: str | None) -> list["Section"]:
+        """The order in sections, from the cursor on: first the runs with the value, then those without it. In each, an
+        index can have the order. Raises Invalid."""
+        if self.value is None:
+            return [self._section(true(), [Run.id], cursor and [cursor])]
+        known, unknown = self.value.is_not(None), self.value.is_(None)
+        id, sign, text = (cursor or "").partition("=")
+        if cursor and not sign:
+            return [self._section(unknown, [Run.id], [id])]
+        value = text if self.value is VALUES["name"] else _number(text) if sign else None
+        with_value = self._section(known, [self.value, Run.id], cursor and [value, id])
+        return [with_value, self._section(unknown, [Run.id], None)]
+
+    def _section(self, holds: ColumnElement[bool], keys: list[Value], last: Any) -> "Section":
+        """The runs for which a condition holds, by the keys; only those after the last one, if it is given."""
+        if last:
+            key, previous = tuple_(*keys), tuple_(*last)
+            holds &= key < previous if self.descending else key > previous
+        return Section(holds, [key.desc() if self.descending else key.asc() for key in keys])
 
     def cursor(self, id: str, value: Any) -> str:
         """The cursor after the run with this id and value."""
         return id if value is None else f"{id}={value}"
 
-    def after(self, cursor: str) -> ColumnElement[bool]:
-        """Condition: the run comes after the cursor. Raises Invalid."""
-        id, _, text = cursor.partition("=")
-        later = _beyond(Run.id, id, self.descending)
-        if self.value is None:
-            return later
-        if id == cursor:
-            return and_(self.value.is_(None), later)
-        value = text if self.value is VALUES["name"] else _number(text)
-        return or_(
-            self.value.is_(None),
-            _beyond(self.value, value, self.descending),
-            and_(self.value == value, later),
-        )
+
+@dataclass(frozen=True)
+class Section:
+    """A part of an order: the condition of its runs, and the ORDER BY clause."""
+
+    holds: ColumnElement[bool]
+    ordering: list[ColumnElement[Any]]
 
 
 NEWEST_FIRST = RunOrder(None, descending=True)
-
-
-def _beyond(column: Value, value: Any, descending: bool) -> ColumnElement[bool]:
-    beyond: ColumnElement[bool] = column < value if descending else column > value
-    return beyond
 
 
 def _number(text: str) -> float:
@@ -81,9 +80,3 @@ def _number(text: str) -> float:
     if not math.isfinite(number):
         raise Invalid("cursor_malformed", "cursor")
     return number
-
-
-def metric_of(part: str, name: str) -> Value:
-    """A metric of a part; NULL before it is measured, and where it is not finite."""
-    measured = Run.metrics[(part, name)]
-    return case((measured.as_string().not_in(NOT_FINITE), measured.as_float()))

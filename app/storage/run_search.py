@@ -22,8 +22,8 @@ from sqlalchemy.exc import DBAPIError
 from app.constants import RunStatus
 from app.errors import Invalid
 from app.storage.database import Database, database_now
+from app.storage.measured import MEASURED, PARTS, measured
 from app.storage.queue.claims import Now
-from app.storage.run_order import MEASURED, PARTS, metric_of
 from app.storage.runs import has_status
 from app.storage.tables import Dataset, Run
 from app.storage.tags import has_key, has_tag
@@ -101,7 +101,7 @@ def _field(field: str, comparison: str, value: str, now: Now) -> Condition:
 def _number_of(field: str) -> Column | None:
     part, _, metric = field.rpartition(".")
     if metric in MEASURED and (not part or part in PARTS):
-        return metric_of(part or "validation", metric)
+        return measured(Run.metrics, part or "validation", metric)
     return NUMBERS.get(field)
 
 

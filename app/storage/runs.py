@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Update, and_, exists, null, or_, select, update
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session, defer, load_only
 
 from app.constants import DELETED, ENDED, EXPERIMENT_TAG, RequestedAction, RunStatus
 from app.errors import Conflict, Invalid, NotFound
@@ -21,6 +21,8 @@ from app.storage.tags import has_tag
 from app.storage.visibility import caller_of, is_own, require_own
 
 PAGE = 200  # runs that a long reading loads at once
+# It is larger than all the rest of a row.
+WITHOUT_EVALUATION = defer(Run.evaluation, raiseload=True)
 ENDS: dict[str, str] = {
     RunStatus.SUCCEEDED: "has succeeded",
     RunStatus.FAILED: "has failed",
@@ -156,13 +158,21 @@ def has_curve(where: ColumnElement[bool]) -> ColumnElement[bool]:
 def page(
     db: Session, where: ColumnElement[bool], limit: int, cursor: str | None = None, order: RunOrder = NEWEST_FIRST
 ) -> Page[Run]:
-    """Up to `limit` runs in the order, after the cursor. Raises Invalid for a cursor of another order."""
-    query = select(Run, null() if order.value is None else order.value).where(where).order_by(*order.keys())
-    if cursor is not None:
-        query = query.where(order.after(cursor))
-    rows = db.execute(query.limit(limit + 1)).all()  # one more, to know whether more follow
+    """Up to `limit` runs in the order, after the cursor, without their evaluations. Raises Invalid for a cursor of
+    another order."""
+    query = select(Run, null() if order.value is None else order.value).where(where).options(WITHOUT_EVALUATION)
+    rows: list[Any] = []
+    for section in order.sections(cursor):
+        wanted = limit + 1 - len(rows)  # one more, to know whether more follow
+        if wanted:
+            rows += db.execute(query.where(section.holds).order_by(*section.ordering).limit(wanted)).all()
     last = rows[limit - 1] if len(rows) > limit else None
     return Page([run for run, _ in rows[:limit]], None if last is None else order.cursor(last[0].id, last[1]))
+
+
+def newest(db: Session, where: ColumnElement[bool], limit: int) -> list[Run]:
+    """Up to `limit` matching runs, newest first."""
+    return list(db.scalars(select(Run).where(where).order_by(Run.id.desc()).limit(limit)))
 
 
 def pages(database: Database, where: ColumnElement[bool], order: RunOrder) -> Iterator[list[Run]]:

@@ -6,6 +6,7 @@ from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, LargeBinary, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.access import NO_OWNER
+from app.storage.measured import MEASURED, PARTS, measured
 
 
 class Table(DeclarativeBase):
@@ -70,6 +71,15 @@ class Dataset(Claimable):
     __table_args__ = (UniqueConstraint("owner", "name", "version"),)
 
 
+def ranked_by(metrics: Mapped[dict[str, Any]]) -> list[Index]:
+    """Indexes of the runs that have a metric, by its value."""
+    values = {f"ix_runs_{part}_{name}": measured(metrics, part, name) for part in PARTS for name in MEASURED}
+    return [
+        Index(name, value, "id", sqlite_where=value.is_not(None), postgresql_where=value.is_not(None))
+        for name, value in values.items()
+    ]
+
+
 class Run(Claimable):
     """A training run; its status is a RunStatus, or DELETED. The row is the job that trains it."""
 
@@ -87,7 +97,7 @@ class Run(Claimable):
     priority: Mapped[int] = mapped_column(default=0)
     environment: Mapped[dict[str, Any]]
     progress: Mapped[dict[str, Any]]
-    metrics: Mapped[dict[str, Any]]
+    metrics: Mapped[dict[str, Any]] = mapped_column()
     warnings: Mapped[list[Any] | None]  # known before the training
     evaluation: Mapped[dict[str, Any] | None]
     checkpoint: Mapped[str | None]  # the file from which the training continues
@@ -128,6 +138,9 @@ class Run(Claimable):
             sqlite_where=text("status = 'succeeded'"),
             postgresql_where=text("status = 'succeeded'"),
         ),
+        Index("ix_runs_owner", "owner", "id"),
+        Index("ix_runs_status", "status", "id"),
+        *ranked_by(metrics),
     )
 
 

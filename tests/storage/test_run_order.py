@@ -11,7 +11,8 @@ from sqlalchemy import delete, true
 from app.errors import Invalid
 from app.storage import migrate, runs
 from app.storage.database import Database
-from app.storage.run_order import MEASURED, PARTS, VALUES, RunOrder
+from app.storage.measured import MEASURED, PARTS
+from app.storage.run_order import VALUES, RunOrder
 from app.storage.tables import Run
 from tests.support.rows import insert_run
 
