@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -144,7 +145,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     `app.ops.startup` turns the exceptions of a database or store that cannot be used into messages.
     """
-    database, files = Database(settings.database), open_files(settings.files_url, settings.home)
+    database = Database(settings.database, settings.database_connections)
+    files = open_files(settings.files_url, settings.home)
     settings.create_home()
     migrate.upgrade(database)
     install_builtin(database, files)
@@ -155,6 +157,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gc.freeze()  # full collections over torch's heap would pause predictions
         gc.set_threshold(700)  # Python's former default; `app.cli` raises it during start-up
+        # A thread for each connection, so that requests wait here, in their order, and not for a connection.
+        current_default_thread_limiter().total_tokens = settings.database_connections
         async with retention.enforced(database, files, settings.retention_days):
             yield
         await app.state.predictions.decoders.close()

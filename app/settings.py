@@ -46,6 +46,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("data"), description="folder of the SQLite database and the files")
     database_url: str = Field("", description="postgresql+psycopg://… for Postgres; if empty, SQLite under home")
+    database_connections: int = Field(
+        40, ge=1, le=1000, description="connections to the database that an API process may have at once"
+    )
     files_url: str = Field(
         "", description="s3://bucket/prefix for an object store; if empty, the folder files under home"
     )

@@ -24,8 +24,8 @@ from app.access import EVERYBODY, Caller
 from app.constants import BUSY_TIMEOUT_SECONDS
 from app.storage.visibility import limit_to_caller
 
-# Up to 40 connections, one for each thread that runs the API's routes, so that none waits for one. Five stay open.
-POOL: dict[str, Any] = {"pool_size": 5, "max_overflow": 35}
+CONNECTIONS = 40  # at most, unless the settings say otherwise
+STAY_OPEN = 5
 
 
 event.listen(Session, "do_orm_execute", limit_to_caller)
@@ -49,11 +49,17 @@ def _postgres_now(*_: Any, **__: Any) -> str:
 
 
 class Database:
-    """An engine with its two kinds of transaction. Not to be used after a fork."""
+    """An engine with its two kinds of transaction, and a pool of at most so many connections. Not to be used after a
+    fork.
 
-    def __init__(self, url: str) -> None:
+    A thread that finds none free waits for one, so a thread must never hold two.
+    """
+
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
         self.url = url
-        self.engine = _sqlite(url) if url.startswith("sqlite") else _postgres(url)
+        kept = min(STAY_OPEN, connections)
+        pool = {"pool_size": kept, "max_overflow": connections - kept}
+        self.engine = _sqlite(url, pool) if url.startswith("sqlite") else _postgres(url, pool)
         self.caller = EVERYBODY
 
     def of(self, caller: Caller) -> "Database":
@@ -119,9 +125,9 @@ def changed_rows(db: Session, statement: Update) -> int:
     return result.rowcount
 
 
-def _sqlite(url: str) -> Engine:
+def _sqlite(url: str, pool: dict[str, int]) -> Engine:
     arguments = {"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None}
-    engine = create_engine(url, connect_args=arguments, poolclass=QueuePool, **POOL)
+    engine = create_engine(url, connect_args=arguments, poolclass=QueuePool, **pool)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _: Any) -> None:
@@ -145,12 +151,12 @@ def _matches(pattern: str, text: str | None) -> bool | None:
     return None if text is None else re2.search(pattern, text) is not None
 
 
-def _postgres(url: str) -> Engine:
+def _postgres(url: str, pool: dict[str, int]) -> Engine:
     # The timeouts end the transaction of a frozen process, so that another worker can claim its run.
     options = "-c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000"
     return create_engine(
         url,
         pool_pre_ping=True,
         connect_args={"options": options, "connect_timeout": 10},
-        **POOL,
+        **pool,
     )

@@ -35,7 +35,9 @@ Document = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def locked(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with template.client(tmp_path_factory.mktemp("service") / "home", api_key=KEY) as client:
+    home = tmp_path_factory.mktemp("service") / "home"
+    # One connection: a request that held one and waited for another would never end.
+    with template.client(home, api_key=KEY, database_connections=1) as client:
         yield client
 
 

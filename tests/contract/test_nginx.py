@@ -2,9 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,21 +10,11 @@ import pytest
 
 from tests.support.archives import letters, zipped
 from tests.support.commands import serving
+from tests.support.nginx import serving_nginx
 from tests.support.processes import free_port
 
 PREFIX = "/antigrad"
-CONFIG = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
+SITE = """
     server {{
         listen 127.0.0.1:{port};
         client_max_body_size 1g;
@@ -38,38 +25,17 @@ http {{
             proxy_request_buffering off;
         }}
     }}
-}}
 """
 
 
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a service behind nginx."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
-        pytest.skip("nginx is not installed; `apt-get install nginx-light` does it")
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     with serving(tmp_path_factory.mktemp("home"), ANTIGRAD_ROOT_PATH=PREFIX) as address:
-        (folder / "nginx.conf").write_text(CONFIG.format(folder=folder, port=port, prefix=PREFIX, address=address))
-        process = subprocess.Popen([nginx, "-e", folder / "error.log", "-c", folder / "nginx.conf"])
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}{PREFIX}", timeout=120) as client:
-                until_open(client)
-                yield client
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def until_open(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            assert client.get("/healthz").status_code == 200
-            return
-        except httpx.TransportError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        site = SITE.format(port=port, prefix=PREFIX, address=address)
+        with serving_nginx(folder, site, f"http://127.0.0.1:{port}{PREFIX}") as client:
+            yield client
 
 
 def test_the_page_loads_all_that_it_needs_under_the_prefix(behind: httpx.Client) -> None:
