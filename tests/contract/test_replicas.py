@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from tests.support.archives import letters, zipped
@@ -21,6 +22,7 @@ from tests.support.postgres import Postgres
 from tests.support.processes import free_port, until
 
 ROOT = Path(__file__).parent.parent.parent
+CONNECTIONS = 5  # of each API process
 pytestmark = pytest.mark.long
 
 
@@ -28,7 +30,7 @@ pytestmark = pytest.mark.long
 def environment(postgres: Postgres, object_store: ObjectStore) -> dict[str, str]:
     files = f"s3://{object_store.new_bucket()}/antigrad"
     return {"ANTIGRAD_DATABASE_URL": postgres.new_database(), "ANTIGRAD_FILES_URL": files,
-            "ANTIGRAD_DATABASE_CONNECTIONS": "5"}  # fmt: skip
+            "ANTIGRAD_DATABASE_CONNECTIONS": str(CONNECTIONS)}  # fmt: skip
 
 
 @pytest.fixture
@@ -97,12 +99,26 @@ class Reader:
                 self.cuts += 1
 
 
-def test_one_of_two_dies_and_the_service_goes_on(behind: httpx.Client, replicas: list[Forked]) -> None:
+def connections(url: str) -> int:
+    """The connections to a database, without this one."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        [count] = connection.execute(query).fetchone() or (0,)
+        return int(count)
+
+
+def test_one_of_two_dies_and_the_service_goes_on(
+    behind: httpx.Client, replicas: list[Forked], environment: dict[str, str]
+) -> None:
     sent = behind.post("/datasets", params={"name": "letters"}, content=zipped(letters(each=20))).raise_for_status()
     until(lambda: behind.get(f"/datasets/{sent.json()['id']}").raise_for_status().json()["status"] == "ready")
     body = {"dataset": "letters", "stop": {"max_epochs": None, "max_seconds": 6}}
     run = behind.post("/runs", json=body, headers={"Idempotency-Key": "first"}).raise_for_status().json()["id"]
     until(lambda: behind.get(f"/runs/{run}").raise_for_status().json()["progress"].get("step", 0) > 0)
+
+    with ThreadPoolExecutor(40) as pool:
+        assert {answer.status_code for answer in pool.map(lambda _: behind.get("/runs"), range(400))} == {200}
+    assert connections(environment["ANTIGRAD_DATABASE_URL"]) <= 2 * CONNECTIONS + 2 + 1  # as the documents say
 
     readers = [Reader(behind, run), Reader(behind, run)]  # nginx takes turns, so each machine has one
     with ThreadPoolExecutor(len(readers)) as pool:
