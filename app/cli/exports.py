@@ -10,6 +10,7 @@ from app.cli.output import say, say_json
 from app.cli.runs import Name, Older, OnDataset, OwnedBy, Search, Sort, Tagged, WithStatus, filtered
 
 exports = typer.Typer()
+FILE = "application/octet-stream"
 
 
 @exports.command("export")
@@ -33,9 +34,9 @@ def export(
     match out.suffix.lower():
         case ".parquet":
             asked = {"sort": sort, "curves": curves}
-            download("/export.parquet", out, "application/vnd.apache.parquet", params=query | asked)
+            download("/export.parquet", out, FILE, params=query | asked)
         case ".zip":
-            download("/export.tensorboard.zip", out, "application/zip", params=query | {"sort": sort})
+            download("/export.tensorboard.zip", out, FILE, params=query | {"sort": sort})
         case _:
             exit_with(REFUSED, f"{out}: runs are exported as .parquet or .zip; choose one of these endings")
     say_json({"file": str(out)}) if as_json else say(str(out))

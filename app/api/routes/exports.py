@@ -19,11 +19,11 @@ from app.storage.database import database_now
 
 router = APIRouter(tags=["runs"], responses=problems(Invalid), dependencies=[READ])
 
-PARQUET, ZIP = "application/vnd.apache.parquet", "application/zip"
+FILE = "application/octet-stream"
 
 
 @router.get("/export.parquet", summary="Export runs, or the points of their curves, as Parquet",
-            response_class=StreamingResponse, responses=binary(PARQUET))  # fmt: skip
+            response_class=StreamingResponse, responses=binary(FILE))  # fmt: skip
 def export_runs(
     database: DatabaseDep,
     where: FilterDep,
@@ -39,22 +39,22 @@ def export_runs(
     pages = runs.pages(database, where, order)
     if curves:
         ids = (run.id for page in pages for run in page)
-        return _file(points_file(ids, database.read), PARQUET, "points.parquet")
+        return _file(points_file(ids, database.read), "points.parquet")
     with database.read() as db:
         now = db.execute(select(database_now())).scalar_one()
-    return _file(runs_file(pages, now), PARQUET, "runs.parquet")
+    return _file(runs_file(pages, now), "runs.parquet")
 
 
 @router.get("/export.tensorboard.zip", summary="Export the curves of runs for TensorBoard",
-            response_class=StreamingResponse, responses=binary(ZIP))  # fmt: skip
+            response_class=StreamingResponse, responses=binary(FILE))  # fmt: skip
 def export_curves(database: DatabaseDep, where: FilterDep, order: OrderDep) -> StreamingResponse:
     """A zip with a folder for each run that matches all given filters and has a curve, in which is an event file with
     every point of its series. `tensorboard --logdir` shows the unpacked folder."""
     pages = runs.pages(database, runs.has_curve(where), order)
     chosen = (run for page in pages for run in page)
-    return _file(event_files(chosen, database.read), ZIP, "tensorboard.zip")
+    return _file(event_files(chosen, database.read), "tensorboard.zip")
 
 
-def _file(pieces: Iterator[bytes], media_type: str, name: str) -> StreamingResponse:
+def _file(pieces: Iterator[bytes], name: str) -> StreamingResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(pieces, media_type=media_type, headers=headers)
+    return StreamingResponse(pieces, media_type=FILE, headers=headers)
