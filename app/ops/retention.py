@@ -17,6 +17,7 @@ log = logging.getLogger("antigrad.ops")
 
 DAY = 86_400.0
 PAUSE_SECONDS = 3600.0
+AT_ONCE = 500  # runs that are hidden in one transaction
 
 
 @asynccontextmanager
@@ -52,11 +53,13 @@ def delete_expired(database: Database, files: Files, days: float) -> None:
     Raises Conflict if a request has just pointed a model at one of the runs, and OSError.
     """
     _delete_batches(database, files, days)
-    with database.write() as db:
-        expired = deletion.begin(db, runs.matching(database_now(), ended_for=days * DAY))
-    if expired.runs:
+    while True:
+        with database.write() as db:
+            expired = deletion.begin(db, runs.matching(database_now(), ended_for=days * DAY), AT_ONCE)
+        if not expired.runs:
+            return
         log.info("deleted %d runs that ended over %g days ago", len(expired.runs), days)
-    deletion.finish(database, files, expired.runs)
+        deletion.finish(database, files, expired.runs)
 
 
 def _delete_batches(database: Database, files: Files, days: float) -> None:

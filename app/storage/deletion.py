@@ -77,13 +77,16 @@ def preview(db: Session, where: ColumnElement[bool]) -> Deletion:
     return _deletion(db.execute(deletable, execution_options=EVERYONES), _count(db, where))
 
 
-def begin(db: Session, where: ColumnElement[bool]) -> Deletion:
-    """Hide the runs of `preview` from readers; `finish` removes their files and rows.
+def begin(db: Session, where: ColumnElement[bool], most: int | None = None) -> Deletion:
+    """Hide the runs of `preview` from readers, or at most so many of them; `finish` removes their files and rows.
 
     Raises Conflict if a concurrent request has pointed a model at one of them.
     """
     matching = _count(db, where)
-    hidden = update(Run).where(where, is_own(db, Run), _deletable()).values(status=DELETED).returning(*SIZED)
+    deletable = and_(where, is_own(db, Run), _deletable())
+    hidden = update(Run).where(deletable).values(status=DELETED).returning(*SIZED)
+    if most is not None:
+        hidden = hidden.where(Run.id.in_(select(Run.id).where(deletable).order_by(Run.id).limit(most)))
     deletion = _deletion(db.execute(hidden, execution_options=EVERYONES | UNSYNCHRONIZED), matching)
     models.refuse_dangling(db)
     record(db, Action.RUN_DELETE, *deletion.runs)

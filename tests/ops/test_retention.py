@@ -1,14 +1,17 @@
 """A service deletes runs and batches by their age if its settings say so, and otherwise never."""
 
 import time
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from app.ops import retention
 from app.ops.retention import DAY
 from app.settings import Settings
+from app.storage import deletion
 from app.storage.database import Database, database_now
-from app.storage.tables import Batch, Run
+from app.storage.tables import Batch, ModelVersion, Run
 from tests.support.rows import insert_batch, insert_run
 from tests.support.services import Service, client_of
 
@@ -34,6 +37,27 @@ def test_a_service_deletes_expired_runs_when_it_starts(settings: Settings, days:
             time.sleep(0.02)
     assert _ids(Service.of(client).database) == left
     assert Service.of(client).files.exists("batches/bat_old/1.csv") == ("bat_old" in left)
+
+
+@pytest.mark.sql
+def test_any_number_of_runs_is_deleted_in_short_transactions(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    with service.database.write() as db:
+        for number in range(7):
+            insert_run(db, f"run_{number}", finished_at=1.0)
+        db.add(ModelVersion(model="letters", version=1, run="run_0", created_at=1.0))  # so that the first one stays
+    begun: list[int] = []
+    begin = deletion.begin
+
+    def counted(*arguments: Any) -> deletion.Deletion:
+        found = begin(*arguments)
+        begun.append(len(found.runs))
+        return found
+
+    monkeypatch.setattr(deletion, "begin", counted)
+    retention.delete_expired(service.database, service.files, 30)
+    assert begun == [2, 2, 2, 0]
+    assert _ids(service.database) == {"run_0"}
 
 
 def _ids(database: Database) -> set[str]:
