@@ -20,7 +20,8 @@ from app.storage.files import Files
 
 @dataclass(frozen=True)
 class DescribedNetwork:
-    """A network with its training: `written` layers are those of the description, and the output layer may follow."""
+    """A network with its training: `written` layers are those of the description, and the output layer may follow.
+    `examples` are those of the training part, if there is a dataset."""
 
     layers: list[Layer]
     written: int
@@ -28,6 +29,7 @@ class DescribedNetwork:
     batch_size: int
     optimizer: Optimizer
     warnings: list[Warned]
+    examples: int | None = None
 
 
 def described_network(body: InspectRequest, database: Database, files: Files) -> DescribedNetwork:
@@ -48,14 +50,13 @@ def described_network(body: InspectRequest, database: Database, files: Files) ->
     with database.read() as db:
         dataset = datasets.get(db, body.dataset)
     request, of_run = resolve(body.as_run(), dataset, files)
-    batch_size = request["batch_size"]
-    if batch_size == "full":
-        batch_size, _ = sizes(files, folder_of(dataset), SplitSpec.of(request["split"]))
+    examples, _ = sizes(files, folder_of(dataset), SplitSpec.of(request["split"]))
     return DescribedNetwork(
         layers=layers_from_json(request["model"]["layers"]),
         written=len(written),
         shape=tuple(dataset.about["shape"]),
-        batch_size=batch_size,
+        batch_size=examples if request["batch_size"] == "full" else request["batch_size"],
         optimizer=optimizer_from_json(request["optimizer"]),
         warnings=[Warned(**warning) for warning in of_run],
+        examples=examples,
     )

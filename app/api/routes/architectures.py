@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path
 from torch import nn
 
 from app.api.deps import DatabaseDep, FilesDep, RunDep
-from app.api.described_network import described_network
+from app.api.described_network import DescribedNetwork, described_network
 from app.api.problems import problems
 from app.api.schemas.architectures import (
     Inspection,
@@ -16,6 +16,7 @@ from app.api.schemas.architectures import (
     MemoryAnswer,
     PresetAnswer,
     PresetList,
+    TimeAnswer,
     Total,
 )
 from app.api.schemas.runs import Warned
@@ -32,9 +33,12 @@ from app.learning.layers.structure import counted
 from app.learning.optimizers import optimizer_from_json
 from app.learning.presets import PRESETS, Preset
 from app.learning.serialization import from_safetensors
+from app.runs.estimates import epoch_time
 from app.runs.resolution import folder_of, sizes
 from app.storage import datasets
+from app.storage.database import Database
 from app.storage.jsonable import number
+from app.storage.trainings import recent_trainings
 from app.suggestions import closest
 
 router = APIRouter(tags=["architectures"], responses=problems(Invalid), dependencies=[READ])
@@ -46,13 +50,15 @@ MOST_NUMBERS = 250_000  # in a matrix of an answer
 def inspect_architecture(body: InspectRequest, database: DatabaseDep, files: FilesDep) -> Inspection:
     """Shapes, parameters, multiply-adds and memory of a network, with warnings. The network is not built.
 
-    With `dataset`, its sizes and everything else are those of a run with this request."""
+    With `dataset`, its sizes and everything else are those of a run with this request, and `epoch_time` is how long an
+    epoch should take."""
     network = described_network(body, database, files)
     layers, shape = network.layers, network.shape
     return Inspection(
         layers=_rows(layers, shape, network.written),
         total=_total(layers, shape),
         memory=MemoryAnswer(**vars(memory(layers, shape, network.batch_size, network.optimizer, MOST_PARAMETERS))),
+        epoch_time=_epoch_time(network, database),
         linear_stacks=[_stack(stack) for chain in _chains(layers, shape) for stack in stacks(chain)],
         warnings=network.warnings,
     )
@@ -87,6 +93,15 @@ def inspect_run(run: RunDep, database: DatabaseDep, files: FilesDep) -> Inspecti
         linear_stacks=answers,
         warnings=[Warned(**warning) for warning in run.warnings or []],
     )
+
+
+def _epoch_time(network: DescribedNetwork, database: Database) -> TimeAnswer | None:
+    if network.examples is None:
+        return None
+    with database.read() as db:
+        recent = recent_trainings(db)
+    estimate = epoch_time(network.layers, network.shape, network.batch_size, network.examples, recent)
+    return None if estimate is None else TimeAnswer(**vars(estimate))
 
 
 def _chains(layers: list[Layer], shape: Shape) -> list[Chain]:

@@ -109,6 +109,14 @@ class MemoryAnswer(BaseModel):
     )
 
 
+class TimeAnswer(BaseModel):
+    """Seconds, judged by the trainings that succeeded last here."""
+
+    least: float = Field(examples=[0.4], description="if a step takes no longer than theirs")
+    most: float = Field(examples=[0.9], description="if it takes longer in proportion to what it computes")
+    trainings: int = Field(examples=[5], description="number of the trainings, the most similar ones")
+
+
 class LinearStackAnswer(BaseModel):
     """Linear layers without a nonlinearity between them, and the single layer Y = XW + b that equals them."""
 
@@ -133,6 +141,10 @@ class Inspection(BaseModel):
     layers: list[LayerRow] = Field(description="one row for each layer")
     total: Total = Field(description="the sums over all layers")
     memory: MemoryAnswer = Field(description="what a training and a prediction need")
+    epoch_time: TimeAnswer | None = Field(
+        None,
+        description="what an epoch should take; null for a run, without `dataset`, and before a training has succeeded",
+    )
     linear_stacks: list[LinearStackAnswer] = Field(description="linear layers that are equivalent to a single one")
     warnings: list[Warned] = Field(description="what is likely to go wrong in a training; a warning never blocks")
 

@@ -11,7 +11,9 @@ from fastapi.testclient import TestClient
 from app.learning.presets import PRESETS
 from app.learning.serialization import from_safetensors
 from tests.support.fork_server import Forked
+from tests.support.rows import insert_run
 from tests.support.runs import ended
+from tests.support.services import Service
 
 
 def inspect(client: TestClient, layers: list[dict[str, Any]] | None = None, **body: Any) -> dict[str, Any]:
@@ -52,6 +54,25 @@ def test_a_preset_is_inspected_as_it_would_be_trained(quick_client: TestClient) 
         inspect(quick_client, model={"preset": "vgg_small"}, **body)["memory"] for body in ({}, {"batch_size": 128})
     ]
     assert batches[1]["inference"] == 2 * batches[0]["inference"]  # the preset's own batch size is 64
+
+
+def test_the_time_of_an_epoch_is_judged_by_earlier_trainings(client: TestClient, service: Service) -> None:
+    def epoch_time(**body: Any) -> Any:
+        return inspect(client, [{"type": "linear", "units": 32}], **body)["epoch_time"]
+
+    assert epoch_time(dataset="digits") is None
+    request = {"model": {"layers": [{"type": "linear", "units": 32}, {"type": "linear", "units": 10}]}}
+    examples = {"examples": {"train": 1000}}
+    with service.database.write() as db:
+        for run, size in (("run_1", 100), ("run_2", "full")):  # of another owner: all share the workers
+            insert_run(
+                db, run, owner="s1", request=request | {"batch_size": size}, environment=examples,
+                progress={"step": 50, "seconds": 1.0}, finished_at=1.0,
+            )  # fmt: skip
+        insert_run(db, "run_3", "failed", finished_at=2.0)
+    assert epoch_time() is None  # without a dataset there is no epoch
+    known = epoch_time(dataset="digits", batch_size=100)
+    assert known["trainings"] == 2 and known["least"] < known["most"]
 
 
 def test_linear_layers_in_a_row_are_one_and_it_is_said_which(quick_client: TestClient) -> None:
