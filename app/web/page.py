@@ -19,6 +19,7 @@ from app.api.addresses import address
 from app.web import formats
 from app.web.colours import colour_of
 from app.web.mathml import mathml
+from app.web.problems import PROBLEMS, said
 from app.web.static_files import static
 from app.web.texts import CATALOGUES, LANGUAGES, Texts, preferred
 
@@ -108,6 +109,8 @@ def _context(request: Request, reader: Reader) -> dict[str, Any]:
         "until": partial(formats.until, texts),
         "size": partial(formats.size, texts),
         "json": _json,
+        "said": partial(said, texts.language),
+        "problem_texts": static(f"problems.{texts.language}.json") if texts.language in PROBLEMS else None,
     }
 
 

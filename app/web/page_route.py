@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.routing import APIRoute
 
-from app.web.page import page
+from app.web.page import Reader, page
+from app.web.problems import kind_of
 
 HTMX = "HX-Request"  # the header of a request for a part of a page, whose script says what is wrong
 
@@ -27,7 +28,8 @@ class PageRoute(APIRoute):
             if HTMX in request.headers:
                 return problem
             shown = json.loads(bytes(problem.body))
-            return page(request, "error.html", problem.status_code, problem=shown)
+            title = kind_of(Reader.of(request).texts.language, problem.status_code) or shown["title"]
+            return page(request, "error.html", problem.status_code, problem=shown, title=title)
 
         return handle_page
 

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import mimetypes
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,9 +10,10 @@ from pathlib import Path
 
 from app.api.access import STATIC
 from app.api.addresses import address
+from app.web.problems import PROBLEMS
 
 FOLDER = Path(__file__).parent / "static"
-COMPRESSED = ("text/css", "text/javascript", "image/svg+xml")
+COMPRESSED = ("text/css", "text/javascript", "image/svg+xml", "application/json")
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,14 @@ class StaticFile:
 def static_files() -> dict[str, StaticFile]:
     """All files, by their paths below the folder."""
     paths = sorted(path for path in FOLDER.rglob("*") if path.is_file())
-    return {path.relative_to(FOLDER).as_posix(): _read(path) for path in paths}
+    contents = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
+    for language, texts in PROBLEMS.items():
+        contents[f"problems.{language}.json"] = json.dumps(texts, ensure_ascii=False).encode()
+    return {name: _file(name, content) for name, content in contents.items()}
 
 
-def _read(path: Path) -> StaticFile:
-    media_type = mimetypes.guess_type(path.name)[0] or "text/plain"
-    content = path.read_bytes()
+def _file(name: str, content: bytes) -> StaticFile:
+    media_type = mimetypes.guess_type(name)[0] or "text/plain"
     return StaticFile(media_type, content, gzip.compress(content) if media_type in COMPRESSED else None)
 
 

@@ -1,5 +1,6 @@
 // Requests to the public routes of this service. Scripts of pages call nothing else.
 
+import { translated } from "./problem_texts.js";
 import { t } from "./texts.js";
 
 const prefix = document.documentElement.dataset.prefix;
@@ -9,16 +10,19 @@ export function address(path) {
   return prefix + path;
 }
 
-/** A refusal or failure: the members of the problem document. `errors` has the wrong fields. */
+/**
+ * A refusal or failure: the members of the problem document. `errors` has the wrong fields. Where `detail` is English for
+ * readers of another language, `isEnglish` says so, and `kind` says in their language what kind of problem it is.
+ */
 export class Problem extends Error {
-  constructor(status, body) {
-    super(body.detail);
-    this.name = "Problem";
-    this.status = status;
-    this.code = body.code;
-    this.detail = body.detail;
-    this.errors = body.errors ?? [];
-    this.fix = body.fix ?? null;
+  constructor(status, { code, detail, kind, isEnglish = false, errors = [], fix = null }) {
+    super(detail);
+    Object.assign(this, { name: "Problem", status, code, detail, kind, isEnglish, errors, fix });
+  }
+
+  /** The problem of an answer, in the reader's language. */
+  static async of(status, body) {
+    return new Problem(status, await translated(body, status));
   }
 }
 
@@ -50,6 +54,6 @@ async function answer(request) {
   }
   if (response.status === 204) return null;
   const body = await response.json();
-  if (!response.ok) throw new Problem(response.status, body);
+  if (!response.ok) throw await Problem.of(response.status, body);
   return body;
 }

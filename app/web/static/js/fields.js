@@ -1,5 +1,7 @@
 // Inputs for the fields that /layers and /optimizers describe.
 
+import { element } from "./dom.js";
+
 let count = 0;
 
 /**
@@ -7,24 +9,28 @@ let count = 0;
  * called with the new value, or undefined for none. `pointer` is the field's place in the request.
  */
 export function fieldInput(field, value, pointer, change) {
-  const box = element("div", { className: "field" });
   const id = `field-${++count}`;
-  const label = element("label", { htmlFor: id, textContent: field.name });
   const input = inputOf(field, value, change);
   input.id = id;
   input.title = [field.doc, rangeOf(field)].filter(Boolean).join(" ");
-  const problem = element("p", { className: "problem" });
-  problem.dataset.problem = pointer;
-  problem.setAttribute("role", "alert");
-  box.append(label, input);
-  if (field.doc) box.append(element("p", { className: "hint", textContent: field.doc }));
-  box.append(problem);
-  return box;
+  return element(
+    "div",
+    { class: "field" },
+    element("label", { for: id }, field.name),
+    input,
+    field.doc && element("p", { class: "hint" }, field.doc),
+    problemAt(pointer),
+  );
+}
+
+/** The place for what is wrong with a field of the request. */
+export function problemAt(pointer) {
+  return element("p", { class: "problem", "data-problem": pointer, role: "alert" });
 }
 
 function inputOf(field, value, change) {
   if (field.choices.length) {
-    const select = element("select", {});
+    const select = element("select");
     for (const choice of field.choices) select.append(new Option(choice, choice, false, choice === (value ?? field.default)));
     select.addEventListener("change", () => change(given(select.value, field.default)));
     return select;
@@ -34,8 +40,11 @@ function inputOf(field, value, change) {
     box.addEventListener("change", () => change(given(box.checked, field.default)));
     return box;
   }
-  const input = element("input", { autocomplete: "off", value: value === undefined ? "" : shown(value) });
-  input.placeholder = field.required || field.default === null ? "" : shown(field.default);
+  const input = element("input", {
+    autocomplete: "off",
+    value: value === undefined ? "" : shown(value),
+    placeholder: field.required || field.default === null ? "" : shown(field.default),
+  });
   if (field.type === "number" || field.type === "integer") {
     input.type = "number";
     input.step = field.type === "integer" ? 1 : "any";
@@ -68,9 +77,4 @@ function parsed(text) {
 function rangeOf({ bounds }) {
   const signs = { gt: ">", ge: "≥", lt: "<", le: "≤" };
   return Object.entries(bounds).map(([name, bound]) => `${signs[name]} ${bound}`).join(", ");
-}
-
-/** An element with these properties. */
-export function element(name, properties) {
-  return Object.assign(document.createElement(name), properties);
 }

@@ -1,9 +1,9 @@
 // What every page does: theme and language, keys, copying, and a word when a request of htmx fails.
 
-import { address } from "./api.js";
+import { address, Problem } from "./api.js";
 import "./calls.js";
 import { bind } from "./keys.js";
-import { notice } from "./notices.js";
+import { complain, notice } from "./notices.js";
 import { t } from "./texts.js";
 
 const root = document.documentElement;
@@ -48,22 +48,29 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
 });
 
+// On a phone the navigation is wider than the window.
+const current = document.querySelector(".top nav [aria-current]");
+if (current) {
+  const nav = current.parentElement;
+  nav.scrollLeft = current.offsetLeft - nav.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
+}
+
 // A part of a page that cannot be loaded leaves the page as it is.
 document.addEventListener("htmx:response:error", async ({ detail: { ctx } }) => {
   if (ctx.response.status === 401) {
     notice(t("session_over"), "bad");
     return;
   }
-  notice(problemOf(ctx.text) ?? t("failed", { status: ctx.response.status }), "bad");
+  complain(await problemOf(ctx.response.status, ctx.text));
 });
 
 document.addEventListener("htmx:error", () => notice(t("unreachable"), "bad"));
 
-function problemOf(text) {
+function problemOf(status, text) {
   try {
-    return JSON.parse(text).detail;
+    return Problem.of(status, JSON.parse(text));
   } catch {
-    return null;
+    return new Problem(status, { detail: t("failed", { status }) });
   }
 }
 

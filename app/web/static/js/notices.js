@@ -1,26 +1,30 @@
 // Notices at the foot of the window, and actions that can be undone for ten seconds.
 
+import { element } from "./dom.js";
+import { words } from "./problems.js";
 import { t } from "./texts.js";
 
 const READ_MS = 6000;
 const UNDO_MS = 10000;
-const shown = new Map(); // by text: the element of a notice, and the timer of its end
+const shown = new Map(); // by text: the box of a notice, and the timer of its end
 const waiting = new Set(); // actions that the page may still undo
 
-/** Show a sentence for some seconds, once even if it is said again meanwhile; `kind` may be "bad". */
-export function notice(text, kind = "") {
-  const { element, timer } = shown.get(text) ?? { element: build(text, kind) };
+/** Show a sentence, or nodes, for some seconds, once even if it is said again meanwhile; `kind` may be "bad". */
+export function notice(sentence, kind = "") {
+  const content = element("p", {}, sentence);
+  const text = content.textContent;
+  const { box, timer } = shown.get(text) ?? { box: build(content, kind) };
   clearTimeout(timer);
   const end = () => {
     shown.delete(text);
-    element.remove();
+    box.remove();
   };
-  shown.set(text, { element, timer: setTimeout(end, READ_MS) });
+  shown.set(text, { box, timer: setTimeout(end, READ_MS) });
 }
 
 /** Show what went wrong: a Problem, or any other error. */
 export function complain(error) {
-  if (error.name !== "AbortError") notice(error.detail ?? String(error), "bad");
+  if (error.name !== "AbortError") notice(words(error), "bad");
 }
 
 /**
@@ -28,16 +32,12 @@ export function complain(error) {
  * `commit` gets {keepalive}, `undo` is called if the reader undoes it.
  */
 export function undoable(text, commit, undo) {
-  const element = build(text, "");
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "quiet";
-  button.textContent = t("undo");
-  element.append(button);
+  const button = element("button", { type: "button", class: "quiet" }, t("undo"));
+  const box = build(element("p", {}, text), "", button);
   const end = () => {
     clearTimeout(timer);
     waiting.delete(action);
-    element.remove();
+    box.remove();
   };
   const action = (keepalive) => {
     end();
@@ -51,14 +51,10 @@ export function undoable(text, commit, undo) {
   });
 }
 
-function build(text, kind) {
-  const element = document.createElement("div");
-  element.className = `notice ${kind}`;
-  const words = document.createElement("p");
-  words.textContent = text;
-  element.append(words);
-  document.getElementById("notices").append(element);
-  return element;
+function build(sentence, kind, ...more) {
+  const box = element("div", { class: `notice ${kind}` }, sentence, ...more);
+  document.getElementById("notices").append(box);
+  return box;
 }
 
 addEventListener("pagehide", () => {

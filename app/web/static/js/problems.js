@@ -1,15 +1,23 @@
 // What is wrong, at the field that is wrong.
 
+import { element } from "./dom.js";
+
+/** What a Problem, one of its wrong fields or any other error says, as nodes: its English is marked as such. */
+export function words(error) {
+  const { detail = String(error), kind, isEnglish } = error;
+  return [kind ? `${kind}: ` : "", isEnglish ? element("span", { lang: "en" }, detail) : detail];
+}
+
 /**
  * Show a Problem in a form. Each wrong field's sentence goes to the element whose `data-problem` is its pointer without
  * the first slash, or to that of the closest field around it; the rest goes to the one whose `data-problem` is empty.
  */
 export function showProblem(form, problem) {
   clearProblems(form);
-  const wrong = problem.errors.length ? problem.errors : [{ pointer: "", detail: problem.detail }];
-  for (const { pointer, detail } of wrong) {
-    const place = placeOf(form, pointer.replace(/^\//, ""));
-    place.textContent = `${place.textContent} ${detail}`.trim();
+  const wrong = problem.errors?.length ? problem.errors : [problem];
+  for (const each of wrong) {
+    const place = placeOf(form, (each.pointer ?? "").replace(/^\//, ""));
+    place.append(place.textContent ? " " : "", ...words(each));
     place.closest(".field")?.querySelector("input, select, textarea")?.setAttribute("aria-invalid", "true");
   }
 }

@@ -2,7 +2,7 @@
 
 import { address, get, send } from "../api.js";
 import { showCall } from "../calls.js";
-import { element } from "../fields.js";
+import { drawn, element } from "../dom.js";
 import { metric, NOTHING, number } from "../formats.js";
 import { keepLive, refresh } from "../live.js";
 import { drawMap } from "../map.js";
@@ -50,13 +50,8 @@ function picture(index) {
 }
 
 function pair(indices, text) {
-  const item = element("li", {});
   const pictures = indices.map((index) => element("img", { src: picture(index), alt: "", width: 56, height: 56, loading: "lazy" }));
-  const caption = element("figcaption", { textContent: text });
-  const figure = element("figure", {});
-  figure.append(...pictures, caption);
-  item.append(figure);
-  return item;
+  return element("li", {}, element("figure", {}, ...pictures, element("figcaption", {}, text)));
 }
 
 const PAIRS = {
@@ -107,26 +102,22 @@ async function showColumns() {
 }
 
 function row({ name, histogram, min, mean, max, std, correlation, missing }) {
-  const line = element("tr", {});
-  const title = element("th", { scope: "row", textContent: name });
-  const picture = element("td", { className: "histogram" });
-  if (histogram) picture.append(bars(histogram.counts));
   const numbers = [number(min), metric(mean), number(max), metric(std), correlation == null ? NOTHING : metric(correlation, 2), number(missing)];
-  line.append(title, picture, ...numbers.map((text) => element("td", { className: "number", textContent: text })));
-  return line;
+  return element(
+    "tr",
+    {},
+    element("th", { scope: "row" }, name),
+    element("td", { class: "histogram" }, histogram && bars(histogram.counts)),
+    ...numbers.map((text) => element("td", { class: "number" }, text)),
+  );
 }
 
 function bars(counts) {
-  const space = "http://www.w3.org/2000/svg";
-  const picture = document.createElementNS(space, "svg");
   const most = Math.max(...counts);
-  const set = (node, values) => Object.entries(values).forEach(([name, value]) => node.setAttribute(name, value));
-  set(picture, { viewBox: `0 0 ${counts.length} 20`, preserveAspectRatio: "none", "aria-hidden": "true" });
-  counts.forEach((count, place) => {
-    const bar = document.createElementNS(space, "rect");
+  const bar = (count, place) => {
     const height = count ? Math.max(1, (20 * count) / most) : 0;
-    set(bar, { x: place + 0.05, y: 20 - height, width: 0.9, height });
-    picture.append(bar);
-  });
-  return picture;
+    return drawn("rect", { x: place + 0.05, y: 20 - height, width: 0.9, height });
+  };
+  const view = { viewBox: `0 0 ${counts.length} 20`, preserveAspectRatio: "none", "aria-hidden": "true" };
+  return drawn("svg", view, ...counts.map(bar));
 }

@@ -48,9 +48,9 @@ function sent(loaded, total) {
   document.getElementById("sent-bytes").textContent = `${size(loaded)} / ${size(total)}`;
 }
 
-function answered(status, text) {
+async function answered(status, text) {
   const body = JSON.parse(text);
-  if (status >= 400) failed(new Problem(status, body));
+  if (status >= 400) failed(await Problem.of(status, body));
   else location.assign(address(`/ui/datasets/${body.id}`));
 }
 

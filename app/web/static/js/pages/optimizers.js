@@ -6,6 +6,7 @@ import { metric, number } from "../formats.js";
 import { bind } from "../keys.js";
 import { complain } from "../notices.js";
 import { parse, requestOf, usual, write } from "../optimizers/state.js";
+import { words } from "../problems.js";
 import { SurfacePicture } from "../optimizers/surface.js";
 import { showValues } from "../optimizers/values.js";
 import { t } from "../texts.js";
@@ -106,7 +107,7 @@ async function walkOnce() {
 }
 
 function refused(error) {
-  if (error.detail) byId("problem").textContent = error.detail;
+  if (error.detail) byId("problem").replaceChildren(...words(error));
   else complain(error);
 }
 

@@ -1,6 +1,7 @@
 // A run once more, with changes.
 
 import { address, send } from "../api.js";
+import { words } from "../problems.js";
 import { t } from "../texts.js";
 
 /** Start a run like this one, with the changes of the form. What is wrong is said at its field. */
@@ -25,7 +26,8 @@ export async function repeat(id) {
     const wrong = fields.filter(({ dataset }) => error.errors?.some(({ pointer }) => pointer === dataset.pointer));
     for (const field of wrong) field.setAttribute("aria-invalid", "true");
     wrong[0]?.focus();
-    problem.textContent = error.errors?.map(({ detail }) => detail).join("; ") || error.detail || String(error);
+    const said = error.errors?.length ? error.errors : [error];
+    problem.replaceChildren(...said.flatMap((each, place) => [place ? "; " : "", ...words(each)]));
   }
 } // prettier-ignore
 

@@ -1,0 +1,56 @@
+// What is wrong, in the reader's language: texts by the codes of problems, which are read when one is met.
+// app/web/problems.py does the same for templates.
+
+const { problems: source } = document.documentElement.dataset; // the address of the texts; none in English
+let reading = null;
+let codes = {}; // templates
+
+/** A problem document with `detail` in the reader's language; where there is only English, with `kind` in the reader's. */
+export async function translated(problem, status) {
+  if (!source) return problem;
+  reading ??= fetch(source).then((answer) => answer.json());
+  const texts = await reading.catch(() => ({ codes, kinds: {} }));
+  codes = texts.codes;
+  const say = (each, kind) => (isKnown(each) ? { ...each, detail: sentence(each) } : { ...each, isEnglish: true, kind });
+  return { ...say(problem, texts.kinds[status]), errors: problem.errors?.map((each) => say(each)) };
+}
+
+const isMessage = (value) => value !== null && typeof value === "object"; // a parameter that is a message itself
+const sentence = ({ code, params }) => filled(codes[code], params);
+
+/** True if there are texts for a message and for those within it. */
+function isKnown({ code, params }) {
+  return code in codes && Object.values(params).flat().every((value) => !isMessage(value) || isKnown(value));
+} // prettier-ignore
+
+/** A template of app/messages with its fields filled in: {name}, {names:, }, {?name:clause} and {~name:clause}. */
+function filled(template, params) {
+  let text = "";
+  for (let i = 0; i < template.length; i++) {
+    if (template[i] !== "{") {
+      text += template[i];
+      continue;
+    }
+    const end = closing(template, i);
+    text += field(template.slice(i + 1, end), params);
+    i = end;
+  }
+  return text;
+}
+
+function closing(template, start) {
+  let depth = 0;
+  for (let i = start; ; i++) {
+    if (template[i] === "{") depth++;
+    else if (template[i] === "}" && --depth === 0) return i;
+  }
+}
+
+function field(inside, params) {
+  const [, sign, name, spec = ""] = inside.match(/^([?~]?)(\w+):?(.*)$/s);
+  const value = params[name];
+  const isThere = Array.isArray(value) ? value.length > 0 : Boolean(value);
+  if (sign) return isThere === (sign === "?") ? filled(spec, params) : "";
+  const shown = (item) => (isMessage(item) ? sentence(item) : String(item));
+  return Array.isArray(value) ? value.map(shown).join(spec) : shown(value);
+}
