@@ -41,6 +41,13 @@ class Overview:
     glance: Glance
 
     @property
+    def live_losses(self) -> list[Line] | None:
+        """The losses of a run that goes on, from which a script goes on drawing; None once it has ended."""
+        if self.view.status in ENDED:
+            return None
+        return [([round(x, 4) for x in steps], [round(y, 4) for y in values]) for steps, values in self.glance.losses]
+
+    @property
     def outline(self) -> list[list[Point]]:
         """The losses from (0, 0) to (1, 1), the larger the higher, on a scale that they share."""
         return scaled(self.glance.losses)

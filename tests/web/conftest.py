@@ -11,6 +11,7 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files, open_files
 from tests.support.commands import serving
+from tests.support.services import Template
 from tests.web.browser import CHROMIUM, HOW_TO_GET, Window, chromium
 
 DESKTOP = {"width": 1280, "height": 900}
@@ -35,9 +36,9 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+def shelf(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     """A service for the tests of a module, which insert what it shows."""
-    home = tmp_path_factory.mktemp("shelf")
+    template.fill(home := tmp_path_factory.mktemp("shelf") / "home")
     with serving(home, "--workers", "0") as address:
         database = Database(Settings(home=home, _env_file=None).database)
         yield Shelf(f"http://{address}", database, open_files("", home))

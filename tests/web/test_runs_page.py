@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from app.storage import curves
 from app.storage.database import database_now
@@ -160,13 +160,34 @@ def test_keys_move_pick_and_explain_themselves(window: Window) -> None:
 
 
 @pytest.mark.long
-def test_the_list_follows_what_happens(window: Window, shelf: Shelf) -> None:
-    page = window.open("/ui/runs")
-    page.locator("#run_3 .pick input").check()
+@pytest.mark.parametrize("query", ["", "?q=status:running,succeeded,failed&columns=best,losses,epoch"])
+def test_the_list_follows_what_happens_and_asks_only_where_a_run_begins_or_ends(
+    window: Window, shelf: Shelf, query: str
+) -> None:
     with shelf.database.write() as db:
-        db.execute(Run.__table__.update().where(Run.id == "run_4").values(status="succeeded", name="finished"))
-    expect(page.locator("#run_4")).to_contain_text("finished")
+        now = db.execute(select(database_now())).scalar_one()
+        insert_run(db, "run_5", "running", name="learning", worker="w", lease_expires_at=now + 600, request={})
+    asked: list[str] = []
+    window.page.on("request", lambda request: asked.append(request.url) if "/ui/runs" in request.url else None)
+    page = window.open(f"/ui/runs{query}")
+    row = page.locator("#run_5")
+    page.locator("#run_3 .pick input").check()
+    for epoch, loss, accuracy in ((1, 2.0, 0.5), (2, 1.0, 0.75), (3, 0.5, 0.625)):
+        progress = {"step": 10 * epoch, "epoch": epoch, "seconds": 60.0 * epoch, "fraction": epoch / 4}
+        metrics = {"train": {"loss": loss}, "validation": {"accuracy": accuracy}}
+        with shelf.database.write() as db:
+            curves.append(db, "run_5", {"train.loss": ([10 * epoch], [loss])})
+            db.execute(update(Run).where(Run.id == "run_5").values(progress=progress, metrics=metrics))
+        expect(row.locator("progress")).to_have_js_property("value", epoch / 4)
+    expect(row.locator("data")).to_have_text("75.0\u202f%")  # the best, not the last
+    points = row.locator(".sparkline polyline").get_attribute("points")
+    assert points is not None and len(points.split()) == 3
+    assert len(asked) == 1  # the page itself
+    with shelf.database.write() as db:
+        db.execute(update(Run).where(Run.id == "run_5").values(status="succeeded", name="finished"))
+    expect(row).to_contain_text("finished")
     expect(page.locator("#run_3 .pick input")).to_be_checked()
+    assert len(asked) == 2
 
 
 @pytest.mark.long

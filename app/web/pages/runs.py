@@ -1,8 +1,7 @@
 """The list of runs: a filter, columns by choice, and changes of many runs at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
@@ -12,7 +11,7 @@ from app.access import EVERYBODY
 from app.api.deps import Cursor, DatabaseDep
 from app.api.run_filter import Sort
 from app.api.scopes import READ
-from app.constants import ENDED, RunStatus
+from app.constants import RunStatus
 from app.errors import Invalid
 from app.runs.grouping import FIELDS, TAG, Group, grouped
 from app.runs.overview import Glances, Overview
@@ -20,6 +19,7 @@ from app.runs.views import views
 from app.storage import run_search, runs
 from app.storage.database import database_now
 from app.storage.run_order import RunOrder
+from app.web.links import link
 from app.web.page import page
 from app.web.page_route import page_router
 
@@ -60,12 +60,12 @@ def show_runs(
     try:
         where &= run_search.search(database, q)
     except Invalid as error:
-        where, problem = false(), error.detail
+        where, problem = false(), error.message
     glances: Glances = request.app.state.glances
     with database.read() as db:
         found = runs.page(db, where, GROUPED if field else SHOWN, cursor, RunOrder.by(sort))
         items = views(db, found.items)
-        is_new = not items and not q and cursor is None and not runs.page(db, true(), 1).items
+        newest = next((run.id for run in runs.states(db, true(), 1)), None)
     first = _first_columns(request)
     chosen = first if columns is None else tuple(name for name in COLUMNS if name in columns.split(","))
     shown = glances.overviews(database, items)
@@ -76,8 +76,8 @@ def show_runs(
         group=field,
         groups=[(found, _term(found, field)) for found in grouped(shown, field)] if field else None,
         group_fields=_group_fields(shown),
-        is_new=is_new,
-        is_live=any(item.status not in ENDED for item in items),
+        newest=newest,
+        is_new=newest is None and not q and cursor is None,
         problem=problem,
         q=q,
         sort=sort,
@@ -87,7 +87,7 @@ def show_runs(
         all_columns=COLUMNS,
         statuses=STATUSES,
         sort_links={name: _sort_link(request, sort, value) for name, value in SORTED.items()},
-        link=lambda **changes: _link(request.query_params, changes),
+        link=lambda **changes: link(request.query_params, changes),
         call=_call(q, sort),
     )
 
@@ -116,16 +116,10 @@ def _sort_link(request: Request, sort: str, value: str) -> tuple[str, str | None
     """The address that sorts by a value, or the other way round if the page already does; and how it is sorted now."""
     name = value.removeprefix("-")
     if sort.removeprefix("-") != name:
-        return _link(request.query_params, {"sort": value, "cursor": None}), None
+        return link(request.query_params, {"sort": value, "cursor": None}), None
     reverse = name if sort.startswith("-") else f"-{name}"
     now = "descending" if sort.startswith("-") else "ascending"
-    return _link(request.query_params, {"sort": reverse, "cursor": None}), now
-
-
-def _link(query: Mapping[str, str], changes: Mapping[str, str | None]) -> str:
-    """The query of this page with changes; None leaves a parameter out."""
-    values = {name: value for name, value in {**query, **changes}.items() if value not in (None, "")}
-    return f"?{urlencode(values)}"
+    return link(request.query_params, {"sort": reverse, "cursor": None}), now
 
 
 def _call(q: str, sort: str) -> dict[str, Any]:

@@ -1,9 +1,13 @@
-// One stream of events for all tabs of a browser, which allows only six connections to a host.
+// One stream of events for all tabs of a browser, which allows only six connections to a host; and one of the newest
+// runs, while a tab lists them.
 //
 // The tab that holds a Web Lock reads the stream and passes each event on. When it closes, the lock goes to another tab,
 // which asks what each one watches and from where, and goes on from there. Points that a tab has already it leaves out.
 
 import { address } from "./api.js";
+import { Newest } from "./newest.js";
+import { notice } from "./notices.js";
+import { t } from "./texts.js";
 
 const KINDS = ["status", "points", "progress", "done", "gone"];
 const MOST = 100; // runs of one stream
@@ -15,8 +19,9 @@ const NAME = `antigrad:events:${address("/")}`;
 const me = Math.random().toString(36).slice(2);
 const channel = new BroadcastChannel(NAME);
 const watched = new Map(); // by run: {position, on}; what this tab watches
+let onNewest = null; // what this tab does with news of the newest runs
 let source = null; // the stream, if this tab reads it
-let wanted = new Map(); // by tab: the positions of its runs
+let wanted = new Map(); // by tab: {runs, newest}; the positions of its runs, and whether it lists the newest ones
 
 /**
  * Watch a run: `on(kind, data)` gets its events. `position()` is [last step of train.loss, last step of the other series]
@@ -30,10 +35,19 @@ export function watch(run, position, on) {
   };
 }
 
+/**
+ * Watch the newest 100 runs: `on(states)` gets a Map of what is new, by run: {status}, {progress} or both; null for a run
+ * that is gone. It is first told of all, and may be told the same again.
+ */
+export function watchNewest(on) {
+  onNewest = on;
+  tell();
+}
+
 /** Say what this tab watches, and from where. Call it once the curves of the watched runs are read. */
 export function tell() {
   const runs = Object.fromEntries([...watched].map(([run, { position }]) => [run, position().join(".")]));
-  send({ kind: "want", tab: me, runs });
+  send({ kind: "want", tab: me, runs, newest: onNewest !== null });
 }
 
 function send(message) {
@@ -43,6 +57,8 @@ function send(message) {
 
 function receive(message) {
   if (message.kind === "event") deliver(message);
+  else if (message.kind === "newest") onNewest?.(message.states);
+  else if (message.kind === "away") notice(t("unreachable"), "bad");
   else if (message.kind === "who") tell();
   else if (message.kind === "want" && source) want(message);
 }
@@ -53,12 +69,13 @@ function deliver({ event, run, data }) {
 }
 
 if (navigator.locks) channel.addEventListener("message", ({ data }) => receive(data));
-addEventListener("pagehide", () => send({ kind: "want", tab: me, runs: {} }));
+addEventListener("pagehide", () => send({ kind: "want", tab: me, runs: {}, newest: false }));
 addEventListener("pageshow", ({ persisted }) => persisted && tell());
 
 /** What the tab that reads the stream knows: the positions up to which it has passed events on. */
 class Source {
   #events = null;
+  #newest = new Newest((states) => send({ kind: "newest", states }), (events) => this.#failed(events));
   #positions = new Map(); // by run that is being read
   #timer = 0;
 
@@ -80,8 +97,9 @@ class Source {
   }
 
   #open() {
+    this.#newest.read([...wanted.values()].some(({ newest }) => newest));
     const runs = new Map();
-    for (const positions of wanted.values())
+    for (const { runs: positions } of wanted.values())
       for (const [run, at] of Object.entries(positions)) runs.set(run, earlier(runs.get(run), at));
     const isSame = runs.size === this.#positions.size && [...runs.keys()].every((run) => this.#positions.has(run));
     if (isSame && this.#events?.readyState !== EventSource.CLOSED) return;
@@ -91,7 +109,7 @@ class Source {
     const starts = [...this.#positions].map(([run, at]) => `${run}@${at}`);
     this.#events = new EventSource(address(`/events?runs=${starts.join()}`));
     for (const kind of KINDS) this.#events.addEventListener(kind, ({ data }) => this.#pass(kind, JSON.parse(data)));
-    this.#events.addEventListener("error", () => this.#retry());
+    this.#events.addEventListener("error", () => this.#failed(this.#events));
   }
 
   #pass(event, { run, at, data }) {
@@ -99,20 +117,21 @@ class Source {
     this.#positions.set(run, at);
     if (event === "done" || event === "gone") {
       this.#positions.delete(run);
-      for (const positions of wanted.values()) delete positions[run];
+      for (const { runs } of wanted.values()) delete runs[run];
       if (!this.#positions.size) this.#events.close();
     }
     send({ kind: "event", event, run, data });
   }
 
   /** The browser connects again by itself, unless the answer was no stream: the service is being restarted. */
-  #retry() {
-    if (this.#events.readyState === EventSource.CLOSED) setTimeout(() => this.ask(), RETRY_MS);
+  #failed(events) {
+    fetch(address("/healthz")).catch(() => send({ kind: "away" }));
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => this.ask(), RETRY_MS);
   }
 }
 
-function want({ tab, runs }) {
-  wanted.set(tab, runs);
+function want({ tab, runs, newest }) {
+  wanted.set(tab, { runs, newest });
   source.settle();
 }
 

@@ -3,8 +3,9 @@
 import { address, send } from "../api.js";
 import { showCall } from "../calls.js";
 import { bind } from "../keys.js";
-import { keepLive, refresh } from "../live.js";
+import { refresh } from "../live.js";
 import { complain, undoable } from "../notices.js";
+import { followRuns } from "../runs/live.js";
 import { t } from "../texts.js";
 
 const picked = new Set(); // ids
@@ -14,7 +15,7 @@ let current = null; // the id of the row that the keys move
 const rows = () => [...document.querySelectorAll("#list tbody tr")];
 const selection = document.getElementById("selection");
 
-keepLive("list");
+if (document.getElementById("list")) followRuns();
 
 document.addEventListener("htmx:after:swap", show);
 
