@@ -53,6 +53,23 @@ def test_only_what_differs_is_listed_and_any_run_may_be_the_baseline(window: Win
     expect(row(page, "run_0").locator(".worse")).to_have_count(2)
 
 
+def test_pinned_runs_stay_below_the_baseline_on_top(window: Window) -> None:
+    def order() -> list[str | None]:
+        rows = page.locator("#runs tbody tr")
+        return [rows.nth(i).get_attribute("data-run") for i in range(rows.count())]
+
+    page = window.open("/ui/compare?runs=run_0,run_1,run_2")
+    row(page, "run_2").get_by_role("link", name="Pin to the top").click()
+    expect(page).to_have_url(re.compile("pinned=run_2"))
+    assert order() == ["run_0", "run_2", "run_1"]
+    row(page, "run_1").get_by_role("link", name="Compare with this").click()
+    expect(page).to_have_url(re.compile("baseline=run_1"))
+    assert order() == ["run_1", "run_2", "run_0"]
+    row(page, "run_2").get_by_role("link", name="Unpin").click()
+    expect(page).not_to_have_url(re.compile("pinned"))
+    assert order() == ["run_1", "run_0", "run_2"]
+
+
 def test_the_run_that_is_pointed_at_is_emphasised_everywhere(window: Window) -> None:
     page = window.open("/ui/compare?runs=run_0,run_1,run_2")
     expect(page.locator("figure.chart")).to_have_count(1)
@@ -78,6 +95,20 @@ def test_a_brush_leads_to_the_runs_within(window: Window) -> None:
     page.get_by_role("link", name="Compare the runs within").click()
     expect(page.locator("#runs tbody tr")).to_have_count(2)
     assert {"run_0", "run_1"} == {page.locator("#runs tbody tr").nth(i).get_attribute("data-run") for i in range(2)}
+
+
+def test_a_brush_is_moved_by_keys_from_one_run_to_the_next(window: Window) -> None:
+    page = window.open("/ui/compare?runs=run_0,run_1,run_2")
+    most = page.get_by_role("slider", name="optimizer.lr, at most")
+    most.press("ArrowDown")
+    expect(most).to_have_attribute("aria-valuetext", "0.01")
+    expect(page.locator('#parallel .line[data-run="run_2"]')).to_have_class(re.compile("out"))
+    link = page.get_by_role("link", name="Compare the runs within")
+    expect(link).to_have_attribute("href", re.compile("runs=run_0,run_1$"))
+    most.press("ArrowDown")
+    expect(link).to_have_attribute("href", re.compile("runs=run_0$"))
+    most.press("Escape")
+    expect(link).to_be_hidden()
 
 
 def test_nothing_to_compare_leads_to_the_runs(window: Window) -> None:

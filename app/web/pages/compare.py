@@ -12,6 +12,7 @@ from app.runs.comparison import Compared, compare
 from app.runs.views import views
 from app.storage import runs
 from app.web.chart_view import CHART_VIEW
+from app.web.links import link
 from app.web.page import page
 from app.web.page_route import page_router
 
@@ -26,8 +27,11 @@ def show_comparison(
     database: DatabaseDep,
     ids: Annotated[str, Query(alias="runs", max_length=2000)] = "",
     baseline: Annotated[str | None, Query(max_length=100)] = None,
+    pinned: Annotated[str, Query(max_length=2000)] = "",
 ) -> Response:
-    """Up to 20 runs, the first or the `baseline` as the one that others are compared with. Raises Invalid, NotFound."""
+    """Up to 20 runs: on top the first or the `baseline`, which others are compared with, and those that are `pinned`.
+
+    Raises Invalid, NotFound."""
     wanted = list(dict.fromkeys(filter(None, ids.split(","))))
     if len(wanted) > MOST:
         raise Invalid("too_many_to_compare", "runs", count=len(wanted), limit=MOST)
@@ -36,14 +40,20 @@ def show_comparison(
         answers = [run_answer(view) for view in views(db, rows)]
     base = next((run for run in rows if run.id == baseline), rows[0] if rows else None)
     compared = compare(rows, base) if base else []
+    pins = [run for run in wanted if run in pinned.split(",")]
+    listed = sorted(
+        zip(answers, compared, strict=True),
+        key=lambda each: (base is None or each[0].id != base.id, each[0].id not in pins),
+    )
     return page(
         request,
         "compare.html",
-        compared=list(zip(answers, compared, strict=True)),
+        compared=listed,
         fields=list(compared[0].fields) if compared else [],
         metrics=list(compared[0].metrics) if compared else [],
         baseline=base.id if base else None,
-        chosen=",".join(wanted),
+        pins=pins,
+        link=lambda **changes: link(request.query_params, changes),
         data=[_data(answer, each) for answer, each in zip(answers, compared, strict=True)],
     )
 

@@ -1,65 +1,146 @@
-// Runs as lines across parallel axes. A drag along an axis keeps the runs within; a click takes that away again.
+// Runs as lines across parallel axes. A drag along an axis keeps the runs within; a click takes that away again. By keyboard
+// each end of the part that is kept moves from one run's value to the next.
 
 import { colourOf } from "../colours.js";
 import { drawn } from "../dom.js";
+import { t } from "../texts.js";
 import { fitted, scaleOf, valueOf } from "./scale.js";
 
 const [WIDTH, HEIGHT, TOP, BOTTOM, SIDE, GRIP] = [660, 300, 36, 12, 56, 24];
 const SLACK = 0.02; // of an axis: a brush that all but reaches a run has it
+const FULL = [0, 1];
 
-/** Draw the lines; `choose(ids)` is called with the runs within all brushes. */
+const heightOf = (place) => HEIGHT - BOTTOM - place * (HEIGHT - TOP - BOTTOM);
+const placeAt = (height) => Math.min(1, Math.max(0, (HEIGHT - BOTTOM - height) / (HEIGHT - TOP - BOTTOM)));
+
+/** Draw the lines of runs {id, name, fields, metrics}; `choose(ids)` is called with the runs within all brushes. */
 export function drawParallel(host, runs, names, point, choose) {
   const scales = names.map((name) => scaleOf(runs, name));
   const x = (axis) => (names.length > 1 ? SIDE + (axis / (names.length - 1)) * (WIDTH - 2 * SIDE) : WIDTH / 2);
-  const y = (place) => HEIGHT - BOTTOM - place * (HEIGHT - TOP - BOTTOM);
-  const placeAt = (height) => Math.min(1, Math.max(0, (HEIGHT - BOTTOM - height) / (HEIGHT - TOP - BOTTOM)));
   const room = (WIDTH - 2 * SIDE) / Math.max(1, names.length - 1) - 8;
-  const brushes = new Map(); // by axis: [low, high]
 
   const lines = runs.map((run) => {
     const places = names.map((name, axis) => scales[axis].place(valueOf(run, name)));
-    const d = places.map((place, axis) => (place === null ? "" : `${axis && places[axis - 1] !== null ? "L" : "M"}${x(axis)} ${y(place)}`)).join("");
-    const line = drawn("path", { class: `line run-${colourOf(run.id)}`, "data-run": run.id, d });
-    line.append(drawn("title", {}, run.name));
+    const d = places.map((place, axis) => (place === null ? "" : `${axis && places[axis - 1] !== null ? "L" : "M"}${x(axis)} ${heightOf(place)}`)).join("");
+    const line = drawn("path", { class: `line run-${colourOf(run.id)}`, "data-run": run.id, d }, drawn("title", {}, run.name));
     line.addEventListener("pointerenter", () => point(run.id));
     line.addEventListener("pointerleave", () => point(null));
     return { run, places, line };
   });
 
-  const isWithin = ({ places }) =>
-    [...brushes].every(([axis, [low, high]]) => places[axis] !== null && places[axis] > low - SLACK && places[axis] < high + SLACK);
-
-  const axes = names.map((name, axis) => {
-    const rule = drawn("path", { class: "axis", d: `M${x(axis)} ${TOP}V${HEIGHT - BOTTOM}` });
-    const title = drawn("text", { x: x(axis), y: 14, "text-anchor": "middle" }, name.split(".").at(-1));
-    const ticks = scales[axis].ticks.map(({ at, label }) => drawn("text", { x: x(axis) + 6, y: y(at) + 4 }, fitted(label, room)));
-    const brush = drawn("rect", { class: "brush", x: x(axis) - 6, width: 12, visibility: "hidden" });
-    const grip = drawn("rect", { class: "grip", x: x(axis) - GRIP / 2, y: TOP, width: GRIP, height: HEIGHT - TOP - BOTTOM });
-    let start = null;
-    const height = (event) => ((event.clientY - svg.getBoundingClientRect().top) / svg.getBoundingClientRect().height) * HEIGHT;
-    const update = (event) => {
-      const [low, high] = [start, placeAt(height(event))].sort((a, b) => a - b);
-      const isBrush = high - low > SLACK;
-      if (isBrush) brushes.set(axis, [low, high]);
-      else brushes.delete(axis);
-      brush.setAttribute("visibility", isBrush ? "visible" : "hidden");
-      brush.setAttribute("y", y(high));
-      brush.setAttribute("height", y(low) - y(high));
-      for (const each of lines) each.line.classList.toggle("out", !isWithin(each));
-    };
-    grip.addEventListener("pointerdown", (event) => {
-      start = placeAt(height(event));
-      grip.setPointerCapture(event.pointerId);
-      update(event);
-    });
-    grip.addEventListener("pointermove", (event) => start !== null && update(event));
-    grip.addEventListener("pointerup", () => {
-      start = null;
-      choose(lines.filter(isWithin).map(({ run }) => run.id));
-    });
-    return [rule, title, ...ticks, brush, grip];
+  const brushes = names.map((name, axis) => {
+    const stops = lines.map(({ places }) => places[axis]).filter((place) => place !== null);
+    return new Brush(x(axis), name, scales[axis], stops, update);
   });
-  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": names.join(", ") });
-  svg.append(...lines.map(({ line }) => line), ...axes.flat());
-  host.replaceChildren(svg);
+  const isWithin = ({ places }) => brushes.every((brush, axis) => brush.has(places[axis]));
+  function update() {
+    for (const each of lines) each.line.classList.toggle("out", !isWithin(each));
+    choose(lines.filter(isWithin).map(({ run }) => run.id));
+  }
+
+  const axes = names.flatMap((name, axis) => [
+    drawn("path", { class: "axis", d: `M${x(axis)} ${TOP}V${HEIGHT - BOTTOM}` }),
+    drawn("text", { x: x(axis), y: 14, "text-anchor": "middle" }, name.split(".").at(-1)),
+    ...scales[axis].ticks.map(({ at, label }) => drawn("text", { x: x(axis) + 6, y: heightOf(at) + 4 }, fitted(label, room))),
+    ...brushes[axis].elements,
+  ]);
+  const view = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": names.join(", ") };
+  host.replaceChildren(drawn("svg", view, ...lines.map(({ line }) => line), ...axes));
 } // prettier-ignore
+
+/** The part of an axis that is kept. */
+class Brush {
+  #range = FULL;
+  #start = null; // of a drag
+
+  /** A brush at `x`; `stops` are the places of the runs' values, and `changed` is called when it keeps another part. */
+  constructor(x, name, scale, stops, changed) {
+    Object.assign(this, { scale, changed, stops: [...new Set([...FULL, ...stops])].sort((a, b) => a - b) });
+    this.area = drawn("rect", { class: "brush", x: x - 6, width: 12, visibility: "hidden" });
+    this.grip = drawn("rect", { class: "grip", x: x - GRIP / 2, y: TOP, width: GRIP, height: HEIGHT - TOP - BOTTOM });
+    this.ends = ["least", "most"].map((end, place) => this.#end(x, t(`compare.${end}`, { name }), place));
+    this.grip.addEventListener("pointerdown", (event) => this.#begin(event));
+    this.grip.addEventListener("pointermove", (event) => this.#start !== null && this.#drag(event));
+    this.grip.addEventListener("pointerup", () => (this.#start = null));
+    this.#keep(FULL);
+  }
+
+  get elements() {
+    return [this.area, this.grip, ...this.ends];
+  }
+
+  get isFull() {
+    return this.#range[0] <= 0 && this.#range[1] >= 1;
+  }
+
+  /** True if a value at this place is kept; what is missing is, as long as everything is. */
+  has(place) {
+    const [low, high] = this.#range;
+    return this.isFull || (place !== null && place > low - SLACK && place < high + SLACK);
+  }
+
+  #end(x, label, place) {
+    const end = drawn("rect", {
+      class: "end", x: x - 8, width: 16, height: 8, rx: 2,
+      tabindex: 0, role: "slider", "aria-orientation": "vertical", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100,
+    }); // prettier-ignore
+    end.addEventListener("keydown", (event) => this.#key(event, place));
+    return end;
+  }
+
+  #key(event, end) {
+    const moves = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 };
+    const range = [...this.#range];
+    if (event.key in moves) range[end] = this.#next(range[end], moves[event.key]);
+    else if (event.key === "Home") range[end] = 0;
+    else if (event.key === "End") range[end] = 1;
+    else if (event.key === "Escape") range.splice(0, 2, ...FULL);
+    else return;
+    event.preventDefault();
+    if (range[0] > range[1]) return;
+    this.#keep(range);
+    this.changed();
+  }
+
+  /** The next stop of an end. */
+  #next(place, by) {
+    const beyond = this.stops.filter((stop) => (stop - place) * by > 1e-9);
+    return (by > 0 ? beyond[0] : beyond.at(-1)) ?? place;
+  }
+
+  #begin(event) {
+    this.#start = this.#placeOf(event);
+    this.grip.setPointerCapture(event.pointerId);
+    this.#drag(event);
+  }
+
+  #drag(event) {
+    const [low, high] = [this.#start, this.#placeOf(event)].sort((a, b) => a - b);
+    this.#keep(high - low > SLACK ? [low, high] : FULL);
+    this.changed();
+  }
+
+  #placeOf({ clientY }) {
+    const { top, height } = this.grip.ownerSVGElement.getBoundingClientRect();
+    return placeAt(((clientY - top) / height) * HEIGHT);
+  }
+
+  #keep(range) {
+    this.#range = range;
+    const [low, high] = range;
+    this.area.setAttribute("visibility", this.isFull ? "hidden" : "visible");
+    this.area.setAttribute("y", heightOf(high));
+    this.area.setAttribute("height", heightOf(low) - heightOf(high));
+    this.ends.forEach((end, i) => {
+      end.setAttribute("y", heightOf(range[i]) - (i ? 8 : 0));
+      end.setAttribute("aria-valuenow", Math.round(100 * range[i]));
+      end.setAttribute("aria-valuetext", this.#textAt(range[i]));
+    });
+  }
+
+  /** The label of the tick that is nearest to a place. */
+  #textAt(place) {
+    const { ticks } = this.scale;
+    return ticks.reduce((best, tick) => (Math.abs(tick.at - place) < Math.abs(best.at - place) ? tick : best), ticks[0])?.label ?? "";
+  } // prettier-ignore
+}
