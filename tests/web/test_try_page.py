@@ -56,11 +56,18 @@ def test_a_letter_is_recognised_before_the_pen_is_lifted_and_then_explained(wind
     page.mouse.up()
     expect(answer.locator(".probabilities li")).to_have_count(10)
     page.wait_for_function("() => document.querySelector('.saliency').width === 28")
+    overlay, paper = page.locator("#overlay").bounding_box(), page.locator("#drawing").bounding_box()
+    assert overlay and paper  # around the ink, which is higher than wide, in the middle of the sheet
+    assert overlay["x"] + overlay["width"] / 2 == pytest.approx(paper["x"] + paper["width"] / 2, abs=2)
+    assert 0.7 * paper["height"] < overlay["height"] < paper["height"]
+    page.get_by_label("Explain on the paper").fill("0")
+    expect(page.locator("#overlay")).to_have_css("opacity", "0")
     assert page.locator(".seen").first.evaluate("canvas => canvas.width") == 28
     page.locator("summary", has_text="As code").click()
     expect(page.locator("#calls-text")).to_contain_text(f"/predict?run={letters}&crop=ink")
     page.get_by_role("button", name="Clear").click()
     expect(answer.locator(".verdict")).to_be_empty()
+    expect(page.locator("#overlay")).to_be_hidden()
 
 
 def test_a_photo_is_recognised_by_two_networks_side_by_side(window: Window, letters: str, address: str) -> None:

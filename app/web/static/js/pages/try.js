@@ -2,12 +2,15 @@
 
 import { showCall } from "../calls.js";
 import { Answer } from "../try/answer.js";
+import { Overlay } from "../try/overlay.js";
 import { Paper } from "../try/paper.js";
 
-const answers = [...document.querySelectorAll(".answer")].map((section) => new Answer(section));
-const crop = document.getElementById("crop");
-const drop = document.getElementById("drop");
+const [crop, drop] = ["crop", "drop"].map((id) => document.getElementById(id));
 const paper = new Paper(document.getElementById("drawing"), document.getElementById("hint"), changed);
+const overlay = new Overlay(document.getElementById("overlay"), paper, document.getElementById("strength"));
+const answers = [...document.querySelectorAll(".answer")].map(
+  (section, place) => new Answer(section, (...what) => place === 0 && isDone && overlay.show(...what)),
+);
 let isAsking = false;
 let isWaiting = false; // another question waits for the answer
 let isDone = true; // the stroke is complete
@@ -15,6 +18,7 @@ let isDone = true; // the stroke is complete
 /** Ask while something is drawn: one question after another, each about the newest state of the paper. */
 function changed(done) {
   isDone = done;
+  overlay.clear();
   if (isAsking) isWaiting = true;
   else ask();
 }
@@ -44,6 +48,7 @@ function say(options) {
 
 function clear() {
   paper.clear();
+  overlay.clear();
   for (const answer of answers) answer.clear();
 }
 

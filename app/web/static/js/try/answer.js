@@ -3,6 +3,7 @@
 import { send } from "../api.js";
 import { element } from "../dom.js";
 import { metric, percent } from "../formats.js";
+import { words } from "../problems.js";
 import { drawSaliency, drawSeen, wipe } from "./views.js";
 
 const LISTED = 10;
@@ -10,8 +11,9 @@ const LISTED = 10;
 export class Answer {
   #request = null;
 
-  constructor(section) {
-    this.section = section;
+  /** `explained(saliency, margin)` is called with what speaks for the answer, and the margin around the ink or null. */
+  constructor(section, explained) {
+    Object.assign(this, { section, explained });
     this.network = section.querySelector("select");
     [this.seen, this.saliency] = section.querySelectorAll("canvas");
     [this.verdict, this.list, this.problem] = section.querySelectorAll(".verdict, .probabilities, .problem");
@@ -40,10 +42,11 @@ export class Answer {
       if (!isDone) return;
       const { saliency } = await ask({ explain: "gradient" });
       drawSaliency(this.saliency, values, saliency[0].values);
+      this.explained(saliency[0].values, preprocessing.margin ?? null);
     } catch (error) {
       if (error.name === "AbortError") return;
       this.clear();
-      this.problem.textContent = error.detail ?? String(error);
+      this.problem.replaceChildren(...words(error));
     }
   }
 

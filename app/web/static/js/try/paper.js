@@ -20,6 +20,7 @@ export class Paper {
 
   clear() {
     this.photo = null;
+    this.ink = null; // where something is drawn, in shares of the sheet: {left, top, right, bottom}
     this.isEmpty = true;
     this.hint.hidden = false;
     this.#context.fillStyle = PAPER;
@@ -41,18 +42,34 @@ export class Paper {
   #draw(event) {
     if (!this.#last) return;
     const context = this.#context;
-    context.strokeStyle = INK;
+    context.fillStyle = context.strokeStyle = INK;
     context.lineWidth = WIDTH * this.canvas.width;
     context.lineCap = context.lineJoin = "round";
     context.beginPath();
     context.moveTo(...this.#last);
-    for (const one of event.getCoalescedEvents?.() ?? []) context.lineTo(...this.#at(one));
-    this.#last = this.#at(event);
-    context.lineTo(...this.#last);
+    const way = [...(event.getCoalescedEvents?.() ?? []), event].map((each) => this.#at(each));
+    for (const point of way) context.lineTo(...point);
     context.stroke();
+    context.beginPath(); // a line without length is not drawn by every browser
+    context.arc(...way.at(-1), context.lineWidth / 2, 0, 2 * Math.PI);
+    context.fill();
+    this.#last = way.at(-1);
+    this.#extend(way);
     this.isEmpty = false;
     this.hint.hidden = true;
     this.changed(false);
+  }
+
+  #extend(way) {
+    const shares = (axis, size) => way.map((point) => point[axis] / size);
+    const [x, y] = [shares(0, this.canvas.width), shares(1, this.canvas.height)];
+    const before = this.ink ?? { left: 1, top: 1, right: 0, bottom: 0 };
+    this.ink = {
+      left: Math.max(0, Math.min(before.left, ...x.map((at) => at - WIDTH / 2))),
+      top: Math.max(0, Math.min(before.top, ...y.map((at) => at - WIDTH / 2))),
+      right: Math.min(1, Math.max(before.right, ...x.map((at) => at + WIDTH / 2))),
+      bottom: Math.min(1, Math.max(before.bottom, ...y.map((at) => at + WIDTH / 2))),
+    };
   }
 
   #end() {
