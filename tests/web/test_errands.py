@@ -140,10 +140,33 @@ def test_a_network_is_described_and_its_size_and_warnings_follow(page: Window, t
     page.refused = (404,)
     window.get_by_role("button", name="Start the training").click()
     window.wait_for_url(re.compile("/ui/runs/run_"))
-    run = httpx.get(f"{trained}/runs").json()["items"][0]
+    run = httpx.get(f"{trained}/runs/{window.url.rpartition('/')[2]}").json()
     assert run["name"] == "by hand" and run["request"]["stop"]["max_epochs"] == 1
     layers = run["request"]["model"]["layers"]
     assert [layer["type"] for layer in layers] == ["linear", "sigmoid", "linear"] and layers[0]["units"] == 8
+    while httpx.get(f"{trained}/runs/{run['id']}?wait=10").json()["status"] in ("queued", "running"):
+        pass
+    page.open("/ui/runs/new?dataset=digits")
+    expect(window.locator("#time")).to_contain_text(re.compile(r"\d s"))  # judged by the run that has ended
+
+
+def test_layers_within_a_layer_are_edited_as_those_around_it(open_window: Callable[..., Window], trained: str) -> None:
+    page = open_window(trained, locale="ru-RU")
+    page.refused = (422,)
+    window = page.open("/ui/runs/new?dataset=digits")
+    window.locator("#add-layer").select_option("residual")
+    residual = window.locator("#layers > li").last
+    residual.get_by_role("combobox", name="Слои внутри residual").select_option("linear")
+    inner = residual.locator(".layers > li")
+    inner.locator("input").first.fill("256")
+    expect(window.locator("#parameters")).to_have_text(re.compile(r"^\d{2}"))
+    expect(inner.locator(".problem:not(:empty)")).to_have_count(0)
+    inner.locator("input").first.fill("0")
+    expect(inner.locator(".problem:not(:empty)")).to_have_text("число должно быть не меньше 1")
+    inner.locator("input").first.fill("100")
+    expect(inner.locator(".problem:not(:empty)")).to_have_count(0)
+    window.get_by_text("В виде кода").click()
+    expect(window.locator("#calls-text")).to_contain_text('"type":"residual","layers":[{"type":"linear","units":100}]')
 
 
 def test_a_preset_brings_its_recipe(page: Window) -> None:

@@ -1,43 +1,57 @@
-// The layers of a network as a list: added, changed, reordered and removed.
+// The layers of a network as a list: added, changed, reordered and removed. A layer of layers has a list of its own.
 
-import { element, fieldInput } from "./fields.js";
+import { element } from "./dom.js";
+import { fieldInput, problemAt } from "./fields.js";
 import { number } from "./formats.js";
 import { t } from "./texts.js";
 
-const LAYERS_INSIDE = /layer/; // the type of a field that holds layers
+const FIRST = { units: 64, channels: 16, kernel_size: 3, p: 0.5 }; // a new layer's required fields
 
-/** An editor of `layers` in the list `place`; `entries` describes the types, and `change` is called after each edit. */
+/** True for a field that holds layers. */
+const isNest = ({ type }) => type === "[layer, …]";
+
 export class LayerEditor {
-  constructor(place, entries, change) {
-    this.place = place;
-    this.entries = new Map(entries.map((entry) => [entry.name, entry]));
-    this.change = change;
-    this.layers = [];
+  layers = [];
+
+  /**
+   * An editor of layers in the list `place`, to which the select `adder` adds one. `entries` describes the types, `change`
+   * is called after each edit, and `pointer` is the place of the layers in the request.
+   */
+  constructor(place, adder, entries, change, pointer = "model/layers") {
+    Object.assign(this, { place, entries, change, pointer });
+    adder.append(...entries.map(({ name, summary }) => element("option", { value: name, title: summary }, name)));
+    adder.addEventListener("change", () => {
+      if (adder.value) this.add(adder.value);
+      adder.value = "";
+    });
   }
 
-  set(layers) {
-    this.layers = structuredClone(layers);
+  /** Edit these layers, in their own array. */
+  edit(layers) {
+    this.layers = layers;
     this.draw();
   }
 
   add(type) {
     const layer = { type };
-    for (const field of this.entries.get(type).fields) {
-      if (field.required) layer[field.name] = FIRST[field.name] ?? (LAYERS_INSIDE.test(field.type) ? [] : 1);
-    }
+    for (const field of this.entryOf(type).fields)
+      if (field.required) layer[field.name] = isNest(field) ? [] : (FIRST[field.name] ?? 1);
     this.layers.push(layer);
     this.edited();
-    this.place.lastElementChild.querySelector("input, button").focus();
+    this.place.lastElementChild.querySelector("input, select, button").focus();
   }
 
   /** Show output shapes and parameters, as POST /architectures/inspect answers with them. */
   annotate(rows) {
-    for (const item of this.place.children) item.querySelector(".shape").textContent = "";
+    for (const shape of this.place.querySelectorAll(".shape")) shape.textContent = "";
     for (const row of rows) {
-      const place = row.pointer?.match(/^\/model\/layers\/(\d+)$/)?.[1];
-      const shape = this.place.children[place]?.querySelector(".shape");
+      const shape = this.place.querySelector(`[data-shape="${row.pointer?.slice(1)}"]`);
       if (shape) shape.textContent = `${row.output_shape.join("×")} · ${number(row.parameters)}`;
     }
+  }
+
+  entryOf(type) {
+    return this.entries.find(({ name }) => name === type);
   }
 
   edited() {
@@ -50,53 +64,57 @@ export class LayerEditor {
   }
 
   item(layer, place) {
-    const item = element("li", {});
-    const problem = element("p", { className: "problem" });
-    problem.dataset.problem = `model/layers/${place}`;
-    problem.setAttribute("role", "alert");
-    const [given, more] = this.fields(layer, place);
-    const shape = element("span", { className: "shape" });
-    item.append(element("strong", { textContent: layer.type }), given, shape, this.buttons(place), ...more, problem);
-    return item;
+    const pointer = `${this.pointer}/${place}`;
+    const { fields } = this.entryOf(layer.type);
+    const simple = fields.filter((field) => !isNest(field));
+    const isGiven = (field) => field.required || layer[field.name] !== undefined;
+    const inputs = (some) => some.map((field) => this.input(layer, field, pointer));
+    const rest = simple.filter((field) => !isGiven(field));
+    return element(
+      "li",
+      {},
+      element("strong", {}, layer.type),
+      element("div", { class: "given" }, ...inputs(simple.filter(isGiven))),
+      element("span", { class: "shape", "data-shape": pointer }),
+      this.buttons(place),
+      rest.length > 0 &&
+        element("details", {}, element("summary", {}, t("layers.more")), element("div", { class: "fields" }, ...inputs(rest))),
+      ...fields.filter(isNest).map(({ name }) => this.inside(layer, name, pointer)),
+      problemAt(pointer),
+    );
+  } // prettier-ignore
+
+  input(layer, field, pointer) {
+    return fieldInput(field, layer[field.name], `${pointer}/${field.name}`, (value) => {
+      if (value === undefined) delete layer[field.name];
+      else layer[field.name] = value;
+      this.change();
+    });
+  }
+
+  /** The layers within a layer. */
+  inside(layer, name, pointer) {
+    const label = t("layers.inside", { type: layer.type });
+    const list = element("ol", { class: "layers", "aria-label": label });
+    const adder = element("select", { "aria-label": label }, element("option", { value: "" }, t("layers.add")));
+    new LayerEditor(list, adder, this.entries, this.change, `${pointer}/${name}`).edit(layer[name]);
+    return element("div", { class: "inside" }, list, adder);
   }
 
   buttons(place) {
-    const buttons = element("span", { className: "buttons" });
-    for (const [sign, label, action, isUseless] of [
-      ["↑", "up", () => this.move(place, -1), place === 0],
-      ["↓", "down", () => this.move(place, 1), place === this.layers.length - 1],
-      ["×", "remove", () => this.remove(place), false],
-    ]) {
-      const button = element("button", { type: "button", className: "quiet", textContent: sign, disabled: isUseless });
-      button.setAttribute("aria-label", t(`layers.${label}`));
-      button.addEventListener("click", action);
-      buttons.append(button);
-    }
-    return buttons;
-  }
-
-  /** The fields that the request gives or must give, and the others, folded away. */
-  fields(layer, place) {
-    const entry = this.entries.get(layer.type);
-    const inputs = (fields) =>
-      fields.map((field) =>
-        fieldInput(field, layer[field.name], `model/layers/${place}/${field.name}`, (value) => {
-          if (value === undefined) delete layer[field.name];
-          else layer[field.name] = value;
-          this.change();
-        }),
-      );
-    const isGiven = (field) => field.required || layer[field.name] !== undefined;
-    const given = element("div", { className: "given" });
-    given.append(...inputs(entry.fields.filter(isGiven)));
-    const rest = entry.fields.filter((field) => !isGiven(field));
-    if (!rest.length) return [given, []];
-    const more = element("details", {});
-    const inside = element("div", { className: "fields" });
-    inside.append(...inputs(rest));
-    more.append(element("summary", { textContent: t("layers.more") }), inside);
-    return [given, [more]];
-  }
+    const button = (sign, label, action, isUseless) => {
+      const made = element("button", { type: "button", class: "quiet", disabled: isUseless, "aria-label": t(`layers.${label}`) }, sign);
+      made.addEventListener("click", action);
+      return made;
+    };
+    return element(
+      "span",
+      { class: "buttons" },
+      button("↑", "up", () => this.move(place, -1), place === 0),
+      button("↓", "down", () => this.move(place, 1), place === this.layers.length - 1),
+      button("×", "remove", () => this.remove(place), false),
+    );
+  } // prettier-ignore
 
   move(place, by) {
     const [layer] = this.layers.splice(place, 1);
@@ -109,5 +127,3 @@ export class LayerEditor {
     this.edited();
   }
 }
-
-const FIRST = { units: 64, channels: 16, kernel_size: 3, p: 0.5 }; // a new layer's required fields

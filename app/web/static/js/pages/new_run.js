@@ -2,10 +2,12 @@
 
 import { address, get, send } from "../api.js";
 import { showCall } from "../calls.js";
-import { element, fieldInput } from "../fields.js";
-import { number, size } from "../formats.js";
+import { element } from "../dom.js";
+import { fieldInput } from "../fields.js";
+import { duration, NOTHING, number, size } from "../formats.js";
 import { LayerEditor } from "../layers.js";
 import { clearProblems, showProblem } from "../problems.js";
+import { t } from "../texts.js";
 
 const form = document.getElementById("new-run");
 const byId = (id) => document.getElementById(id);
@@ -15,7 +17,7 @@ const PICTURES = 8;
 const [layers, optimizers, presets] = (await Promise.all([get("/layers"), get("/optimizers"), get("/presets")])).map(
   ({ items }) => items,
 );
-const network = new LayerEditor(byId("layers"), layers, ownLayers);
+const network = new LayerEditor(byId("layers"), byId("add-layer"), layers, ownLayers);
 let request = {};
 let inspection = null; // the AbortController of the one in progress
 
@@ -25,7 +27,7 @@ function show(next) {
   request = next;
   if (request.dataset) select(byId("dataset"), request.dataset);
   byId("preset").value = request.model?.preset ?? "";
-  network.set(request.model?.layers ?? presetOf(request.model?.preset)?.layers ?? []);
+  network.edit(structuredClone(request.model?.layers ?? presetOf(request.model?.preset)?.layers ?? []));
   showOptimizer();
   byId("epochs").value = request.stop?.max_epochs ?? "";
   byId("batch_size").value = request.batch_size ?? "";
@@ -112,12 +114,6 @@ byId("preset").addEventListener("change", () => {
   edited();
 });
 
-byId("add-layer").append(...layers.map(({ name, summary }) => Object.assign(new Option(name, name), { title: summary })));
-byId("add-layer").addEventListener("change", (event) => {
-  if (event.target.value) network.add(event.target.value);
-  event.target.value = "";
-});
-
 // The optimizer
 
 byId("optimizer").append(...optimizers.map(({ name }) => new Option(name, name)));
@@ -160,10 +156,20 @@ async function inspect() {
     byId("parameters").textContent = number(found.total.parameters);
     byId("multiply-adds").textContent = number(found.total.multiply_adds);
     byId("memory").textContent = size(memoryOf(found.memory));
+    showTime(found.epoch_time);
     byId("warnings").replaceChildren(...found.warnings.map(warning));
   } catch (error) {
     if (error.name !== "AbortError") showProblem(form, error);
   }
+}
+
+/** The time of all epochs, if earlier trainings tell how long one takes. */
+function showTime(epoch) {
+  const epochs = request.stop.max_epochs;
+  const [least, most] = [epoch?.least, epoch?.most].map((seconds) => duration(seconds * epochs));
+  const isKnown = epoch && epochs > 0;
+  byId("time").textContent = isKnown ? (least === most ? least : t("new_run.time", { least, most })) : NOTHING;
+  if (epoch) byId("time-basis").textContent = t("new_run.basis", { n: epoch.trainings });
 }
 
 function memoryOf({ parameters, gradients, optimizer_state, saved_for_backward }) {
@@ -171,9 +177,7 @@ function memoryOf({ parameters, gradients, optimizer_state, saved_for_backward }
 }
 
 function warning({ detail, fix }) {
-  const item = element("li", {});
-  item.append(element("p", { textContent: detail }), element("p", { className: "muted", textContent: fix }));
-  return item;
+  return element("li", { lang: "en" }, element("p", {}, detail), element("p", { class: "muted" }, fix));
 }
 
 async function glimpse() {
@@ -186,9 +190,8 @@ async function glimpse() {
   if (id !== byId("dataset").value) return;
   list.replaceChildren(
     ...items.map(({ index, label }) => {
-      const item = element("li", {});
-      item.append(element("img", { src: address(`/datasets/${id}/images/${index}.png`), alt: String(label), width: 40, height: 40 }));
-      return item;
+      const src = address(`/datasets/${id}/images/${index}.png`);
+      return element("li", {}, element("img", { src, alt: label, width: 40, height: 40 }));
     }),
   );
 }
