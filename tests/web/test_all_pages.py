@@ -62,12 +62,15 @@ def test_no_page_has_a_serious_barrier(open_window: Callable[..., Window], shelf
 @pytest.mark.long
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_is_wider_than_a_phone(open_window: Callable[..., Window], shelf: Shelf, path: str) -> None:
-    window = open_window(shelf.address, viewport=PHONE, has_touch=True)
+    window = open_window(shelf.address, viewport=PHONE, has_touch=True, locale="ru-RU")
     window.refused = (404,)
     page = window.open(path)
     page.wait_for_load_state("networkidle")
     expect(page.locator("h1").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    for current in page.locator("nav [aria-current=page]").all():
+        box = current.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
 
 
 @pytest.mark.long

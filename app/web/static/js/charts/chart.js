@@ -93,7 +93,7 @@ export class Chart {
       },
       axes: [
         { ...axis, size: 28, gap: 6, space: 72, values: (_, splits) => this.#label("x", splits, number) },
-        { ...axis, size: 56, gap: 6, space: 36, ...(this.log && this.#logarithmic), values: (_, splits) => this.#label("y", splits, (at) => brief(at, this.format)) },
+        { ...axis, size: 56, gap: 6, space: 36, ...(this.log && this.#logarithmic), values: (_, splits) => this.#label("y", splits, (at) => this.#brief(at)) },
       ],
       series: [{}, { paths: () => null, points: { show: false } }],
       hooks: { draw: [() => this.#drawLines()], setSelect: [() => this.#select()] },
@@ -109,6 +109,13 @@ export class Chart {
   #label(axis, splits, format) {
     this.ticks[axis] = splits.filter((at) => at !== null).map((at) => ({ at, label: format(at) }));
     return splits.map((at) => (at === null ? "" : format(at)));
+  }
+
+  /** The text of a tick of the vertical axis, which has room for six digits. Over many decades, all are powers of ten. */
+  #brief(at) {
+    const [low, high] = this.#ranges.y;
+    if (this.log && high > 1e6 * low) return at.toExponential(0).replace("e+", "e").replace("-", "−");
+    return Math.abs(at) < 1e6 ? this.format(at) : at.toExponential(2).replace(/\.?0*e\+/, "e");
   }
 
   /** True if the lines' names stand at their ends. */
@@ -268,11 +275,6 @@ export class Chart {
   get ranges() {
     return this.#ranges;
   }
-}
-
-/** The text of a tick, which has room for six digits. */
-function brief(at, format) {
-  return Math.abs(at) < 1e6 ? format(at) : at.toExponential(2).replace(/\.?0*e\+/, "e");
 }
 
 /** Ticks of a logarithmic axis, at most eight: powers of ten, or between few of them also their double and quintuple. */
