@@ -113,6 +113,7 @@ def point(client: httpx.Client, model: str, body: dict[str, Any]) -> None:
 
 def pages(ids: dict[str, str]) -> dict[str, str]:
     """The addresses of the pages, by the names of their pictures."""
+    compared = [id for name, id in ids.items() if name.startswith("digits")]
     return {
         "runs": "/ui/runs",
         "groups": "/ui/runs?group=optimizer&q=dataset:digits+-letters",
@@ -129,7 +130,8 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
         "run": f"/ui/runs/{ids['digits, convolution']}",
         "failed-run": f"/ui/runs/{ids['digits, too fast']}",
         "live-run": f"/ui/runs/{ids['letters, wide']}",
-        "compare": f"/ui/compare?runs={','.join(id for name, id in ids.items() if name.startswith('digits'))}",
+        "compare": f"/ui/compare?runs={','.join(compared)}&pinned={compared[-1]}",
+        "try": f"/ui/try?run={ids['digits, convolution']}",
     }
 
 
@@ -141,10 +143,28 @@ def open_map(page: Page) -> None:
     page.locator("#map text").nth(7).dispatch_event("pointerover")
 
 
+def add_residual(page: Page) -> None:
+    page.locator("#add-layer").select_option("residual")
+    page.locator("#layers .inside select").last.select_option("linear")
+
+
+def draw_seven(page: Page) -> None:
+    box = page.locator("#drawing").bounding_box()
+    assert box
+    for step, (x, y) in enumerate(((0.3, 0.2), (0.7, 0.2), (0.45, 0.85))):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=12 if step else 1)
+        if step == 0:
+            page.mouse.down()
+    page.mouse.up()
+    page.locator("#overlay").wait_for()
+
+
 # What is done on a page before its picture is taken.
 BEFORE: dict[str, Callable[[Page], None]] = {
     "dataset": open_map,
     "groups": lambda page: page.locator("#calls summary").click(),
+    "new-run": add_residual,
+    "try": draw_seven,
 }
 
 
