@@ -1,4 +1,4 @@
-"""What is wrong, in the language of a page's reader: texts by the codes of problems. English has those of the API.
+"""Problems in the language of a page's reader: texts by the codes of problems. English has those of the API.
 
 A code without a text keeps its English sentence, which is marked as English, after the kind of the problem.
 """

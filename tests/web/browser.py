@@ -17,6 +17,7 @@ CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrom
 AXE = Path(__file__).parent.parent / "clients/node_modules/axe-core/axe.min.js"
 HOW_TO_GET = "there is no Chromium; on Debian: apt-get install chromium"
 SERIOUS = ("serious", "critical")
+IDLE = "() => new Promise(requestIdleCallback)"  # scripts have taken what has arrived
 
 
 @contextmanager
@@ -39,17 +40,28 @@ class Window:
     refused: tuple[int, ...] = ()
     expected: tuple[str, ...] = ("Failed to load resource",)  # of a refused request; `refused` judges those
     wrong: list[str] = field(default_factory=list)
+    loading: set[Request] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.wrong.append(f"exception: {error}"))
         self.page.on("request", self._on_request)
         self.page.on("response", self._on_response)
+        self.page.on("requestfinished", self._on_end)
+        self.page.on("requestfailed", self._on_end)
 
     def open(self, path: str) -> Page:
         """Load a page of the service, with its scripts."""
         self.page.goto(f"{self.address}{path}", wait_until="load")
         return self.page
+
+    def open_to_the_end(self, path: str) -> Page:
+        """Load a page and what its scripts ask for, but for streams of events, which do not end."""
+        page = self.open(path)
+        page.evaluate(IDLE)
+        while self.loading:
+            page.evaluate(IDLE)
+        return page
 
     def _on_console(self, message: ConsoleMessage) -> None:
         is_expected = any(part in message.text for part in self.expected)
@@ -57,9 +69,14 @@ class Window:
             self.wrong.append(f"console: {message.text}")
 
     def _on_request(self, request: Request) -> None:
+        if request.resource_type != "eventsource":
+            self.loading.add(request)
         url = urlsplit(request.url)
         if url.scheme in ("http", "https", "ws", "wss") and f"{url.scheme}://{url.netloc}" != self.address:
             self.wrong.append(f"request elsewhere: {request.url}")
+
+    def _on_end(self, request: Request) -> None:
+        self.loading.discard(request)
 
     def _on_response(self, response: Response) -> None:
         if response.status >= 400 and response.status not in self.refused:

@@ -66,9 +66,8 @@ def runs(shelf: Shelf) -> None:
 
 def opened(window: Window, run: str, **state: Any) -> Page:
     query = "&".join(f"{name.rstrip('_')}={value}" for name, value in state.items())
-    page = window.open(f"/ui/runs/{run}?{query}")
+    page = window.open_to_the_end(f"/ui/runs/{run}?{query}")
     expect(page.locator("figure.chart")).to_have_count(1)
-    page.wait_for_load_state("networkidle")
     return page
 
 

@@ -1,9 +1,8 @@
 // Requests to the public routes of this service. Scripts of pages call nothing else.
 
-import { translated } from "./problem_texts.js";
 import { t } from "./texts.js";
 
-const prefix = document.documentElement.dataset.prefix;
+const { prefix, problems } = document.documentElement.dataset;
 
 /** The address of a route below the prefix of a proxy or of a link that shares a run. */
 export function address(path) {
@@ -20,9 +19,11 @@ export class Problem extends Error {
     Object.assign(this, { name: "Problem", status, code, detail, kind, isEnglish, errors, fix });
   }
 
-  /** The problem of an answer, in the reader's language. */
+  /** The problem of an answer, in the reader's language, whose texts are read when the first one is met. */
   static async of(status, body) {
-    return new Problem(status, await translated(body, status));
+    if (!problems) return new Problem(status, body);
+    const { translated } = await import("./problem_texts.js");
+    return new Problem(status, await translated(body, status, problems));
   }
 }
 

@@ -1,7 +1,6 @@
 // Notices at the foot of the window, and actions that can be undone for ten seconds.
 
 import { element } from "./dom.js";
-import { words } from "./problems.js";
 import { t } from "./texts.js";
 
 const READ_MS = 6000;
@@ -20,6 +19,12 @@ export function notice(sentence, kind = "") {
     box.remove();
   };
   shown.set(text, { box, timer: setTimeout(end, READ_MS) });
+}
+
+/** What a Problem, one of its wrong fields or any other error says, as nodes: its English is marked as such. */
+export function words(error) {
+  const { detail = String(error), kind, isEnglish } = error;
+  return [kind ? `${kind}: ` : "", isEnglish ? element("span", { lang: "en" }, detail) : detail];
 }
 
 /** Show what went wrong: a Problem, or any other error. */

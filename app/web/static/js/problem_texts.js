@@ -1,13 +1,13 @@
-// What is wrong, in the reader's language: texts by the codes of problems, which are read when one is met.
-// app/web/problems.py does the same for templates.
+// What is wrong, in the reader's language: texts by the codes of problems. app/web/problems.py does the same for templates.
 
-const { problems: source } = document.documentElement.dataset; // the address of the texts; none in English
 let reading = null;
 let codes = {}; // templates
 
-/** A problem document with `detail` in the reader's language; where there is only English, with `kind` in the reader's. */
-export async function translated(problem, status) {
-  if (!source) return problem;
+/**
+ * A problem document with `detail` in the reader's language; where there is only English, with `kind` in the reader's.
+ * `source` is the address of the texts.
+ */
+export async function translated(problem, status, source) {
   reading ??= fetch(source).then((answer) => answer.json());
   const texts = await reading.catch(() => ({ codes, kinds: {} }));
   codes = texts.codes;

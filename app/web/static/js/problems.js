@@ -1,12 +1,6 @@
 // What is wrong, at the field that is wrong.
 
-import { element } from "./dom.js";
-
-/** What a Problem, one of its wrong fields or any other error says, as nodes: its English is marked as such. */
-export function words(error) {
-  const { detail = String(error), kind, isEnglish } = error;
-  return [kind ? `${kind}: ` : "", isEnglish ? element("span", { lang: "en" }, detail) : detail];
-}
+import { words } from "./notices.js";
 
 /**
  * Show a Problem in a form. Each wrong field's sentence goes to the element whose `data-problem` is its pointer without

@@ -5,7 +5,6 @@
 // which asks what each one watches and from where, and goes on from there. Points that a tab has already it leaves out.
 
 import { address } from "./api.js";
-import { Newest } from "./newest.js";
 import { notice } from "./notices.js";
 import { t } from "./texts.js";
 
@@ -75,7 +74,7 @@ addEventListener("pageshow", ({ persisted }) => persisted && tell());
 /** What the tab that reads the stream knows: the positions up to which it has passed events on. */
 class Source {
   #events = null;
-  #newest = new Newest((states) => send({ kind: "newest", states }), (events) => this.#failed(events));
+  #newest = null; // the stream of the newest runs, once a tab has asked for it
   #positions = new Map(); // by run that is being read
   #timer = 0;
 
@@ -97,7 +96,7 @@ class Source {
   }
 
   #open() {
-    this.#newest.read([...wanted.values()].some(({ newest }) => newest));
+    this.#readNewest([...wanted.values()].some(({ newest }) => newest));
     const runs = new Map();
     for (const { runs: positions } of wanted.values())
       for (const [run, at] of Object.entries(positions)) runs.set(run, earlier(runs.get(run), at));
@@ -111,6 +110,12 @@ class Source {
     for (const kind of KINDS) this.#events.addEventListener(kind, ({ data }) => this.#pass(kind, JSON.parse(data)));
     this.#events.addEventListener("error", () => this.#failed(this.#events));
   }
+
+  async #readNewest(isWanted) {
+    if (!isWanted && !this.#newest) return;
+    this.#newest ??= import("./newest.js").then(({ Newest }) => new Newest((states) => send({ kind: "newest", states }), (events) => this.#failed(events)));
+    (await this.#newest).read(isWanted);
+  } // prettier-ignore
 
   #pass(event, { run, at, data }) {
     if (!this.#positions.has(run)) return;

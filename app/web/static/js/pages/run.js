@@ -7,9 +7,7 @@ import { colourOf } from "../colours.js";
 import { complain } from "../notices.js";
 import { connectActions } from "../run/actions.js";
 import { showDiagnosis } from "../run/diagnosis.js";
-import { showFilters } from "../run/filters.js";
 import { showLayers } from "../run/layers.js";
-import { showMistakes } from "../run/mistakes.js";
 import { showArchitecture } from "../run/network.js";
 import { localTimes, showProgress } from "../run/progress.js";
 import { t } from "../texts.js";
@@ -36,11 +34,13 @@ let sampled = 0; // when the layers were shown last
 
 /** Read what changes only when the run ends, or when it begins again. */
 async function settle() {
-  const parts = [showMistakes(run), showLayers(run, panel.group), showFilters(run)];
+  const parts = [showLayers(run, panel.group)];
+  if (document.getElementById("filters")) parts.push(import("../run/filters.js").then(({ showFilters }) => showFilters(run)));
+  if (document.getElementById("part").options.length) parts.push(import("../run/mistakes.js").then(({ showMistakes }) => showMistakes(run)));
   for (const part of parts) part.catch(complain);
   panel.curves[0].marks = await showDiagnosis(id, run);
   panel.draw();
-}
+} // prettier-ignore
 
 /** Take the head and the side of the page as the service renders them now. */
 async function refresh() {

@@ -1,7 +1,7 @@
 // A run once more, with changes.
 
 import { address, send } from "../api.js";
-import { words } from "../problems.js";
+import { words } from "../notices.js";
 import { t } from "../texts.js";
 
 /** Start a run like this one, with the changes of the form. What is wrong is said at its field. */

@@ -7,7 +7,6 @@ import { t } from "../texts.js";
 const figure = document.getElementById("filters");
 
 export async function showFilters(run) {
-  if (!figure) return;
   const steps = [...JSON.parse(figure.dataset.steps), ...(run.served_step === null ? [] : [null])];
   const [image, slider, output] = figure.querySelectorAll("img, input, output");
   const show = () => {

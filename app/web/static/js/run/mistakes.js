@@ -11,10 +11,9 @@ const MOST_CLASSES = 40; // of a matrix that still fits on a screen
 
 const article = document.getElementById("run");
 
-/** Show the evaluation, if the run has one. */
+/** Show the evaluation of a run that has one. */
 export async function showMistakes(run) {
   const part = document.getElementById("part");
-  if (!part.options.length) return;
   part.onchange = () => show(run, part.value);
   await show(run, part.value);
 }

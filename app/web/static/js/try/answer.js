@@ -3,7 +3,7 @@
 import { send } from "../api.js";
 import { element } from "../dom.js";
 import { metric, percent } from "../formats.js";
-import { words } from "../problems.js";
+import { words } from "../notices.js";
 import { drawSaliency, drawSeen, wipe } from "./views.js";
 
 const LISTED = 10;
