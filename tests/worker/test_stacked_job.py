@@ -16,7 +16,10 @@ from tests.support.workers import Workers
 
 pytestmark = pytest.mark.sql
 
-SHORT = REQUEST | {"stop": {"max_epochs": 3}}
+SHORT = REQUEST | {"stop": {"max_epochs": 2}}
+ON_EACH = pytest.mark.parametrize(
+    "settings", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)], indirect=True
+)
 
 
 def variants(request: dict[str, Any], *fields: dict[str, Any]) -> list[dict[str, Any]]:
@@ -27,6 +30,16 @@ def program(client: TestClient, run: str) -> dict[str, int] | None:
     return client.get(f"/runs/{run}").json()["environment"].get("program")
 
 
+def begin_together(client: TestClient, requests: list[dict[str, Any]]) -> list[str]:
+    """Queue runs while the worker is busy, so that it claims them together."""
+    busy = queue(client, REQUEST | {"batch_size": 8, "stop": {"max_epochs": 10**6}})
+    until_step(client, busy, 1)
+    runs = [queue(client, request) for request in requests]
+    client.post(f"/runs/{busy}/cancel")
+    return runs
+
+
+@ON_EACH
 def test_runs_of_one_architecture_train_as_one_program_and_learn_what_they_would_alone(
     client: TestClient, workers: Workers, service: Service
 ) -> None:
@@ -46,17 +59,16 @@ def test_runs_of_one_architecture_train_as_one_program_and_learn_what_they_would
     seconds = sum(result["progress"]["seconds"] for result in results) / 3 + ended(client, other)["progress"]["seconds"]
     with service.database.read() as db:
         assert db.get_one(OwnerTurn, "").served == pytest.approx(seconds, abs=0.01)
-    for request, run, result in zip(requests, together, results, strict=True):
-        alone = queue(client, request)
-        wanted = ended(client, alone)
-        assert program(client, alone) is None
-        (steps, losses, _), (steps_alone, losses_alone, _) = outcome(client, run), outcome(client, alone)
-        assert steps == steps_alone and losses == pytest.approx(losses_alone, rel=1e-4, abs=1e-6)
-        assert result["stop_reason"] == wanted["stop_reason"] and result["progress"]["step"] == len(steps)
-        assert result["metrics"]["validation"]["loss"] == pytest.approx(
-            wanted["metrics"]["validation"]["loss"], rel=1e-4
-        )
+    alone = queue(client, requests[1])
+    wanted = ended(client, alone)
+    assert program(client, alone) is None
+    (steps, losses, _), (steps_alone, losses_alone, _) = outcome(client, together[1]), outcome(client, alone)
+    assert steps == steps_alone and losses == pytest.approx(losses_alone, rel=1e-4, abs=1e-6)
+    for result in (results[1], wanted):
+        assert result["stop_reason"] == "max_epochs" and result["progress"]["step"] == len(steps)
         assert result["metrics"].keys() == {"train", "validation", "test"}
+    loss = wanted["metrics"]["validation"]["loss"]
+    assert results[1]["metrics"]["validation"]["loss"] == pytest.approx(loss, rel=1e-4)
 
 
 @pytest.mark.long
@@ -65,17 +77,12 @@ def test_a_cancel_a_pause_and_an_error_of_one_leave_the_others_bit_equal(
 ) -> None:
     requests = variants(REQUEST, {}, {}, {}, {}, {})
     worker = workers.start(ANTIGRAD_STACK_SIZE="8")
-    alone = [queue(client, request) for request in requests[:1]]
-    until_step(client, alone[0], 1)
-    undisturbed = [queue(client, request) for request in requests]  # they wait, and begin together
-    for run in (*alone, *undisturbed):
+    undisturbed = begin_together(client, requests)
+    for run in undisturbed:
         assert ended(client, run)["status"] == "succeeded"
-    assert program(client, undisturbed[0]) == {"members": 5} and program(client, alone[0]) is None
-    blocker = queue(client, REQUEST | {"batch_size": 8, "stop": {"max_epochs": 10**6}})
-    until_step(client, blocker, 1)
-    runs = [queue(client, request) for request in requests]
+    assert program(client, undisturbed[0]) == {"members": 5}
+    runs = begin_together(client, requests)
     (settings.files / "runs" / runs[3]).touch()  # a file where its folder has to be
-    client.post(f"/runs/{blocker}/cancel")
     until_step(client, runs[0], 1)
     assert len(children(worker.pid)) == 1
     client.post(f"/runs/{runs[1]}/cancel")
@@ -100,10 +107,7 @@ def test_after_a_kill_each_goes_on_from_its_own_checkpoint(client: TestClient, w
     worker = workers.start(ANTIGRAD_STACK_SIZE="8")
     for run in undisturbed:
         assert ended(client, run)["status"] == "succeeded"
-    blocker = queue(client, REQUEST | {"batch_size": 8, "stop": {"max_epochs": 10**6}})
-    until_step(client, blocker, 1)
-    runs = [queue(client, request) for request in requests]
-    client.post(f"/runs/{blocker}/cancel")
+    runs = begin_together(client, requests)
     until_step(client, runs[0], 500)
     if killed == "child":
         [child] = children(worker.pid)

