@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,11 +31,14 @@ def program(client: TestClient, run: str) -> dict[str, int] | None:
     return client.get(f"/runs/{run}").json()["environment"].get("program")
 
 
-def begin_together(client: TestClient, requests: list[dict[str, Any]]) -> list[str]:
-    """Queue runs while the worker is busy, so that it claims them together."""
+def begin_together(
+    client: TestClient, requests: list[dict[str, Any]], prepare: Callable[[list[str]], None] = lambda _: None
+) -> list[str]:
+    """Queue runs while the worker is busy, so that it claims them together. `prepare` gets them before they begin."""
     busy = queue(client, REQUEST | {"batch_size": 8, "stop": {"max_epochs": 10**6}})
     until_step(client, busy, 1)
     runs = [queue(client, request) for request in requests]
+    prepare(runs)
     client.post(f"/runs/{busy}/cancel")
     return runs
 
@@ -75,14 +79,13 @@ def test_runs_of_one_architecture_train_as_one_program_and_learn_what_they_would
 def test_a_cancel_a_pause_and_an_error_of_one_leave_the_others_bit_equal(
     client: TestClient, workers: Workers, settings: Settings
 ) -> None:
-    requests = variants(REQUEST, {}, {}, {}, {}, {})
+    requests = variants(REQUEST | {"stop": {"max_epochs": 80}}, {}, {}, {}, {}, {})
     worker = workers.start(ANTIGRAD_STACK_SIZE="8")
     undisturbed = begin_together(client, requests)
     for run in undisturbed:
         assert ended(client, run)["status"] == "succeeded"
     assert program(client, undisturbed[0]) == {"members": 5}
-    runs = begin_together(client, requests)
-    (settings.files / "runs" / runs[3]).touch()  # a file where its folder has to be
+    runs = begin_together(client, requests, lambda runs: (settings.files / "runs" / runs[3]).touch())  # not a folder
     until_step(client, runs[0], 1)
     assert len(children(worker.pid)) == 1
     client.post(f"/runs/{runs[1]}/cancel")
