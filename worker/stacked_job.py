@@ -4,8 +4,7 @@ Each run has its own attempt, fence, orders, record, checkpoints and result. An 
 one run; the others take the same steps, bit for bit.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -89,16 +88,16 @@ class StackedJob:
         self._join(first)
         while self.attempts or self._join_last():
             for taken in self.ensemble.step():
-                attempt = self.attempts[taken.member]
-                with self._alone(attempt):
-                    if taken.error is not None:
-                        raise taken.error
-                    assert taken.step is not None
-                    attempt.recorder.add(taken.step)
+                if taken.error is not None:
+                    self._drop(self.attempts[taken.member], taken.error)
+                elif taken.step is not None:
+                    self.attempts[taken.member].recorder.add(taken.step)
             self._flush([attempt for attempt in self.attempts.values() if attempt.is_due()])
             for attempt in list(self.attempts.values()):
-                with self._alone(attempt):
+                try:
                     self._after_step(attempt)
+                except Exception as error:
+                    self._drop(attempt, error)
             if self.joins.arrived:
                 self._join([self.joins.arrived.popleft()])
 
@@ -107,10 +106,12 @@ class StackedJob:
         members = len(self.attempts) + len(joining)
         for member, orders in joining:
             attempt = StackedAttempt(self.job | member, self.database, self.files, self.data, orders, members)
-            with self._alone(attempt):
+            try:
                 attempt.begin()
                 self.ensemble.join(attempt.training)
                 self.attempts[attempt.training] = attempt
+            except Exception as error:
+                self._drop(attempt, error)
 
     def _join_last(self) -> bool:
         """Begin the attempts that arrived while the others ended; True if there are any. No more can arrive."""
@@ -155,15 +156,10 @@ class StackedJob:
             else:
                 attempt.flushed()
 
-    @contextmanager
-    def _alone(self, attempt: StackedAttempt) -> Iterator[None]:
-        """Context whose errors end one run and leave the others alone."""
-        try:
-            yield
-        except LeaseLost:
-            self._remove(attempt)
-        except Exception as error:
-            self._remove(attempt)
+    def _drop(self, attempt: StackedAttempt, error: Exception) -> None:
+        """Go on without a run whose lease is lost, or which an error ends as failed."""
+        self._remove(attempt)
+        if not isinstance(error, LeaseLost):
             with suppress(LeaseLost):
                 attempt.fail(error)
 
