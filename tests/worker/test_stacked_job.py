@@ -18,6 +18,7 @@ from tests.support.workers import Workers
 pytestmark = pytest.mark.sql
 
 SHORT = REQUEST | {"stop": {"max_epochs": 2}}
+ON_SQLITE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 ON_EACH = pytest.mark.parametrize(
     "settings", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)], indirect=True
 )
@@ -76,6 +77,7 @@ def test_runs_of_one_architecture_train_as_one_program_and_learn_what_they_would
 
 
 @pytest.mark.long
+@ON_SQLITE
 def test_a_cancel_a_pause_and_an_error_of_one_leave_the_others_bit_equal(
     client: TestClient, workers: Workers, settings: Settings
 ) -> None:
@@ -103,7 +105,7 @@ def test_a_cancel_a_pause_and_an_error_of_one_leave_the_others_bit_equal(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("killed", ["child", "worker"])
+@pytest.mark.parametrize(("settings", "killed"), [("sqlite", "worker"), ("postgres", "child")], indirect=["settings"])
 def test_after_a_kill_each_goes_on_from_its_own_checkpoint(client: TestClient, workers: Workers, killed: str) -> None:
     requests = variants(REQUEST, {}, {}, {})
     undisturbed = [queue(client, request) for request in requests]
@@ -126,6 +128,7 @@ def test_after_a_kill_each_goes_on_from_its_own_checkpoint(client: TestClient, w
 
 
 @pytest.mark.long
+@ON_SQLITE
 def test_waiting_runs_take_the_slots_of_those_that_have_ended(client: TestClient, workers: Workers) -> None:
     long, short = REQUEST | {"stop": {"max_epochs": 60}}, REQUEST | {"stop": {"max_epochs": 2}}
     runs = [queue(client, request) for request in variants(long, {}, short, short, {}, short)]
