@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from app.constants import EXPERIMENT_TAG
 from app.learning.ensemble.eligibility import obstacle, pays
 from app.learning.layers import Shape
 from app.learning.recipe import Recipe
@@ -14,7 +15,12 @@ SHARED = ("dataset", "split", "normalise", "scaling", "model", "loss", "batch_si
 
 def stack_signature(request: dict[str, Any], input_shape: Shape) -> str | None:
     """The signature of a resolved request: runs with the same one can train as one program. None if it has to train
-    alone, or if one program would take no less time."""
+    alone, or if one program would take no less time.
+
+    The trials of experiments train alone: one of them says that equal runs have equal bits, which depend on the form.
+    """
+    if EXPERIMENT_TAG in request["tags"]:
+        return None
     recipe = Recipe.from_json(request, input_shape)
     if request["device"] == "cuda" or obstacle(recipe) is not None or not pays(recipe):
         return None
