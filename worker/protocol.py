@@ -73,3 +73,4 @@ class Joins:
         self.is_closed = True
         self.socket.shutdown(socket.SHUT_RD)
         self.listener.join()
+        self.socket.close()
