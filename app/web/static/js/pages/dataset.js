@@ -6,8 +6,9 @@ import { drawn, element } from "../dom.js";
 import { metric, NOTHING, number } from "../formats.js";
 import { keepLive, refresh } from "../live.js";
 import { drawMap } from "../map.js";
-import { complain, undoable } from "../notices.js";
+import { complain } from "../notices.js";
 import { t } from "../texts.js";
+import { undoable } from "../undo.js";
 
 const SHOWN = 200; // columns
 const { id } = document.getElementById("dataset").dataset;

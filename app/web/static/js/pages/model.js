@@ -2,9 +2,10 @@
 
 import { address, send } from "../api.js";
 import { showCall } from "../calls.js";
-import { complain, undoable } from "../notices.js";
+import { complain } from "../notices.js";
 import { clearProblems, showProblem } from "../problems.js";
 import { t } from "../texts.js";
+import { undoable } from "../undo.js";
 
 const { name, owner } = document.getElementById("model").dataset;
 const path = `/models/${name}`;

@@ -4,9 +4,10 @@ import { address, send } from "../api.js";
 import { showCall } from "../calls.js";
 import { bind } from "../keys.js";
 import { refresh } from "../live.js";
-import { complain, undoable } from "../notices.js";
+import { complain } from "../notices.js";
 import { followRuns } from "../runs/live.js";
 import { t } from "../texts.js";
+import { undoable } from "../undo.js";
 
 const picked = new Set(); // ids
 const pending = new Set(); // ids of runs that an action waits for
