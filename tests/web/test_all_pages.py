@@ -5,8 +5,11 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Request, expect
+from sqlalchemy import select, update
 
 from app.storage import curves
+from app.storage.database import database_now
+from app.storage.tables import Run
 from tests.support.rows import insert_run
 from tests.support.served import insert_network
 from tests.web.browser import AXE, Window, violations
@@ -25,6 +28,7 @@ PAGES = (
     "/ui/models",
     "/ui/queue",
     "/ui/runs/run_3",
+    "/ui/runs/run_5",
     "/ui/compare",
     "/ui/compare?runs=run_3,run_4",
     "/ui/try",
@@ -37,13 +41,18 @@ def a_run(shelf: Shelf) -> None:
     with shelf.database.write() as db:
         insert_run(db, "run_1", "failed", name="letters", tags={"course": "ml"})
         insert_run(db, "run_2", "queued", name="a name without any place to break it " * 4)
-    for seed, run in enumerate(("run_3", "run_4")):
+    for seed, run in enumerate(("run_3", "run_4", "run_5")):
         insert_network(shelf.database, shelf.files, run, seed=seed)
         steps = list(range(1, 3000))
         with shelf.database.write() as db:
             curves.append(db, run, {"train.loss": (steps, [2 / step**0.5 for step in steps])})
             curves.append(db, run, {"validation.accuracy": ([1000, 2000, 2999], [0.7, 0.8, 0.9])})
             curves.append(db, run, {"layer.0.gradient_norm": ([1, 2, 4, 8], [1.0, 0.1, 0.01, math.nan])})
+
+    with shelf.database.write() as db:  # the last one goes on
+        now = db.execute(select(database_now())).scalar_one()
+        going = update(Run).where(Run.id == "run_5")
+        db.execute(going.values(status="running", finished_at=None, worker="w", lease_expires_at=now + 3600))
 
 
 @pytest.mark.long
