@@ -51,7 +51,12 @@ RUNS: tuple[dict[str, Any], ...] = (
         "model": {"layers": [{"type": "linear", "units": 64}, {"type": "sigmoid"}]},
     },
 )
-LONG: dict[str, Any] = {"dataset": "notmnist", "name": "letters, wide", "stop": {"max_epochs": 400}}
+# Pictures further down are loaded when the reader gets there.
+EAGER = """() => Promise.all([...document.querySelectorAll("img[loading=lazy]")].map((image) => {
+  image.loading = "eager";
+  return image.decode().catch(() => {}); // one that is not there stays a gap
+}))"""
+LONG: dict[str, Any] = {"dataset": "notmnist", "name": "letters, wide", "stop": {"max_epochs": 20_000}}
 
 
 @contextmanager
@@ -176,6 +181,7 @@ def shoot(browser: Browser, name: str, address: str) -> None:
             with suppress(TimeoutError):  # a page with a stream is never idle
                 page.wait_for_load_state("networkidle", timeout=5000)
             BEFORE.get(name, lambda _: None)(page)
+            page.evaluate(EAGER)
             page.wait_for_timeout(500)  # charts draw in the next frames
             page.screenshot(path=FOLDER / f"{name}-{look}.png", full_page=True)
 

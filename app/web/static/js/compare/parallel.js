@@ -28,10 +28,7 @@ export function drawParallel(host, runs, names, point, choose) {
     return { run, places, line };
   });
 
-  const brushes = names.map((name, axis) => {
-    const stops = lines.map(({ places }) => places[axis]).filter((place) => place !== null);
-    return new Brush(x(axis), name, scales[axis], stops, update);
-  });
+  const brushes = names.map((name, axis) => new Brush(x(axis), name, scales[axis].stops, update));
   const isWithin = ({ places }) => brushes.every((brush, axis) => brush.has(places[axis]));
   function update() {
     for (const each of lines) each.line.classList.toggle("out", !isWithin(each));
@@ -53,9 +50,9 @@ class Brush {
   #range = FULL;
   #start = null; // of a drag
 
-  /** A brush at `x`; `stops` are the places of the runs' values, and `changed` is called when it keeps another part. */
-  constructor(x, name, scale, stops, changed) {
-    Object.assign(this, { scale, changed, stops: [...new Set([...FULL, ...stops])].sort((a, b) => a - b) });
+  /** A brush at `x`; `stops` are the values of the axis, and `changed` is called when it keeps another part. */
+  constructor(x, name, stops, changed) {
+    Object.assign(this, { stops, changed });
     this.area = drawn("rect", { class: "brush", x: x - 6, width: 12, visibility: "hidden" });
     this.grip = drawn("rect", { class: "grip", x: x - GRIP / 2, y: TOP, width: GRIP, height: HEIGHT - TOP - BOTTOM });
     this.ends = ["least", "most"].map((end, place) => this.#end(x, t(`compare.${end}`, { name }), place));
@@ -104,7 +101,8 @@ class Brush {
 
   /** The next stop of an end. */
   #next(place, by) {
-    const beyond = this.stops.filter((stop) => (stop - place) * by > 1e-9);
+    const places = [...new Set([...FULL, ...this.stops.map(({ at }) => at)])].sort((a, b) => a - b);
+    const beyond = places.filter((stop) => (stop - place) * by > 1e-9);
     return (by > 0 ? beyond[0] : beyond.at(-1)) ?? place;
   }
 
@@ -138,9 +136,9 @@ class Brush {
     });
   }
 
-  /** The label of the tick that is nearest to a place. */
+  /** The value that is nearest to a place. */
   #textAt(place) {
-    const { ticks } = this.scale;
-    return ticks.reduce((best, tick) => (Math.abs(tick.at - place) < Math.abs(best.at - place) ? tick : best), ticks[0])?.label ?? "";
-  } // prettier-ignore
+    const [nearest] = this.stops.toSorted((a, b) => Math.abs(a.at - place) - Math.abs(b.at - place));
+    return nearest?.label ?? "";
+  }
 }

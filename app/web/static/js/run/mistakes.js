@@ -26,7 +26,7 @@ async function show(run, part) {
 }
 
 function matrix(run, part, { classes, confusion_matrix: counts }) {
-  const corner = element("td", {}, element("span", {}, t("run.true_class")), element("span", {}, t("run.predicted_class")));
+  const corner = element("td", {}, element("span", {}, t("run.predicted_class")), element("span", {}, t("run.true_class")));
   const head = element("tr", {}, corner, ...classes.map((name) => element("th", { scope: "col" }, name)));
   const rows = counts.map((row, truth) => {
     const most = Math.max(1, ...row.filter((_, guess) => guess !== truth));
