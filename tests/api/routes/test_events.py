@@ -17,6 +17,7 @@ from app.access import EVERYBODY, Scope
 from app.api.event_streams import Position, newest_queries, news_queries, watch, watch_newest
 from app.storage.database import Database
 from tests.support.keys import new_key, revoke, until_known
+from tests.support.rows import insert_run
 from tests.support.runs import ENDLESS, SMALL, ended, queue, until, until_step
 from tests.support.services import Service
 from tests.support.workers import Workers
@@ -258,3 +259,30 @@ def test_the_stream_of_the_newest_runs_ends_with_its_key(client: TestClient, ser
     threading.Timer(0.1, lambda: revoke(service.database, key)).start()
     answer = client.get("/events?runs=newest", headers=key.headers)
     assert answer.status_code == 200 and answer.text.replace(": ping", "").strip() == ""
+
+
+def test_a_viewer_who_leaves_amid_the_events_breaks_nothing(client: TestClient, service: Service) -> None:
+    with service.database.write() as db:
+        for number in range(100):
+            insert_run(db, f"run_{number:03}")
+
+    async def leave() -> None:
+        has_an_event = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            await has_an_event.wait()
+            for _ in range(100):
+                await asyncio.sleep(0)  # the next ones come, and wait for the first to be sent
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message.get("body"):
+                has_an_event.set()
+                await asyncio.Event().wait()
+
+        headers = [(b"host", b"localhost")]
+        scope = {"type": "http", "method": "GET", "path": "/events", "query_string": b"runs=newest", "headers": headers}
+        await client.app(scope, receive, send)
+
+    assert client.portal is not None
+    client.portal.call(leave)
