@@ -22,7 +22,6 @@ from app.api.forms import HEAD_BYTES, is_form
 from app.api.schemas.bodies import BINARY
 from app.api.schemas.messages import FixAnswer
 from app.api.tokens import without_token
-from app.api.validation import invalid_fields
 from app.datasets.errors import SplitImpossible
 from app.errors import (
     AppError,
@@ -40,6 +39,7 @@ from app.learning.errors import InvalidChoice
 from app.messages import Fix
 from app.os_errors import reason_of
 from app.runs.request_model import FieldsInvalid
+from app.runs.validation import invalid_fields
 from app.storage.files import OutsideOfStore
 
 log = logging.getLogger("antigrad.api")

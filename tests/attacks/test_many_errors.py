@@ -38,7 +38,7 @@ def searches() -> Iterator[Mock]:
     counted = Mock(side_effect=closest)
     with (
         patch("app.runs.request_model.closest", counted),
-        patch("app.api.validation.closest", counted),
+        patch("app.runs.validation.closest", counted),
         patch("app.api.query.closest", counted),
     ):
         yield counted
