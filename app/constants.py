@@ -5,6 +5,8 @@ from enum import StrEnum
 BUSY_TIMEOUT_SECONDS = 10  # how long a writer waits for SQLite; a lease is at least three times as long
 RESERVED_TAGS = "antigrad."  # the prefix of tags that only the service sets
 EXPERIMENT_TAG = f"{RESERVED_TAGS}experiment"  # a run with this tag is a trial of the experiment with this id
+SWEEP_TAG = f"{RESERVED_TAGS}sweep"  # a run with this tag belongs to the sweep with this id
+TRIAL_TAGS = (EXPERIMENT_TAG, SWEEP_TAG)  # a run with one of these is a trial: it is never meant by default
 RUN_PREFIX = "run_"  # prefix of a run's id
 SETTINGS_PREFIX = "ANTIGRAD_"  # prefix of the environment variables that are settings
 
@@ -41,6 +43,19 @@ class BatchStatus(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+class SweepStatus(StrEnum):
+    """The status of a sweep."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+RUNG = "rung"  # stop reason of a paused run: its sweep decides if it goes on
+PRUNED = "pruned"  # stop reason of a cancelled run: its sweep has ended, and other trials were better
 
 
 class DatasetStatus(StrEnum):

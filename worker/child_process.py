@@ -15,16 +15,23 @@ from app.storage.queue.batch_claims import batch_claims
 from app.storage.queue.claims import Claims
 from app.storage.queue.import_claims import import_claims
 from app.storage.queue.run_claims import run_claims
+from app.storage.queue.sweep_claims import sweep_claims
 from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
 
-Kind = Literal["train", "import", "batch"]
-# Time that a child has to obey before it is killed. Imports and batches have nothing to save.
+Kind = Literal["train", "import", "batch", "sweep"]
+# Time that a child has to obey before it is killed. Only trainings have something to save.
 GRACE_SECONDS: dict[Kind, dict[bytes, float]] = {
     "train": {CANCEL: 0.8, PAUSE: 10.0, HAND_BACK: 10.0},
     "import": {HAND_BACK: 0.0},
     "batch": {HAND_BACK: 0.0},
+    "sweep": {HAND_BACK: 0.0},
 }
-QUEUES: dict[Kind, Claims[Any]] = {"train": run_claims, "import": import_claims, "batch": batch_claims}
+QUEUES: dict[Kind, Claims[Any]] = {
+    "train": run_claims,
+    "import": import_claims,
+    "batch": batch_claims,
+    "sweep": sweep_claims,
+}
 
 
 # Time for a run that trains with others, which would be killed with it.

@@ -40,6 +40,7 @@ DIED: dict[Kind, str] = {
     "train": "training_process_died",
     "import": "import_process_died",
     "batch": "batch_process_died",
+    "sweep": "sweep_process_died",
 }
 LOOK_SECONDS = 0.2  # between two checks for cancelled and paused runs, and for dead workers
 
@@ -77,7 +78,8 @@ class Worker:
         self.stacks: dict[str, Stack] = {}  # by process
         self.deaths: list[Death] = []
         self.dead_workers: set[str] = set()
-        self.places: dict[Kind, int] = {"train": concurrency, "import": 1, "batch": 1}  # none waits for another
+        # None waits for another.
+        self.places: dict[Kind, int] = {"train": concurrency, "import": 1, "batch": 1, "sweep": 1}
         self.stopping = self.registered = self.refused = False
         self.last_beat = self.next_look = -math.inf
         self.warm, self.warm_process = start_server()

@@ -45,6 +45,14 @@ def write_with_retry(database: Database, change: Callable[[Session], None]) -> N
     retry(write, is_away, repeat(DATABASE_PAUSE))
 
 
+def advance_with_retry(action: Callable[[], T]) -> T:
+    """Do what uses the database and files in several steps, waiting without limit for either.
+
+    Repeating it must do no harm. The wait ends with the lease, as for `read_with_retry`.
+    """
+    return retry(action, lambda error: is_away(error) or files.is_away(error), repeat(DATABASE_PAUSE))
+
+
 def use_files_with_retry(action: Callable[[], T]) -> T:
     """Read or write files, waiting up to `STORE_SECONDS` for a store that is unavailable.
 

@@ -18,6 +18,7 @@ from app.learning.recipe import Recipe
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.queue.claims import LeaseLost
+from app.storage.queue.run_claims import run_claims
 from worker import job_setup
 from worker.job_setup import Prepared
 from worker.protocol import Joining, Joins, MemberCommands
@@ -91,7 +92,7 @@ class StackedJob:
                 if taken.error is not None:
                     self._drop(self.attempts[taken.member], taken.error)
                 elif taken.step is not None:
-                    self.attempts[taken.member].recorder.add(taken.step)
+                    self.attempts[taken.member].record(taken.step)
             self._flush([attempt for attempt in self.attempts.values() if attempt.is_due()])
             for attempt in list(self.attempts.values()):
                 try:
@@ -130,6 +131,9 @@ class StackedJob:
             self._remove(attempt)
         elif attempt.orders.wanted is not None:
             attempt.leave()
+            self._remove(attempt)
+        elif attempt.is_at_rung:
+            attempt.leave(run_claims.AT_RUNG)
             self._remove(attempt)
         else:
             attempt.keep_checkpoints()

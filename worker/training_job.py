@@ -10,18 +10,19 @@ from typing import Any
 import torch
 from sqlalchemy.orm import Session
 
-from app.constants import RunStatus
+from app.constants import SWEEP_TAG, RunStatus
 from app.datasets.import_options import ImportOptions
 from app.learning import serialization
+from app.learning.data import Part
 from app.learning.evaluation import evaluate
-from app.learning.training import Training
+from app.learning.training import Step, Training
 from app.messages import Message
 from app.storage import datasets, runs
 from app.storage.curves import last_steps
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.jsonable import jsonable
-from app.storage.queue.claims import LeaseLost
+from app.storage.queue.claims import LeaseLost, Values
 from app.storage.queue.run_claims import run_claims
 from app.storage.tables import Dataset, Run
 from worker import job_setup
@@ -61,7 +62,7 @@ class Attempt:
     def train(self, orders: Commands) -> None:
         self.begin()
         for step in self.training.steps():
-            self.recorder.add(step)
+            self.record(step)
             if self.training.stop_reason is not None:
                 break  # without a regular checkpoint: an attempt that resumed there would train beyond the end
             if self.is_due():
@@ -69,6 +70,9 @@ class Attempt:
                 self.flushed()
             if orders.wanted is not None:
                 self.leave()
+                return
+            if self.is_at_rung:
+                self.leave(run_claims.AT_RUNG)
                 return
             self.keep_checkpoints()
             self.recorder.sample()  # after everything that users may be waiting for
@@ -78,10 +82,11 @@ class Attempt:
         """Read the run, and prepare its training, from its checkpoint if it has one."""
         run, dataset, recorded, sampled = read_with_retry(self.database, self._rows)
         request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
-        warnings = run.warnings or []
+        warnings, self.pause_epoch = run.warnings or [], run.pause_epoch
         folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
         assert folder is not None  # a run is created only on a ready dataset
         self.served_before = run.weights is not None
+        self.measures_test = SWEEP_TAG not in run.tags  # a sweep does so once, for the run that it chooses
         threads = environment.get("threads") or self._threads_for(request)
         # Treat numbers below 10⁻³⁸ as 0: values that decay towards 0, like a dead unit's moments, would slow each step.
         torch.set_flush_denormal(True)
@@ -115,6 +120,12 @@ class Attempt:
         device = job_setup.device(request["device"])
         return job_setup.prepare(request, folder, self.files, device, fault, reading)
 
+    def record(self, step: Step) -> None:
+        """Add a step to the record."""
+        self.recorder.add(step)
+        at_rung = self.pause_epoch is not None and self.training.epoch >= self.pause_epoch
+        self.is_at_rung = at_rung and step.metrics is not None
+
     def is_due(self) -> bool:
         """True if the recorded points are to be written: after the first step, and then at intervals."""
         return self.recorder.first or time.monotonic() - self.last_flush >= self.flush_seconds
@@ -132,10 +143,10 @@ class Attempt:
         elif self.checkpoints.saving is None and time.monotonic() - self.last_checkpoint >= self.checkpoint_seconds:
             self._save(self.checkpoints, self.recorder)
 
-    def leave(self) -> None:
-        """Write a checkpoint, and leave the run as its user or the worker wants it."""
+    def leave(self, values: Values = run_claims.LEFT) -> None:
+        """Write a checkpoint, and leave the run as its user or the worker wants it, or with other `values`."""
         self._save(self.checkpoints, self.recorder)
-        self._name(self.checkpoints, self.recorder, **run_claims.LEFT)
+        self._name(self.checkpoints, self.recorder, **values)
 
     def finish(self) -> None:
         """End the run after its last step."""
@@ -187,10 +198,11 @@ class Attempt:
         """
         self._save(checkpoints, recorder)
         training, prepared = checkpoints.training, checkpoints.prepared
+        parts: list[Part] = ["train", "validation", "test"] if self.measures_test else ["train", "validation"]
         diverged, weights_bytes = training.stop_reason == "diverged", 0
         served, step = training.served()
         result: dict[str, Any] = {
-            "metrics": jsonable(training.measure("train", "validation", "test", model=served)),
+            "metrics": jsonable(training.measure(*parts, model=served)),
             "stop_reason": training.stop_reason,
         }
         if not (diverged and self.served_before):
@@ -201,8 +213,8 @@ class Attempt:
             result["weights"], weights_bytes = weights, len(trained)
             result["evaluation"] = {
                 part: jsonable(evaluate(*arguments, part, training.output_kind, prepared.classes, training.device))
-                for part, indices in training.data.parts.items()
-                if len(indices)
+                for part in parts
+                if len(training.data.parts[part])
             }
         if diverged:
             result["error"] = _error("Diverged", _divergence(recorder))

@@ -42,6 +42,7 @@ RESOURCES = {
     "RaceAnswer": ("/optimizers/race/{id}", {"id": "id"}),
     "ModelAnswer": ("/models/{name}", {"name": "name"}),
     "ShareAnswer": ("/shares/{id}", {"id": "id"}),
+    "SweepAnswer": ("/sweeps/{id}", {"id": "id"}),
     "ExperimentAnswer": ("/experiments/{name}/{id}", {"name": "name", "id": "id"}),
 }
 # Keywords that give an example, in the order of preference.

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement
 
 from app.api.deps import DatabaseDep, OwnerFilter
 from app.api.schemas.times import Duration, seconds_of
-from app.constants import RunStatus
+from app.constants import SWEEP_TAG, RunStatus
 from app.errors import Invalid, NotFound
 from app.runs.request_model import pattern
 from app.storage import datasets, run_search, runs
@@ -44,6 +44,10 @@ def run_filter(
         ),
     ] = None,
     owner: OwnerFilter = None,
+    sweep: Annotated[
+        str | None,
+        Query(max_length=100, description="only runs of this sweep", examples=["swp_01k9zj4c2m8s0q1v5w7x3y6t4a"]),
+    ] = None,
     older: Annotated[
         Duration | None, Query(description="only runs that ended longer ago than this, such as `30d` or `12h`")
     ] = None,
@@ -64,10 +68,11 @@ def run_filter(
                 of = datasets.versions(db, dataset)
         except NotFound as error:  # the filter is wrong, not the address
             raise Invalid.because(error, "dataset") from error
-    if status is dataset is owner is name is older is None and not tag and not (q or "").strip():
+    tags = tag if sweep is None else [*tag, f"{SWEEP_TAG}:{sweep}"]
+    if status is dataset is owner is name is older is None and not tags and not (q or "").strip():
         return None
     ended_for = None if older is None else seconds_of(older)
-    where = runs.matching(database_now(), status, of, tag, owner, name, ended_for)
+    where = runs.matching(database_now(), status, of, tags, owner, name, ended_for)
     return where if q is None else where & run_search.search(database, q)
 
 

@@ -13,6 +13,7 @@ from app.cli.runs import (
     AllOnDataset,
     AllTagged,
     AllWithStatus,
+    InSweep,
     Name,
     Older,
     OwnedBy,
@@ -37,10 +38,13 @@ def cancel(
     older: Older = None,
     search: Search = None,
     owner: OwnedBy = None,
+    sweep: InSweep = None,
     as_json: AsJson = False,
 ) -> None:
     """Cancel a run and wait until it has stopped, or cancel all runs that match."""
-    query = filtered(status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner)
+    query = filtered(
+        status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner, sweep=sweep
+    )
     if (run is None) == (not query):
         exit_with(REFUSED, "name a run, or give a filter such as --tag course:ml or --status queued")
     if run is not None:
@@ -85,11 +89,14 @@ def delete(
     name: Name = None,
     search: Search = None,
     owner: OwnedBy = None,
+    sweep: InSweep = None,
     preview: Annotated[bool, typer.Option("--preview", help="say what would be deleted, and delete nothing")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete runs with their curves and files: the named ones, or all that match."""
-    query = filtered(status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner)
+    query = filtered(
+        status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner, sweep=sweep
+    )
     if bool(runs) == bool(query):
         exit_with(REFUSED, "name runs, or give a filter such as --older 30d or --tag course:ml")
     if query:

@@ -13,7 +13,7 @@ import typer
 from app.api_key import is_sendable
 from app.cli.address import address
 from app.cli.output import say
-from app.constants import EXPERIMENT_TAG, RUN_PREFIX
+from app.constants import RUN_PREFIX, TRIAL_TAGS
 from app.messages import Message
 from app.messages.rendering import render
 from app.messages.report import fix
@@ -239,12 +239,12 @@ def run_or_model(name: str) -> dict[str, str]:
 
 
 def latest_run() -> str:
-    """The id of the newest run, without trials of experiments: these may contain deliberate mistakes."""
+    """The id of the newest run, without trials of experiments and sweeps: these may be bad on purpose."""
     cursor: dict[str, str] = {}
     while True:
         page = ask("GET", "/runs", params={"limit": 50} | cursor)
         for run in page["items"]:
-            if EXPERIMENT_TAG not in run["request"]["tags"]:
+            if not any(tag in run["request"]["tags"] for tag in TRIAL_TAGS):
                 return str(run["id"])
         if page["next"] is None:
             exit_with(REFUSED, "there is no run yet; start one with antigrad train DATASET")

@@ -7,7 +7,7 @@ import typer
 from app.cli.http import REFUSED, AsJson, ask, exit_with, resolve_run, segment
 from app.cli.output import say, say_items, say_json
 from app.cli.request import tagged
-from app.cli.runs import AllOnDataset, AllTagged, AllWithStatus, Name, Older, OwnedBy, RunId, Search, filtered
+from app.cli.runs import AllOnDataset, AllTagged, AllWithStatus, InSweep, Name, Older, OwnedBy, RunId, Search, filtered
 
 labels = typer.Typer()
 
@@ -36,10 +36,13 @@ def tag_runs(
     older: Older = None,
     search: Search = None,
     owner: OwnedBy = None,
+    sweep: InSweep = None,
     as_json: AsJson = False,
 ) -> None:
     """Set tags of a run, or of all runs that match, and remove others."""
-    query = filtered(status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner)
+    query = filtered(
+        status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner, sweep=sweep
+    )
     runs, tags = [word for word in words or () if ":" not in word], [word for word in words or () if ":" in word]
     if len(runs) != (0 if query else 1):
         exit_with(REFUSED, "name one run, or give a filter such as --status failed; a tag is written course:ml")

@@ -26,6 +26,7 @@ from app.cli.runs import runs
 from app.cli.serve import serving
 from app.cli.service import service_views
 from app.cli.shares import shares, sharing
+from app.cli.sweeps import sweeping, sweeps
 from app.cli.trace import trace
 
 MOST_COLUMNS = 100  # of help texts: longer lines are hard to read
@@ -44,6 +45,7 @@ SINGLE = (
     naming,
     labelling,
     comparisons,
+    sweeping,
     trace,
     sharing,
     serving,
@@ -54,6 +56,7 @@ GROUPS = {
     "models": models,
     "batches": batches,
     "experiments": experiments,
+    "sweeps": sweeps,
     "shares": shares,
     "keys": keys,
 }

@@ -55,6 +55,7 @@ Sort = Annotated[str, typer.Option(help="created_at, finished_at, name, bytes or
 Series = Annotated[str, typer.Option(help="the series of a picture, such as validation.accuracy")]
 Axis = Annotated[str, typer.Option(help="what a picture's curves run over: step, epoch or seconds")]
 OwnedBy = Annotated[str | None, typer.Option("--owner", help="for admins: only runs of this owner")]
+InSweep = Annotated[str | None, typer.Option("--sweep", help="only runs of this sweep")]
 Search = Annotated[
     str | None,
     typer.Option(help="only runs that match these terms, such as --search 'status:failed lr>0.01 /wide|deep/'"),
@@ -162,6 +163,7 @@ def list_runs(
     older: Older = None,
     search: Search = None,
     owner: OwnedBy = None,
+    sweep: InSweep = None,
     sort: Sort = "-created_at",
     limit: Annotated[int | None, typer.Option(min=1, max=200, help="maximum number of runs, 20 by default")] = None,
     cursor: Cursor = None,
@@ -173,9 +175,9 @@ def list_runs(
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
-    query = filtered(status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner) | {
-        "sort": sort
-    }
+    query = filtered(
+        status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner, sweep=sweep
+    ) | {"sort": sort}
     if out is not None:
         _save(out, query, {"series": series, "axis": axis} | ({} if limit is None else {"limit": limit}))
         say_json({"file": str(out)}) if as_json else say(str(out))

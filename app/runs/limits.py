@@ -56,6 +56,14 @@ def refuse_jobs(db: Session, number: int, new_bytes: int = 0) -> None:
     refuse_bytes(db, new_bytes)
 
 
+def free_jobs(db: Session) -> int | None:
+    """The number of runs that the session's caller may queue now; None if it has no limit."""
+    caller = caller_of(db)
+    if caller.limits.runs is None:
+        return None
+    return max(0, caller.limits.runs - usage.open_jobs(db, caller.owner))
+
+
 def refuse_bytes(db: Session, number: int) -> None:
     """Raise LimitReached if the session's caller may not store so many bytes more now; with 0, if it has none left.
     Raise Invalid if it never may."""

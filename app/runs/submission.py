@@ -3,9 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
+from app.access import Limits
 from app.runs.limits import limited, refuse_jobs
 from app.runs.requests import RunRequest
 from app.runs.resolution import environment, resolve
@@ -14,14 +17,27 @@ from app.runs.views import RunView, view, views
 from app.storage import datasets, idempotency, runs
 from app.storage.database import Database
 from app.storage.files import Files
+from app.storage.tables import Dataset, Run
 
 
 @dataclass(frozen=True)
 class NewRun:
-    """A run to be created; `fault` is injected on purpose, in a trial of an experiment."""
+    """A run to be created; `fault` is injected on purpose, in a trial of an experiment. It pauses after
+    `pause_epoch`, at a rung of its sweep."""
 
     request: RunRequest
     fault: str | None = None
+    pause_epoch: int | None = None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A run to be created, with every default filled in."""
+
+    run: NewRun
+    request: dict[str, Any]
+    warnings: list[dict[str, str]]
+    environment: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,28 +78,42 @@ def create_together(
     with database.read() as db:
         dataset = datasets.get(db, new[0].request.dataset)
     # Resolving reads and writes files, so it happens outside the transaction.
-    resolved = [resolve(run.request, dataset, files, keep_split=True) for run in new]
-    environments = [environment(dataset, request, files) for request, _ in resolved]
-    bounded = [(limited(request, database.caller.limits), warnings) for request, warnings in resolved]
-    shape = tuple(dataset.about["shape"])
+    resolved = resolved_runs(new, dataset, files, database.caller.limits)
     with database.write() as db:
         refuse_jobs(db, len(new))
-        datasets.get_for_share(db, dataset.id)
-        rows = [
-            runs.create(
-                db,
-                request=request,
-                warnings=warnings,
-                fault=run.fault,
-                stack=stack_signature(request, shape) if run.fault is None else None,
-                task=dataset.about["task"],
-                environment=known,
-            )
-            for run, (request, warnings), known in zip(new, bounded, environments, strict=True)
-        ]
+        rows = insert(db, dataset, resolved)
         if key is not None:
             idempotency.remember(db, key, digest, run=rows[0].id)
         return views(db, rows)
+
+
+def resolved_runs(new: Sequence[NewRun], dataset: Dataset, files: Files, limits: Limits) -> list[Resolved]:
+    """Runs on a dataset with every default filled in; their split is stored. Raises what `resolve` and `limited`
+    raise."""
+    resolved = [(run, *resolve(run.request, dataset, files, keep_split=True)) for run in new]
+    return [
+        Resolved(run, limited(request, limits), warnings, environment(dataset, request, files))
+        for run, request, warnings in resolved
+    ]
+
+
+def insert(db: Session, dataset: Dataset, resolved: Sequence[Resolved]) -> list[Run]:
+    """Queue runs on a dataset. Raises NotFound if it has just been deleted."""
+    datasets.get_for_share(db, dataset.id)
+    shape = tuple(dataset.about["shape"])
+    return [
+        runs.create(
+            db,
+            request=new.request,
+            warnings=new.warnings,
+            fault=new.run.fault,
+            stack=stack_signature(new.request, shape) if new.run.fault is None else None,
+            pause_epoch=new.run.pause_epoch,
+            task=dataset.about["task"],
+            environment=new.environment,
+        )
+        for new in resolved
+    ]
 
 
 def fingerprint(request: BaseModel) -> str:

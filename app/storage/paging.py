@@ -6,10 +6,10 @@ from typing import Generic, TypeVar
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-from app.storage.tables import AuditEntry, Batch, Dataset, Prediction, Run
+from app.storage.tables import AuditEntry, Batch, Dataset, Prediction, Run, Sweep
 
 Item = TypeVar("Item")
-Row = TypeVar("Row", Run, Dataset, AuditEntry, Batch, Prediction)
+Row = TypeVar("Row", Run, Dataset, AuditEntry, Batch, Prediction, Sweep)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Update, and_, exists, null, or_, select, update
 from sqlalchemy.orm import Session, defer, load_only
 
-from app.constants import DELETED, ENDED, EXPERIMENT_TAG, RequestedAction, RunStatus
+from app.constants import DELETED, ENDED, TRIAL_TAGS, RequestedAction, RunStatus
 from app.errors import Conflict, Invalid, NotFound
 from app.storage.audit import Action, record
 from app.storage.database import Database, changed_rows, database_now
@@ -39,6 +39,7 @@ def create(
     warnings: list[dict[str, str]],
     fault: str | None = None,
     stack: str | None = None,
+    pause_epoch: int | None = None,
 ) -> Run:
     """Queue a run for a resolved request. Once committed, it is not lost. Runs with the same `stack` can train as one
     program."""
@@ -54,6 +55,7 @@ def create(
         stack=stack,
         tags=request["tags"],
         priority=request["priority"],
+        pause_epoch=pause_epoch,
         environment=environment,
         warnings=warnings,
         progress={},
@@ -233,19 +235,28 @@ def pause(db: Session, id: str, now: Now) -> None:
     record(db, Action.RUN_PAUSE, id)
 
 
-def resume(db: Session, id: str, request: dict[str, Any]) -> None:
-    """Queue a paused or ended run again, with `request`. It continues from its checkpoint if it has one.
+def resume(db: Session, id: str, request: dict[str, Any], pause_epoch: int | None = None) -> None:
+    """Queue a paused or ended run again, with `request`. It continues from its checkpoint if it has one, and pauses
+    after `pause_epoch`.
 
     Raises Conflict if another request has resumed or deleted it meanwhile.
     """
     resumable = update(Run).where(Run.id == id, Run.status.in_((RunStatus.PAUSED, *ENDED)))
-    values = {"status": RunStatus.QUEUED, "requested_action": None, "deaths": 0}
+    values = {"status": RunStatus.QUEUED, "requested_action": None, "deaths": 0, "pause_epoch": pause_epoch}
     undone = {"stop_reason": None, "error": None, "finished_at": None}
     if changed_rows(db, resumable.values(request=request, **values, **undone)) != 1:
         raise Conflict("resume_race", run=id)
     record(db, Action.RUN_RESUME, id)
     owner = db.execute(select(Run.owner).where(Run.id == id)).scalar_one()
     turns.join(db, owner, id, run_claims.is_open)
+
+
+def add_test(db: Session, id: str, metrics: dict[str, Any], evaluation: dict[str, Any]) -> None:
+    """Add the results on the test part to an ended run of a sweep, which has none of them."""
+    run = db.scalars(select(Run).where(Run.id == id).with_for_update()).one_or_none()
+    if run is not None:
+        run.metrics, run.evaluation = run.metrics | {"test": metrics}, (run.evaluation or {}) | {"test": evaluation}
+        db.flush()
 
 
 def checkpoints(db: Session, id: str) -> list[CheckpointRow]:
@@ -298,9 +309,9 @@ def checkpoint_weights(db: Session, id: str, step: int) -> Weights:
 def newest_weights(db: Session) -> Weights | None:
     """The weights of the run that succeeded last, which /predict uses by default; None if there is none.
 
-    Trials of experiments do not count: some are wrong on purpose.
+    Trials do not count: some of experiments are wrong on purpose, and most of sweeps are worse than the best.
     """
-    is_no_trial = Run.tags[EXPERIMENT_TAG].as_string().is_(None)
+    is_no_trial = and_(*(Run.tags[tag].as_string().is_(None) for tag in TRIAL_TAGS))
     query = select(Run.id, Run.status, Run.weights).where(Run.status == RunStatus.SUCCEEDED, is_no_trial)
     run = db.execute(query.order_by(Run.finished_at.desc()).limit(1)).one_or_none()
     return None if run is None else Weights(*run)

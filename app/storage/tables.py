@@ -95,6 +95,7 @@ class Run(Claimable):
     fault: Mapped[str | None] = mapped_column("slip")  # the deliberate mistake of an experiment's trial
     tags: Mapped[dict[str, Any]]
     priority: Mapped[int] = mapped_column(default=0)
+    pause_epoch: Mapped[int | None]  # after this epoch it pauses, at a rung of its sweep; NULL: at none
     environment: Mapped[dict[str, Any]]
     progress: Mapped[dict[str, Any]]
     metrics: Mapped[dict[str, Any]] = mapped_column()
@@ -172,6 +173,76 @@ class Batch(Claimable):
             sqlite_where=text("status IN ('queued', 'running')"),
             postgresql_where=text("status IN ('queued', 'running')"),
         ),
+    )
+
+
+class Sweep(Claimable):
+    """Many runs as one job; its status is a SweepStatus. Whoever claims the row tells results and starts trials.
+
+    `request` has the shape in which it was sent, with every default filled in; `rungs` are the epochs after which
+    trials are compared. `knowledge` holds results of earlier runs: `{"run", "params", "value"}`. `caller` is the key
+    that made the sweep: its runs are made as by that key. `due_at` is the time at which there is something to do even
+    if no run has ended; a run's end matters once no more than `wake_at` runs are open.
+    """
+
+    __tablename__ = "sweeps"
+
+    name: Mapped[str | None]
+    task: Mapped[str]
+    dataset: Mapped[str]
+    request: Mapped[dict[str, Any]]
+    rungs: Mapped[list[Any]]
+    knowledge: Mapped[list[Any]]
+    caller: Mapped[dict[str, Any]]
+    due_at: Mapped[float | None]
+    wake_at: Mapped[int] = mapped_column(default=0)
+    error: Mapped[dict[str, Any] | None]
+    chosen: Mapped[str | None]  # the run that was best on the validation part when the sweep ended
+    created_at: Mapped[float]
+    finished_at: Mapped[float | None]
+
+    __table_args__ = (
+        Index(
+            "ix_sweeps_running",
+            "id",
+            sqlite_where=text("status = 'running'"),
+            postgresql_where=text("status = 'running'"),
+        ),
+    )
+
+
+class SweepTrial(Table):
+    """A configuration that a sweep tries: values by parameter. `refusal` is the message if no run could be made of
+    it."""
+
+    __tablename__ = "sweep_trials"
+
+    sweep: Mapped[str] = mapped_column(ForeignKey("sweeps.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    params: Mapped[dict[str, Any]]
+    refusal: Mapped[dict[str, Any] | None]
+
+
+class SweepRun(Table):
+    """A trial's run with one seed, and what the sweep knows of it, which stays when the run is deleted.
+
+    It trains up to the rung `rung`, an index of the sweep's rungs, or their number for the end. `told`: its result
+    there is known. `values` are the metric's values by rung, and at its end. `outcome` is how it ended.
+    """
+
+    __tablename__ = "sweep_runs"
+
+    sweep: Mapped[str] = mapped_column(ForeignKey("sweeps.id", ondelete="CASCADE"), primary_key=True)
+    trial: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seed: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    run: Mapped[str] = mapped_column(unique=True)
+    rung: Mapped[int]
+    told: Mapped[bool] = mapped_column(default=False)
+    values: Mapped[dict[str, Any]]
+    outcome: Mapped[str | None]
+
+    __table_args__ = (
+        Index("ix_sweep_runs_untold", "sweep", sqlite_where=text("told = 0"), postgresql_where=text("NOT told")),
     )
 
 
@@ -337,7 +408,7 @@ class Prediction(Owned):
 
 
 class IdempotencyKey(Table):
-    """The run or dataset that an owner's request with this key created, and the hash of the request's body."""
+    """The run, dataset or sweep that an owner's request with this key created, and the hash of the request's body."""
 
     __tablename__ = "idempotency_keys"
 
@@ -346,6 +417,7 @@ class IdempotencyKey(Table):
     body_sha256: Mapped[str]
     run: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
     dataset: Mapped[str | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    sweep: Mapped[str | None] = mapped_column(ForeignKey("sweeps.id", ondelete="CASCADE"))
 
 
 class Worker(Table):

@@ -19,7 +19,7 @@ from app.access import NO_OWNER, Caller, Scope
 from app.api.event_streams import newest_queries
 from app.api.openapi import operations
 from app.insight.analysis.drift import FEWEST
-from app.storage.tables import Batch, Dataset, ModelVersion, Owned, Run, Share
+from app.storage.tables import Batch, Dataset, ModelVersion, Owned, Run, Share, Sweep
 from tests.support.keys import Key, bearer, new_key, until_known
 from tests.support.processes import until
 from tests.support.runs import SMALL
@@ -82,8 +82,11 @@ def populate(client: TestClient, owner: str, headers: dict[str, str], prefix: st
     performance = client.post("/experiments/linear_collapse", headers=headers, json={"seeds": [0]}).json()["id"]
     share = client.post(f"/runs/{run}/share", headers=headers).json()["id"]
     batch = client.post("/batches", json={"dataset": dataset, "run": run}, headers=headers).json()["id"]
+    sweep = client.post("/sweeps", headers=headers, json={
+        "base": SMALL | queued, "name": HIDDEN, "grid": {"optimizer.lr": [0.1]}}).json()["id"]  # fmt: skip
     return {"run": run, "dataset": dataset, "dataset name": f"{prefix}-letters", "model": f"{prefix}-model",
             "share": share, "batch": batch, "race": race, "performance": performance, "owner": owner,
+            "sweep": sweep,
             "tag": f"of:{prefix}"}  # fmt: skip
 
 
@@ -99,7 +102,7 @@ def commons(locked: TestClient, keys: Keys) -> dict[str, str]:
 
 def rows(service: Service, owner: str) -> list[tuple[Any, ...]]:
     """All that belongs to an owner, as the database has it."""
-    tables: tuple[type[Owned], ...] = (Run, Dataset, ModelVersion, Share, Batch)
+    tables: tuple[type[Owned], ...] = (Run, Dataset, ModelVersion, Share, Batch, Sweep)
     with service.database.engine.connect() as connection:
         return [
             tuple(map(repr, row))
@@ -111,7 +114,7 @@ def rows(service: Service, owner: str) -> list[tuple[Any, ...]]:
 ABOUT = {
     "/runs/": ["run"], "/datasets/": ["dataset", "dataset name"], "/optimizers/race/": ["race"],
     "/experiments/": ["performance"], "/models/": ["model"], "/v2/": ["model", "run"], "/shares/": ["share"],
-    "/batches/": ["batch"],
+    "/batches/": ["batch"], "/sweeps/": ["sweep"],
 }  # fmt: skip
 PLACES = {"name": "linear_collapse", "index": "0", "format": "png", "version": "1"}
 
@@ -127,7 +130,9 @@ def addresses(path: str, things: dict[str, str]) -> list[str]:
 
 def queries_of(operation: dict[str, Any], things: dict[str, str]) -> list[dict[str, str]]:
     """No query, and each parameter by which the victim's things can be meant."""
-    meant = {name: things[name] for name in ("run", "model", "owner", "tag", "dataset")} | {"runs": things["run"]}
+    meant = {name: things[name] for name in ("run", "model", "owner", "tag", "dataset", "sweep")} | {
+        "runs": things["run"]
+    }
     names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
     return [{}, *({name: meant[name]} for name in names if name in meant)]
 
@@ -188,13 +193,22 @@ def test_the_stream_of_the_newest_runs_has_those_of_its_caller(
 def shown(client: TestClient, key: Key, things: dict[str, str], text: str = HIDDEN) -> list[str]:
     """The addresses at which a caller sees the text of the things."""
     of_run, of_dataset = f"/runs/{things['run']}", f"/datasets/{things['dataset']}"
-    places = ["/runs", of_run, f"{of_run}/script", "/datasets", of_dataset, f"/optimizers/race/{things['race']}"]
+    places = [
+        "/runs",
+        of_run,
+        f"{of_run}/script",
+        "/datasets",
+        of_dataset,
+        f"/optimizers/race/{things['race']}",
+        "/sweeps",
+        f"/sweeps/{things['sweep']}",
+    ]
     return [place for place in places if text in client.get(place, headers=key.headers).text]
 
 
 def test_its_owner_and_an_admin_see_it(locked: TestClient, keys: Keys, things: dict[str, str]) -> None:
     """So the requests of the test above would find something."""
-    assert len(shown(locked, keys["victim"], things)) == len(shown(locked, keys["teacher"], things)) == 6
+    assert len(shown(locked, keys["victim"], things)) == len(shown(locked, keys["teacher"], things)) == 8
     assert shown(locked, keys["other"], things) == []
 
 
@@ -202,7 +216,7 @@ def test_what_is_common_is_seen_by_all_and_changed_by_an_admin(
     locked: TestClient, service: Service, keys: Keys, document: Document, commons: dict[str, str]
 ) -> None:
     before, refused = rows(service, NO_OWNER), 0
-    assert len(shown(locked, keys["other"], commons, COMMON)) == 6
+    assert len(shown(locked, keys["other"], commons, COMMON)) == 8
     for method, address, options in requests(document, commons):
         if method != "GET" and any(thing in address for thing in commons.values() if thing):
             answer = send(locked, keys["other"], method, address, options)

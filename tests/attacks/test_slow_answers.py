@@ -45,6 +45,7 @@ SLOW_PATHS = {
     "/runs/{id}/examples",
     "/runs/{id}/filters.png",
     "/runs/{id}/onnx",
+    "/sweeps/{id}/importance",
 }
 
 

@@ -42,7 +42,9 @@ COMMAND_OF = {
     "list_experiments": "experiments list", "get_experiment": "experiments show", "start_experiment": "experiments run",
     "get_experiment_results": "experiments run", "get_queue": "queue", "list_workers": "workers", "get_me": "me",
     "share_run": "share", "share_race": "share", "share_experiment": "share", "list_shares": "shares list",
-    "delete_share": "shares delete", "list_changes": "audit",
+    "delete_share": "shares delete", "list_changes": "audit", "create_sweep": "sweep", "list_sweeps": "sweeps list",
+    "get_sweep": "sweeps show", "change_sweep": "sweeps extend", "cancel_sweep": "sweeps cancel",
+    "delete_sweep": "sweeps delete", "promote_sweep": "sweeps promote", "get_sweep_importance": "sweeps importance",
 }  # fmt: skip
 OF_PROGRAMS = """
     watch_runs check_live check_ready describe_server check_model_ready check_model_version_ready describe_model

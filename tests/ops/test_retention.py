@@ -1,18 +1,18 @@
-"""A service deletes runs and batches by their age if its settings say so, and otherwise never."""
+"""A service deletes runs, batches and sweeps by their age if its settings say so, and otherwise never."""
 
 import time
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.ops import retention
 from app.ops.retention import DAY
 from app.settings import Settings
 from app.storage import deletion
 from app.storage.database import Database, database_now
-from app.storage.tables import Batch, ModelVersion, Run
-from tests.support.rows import insert_batch, insert_run
+from app.storage.tables import Batch, ModelVersion, Run, Sweep
+from tests.support.rows import insert_batch, insert_run, owned_sweep
 from tests.support.services import Service, client_of
 
 
@@ -25,12 +25,15 @@ def test_a_service_deletes_expired_runs_when_it_starts(settings: Settings, days:
         insert_batch(db, "bat_old", finished_at=now - 31 * DAY)
         insert_batch(db, "bat_new", finished_at=now - 29 * DAY)
         insert_batch(db, "bat_open", "queued")
+        ended = {"finished_at": now - 31 * DAY, "status": "succeeded"}
+        old, running = owned_sweep(db).id, owned_sweep(db).id
+        db.execute(update(Sweep).where(Sweep.id == old).values(**ended))
         Service.of(client).files.write("batches/bat_old/1.csv", b"input\n")
     settings.retention_days = days
     with client_of(settings) as client:
         database = Service.of(client).database
-        new = {"run_new", "bat_new", "bat_open"}
-        left = new | {"run_old", "bat_old"} if days is None else new
+        new = {"run_new", "bat_new", "bat_open", running}
+        left = new | {"run_old", "bat_old", old} if days is None else new
         deadline = time.monotonic() + 60
         while _ids(database) != left:
             assert time.monotonic() < deadline
@@ -62,4 +65,4 @@ def test_any_number_of_runs_is_deleted_in_short_transactions(service: Service, m
 
 def _ids(database: Database) -> set[str]:
     with database.read() as db:
-        return {id for table in (Run, Batch) for id in db.scalars(select(table.id))}
+        return {id for table in (Run, Batch, Sweep) for id in db.scalars(select(table.id))}

@@ -3,12 +3,12 @@
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from app.access import Caller, Scope
-from app.storage import batches, runs
-from app.storage.tables import Batch, Dataset, Run
+from app.storage import batches, runs, sweeps
+from app.storage.tables import Batch, Dataset, Run, Sweep
 
 A_REQUEST = {"name": None, "dataset": "digits", "tags": {}, "priority": 0}
 
@@ -39,3 +39,27 @@ def owned_batch(db: Session, owner: str, inputs: int = 1) -> Batch:
     """Queue a batch of this owner, as if its key had sent the request."""
     with patch.dict(db.info, caller=Caller(owner, frozenset({Scope.PREDICT}))):
         return batches.create(db, batches.new(), "run_one", "weights", {"dataset": "digits", "inputs": inputs}, bytes=0)
+
+
+def owned_sweep(db: Session, owner: str = "", due_at: float | None = None) -> Sweep:
+    """Queue a sweep of this owner without any trials."""
+    empty: dict[str, Any] = {"name": None, "request": {}, "rungs": [], "knowledge": [], "caller": {}}
+    with patch.dict(db.info, caller=Caller(owner, frozenset({Scope.TRAIN}))):
+        sweep = sweeps.create(db, task="classification", dataset="digits", **empty)
+    sweep.due_at = due_at
+    db.flush()
+    return sweep
+
+
+def insert_sweep(db: Session, id: str) -> None:
+    """A sweep of two learning rates that has succeeded, with a run each."""
+    request = {"base": {"dataset": "digits"}, "grid": {"optimizer.lr": [0.1, 0.01]}, "seeds": [0], "trials": 2}
+    empty = dict.fromkeys(("parallel", "deadline", "halving", "known", "name"))
+    sweep = owned_sweep(db)
+    values = {"id": id, "status": "succeeded", "request": request | empty | {"metric": "validation.accuracy"}}
+    db.execute(update(Sweep).where(Sweep.id == sweep.id).values(**values))
+    for number, rate in enumerate((0.1, 0.01)):
+        run = f"run_of_{id}_{number}"
+        insert_run(db, run, metrics={"validation": {"accuracy": 0.9 + number / 100}}, progress={"step": 10})
+        sweeps.add_trial(db, id, number, {"optimizer.lr": rate}, None)
+        sweeps.add_run(db, id, number, 0, run, rung=0)

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.storage.database import Database
 from app.storage.files import open_files
-from worker import batch_job, import_job, stacked_job, training_job
+from worker import batch_job, import_job, stacked_job, sweep_job, training_job
 from worker.prefork.warmup import warm_up
 
 WORK: dict[str, Callable[..., None]] = {
@@ -21,6 +21,7 @@ WORK: dict[str, Callable[..., None]] = {
     "stack": stacked_job.main,
     "import": import_job.main,
     "batch": batch_job.main,
+    "sweep": sweep_job.main,
 }
 DESCRIPTORS = 64  # of a job, at most
 

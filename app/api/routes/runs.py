@@ -28,7 +28,7 @@ from app.api.schemas.runs import (
 )
 from app.api.schemas.times import rfc3339
 from app.api.scopes import READ, TRAIN, CallerDep
-from app.constants import ENDED
+from app.constants import ENDED, SWEEP_TAG
 from app.errors import Conflict, Invalid, Malformed, NotFound
 from app.runs.labels import LabelsRequest, TagsRequest, relabel, retag
 from app.runs.repetition import apply_fix, continue_run, repeat
@@ -238,6 +238,8 @@ def get_evaluation(
         filled = [name for name, some in examples.items() if some]
         if part not in filled:
             raise NotFound("part_without_examples", part=part, filled=filled)
+        if part == "test" and run.evaluation and SWEEP_TAG in run.tags:
+            raise NotFound("test_part_held_back", filled=sorted(run.evaluation))
         raise NotFound("not_evaluated", status=run.status, phrase=runs.status_phrase(run.status))
     if run.task == "classification":
         return ClassificationEvaluation.model_validate(measured)

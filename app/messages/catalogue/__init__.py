@@ -9,8 +9,23 @@ from app.messages.catalogue.learning import LEARNING
 from app.messages.catalogue.remarks import NOTES
 from app.messages.catalogue.runs import RUNS
 from app.messages.catalogue.storage import STORAGE
+from app.messages.catalogue.sweeps import SWEEPS
 from app.messages.catalogue.training import TRAINING
 from app.messages.catalogue.validation import VALIDATION
 
-ROOMS = (LEARNING, INSIGHT, CHANGES, DATASETS, NOTES, STORAGE, RUNS, TRAINING, HTTP, DRIFT, INFERENCE, VALIDATION)
+ROOMS = (
+    LEARNING,
+    INSIGHT,
+    CHANGES,
+    DATASETS,
+    NOTES,
+    STORAGE,
+    RUNS,
+    SWEEPS,
+    TRAINING,
+    HTTP,
+    DRIFT,
+    INFERENCE,
+    VALIDATION,
+)
 MESSAGES: dict[str, str] = {code: template for room in ROOMS for code, template in room.items()}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.constants import STATUS_AFTER, RequestedAction, RunStatus
+from app.constants import RUNG, STATUS_AFTER, RequestedAction, RunStatus
 from app.storage.database import database_now
 from app.storage.queue import turns
 from app.storage.queue.claims import OPEN, Claims, Group, Key, Now, Values
@@ -40,6 +40,13 @@ class RunClaims(Claims[Run]):
         "stop_reason": case((is_cancelled, "cancelled"), else_=Run.stop_reason),
         "finished_at": case((is_cancelled, database_now()), else_=Run.finished_at),
         **RELEASED,
+    }
+
+    # Of a run that has reached its `pause_epoch`: its sweep decides if it goes on. A cancel counts all the same.
+    AT_RUNG: ClassVar[Values] = {
+        **LEFT,
+        "status": case((is_cancelled, RunStatus.CANCELLED.value), else_=RunStatus.PAUSED.value),
+        "stop_reason": case((is_cancelled, "cancelled"), else_=RUNG),
     }
 
     # The conditions of `ix_runs_open`, `ix_runs_running` and `ix_runs_stack`. SQLite uses them only if the values are

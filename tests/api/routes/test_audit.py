@@ -62,12 +62,18 @@ def test_every_change_is_logged_once(locked: TestClient, service: Service, key: 
     share = send("POST", "/runs/run_trained/share")["id"]
     send("DELETE", f"/shares/{share}")
     send("DELETE", f"/runs/{run}")
+    sweep = send("POST", "/sweeps", json={"base": SMALL, "grid": {"optimizer.lr": [0.1]}})["id"]
+    send("PATCH", f"/sweeps/{sweep}", json={"parallel": 1})
+    for _ in range(2):
+        send("POST", f"/sweeps/{sweep}/cancel")
+    send("DELETE", f"/sweeps/{sweep}")
     expected = [("run.create", run), ("run.pause", run), ("run.resume", run), ("run.cancel", run),
                 ("run.change", run),
                 ("dataset.create", dataset), ("dataset.cancel", dataset), ("dataset.delete", dataset),
                 ("model.point", "letters"), ("model.delete", "letters"),
                 ("batch.create", batch), ("batch.delete", batch),
-                ("share.create", share), ("share.delete", share), ("run.delete", run)]  # fmt: skip
+                ("share.create", share), ("share.delete", share), ("run.delete", run),
+                *((f"sweep.{change}", sweep) for change in ("create", "change", "cancel", "delete"))]  # fmt: skip
     items = locked.get("/audit?owner=s1", headers=bearer(KEY)).json()["items"]
     assert [(item["action"], item["target"]) for item in reversed(items)] == expected
     assert {(item["owner"], item["key"]) for item in items} == {("s1", key.id)}

@@ -23,10 +23,10 @@ from hypothesis.stateful import (
 from sqlalchemy import and_, delete, event, select, text
 from sqlalchemy.orm import Session
 
-from app.constants import ENDED, DatasetStatus, RequestedAction, RunStatus
+from app.constants import ENDED, DatasetStatus, RequestedAction, RunStatus, SweepStatus
 from app.errors import Conflict
 from app.messages import Message
-from app.storage import datasets, migrate, runs
+from app.storage import datasets, migrate, runs, sweeps
 from app.storage.database import Database
 from app.storage.ids import new_id
 from app.storage.queue import turns
@@ -34,9 +34,10 @@ from app.storage.queue.batch_claims import batch_claims
 from app.storage.queue.claims import MAX_DEATHS, Claims, Key, LeaseLost
 from app.storage.queue.import_claims import import_claims
 from app.storage.queue.run_claims import RunClaims, run_claims
+from app.storage.queue.sweep_claims import sweep_claims
 from app.storage.tables import Dataset, OwnerTurn, Run
 from tests.support.queue_database import queue_database
-from tests.support.rows import owned_batch, owned_run
+from tests.support.rows import owned_batch, owned_run, owned_sweep
 
 pytestmark = pytest.mark.sql
 
@@ -104,6 +105,13 @@ class Queue(RuleBasedStateMachine):
     @abstractmethod
     def cancelled(self, job: Modelled) -> None:
         """Change the model of a job that its user cancels."""
+
+    def mark(self, db: Session, held: Held, marks: int) -> None:
+        """Write the number of writes into the row."""
+        self.queue.write(db, held.job, held.attempt, progress={"marks": marks})
+
+    def marks_of(self, row: Any) -> int:
+        return int(row.progress.get("marks", 0))
 
     def ends(self, job: Modelled, state: str) -> None:
         job.state, job.requested = state, None
@@ -174,7 +182,7 @@ class Queue(RuleBasedStateMachine):
     @rule(held=claims)
     def write_progress(self, held: Held) -> None:
         marks = self.model[held.job].marks + 1
-        if self.attempted(held, lambda db: self.queue.write(db, held.job, held.attempt, progress={"marks": marks})):
+        if self.attempted(held, lambda db: self.mark(db, held, marks)):
             self.model[held.job].marks = marks
 
     @rule(held=claims)
@@ -216,7 +224,7 @@ class Queue(RuleBasedStateMachine):
         table = self.queue.table
         with self.database.read() as db:
             rows = {
-                row.id: (row.status, row.attempt, row.deaths, row.progress.get("marks", 0))
+                row.id: (row.status, row.attempt, row.deaths, self.marks_of(row))
                 for row in db.query(table).where(table.id != "letters")
             }
             claimable = set(db.scalars(select(table.id).where(self.queue.claimable(self.now))))
@@ -434,12 +442,53 @@ class Batches(Queue):
             self.ends(self.model[held.job], "failed")
 
 
+class Sweeps(Queue):
+    """Sweeps are claimed in the order of their ids. A cancelled one ends at once, and its worker loses it."""
+
+    queue = sweep_claims
+    statuses: ClassVar[dict[str, str]] = {
+        "waiting": "running",
+        "held": "running",
+        **{state: state for state in ("succeeded", "failed", "cancelled")},
+    }
+
+    def create(self, db: Session, _priority: int) -> str:
+        sweep = owned_sweep(db, due_at=0.0)
+        self.model[sweep.id] = Modelled()
+        return sweep.id
+
+    def mark(self, db: Session, held: Held, marks: int) -> None:
+        sweep_claims.write(db, held.job, held.attempt, knowledge=[marks])
+
+    def marks_of(self, row: Any) -> int:
+        return sum(row.knowledge)
+
+    def rank(self, id: str) -> tuple[Any, ...]:
+        return (id,)
+
+    def succeed(self, db: Session, held: Held) -> None:
+        sweep_claims.write(db, held.job, held.attempt, **sweep_claims.ended(SweepStatus.SUCCEEDED))
+
+    def cancel_row(self, db: Session, id: str) -> None:
+        sweeps.cancel(db, id, self.now)
+
+    def cancelled(self, job: Modelled) -> None:
+        if job.state in ("waiting", "held"):
+            self.ends(job, "cancelled")
+
+    @rule(held=Queue.claims)
+    def wait_for_nothing(self, held: Held) -> None:
+        """A sweep that is due at once waits for a worker again, and has no deaths."""
+        if self.attempted(held, lambda db: sweep_claims.wait(db, held.job, held.attempt, 0.0, 0)):
+            self.model[held.job].state, self.model[held.job].deaths = "waiting", 0
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
     yield from queue_database(request, tmp_path, "letters")
 
 
-@pytest.fixture(params=[Runs, Imports, Batches])
+@pytest.fixture(params=[Runs, Imports, Batches, Sweeps])
 def queue(database: Database, request: pytest.FixtureRequest) -> type[Queue]:
     return type("QueueHere", (request.param,), {"database": database})
 
