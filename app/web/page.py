@@ -31,6 +31,7 @@ SECTIONS = (
     ("optimizers", "/ui/optimizers"),
     ("learn", "/ui/learn"),
     ("models", "/ui/models"),
+    ("sweeps", "/ui/sweeps"),
     ("queue", "/ui/queue"),
 )
 THEMES = ("light", "dark")

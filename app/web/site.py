@@ -13,6 +13,7 @@ from app.web.pages import (
     run,
     runs,
     start,
+    sweeps,
     try_it,
 )
 
@@ -28,6 +29,7 @@ PAGES = (
     optimizers,
     learn,
     models,
+    sweeps,
     queue,
     start,  # the last one: it answers at all other addresses below /ui
 )

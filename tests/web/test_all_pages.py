@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from app.storage import curves
 from app.storage.database import database_now
 from app.storage.tables import Run
-from tests.support.rows import insert_run
+from tests.support.rows import insert_run, insert_sweep
 from tests.support.served import insert_network
 from tests.web.browser import AXE, Window, violations
 from tests.web.conftest import Shelf
@@ -27,6 +27,8 @@ PAGES = (
     "/ui/learn/optimizers",
     "/ui/models",
     "/ui/queue",
+    "/ui/sweeps",
+    "/ui/sweeps/swp_1",
     "/ui/runs/run_3",
     "/ui/runs/run_5",
     "/ui/compare",
@@ -41,6 +43,7 @@ def a_run(shelf: Shelf) -> None:
     with shelf.database.write() as db:
         insert_run(db, "run_1", "failed", name="letters", tags={"course": "ml"})
         insert_run(db, "run_2", "queued", name="a name without any place to break it " * 4)
+        insert_sweep(db, "swp_1")
     for seed, run in enumerate(("run_3", "run_4", "run_5")):
         insert_network(shelf.database, shelf.files, run, seed=seed)
         steps = list(range(1, 3000))
