@@ -5,7 +5,7 @@ import importlib
 
 NAMES = (
     "train", "conv", "activations", "augmentation", "lecture", "start", "predict", "queue", "api", "diagnosis",
-    "import", "defaults", "attack", "curves", "web", "many", "storage", "queue_day",
+    "import", "defaults", "attack", "curves", "web", "many", "storage", "queue_day", "sweeps",
 )  # fmt: skip
 SCALED = ("storage", "queue_day")
 MODULES = {"import": "importing"}  # `import` is a keyword

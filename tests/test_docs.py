@@ -98,6 +98,11 @@ def test_runs_are_exported_as_their_page_says(address: str, tmp_path: Path) -> N
     assert drawn[f"wide-{run}"]["validation/loss"]
 
 
+def test_a_sweep_is_ranked_and_promoted_as_its_page_says(address: str, tmp_path: Path) -> None:
+    printed = run_shell((ROOT / "docs/sweeps.md").read_text(), address, tmp_path)
+    assert '"in_top_group":true' in printed and '"name":"digits"' in printed
+
+
 def test_networks_are_inspected_and_presets_trained_as_their_page_says(address: str, tmp_path: Path) -> None:
     printed = run_shell((ROOT / "docs/architectures.md").read_text(), address, tmp_path)
     assert '"multiply_adds"' in printed and '"status":"queued"' in printed
