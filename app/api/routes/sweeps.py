@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from app.api.addresses import address
+from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import SLOW, Cursor, DatabaseDep, FilesDep, Key, Limit, accepted, repeated
 from app.api.problems import problems
 from app.api.schemas.models import ModelAnswer, model_answer
@@ -57,11 +58,17 @@ def list_sweeps(database: DatabaseDep, limit: Limit = 50, cursor: Cursor = None)
         return SweepPage(items=[sweep_summary(sweep) for sweep in page.items], next=page.next)
 
 
-@router.get("/{id}", summary="Get a sweep with its ranking", responses=problems(NotFound), dependencies=[READ])
-def get_sweep(id: SweepId, database: DatabaseDep) -> SweepAnswer:
+@router.get("/{id}", summary="Get a sweep with its ranking", response_model=SweepAnswer,
+            responses=problems(NotFound) | UNCHANGED, dependencies=[READ])  # fmt: skip
+def get_sweep(id: SweepId, database: DatabaseDep, response: Response, if_none_match: IfNoneMatch = None) -> Any:
     """Trials are ranked by the metric on the validation part, as the mean over the seeds. `in_top_group` marks those
     that cannot be told apart from the best. Only the run that is chosen at the end is measured on the test part."""
-    return _answer(database, id)
+    answer = _answer(database, id)
+    etag = etag_of(answer.model_dump_json().encode())
+    if knows(if_none_match, etag):
+        return unchanged(etag)
+    response.headers["ETag"] = etag
+    return answer
 
 
 @router.get("/{id}/importance", summary="Get the importance of a sweep's parameters",

@@ -46,7 +46,7 @@ def test_a_sweep_is_trained_ranked_and_promoted(client: TestClient, worker: Fork
 
 @pytest.mark.long
 def test_the_test_part_is_measured_as_the_run_would_have_done(client: TestClient, worker: Forked) -> None:
-    base = BASE | {"stop": {"max_epochs": 2, "patience": 5}}
+    base = BASE | {"stop": {"max_epochs": 2, "patience": 5}, "batch_size": 512}
     answer = ended(client, post_sweep(client, base=base, grid=GRID))
     chosen = client.get(f"/runs/{answer['best']['run']}").json()
     alone = client.post(f"/runs/{chosen['id']}/again").json()["id"]
@@ -60,7 +60,8 @@ def test_the_test_part_is_measured_as_the_run_would_have_done(client: TestClient
 @pytest.mark.sql
 def test_a_promoted_trial_trains_as_if_it_had_never_paused(client: TestClient, worker: Forked) -> None:
     grid = {"optimizer.lr": [0.003, 0.01, 0.03]}
-    answer = ended(client, post_sweep(client, grid=grid, halving={"reduction": 3}))
+    base = BASE | {"batch_size": 512}  # of one step after another, bit for bit
+    answer = ended(client, post_sweep(client, base=base, grid=grid, halving={"reduction": 3}))
     assert answer["rungs"] == [3] and [trial["status"] for trial in answer["trials"]].count("pruned") == 2
     run = client.get(f"/runs/{answer['best']['run']}").json()
     assert run["attempt"] == 2 and run["progress"]["epoch"] == 9
@@ -136,6 +137,16 @@ def test_the_list_has_the_newest_first_in_pages(client: TestClient) -> None:
     assert [item["id"] for item in page["items"]] == made[:0:-1] and page["items"][0]["name"] == "sweep 2"
     rest = client.get(f"/sweeps?cursor={page['next']}").json()
     assert [item["id"] for item in rest["items"]] == made[:1] and rest["next"] is None
+
+
+def test_a_poller_is_told_that_nothing_has_changed(service: Service) -> None:
+    sweep = post_sweep(service.client, grid=GRID)
+    first = service.client.get(f"/sweeps/{sweep}")
+    same = service.client.get(f"/sweeps/{sweep}", headers={"If-None-Match": first.headers["ETag"]})
+    assert same.status_code == 304 and not same.content
+    claim_and_advance(service.database, service.files)
+    other = service.client.get(f"/sweeps/{sweep}", headers={"If-None-Match": first.headers["ETag"]})
+    assert other.status_code == 200 and other.headers["ETag"] != first.headers["ETag"]
 
 
 def test_a_cancelled_sweep_leaves_no_run_open(service: Service) -> None:
