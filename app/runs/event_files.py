@@ -137,9 +137,10 @@ def crc32c(content: Bytes) -> NDArray[np.uint32]:
 
 def _table() -> NDArray[np.uint32]:
     """The remainder of each byte."""
-    crc = np.arange(256, dtype=np.uint32)
+    crc: NDArray[np.uint32] = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        crc = crc >> 1 ^ np.where(crc & 1, np.uint32(0x82F63B78), np.uint32(0))  # the polynomial, reversed
+        polynomial = np.where(crc & 1, np.uint32(0x82F63B78), np.uint32(0))  # reversed
+        crc = (crc >> 1 ^ polynomial).astype(np.uint32)
     return crc
 
 

@@ -57,8 +57,9 @@ def points_file(runs: Iterable[str], read: curves.Read) -> Iterator[bytes]:
     def table(pieces: list[Points]) -> "pa.Table":
         points = join(series for _, _, series in pieces)
         counts = [len(series.steps) for _, _, series in pieces]
-        names = [_repeated([piece[place] for piece in pieces], counts) for place in (0, 1)]
-        return pa.Table.from_arrays([*names, pa.array(points.steps), pa.array(points.values)], schema=schema)
+        names = [run for run, _, _ in pieces], [series for _, series, _ in pieces]
+        columns = [_repeated(each, counts) for each in names]
+        return pa.Table.from_arrays([*columns, pa.array(points.steps), pa.array(points.values)], schema=schema)
 
     pieces = ((run, series, points) for run in runs for series, points in curves.all_pages(read, run))
     return _file(schema, map(table, _row_groups(pieces)))

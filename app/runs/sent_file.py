@@ -4,9 +4,8 @@
 class SentFile:
     """A file object for writers that never seek. `take` returns what was written since the last time."""
 
-    closed = False
-
     def __init__(self) -> None:
+        self.closed = False
         self._pieces: list[bytes] = []
         self._size = 0
 
@@ -23,6 +22,10 @@ class SentFile:
 
     def flush(self) -> None:
         """Do nothing: `take` has everything that was written."""
+
+    def close(self) -> None:
+        """End the file; `take` has the rest."""
+        self.closed = True
 
     def take(self) -> bytes:
         """Remove and return what was written since the last time."""

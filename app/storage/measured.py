@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, bindparam
+from sqlalchemy import Float, bindparam
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Mapped
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.learning.evaluation import METRICS
@@ -19,7 +20,7 @@ class Measured(FunctionElement[float]):
     inherit_cache = True
 
 
-def measured(metrics: ColumnElement[Any], part: str, name: str) -> Measured:
+def measured(metrics: Mapped[dict[str, Any]], part: str, name: str) -> Measured:
     """A metric of a part in a column of metrics.
 
     The path stands in the statement itself: databases compare it with an index before they know the parameters.
