@@ -7,6 +7,8 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from enum import StrEnum
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -118,9 +120,27 @@ def _require_free(host: str, port: int) -> None:
             exit_with(1, f"cannot listen on {host}:{port}: {reason_of(error)}; choose another --port")
 
 
+class Executor(StrEnum):
+    """Where a worker trains its runs."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 @serving.command()
-def worker(concurrency: Annotated[int, typer.Option(min=1, max=64, help="runs at the same time")] = 1) -> None:
+def worker(
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="runs at the same time")] = 1,
+    executor: Annotated[Executor, typer.Option(help="where: on this machine, or on a Ray cluster")] = Executor.LOCAL,
+    ray_address: Annotated[str, typer.Option(help="the Ray cluster, such as 192.0.2.1:6379")] = "auto",
+    cpus: Annotated[float, typer.Option(min=0, help="on a Ray cluster: CPUs for each run")] = 1,
+    gpus: Annotated[float, typer.Option(min=0, help="on a Ray cluster: GPUs, or a part of one, for each run")] = 0,
+) -> None:
     """Start a worker without the API."""
     checked_settings()
+    options = ["--concurrency", str(concurrency)]
+    if executor is Executor.RAY:
+        if find_spec("ray") is None:
+            exit_with(REFUSED, "Ray is not installed: pip install 'antigrad[ray]'")
+        options += ["--executor", "ray", "--ray-address", ray_address, "--cpus", str(cpus), "--gpus", str(gpus)]
     # exec instead of a child process, so that signals reach the worker, which then releases its runs.
-    os.execv(sys.executable, [sys.executable, "-m", "worker", "--concurrency", str(concurrency)])
+    os.execv(sys.executable, [sys.executable, "-m", "worker", *options])

@@ -24,6 +24,11 @@ def beat(db: Session, id: str, now: Now) -> None:
     db.execute(update(Worker).where(Worker.id == id).values(heartbeat_at=now))
 
 
+def resize(db: Session, id: str, concurrency: int) -> None:
+    """Change the number of runs that a worker can train at once."""
+    db.execute(update(Worker).where(Worker.id == id).values(concurrency=concurrency))
+
+
 def forget(db: Session, id: str) -> None:
     """Remove a worker that has ended."""
     db.execute(delete(Worker).where(Worker.id == id))

@@ -1,0 +1,1 @@
+"""Executors: where a worker's runs are trained."""
