@@ -5,10 +5,10 @@ import importlib
 
 NAMES = (
     "train", "conv", "activations", "augmentation", "lecture", "start", "predict", "queue", "api", "diagnosis",
-    "import", "defaults", "attack", "curves", "web", "many", "storage", "queue_day", "sweeps",
+    "import", "defaults", "attack", "curves", "web", "many", "storage", "queue_day", "sweeps", "ray",
 )  # fmt: skip
 SCALED = ("storage", "queue_day")
-MODULES = {"import": "importing"}  # `import` is a keyword
+MODULES = {"import": "importing", "ray": "ray_cluster"}  # names that Python or a library has taken
 
 parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
 parser.add_argument("name", choices=NAMES)

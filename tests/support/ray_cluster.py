@@ -1,7 +1,7 @@
 """A real Ray cluster of several nodes on this machine, in a process of its own.
 
-As a module it is that process: it prints the cluster's address, starts a node for each line `add HOME` and kills one for
-each line `kill`, and ends with its standard input.
+As a module it is that process: it prints the cluster's address, starts a node with the variables of each line `add …`,
+kills one for each line `kill HOME`, and ends with its standard input.
 """
 
 import os

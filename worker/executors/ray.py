@@ -28,8 +28,8 @@ from sqlalchemy.exc import DBAPIError
 from app.ops.startup import starting
 from app.settings import Settings, SettingsRefused, load
 from app.storage import migrate
-from app.storage.ids import new_id
 from app.storage.database import Database, database_now, is_away
+from app.storage.ids import new_id
 from app.storage.queue import workers
 from worker.child_process import QUEUES
 from worker.host_locks import HostLock
@@ -40,6 +40,7 @@ log = logging.getLogger("antigrad.worker")
 
 LOOK_SECONDS = 0.2  # between two looks at the queue
 IDLE_SECONDS = 30.0  # after which a worker without a run leaves the cluster; a new one takes about five to come
+ALONE_SECONDS = 10.0  # after which a worker that has left ends its process by itself
 FAILED_SECONDS = 10.0  # after a worker could not start, until the next one is tried
 
 
@@ -88,12 +89,12 @@ class Member:
         self.worker = IdleWorker(settings.model_copy(update={"threads": threads}))
 
     def serve(self) -> None:
-        """Work until there is nothing to do, and end this process: nobody else may be there to end it."""
+        """Work until there is nothing to do. Then the pool ends this process, or, where it is gone, a timer does."""
         try:
             self.worker.serve()
         finally:
             self.worker.close()
-        ray.actor.exit_actor()
+            threading.Timer(ALONE_SECONDS, os._exit, [0]).start()
 
     def looked(self) -> None:
         """Wait until the worker has looked at the queue."""
@@ -175,7 +176,7 @@ class Pool:
             return workers.waiting(db, database_now()) + others
 
     def _start(self) -> None:
-        actor_class = ray.remote(Member).options(
+        actor_class: Any = ray.remote(Member).options(
             name=new_id("worker"),
             lifetime="detached",
             num_cpus=self.shape.cpus,
@@ -196,13 +197,13 @@ class Pool:
             return
         count = len(self.ends) if timeout is not None else 1
         for end in ray.wait(list(self.ends), num_returns=count, timeout=timeout)[0]:
-            del self.ends[end]
+            actor = self.ends.pop(end)
             try:
                 ray.get(end)
+                ray.kill(actor)
             except RayActorError as error:
-                if "exit_actor" not in str(error):
-                    log.warning("a worker on the cluster has died: %s", error)
-                    self.next_start = time.monotonic() + FAILED_SECONDS
+                log.warning("a worker on the cluster has died: %s", error)
+                self.next_start = time.monotonic() + FAILED_SECONDS
 
     def close(self) -> None:
         self.database.close()

@@ -64,9 +64,7 @@ def test_sqlite_cannot_be_shared_with_a_cluster(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_run_survives_its_node(
-    client: TestClient, cluster: RayCluster, dispatch: Dispatch, workers: Workers
-) -> None:
+def test_a_run_survives_its_node(client: TestClient, cluster: RayCluster, dispatch: Dispatch, workers: Workers) -> None:
     workers.start()
     undisturbed = client.post("/runs", json=LONG).json()["id"]
     assert ended(client, undisturbed)["status"] == "succeeded"
