@@ -11,7 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-NODE = {"object_store_memory": 80 * 2**20, "include_dashboard": False}  # the smallest store that Ray takes
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # otherwise Ray takes the machine's own address for 127.0.0.1
+NODE = {
+    "node_ip_address": "127.0.0.1",
+    "object_store_memory": 80 * 2**20,  # the smallest that Ray takes
+    "include_dashboard": False,
+}
 
 
 class RayCluster:
@@ -22,7 +27,8 @@ class RayCluster:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder, self.nodes = folder, 0
-        self.environment = os.environ | environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(16).hex()}
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(16).hex()}
+        self.environment = os.environ | environment | token | LOOPBACK
 
     def __enter__(self) -> Self:
         self.log = (self.folder / "ray.log").open("w")

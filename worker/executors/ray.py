@@ -41,6 +41,7 @@ log = logging.getLogger("antigrad.worker")
 LOOK_SECONDS = 0.2  # between two looks at the queue
 IDLE_SECONDS = 30.0  # after which a worker without a run leaves the cluster; a new one takes about five to come
 ALONE_SECONDS = 10.0  # after which a worker that has left ends its process by itself
+FAREWELL_SECONDS = 60.0  # for the workers to hand their runs back; on a node that is lost they cannot
 FAILED_SECONDS = 10.0  # after a worker could not start, until the next one is tried
 
 
@@ -124,9 +125,10 @@ class Pool:
         self.lock = HostLock(settings.home / "workers")
         self.namespace = f"antigrad-{self.storage}"
         self.ends: dict[Any, Any] = {}  # actors by the reference to their end
-        self.coming: list[Any] = []  # references to the first look of workers that have not looked yet
-        self.stopping = self.registered = False
-        self.next_start = 0.0
+        self.coming: dict[Any, Any] = {}  # actors that have not looked at the queue, by the reference to that look
+        self.recorded: int | None = None  # free places
+        self.stopping = False
+        self.next_start = self.last_beat = 0.0
 
     def stop(self, *_: object) -> None:
         """Let the workers release their runs, and end."""
@@ -139,16 +141,24 @@ class Pool:
             if ready and not os.read(ready[0], 4096):
                 self.stop()
             self._turn()
-        for actor in self.ends.values():
-            actor.stop.remote()
-        while self.ends:
-            self._collect(timeout=None)
+        self._end_all()
         with self.database.write() as db:
             workers.forget(db, self.lock.worker)
 
+    def _end_all(self) -> None:
+        """Let the workers hand their runs back; those that still wait for room at Ray have none."""
+        self._collect()
+        for actor in self.coming.values():
+            ray.kill(actor)
+        for actor in self.ends.values():
+            actor.stop.remote()
+        deadline = time.monotonic() + FAREWELL_SECONDS
+        while self.ends and time.monotonic() < deadline:
+            self._collect(timeout=LOOK_SECONDS)
+
     def _turn(self) -> None:
         """Start the workers that are missing."""
-        self._collect(timeout=0)
+        self._collect()
         present = len(ray.util.list_named_actors(all_namespaces=False))
         free = max(0, self.shape.most - present)
         try:
@@ -163,14 +173,17 @@ class Pool:
                 self._start()
 
     def _record(self, free: int) -> int:
-        """Record the free places with the heartbeat; returns the number of jobs that wait."""
-        with self.database.write() as db:
-            if self.registered:
-                workers.beat(db, self.lock.worker, database_now())
-                workers.resize(db, self.lock.worker, free)
-            else:
-                workers.register(db, self.lock.worker, free, database_now())
-        self.registered = True
+        """Record the free places with the heartbeat, if they changed or it is due; returns the number of jobs that
+        wait."""
+        now = time.monotonic()
+        if free != self.recorded or now - self.last_beat >= self.settings.heartbeat_seconds:
+            with self.database.write() as db:
+                if self.recorded is None:
+                    workers.register(db, self.lock.worker, free, database_now())
+                else:
+                    workers.resize(db, self.lock.worker, free)
+                    workers.beat(db, self.lock.worker, database_now())
+            self.recorded, self.last_beat = free, now
         with self.database.read() as db:
             others = sum(QUEUES[kind].any_claimable(db, database_now()) for kind in QUEUES if kind != "train")
             return workers.waiting(db, database_now()) + others
@@ -186,17 +199,16 @@ class Pool:
             max_concurrency=3,  # serve, looked and stop
         )
         actor = actor_class.remote(self.storage, self.shape.cpus)
-        self.coming.append(actor.looked.remote())
+        self.coming[actor.looked.remote()] = actor
         self.ends[actor.serve.remote()] = actor
 
-    def _collect(self, timeout: float | None) -> None:
-        """Forget workers that have ended; with a timeout of None, wait for one."""
-        if self.coming:
-            _, self.coming = ray.wait(self.coming, num_returns=len(self.coming), timeout=0)
+    def _collect(self, timeout: float = 0) -> None:
+        """Forget workers that have ended; waits up to `timeout` seconds for the first of them."""
+        for look in ray.wait(list(self.coming), num_returns=len(self.coming), timeout=0)[0] if self.coming else ():
+            del self.coming[look]
         if not self.ends:
             return
-        count = len(self.ends) if timeout is not None else 1
-        for end in ray.wait(list(self.ends), num_returns=count, timeout=timeout)[0]:
+        for end in ray.wait(list(self.ends), timeout=timeout)[0]:
             actor = self.ends.pop(end)
             try:
                 ray.get(end)
