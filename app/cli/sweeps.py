@@ -33,7 +33,7 @@ sweeps = typer.Typer(help="List sweeps, see a ranking, extend, cancel or delete 
 BAR = BarColumn(bar_width=10), TextColumn("{task.completed}/{task.total} trials{task.fields[best]}")
 STATUSES = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}
 
-SweepId = Annotated[str, typer.Argument(metavar="SWEEP", help="a sweep's id", callback=segment)]
+SweepId = Annotated[str, typer.Argument(metavar="SWEEP", help="a sweep's id, or last for the newest", callback=segment)]
 VALUES = "such as optimizer.lr=0.1,0.01; may be given several times"
 RANGES = "such as optimizer.lr=0.0001..0.1:log, batch_size=16,64 or model.layers.0.units=16..256"
 Grid = Annotated[list[str] | None, typer.Option(help=f"try all combinations: a field and its values, {VALUES}")]
@@ -175,10 +175,24 @@ def _say_sweep(answer: dict[str, Any], as_json: bool) -> None:
 def _row(trial: dict[str, Any]) -> tuple[str, ...]:
     spread = "" if trial["spread"] is None else f" ± {shown(trial['spread'])}"
     value = "" if trial["mean"] is None else f"{shown(trial['mean'])}{spread}"
-    params = "  ".join(f"{name}={json.dumps(value)}" for name, value in trial["params"].items())
+    params = "  ".join(f"{name}={_param(value)}" for name, value in trial["params"].items())
     why = f"  ({sentence(trial['reason'], trial['reason']['message'])})" if trial["reason"] else ""
     rank = "" if trial["rank"] is None else str(trial["rank"])
     return rank, value, "*" if trial["in_top_group"] else "", str(trial["number"]), trial["status"], params + why
+
+
+def _param(value: Any) -> str:
+    return shown(value) if isinstance(value, float) else json.dumps(value)
+
+
+def address_of(sweep: str) -> str:
+    """The address of a sweep, given as an id or as `last`. Ends the command if there is none."""
+    if sweep != "last":
+        return f"/sweeps/{sweep}"
+    newest = ask("GET", "/sweeps", params={"limit": 1})["items"]
+    if not newest:
+        exit_with(REFUSED, "there is no sweep yet; antigrad sweep starts one")
+    return f"/sweeps/{newest[0]['id']}"
 
 
 @sweeps.callback(invoke_without_command=True)
@@ -210,7 +224,7 @@ def list_sweeps(
 @sweeps.command("show")
 def show_sweep(sweep: SweepId, wait: Wait = False, as_json: AsJson = False) -> None:
     """Show the ranking of a sweep; a star marks what cannot be told apart from the best."""
-    answer = ask("GET", f"/sweeps/{sweep}")
+    answer = ask("GET", address_of(sweep))
     _say_sweep(_at_end(answer, as_json) if wait else answer, as_json)
 
 
@@ -230,19 +244,19 @@ def extend_sweep(
     changes = {field: value for field, value in given.items() if value is not None} | _search(grid, random, tpe)
     if not changes:
         exit_with(REFUSED, "say what to change, such as --trials 60")
-    _say_sweep(ask("PATCH", f"/sweeps/{sweep}", json=changes), as_json)
+    _say_sweep(ask("PATCH", address_of(sweep), json=changes), as_json)
 
 
 @sweeps.command("cancel")
 def cancel_sweep(sweep: SweepId, as_json: AsJson = False) -> None:
     """Cancel a sweep with its runs."""
-    _say_sweep(ask("POST", f"/sweeps/{sweep}/cancel"), as_json)
+    _say_sweep(ask("POST", f"{address_of(sweep)}/cancel"), as_json)
 
 
 @sweeps.command("importance")
 def show_importance(sweep: SweepId, as_json: AsJson = False) -> None:
     """Show how much each parameter matters, with an interval."""
-    answer = ask("GET", f"/sweeps/{sweep}/importance")
+    answer = ask("GET", f"{address_of(sweep)}/importance")
     if as_json:
         say_json(answer)
         return
@@ -262,7 +276,7 @@ def promote_best(
     as_json: AsJson = False,
 ) -> None:
     """Point a model at the best run of a sweep."""
-    answer = ask("POST", f"/sweeps/{sweep}/promote", json={"model": model})
+    answer = ask("POST", f"{address_of(sweep)}/promote", json={"model": model})
     say_json(answer) if as_json else say(f"{answer['name']} is {answer['run']}, version {answer['version']}")
 
 

@@ -21,7 +21,7 @@ def test_a_sweep_is_trained_shown_extended_and_promoted(address: str, tmp_path: 
     assert f"{sweep}" in antigrad(address, "sweeps").stdout and "rates" in antigrad(address, "sweeps").stdout
     extended = antigrad(address, "sweeps", "extend", sweep, "--grid", "optimizer.lr=0.02", "--json")
     assert json.loads(extended.stdout)["progress"]["trials"] == 3
-    shown = json.loads(antigrad(address, "sweeps", "show", sweep, "--wait", "--json").stdout)
+    shown = json.loads(antigrad(address, "sweeps", "show", "last", "--wait", "--json").stdout)
     assert shown["status"] == "succeeded" and len(shown["trials"]) == 3
     promoted = json.loads(antigrad(address, "sweeps", "promote", sweep, "swept", "--json").stdout)
     assert promoted["run"] == shown["best"]["run"]
