@@ -34,13 +34,17 @@ async function draw() {
 }
 
 async function explain(sweep) {
+  const text = document.getElementById("importance-text");
+  text.hidden = text.lang !== "en"; // the hint does not hold while the sentence is on its way
   try {
     const { parameters, sentence } = await get(`/sweeps/${sweep}/importance`);
-    document.getElementById("importance-text").textContent = sentence;
-    document.getElementById("importance-text").lang = "en";
+    text.textContent = sentence;
+    text.lang = "en";
     drawImportance(document.getElementById("importance"), parameters);
   } catch (problem) {
     if (problem.status !== 409) throw problem; // too few trials have a value, or all have the same
+  } finally {
+    text.hidden = false;
   }
 }
 
