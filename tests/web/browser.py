@@ -11,13 +11,16 @@ from pathlib import Path
 from shutil import which
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 AXE = Path(__file__).parent.parent / "clients/node_modules/axe-core/axe.min.js"
 HOW_TO_GET = "there is no Chromium; on Debian: apt-get install chromium"
 SERIOUS = ("serious", "critical")
+PATIENCE_MS = 60_000  # a busy machine may need it; what comes is seen at once
 IDLE = "() => new Promise(requestIdleCallback)"  # scripts have taken what has arrived
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from app.storage.database import Database
 from app.storage.files import Files, open_files
 from tests.support.commands import serving
 from tests.support.services import Template
-from tests.web.browser import CHROMIUM, HOW_TO_GET, Window, chromium
+from tests.web.browser import CHROMIUM, HOW_TO_GET, PATIENCE_MS, Window, chromium
 
 DESKTOP = {"width": 1280, "height": 900}
 
@@ -52,6 +52,7 @@ def open_window(browser: Browser) -> Iterator[Callable[..., Window]]:
 
     def open_window(address: str, **options: Any) -> Window:
         context = browser.new_context(**{"locale": "en-GB", "viewport": DESKTOP} | options)
+        context.set_default_timeout(PATIENCE_MS)
         windows.append(Window(context.new_page(), address))
         return windows[-1]
 

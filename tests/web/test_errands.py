@@ -19,8 +19,6 @@ from tests.web.browser import Window
 
 pytestmark = pytest.mark.long
 
-SECONDS = 60_000  # of patience with a worker, in milliseconds
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -70,7 +68,7 @@ def test_a_file_is_dropped_imported_and_shown(page: Window) -> None:
     window.get_by_role("button", name="Upload").click()
     window.wait_for_url(re.compile("/ui/datasets/ds_"))
     expect(window.locator("h1")).to_have_text("noughts-and-crosses")
-    expect(window.locator(".status")).to_have_text("Ready", timeout=SECONDS)
+    expect(window.locator(".status")).to_have_text("Ready")
     expect(window.locator(".balance tr")).to_have_count(2)
     expect(window.locator(".samples img")).not_to_have_count(0)
     window.get_by_role("link", name="x", exact=True).click()
@@ -83,13 +81,13 @@ def test_a_file_is_dropped_imported_and_shown(page: Window) -> None:
 def test_a_dataset_is_looked_at_closely(page: Window) -> None:
     window = page.open("/ui/datasets/notmnist")
     window.get_by_role("button", name="Principal components").click()
-    expect(window.locator("#map text")).to_have_count(1000, timeout=SECONDS)
+    expect(window.locator("#map text")).to_have_count(1000)
     window.locator("#map text").first.dispatch_event("pointerover")
     expect(window.locator("#map img")).to_have_js_property("naturalWidth", 28)
     window.locator("[data-view=duplicates]").click()
-    expect(window.locator("#duplicates li")).to_have_count(73, timeout=SECONDS)
+    expect(window.locator("#duplicates li")).to_have_count(73)
     window.locator("[data-view=suspects]").click()
-    expect(window.locator("#suspects li")).to_have_count(50, timeout=SECONDS)
+    expect(window.locator("#suspects li")).to_have_count(50)
     expect(window.locator("#suspects li").first).to_contain_text(", or ")
 
 
@@ -98,7 +96,7 @@ def test_a_broken_upload_says_what_is_wrong(page: Window) -> None:
     upload(window, "broken.zip", pictures()[:500])
     window.get_by_role("button", name="Upload").click()
     window.wait_for_url(re.compile("/ui/datasets/ds_"))
-    expect(window.locator(".status")).to_have_text("Failed", timeout=SECONDS)
+    expect(window.locator(".status")).to_have_text("Failed")
     expect(window.locator(".broken .problem")).not_to_be_empty()
 
 
@@ -207,12 +205,12 @@ def test_the_queue_says_who_trains_and_who_waits(page: Window, trained: str) -> 
     names = ("first", "second", "third")
     runs = [httpx.post(f"{trained}/runs", json=endless | {"name": name}).json()["id"] for name in names]
     window = page.open("/ui/queue")
-    expect(window.locator(".training")).to_contain_text("first", timeout=SECONDS)
+    expect(window.locator(".training")).to_contain_text("first")
     expect(window.get_by_role("row", name="second")).to_contain_text("it is next; the only place is taken")
     expect(window.get_by_role("row", name="third")).to_contain_text("1 run comes first")
     for run in runs:
         httpx.post(f"{trained}/runs/{run}/cancel")
-    expect(window.locator("#queue")).to_contain_text("No run waits.", timeout=SECONDS)
+    expect(window.locator("#queue")).to_contain_text("No run waits.")
 
 
 def test_a_list_outlives_a_restart_of_the_service(open_window: Callable[..., Window], tmp_path: Path) -> None:
@@ -229,7 +227,7 @@ def test_a_list_outlives_a_restart_of_the_service(open_window: Callable[..., Win
     assert page.locator(".notice").count() == 1 and page.locator("#list tbody tr").count() == 1
     with serving(tmp_path, "--workers", "0", port=port) as address:
         httpx.post(f"http://{address}/runs", json={"dataset": "digits", "name": "second"})
-        expect(page.locator("#list tbody tr")).to_have_count(2, timeout=SECONDS)
+        expect(page.locator("#list tbody tr")).to_have_count(2)
         page.goto("about:blank")
 
 

@@ -18,7 +18,7 @@ def test_the_runs_of_one_press_bring_the_verdict(open_window: Callable[..., Wind
     sign = page.locator("#sign")
     sign.get_by_role("button", name="Run the experiment").click()
     expect(sign.locator(".trials a")).to_have_count(2)
-    expect(sign.locator(".verdict")).to_have_text("Shown", timeout=60_000)
+    expect(sign.locator(".verdict")).to_have_text("Shown")
     expect(sign.locator(".seen")).to_contain_text("30 steps with the minus lead to")
     expect(sign.get_by_role("link", name="Compare the curves")).to_have_attribute(
         "href", re.compile(r"^/ui/compare\?runs=run_\w+,run_\w+$")

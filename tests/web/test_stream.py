@@ -19,7 +19,6 @@ from tests.web.browser import Window
 
 pytestmark = pytest.mark.long
 
-PATIENCE_MS = 30_000  # ten tabs leave little of a small machine to the training
 # Some dozens of steps a second: each of them is still a point of the chart when the test ends.
 SLOW = {
     "dataset": "digits",
@@ -61,7 +60,7 @@ def steps_recorded(address: str, run: str) -> list[int]:
 def is_learning(page: Page) -> None:
     """Wait until the page shows another step."""
     step = page.locator("[data-figure=step]")
-    expect(step).not_to_have_text(step.inner_text(), timeout=PATIENCE_MS)
+    expect(step).not_to_have_text(step.inner_text())
 
 
 def pause(page: Page) -> None:

@@ -87,6 +87,6 @@ def test_a_brush_keeps_the_trials_within(window: Window, sweep: str) -> None:
 
 def test_the_importance_is_drawn_and_said(window: Window, sweep: str) -> None:
     page = window.open(f"/ui/sweeps/{sweep}")
-    expect(page.locator("#importance-text")).to_contain_text("optimizer.lr matters most", timeout=60_000)
+    expect(page.locator("#importance-text")).to_contain_text("optimizer.lr matters most")
     expect(page.locator("#importance .share")).to_have_count(1)
     expect(page.locator("#importance .interval")).to_have_count(1)
