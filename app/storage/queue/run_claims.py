@@ -1,6 +1,6 @@
 """The queue of runs, in which owners take turns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
@@ -148,8 +148,8 @@ class RunClaims(Claims[Run]):
 
     def positions(self, db: Session, rows: Sequence[Run], now: Now) -> dict[str, int]:
         """The position of each of these waiting runs, by its id."""
-        lines = self.lines(db, now)
-        return {row.id: 1 + turns.ahead(lines, self._turn(db, lines, row, now)) for row in rows}
+        lines, ranks = self.lines(db, now), self._ranks(db, rows, now)
+        return {row.id: 1 + turns.ahead(lines, self._turn(lines, ranks, row)) for row in rows}
 
     def lines(self, db: Session, now: Now) -> list[Line]:
         """All waiting runs."""
@@ -164,14 +164,21 @@ class RunClaims(Claims[Run]):
         of_line = and_(self.claimable(now), Run.owner == owner, self.order[0].precedence() == precedence)
         return select(Run).where(of_line).order_by(*self._ordering())
 
-    def _turn(self, db: Session, lines: Sequence[Line], row: Run, now: Now) -> Turn:
-        precedence = self.order[0].precedence_of(row)
-        line = next((line for line in lines if (line.owner, line.precedence) == (row.owner, precedence)), None)
-        if line is None:  # the last one of the line has just been claimed
+    def _ranks(self, db: Session, rows: Sequence[Run], now: Now) -> dict[str, int]:
+        """The rank in its line of each of these runs that still waits, by its id."""
+        of_line, within = (Run.owner, self.order[0].precedence()), self._ordering()[1:]
+        rank = func.row_number().over(partition_by=of_line, order_by=within).label("rank")
+        owners = {row.owner for row in rows}
+        ranked = select(Run.id, rank).where(self.claimable(now), Run.owner.in_(owners)).subquery()
+        chosen = select(ranked).where(ranked.c.id.in_([row.id for row in rows]))
+        return {id: rank - 1 for id, rank in db.execute(chosen, execution_options=EVERYONES)}
+
+    def _turn(self, lines: Sequence[Line], ranks: Mapping[str, int], row: Run) -> Turn:
+        key = row.owner, self.order[0].precedence_of(row)
+        line = next((line for line in lines if (line.owner, line.precedence) == key), None)
+        if line is None or row.id not in ranks:  # it has just been claimed
             return turns.AT_ONCE
-        before = self._precedes(row, self.order[1:])
-        of_line = Run.owner == row.owner, self.order[0].precedence() == precedence
-        return line.turn(self._count(db, self.claimable(now), *of_line, before))
+        return line.turn(ranks[row.id])
 
     def failed(self, error: dict[str, Any]) -> Values:
         return self.ended(RunStatus.FAILED, error=error)
