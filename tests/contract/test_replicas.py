@@ -112,13 +112,13 @@ def test_one_of_two_dies_and_the_service_goes_on(
 ) -> None:
     sent = behind.post("/datasets", params={"name": "letters"}, content=zipped(letters(each=20))).raise_for_status()
     until(lambda: behind.get(f"/datasets/{sent.json()['id']}").raise_for_status().json()["status"] == "ready")
-    body = {"dataset": "letters", "stop": {"max_epochs": None, "max_seconds": 6}}
+    body = {"dataset": "letters", "stop": {"max_epochs": None, "max_seconds": 15}}
     run = behind.post("/runs", json=body, headers={"Idempotency-Key": "first"}).raise_for_status().json()["id"]
     until(lambda: behind.get(f"/runs/{run}").raise_for_status().json()["progress"].get("step", 0) > 0)
 
     with ThreadPoolExecutor(40) as pool:
         assert {answer.status_code for answer in pool.map(lambda _: behind.get("/runs"), range(400))} == {200}
-    assert connections(environment["ANTIGRAD_DATABASE_URL"]) <= 2 * CONNECTIONS + 2 + 1  # as the documents say
+    assert connections(environment["ANTIGRAD_DATABASE_URL"]) <= 2 * CONNECTIONS + 3 + 1  # as the documents say
 
     readers = [Reader(behind, run), Reader(behind, run)]  # nginx takes turns, so each machine has one
     with ThreadPoolExecutor(len(readers)) as pool:
