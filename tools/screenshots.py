@@ -180,7 +180,8 @@ def shoot(browser: Browser, name: str, address: str) -> None:
             page.goto(address, wait_until="load")
             with suppress(TimeoutError):  # a page with a stream is never idle
                 page.wait_for_load_state("networkidle", timeout=5000)
-            BEFORE.get(name, lambda _: None)(page)
+            if name in BEFORE:
+                BEFORE[name](page)
             page.evaluate(EAGER)
             page.wait_for_timeout(500)  # charts draw in the next frames
             page.screenshot(path=FOLDER / f"{name}-{look}.png", full_page=True)

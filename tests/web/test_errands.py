@@ -14,17 +14,25 @@ from playwright.sync_api import Page, expect
 
 from tests.support.commands import serving
 from tests.support.processes import free_port
-from tests.support.services import KEY
+from tests.support.services import KEY, Template
 from tests.web.browser import Window
 
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def trained(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a new service with a worker."""
-    with serving(tmp_path_factory.mktemp("home")) as address:
+    template.fill(home := tmp_path_factory.mktemp("service") / "home")
+    with serving(home) as address:
         yield f"http://{address}"
+
+
+@pytest.fixture
+def home(template: Template, tmp_path: Path) -> Path:
+    """The home of a new service."""
+    template.fill(home := tmp_path / "home")
+    return home
 
 
 @pytest.fixture
@@ -49,8 +57,8 @@ def upload(page: Page, name: str, content: bytes) -> None:
     page.locator("#file").set_input_files({"name": name, "mimeType": "application/octet-stream", "buffer": content})
 
 
-def test_the_first_visitor_trains_on_letters_with_one_press(open_window: Callable[..., Window], tmp_path: Path) -> None:
-    with serving(tmp_path, "--workers", "0") as address:
+def test_the_first_visitor_trains_on_letters_with_one_press(open_window: Callable[..., Window], home: Path) -> None:
+    with serving(home, "--workers", "0") as address:
         window = open_window(f"http://{address}")
         window.refused = (404,)  # until there is a page of the run
         page = window.open("/")
@@ -213,9 +221,9 @@ def test_the_queue_says_who_trains_and_who_waits(page: Window, trained: str) -> 
     expect(window.locator("#queue")).to_contain_text("No run waits.")
 
 
-def test_a_list_outlives_a_restart_of_the_service(open_window: Callable[..., Window], tmp_path: Path) -> None:
+def test_a_list_outlives_a_restart_of_the_service(open_window: Callable[..., Window], home: Path) -> None:
     port = free_port()
-    with serving(tmp_path, "--workers", "0", port=port) as address:
+    with serving(home, "--workers", "0", port=port) as address:
         httpx.post(f"http://{address}/runs", json={"dataset": "digits", "name": "first"})
         window = open_window(f"http://{address}")
         window.expected += ("Failed to fetch",)
@@ -225,14 +233,14 @@ def test_a_list_outlives_a_restart_of_the_service(open_window: Callable[..., Win
     with page.expect_event("requestfailed"):  # it asks again, and says so once
         pass
     assert page.locator(".notice").count() == 1 and page.locator("#list tbody tr").count() == 1
-    with serving(tmp_path, "--workers", "0", port=port) as address:
+    with serving(home, "--workers", "0", port=port) as address:
         httpx.post(f"http://{address}/runs", json={"dataset": "digits", "name": "second"})
         expect(page.locator("#list tbody tr")).to_have_count(2)
         page.goto("about:blank")
 
 
-def test_where_keys_are_required_a_visitor_logs_in_and_out(open_window: Callable[..., Window], tmp_path: Path) -> None:
-    with serving(tmp_path, "--workers", "0", ANTIGRAD_API_KEY=KEY) as address:
+def test_where_keys_are_required_a_visitor_logs_in_and_out(open_window: Callable[..., Window], home: Path) -> None:
+    with serving(home, "--workers", "0", ANTIGRAD_API_KEY=KEY) as address:
         window = open_window(f"http://{address}")
         window.refused = (401,)
         page = window.open("/ui/runs?q=letters")

@@ -114,7 +114,12 @@ class Source {
   async #readNewest(isWanted) {
     if (!isWanted && !this.#newest) return;
     this.#newest ??= import("./newest.js").then(({ Newest }) => new Newest((states) => send({ kind: "newest", states }), (events) => this.#failed(events)));
-    (await this.#newest).read(isWanted);
+    const newest = await this.#newest.catch(() => null);
+    if (newest) newest.read(isWanted);
+    else {
+      this.#newest = null; // the service is being restarted
+      setTimeout(() => this.ask(), RETRY_MS);
+    }
   } // prettier-ignore
 
   #pass(event, { run, at, data }) {

@@ -3,6 +3,7 @@
 
 import { duration, metric, number, percent } from "../formats.js";
 import { refresh } from "../live.js";
+import "../newest.js"; // now, so that it is there when this tab has to read the stream
 import { tell, watch, watchNewest } from "../stream.js";
 import { Sparkline } from "./sparkline.js";
 
