@@ -1,9 +1,9 @@
-// What every page does: theme and language, keys, copying, and a word when a request of htmx fails.
+// What every page does: theme and language, keys, and copying.
 
-import { address, Problem } from "./api.js";
+import { address } from "./api.js";
 import "./calls.js";
 import { bind } from "./keys.js";
-import { complain, notice } from "./notices.js";
+import { notice } from "./notices.js";
 import { t } from "./texts.js";
 
 const root = document.documentElement;
@@ -53,25 +53,6 @@ const current = document.querySelector(".top nav [aria-current]");
 if (current) {
   const nav = current.parentElement;
   nav.scrollLeft = current.offsetLeft - nav.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
-}
-
-// A part of a page that cannot be loaded leaves the page as it is.
-document.addEventListener("htmx:response:error", async ({ detail: { ctx } }) => {
-  if (ctx.response.status === 401) {
-    notice(t("session_over"), "bad");
-    return;
-  }
-  complain(await problemOf(ctx.response.status, ctx.text));
-});
-
-document.addEventListener("htmx:error", () => notice(t("unreachable"), "bad"));
-
-function problemOf(status, text) {
-  try {
-    return Problem.of(status, JSON.parse(text));
-  } catch {
-    return new Problem(status, { detail: t("failed", { status }) });
-  }
 }
 
 bind("n", t("keys.new_run"), () => location.assign(address("/ui/runs/new")));
