@@ -56,6 +56,12 @@ EAGER = """() => Promise.all([...document.querySelectorAll("img[loading=lazy]")]
   image.loading = "eager";
   return image.decode().catch(() => {}); // one that is not there stays a gap
 }))"""
+SWEEP: dict[str, Any] = {
+    "name": "rates and methods",
+    "base": {"dataset": "digits", "stop": {"max_epochs": 4}},
+    "grid": {"optimizer.lr": [0.3, 0.03, 0.003], "optimizer.name": ["sgd", "adam", "rmsprop"]},
+    "seeds": [0, 1],
+}
 LONG: dict[str, Any] = {"dataset": "notmnist", "name": "letters, wide", "stop": {"max_epochs": 20_000}}
 
 
@@ -102,6 +108,8 @@ def train(client: httpx.Client) -> dict[str, str]:
         ids[f"sign, {run['trial']}"] = run["run"]
     for id in ids.values():
         until(lambda id=id: client.get(f"/runs/{id}").json()["status"] in ("succeeded", "failed"))
+    ids["sweep"] = client.post("/sweeps", json=SWEEP).raise_for_status().json()["id"]
+    until(lambda: client.get(f"/sweeps/{ids['sweep']}").json()["status"] == "succeeded")
     for name in ("letters, wide", "letters, deep"):
         ids[name] = client.post("/runs", json=LONG | {"name": name}).raise_for_status().json()["id"]
     until(lambda: client.get(f"/runs/{ids['letters, wide']}").json()["progress"].get("epoch", 0) >= 8)
@@ -120,7 +128,7 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
     """The addresses of the pages, by the names of their pictures."""
     compared = [id for name, id in ids.items() if name.startswith("digits")]
     return {
-        "runs": "/ui/runs",
+        "runs": "/ui/runs?q=-rates",
         "groups": "/ui/runs?group=optimizer&q=dataset:digits+-letters",
         "new-run": "/ui/runs/new",
         "datasets": "/ui/datasets",
@@ -136,6 +144,8 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
         "failed-run": f"/ui/runs/{ids['digits, too fast']}",
         "live-run": f"/ui/runs/{ids['letters, wide']}",
         "compare": f"/ui/compare?runs={','.join(compared)}&pinned={compared[-1]}",
+        "sweeps": "/ui/sweeps",
+        "sweep": f"/ui/sweeps/{ids['sweep']}",
         "try": f"/ui/try?run={ids['digits, convolution']}",
     }
 
