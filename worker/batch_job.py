@@ -1,7 +1,7 @@
 """The batch job of a child process: predictions for a whole dataset or an upload, as a CSV file.
 
 It takes only what live predictions and trainings leave of the processor: the kernel gives way to them at once, and
-commits are rare, since each makes the API look up anew which run predicts.
+commits are rare, since after each the API looks up again which run predicts.
 """
 
 import asyncio

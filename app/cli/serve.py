@@ -121,7 +121,7 @@ def _require_free(host: str, port: int) -> None:
 
 
 class Executor(StrEnum):
-    """Where a worker trains its runs."""
+    """Place where a worker trains its runs."""
 
     LOCAL = "local"
     RAY = "ray"
