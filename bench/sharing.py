@@ -8,6 +8,7 @@ A batch fills gaps. Paced clients ask for `LIVE` of the requests/s that the serv
 of the batch's examples/s alone is idle.
 """
 
+import math
 import os
 import resource
 import statistics
@@ -108,7 +109,8 @@ def _queued(client: httpx.Client, run: str) -> list[str]:
 
 
 def _examples_per_second(client: httpx.Client, batches: list[str]) -> float:
-    """Examples in a second that the batches predict, within the next `SECONDS`. Ends when none runs any more."""
+    """Examples in a second that the batches predict, within the next `SECONDS`; NaN if fewer than two end in time.
+    Returns when none runs any more."""
     began = time.time()
     time.sleep(SECONDS)
     answers = [client.get(f"/batches/{batch}").json() for batch in batches]
@@ -120,5 +122,5 @@ def _examples_per_second(client: httpx.Client, batches: list[str]) -> float:
     finished = [datetime.fromisoformat(each["finished_at"]).timestamp() for each in answers if each["finished_at"]]
     ends = sorted(end for end in finished if end > began)
     if len(ends) < 2:
-        raise SystemExit("no two batches have ended in time")
+        return math.nan
     return float((len(ends) - 1) * answers[0]["progress"]["total"] / (ends[-1] - ends[0]))

@@ -1,13 +1,14 @@
 """Predictions of a run in the shadow of another: made when the client has its answer, and compared with that.
 
-Nothing of it reaches a client: neither an answer nor an error, nor time. Comparisons wait until no live prediction is
-being made; those for which there is no room are dropped.
+Nothing of it reaches a client: neither an answer nor an error. Comparisons wait until no live prediction is being made,
+and rest for long after each batch, so that fewer than one live request in a hundred arrives during one. Those for which
+there is no room are dropped.
 """
 
 import asyncio
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, isclose
 from time import perf_counter
@@ -25,6 +26,7 @@ from app.storage.models import VersionKey
 from app.storage.shadows import MOST_DIFFERENCES, Difference, Tally
 
 PENDING, PENDING_INPUTS = 8, 10_000  # requests whose comparison has not ended, and their inputs; each one fits alone
+REST, MOST_REST = 200, 1.0  # times the seconds of a comparison's batch, and seconds, until its next one
 PAUSE = 3.0  # seconds between two tallies that are stored, since live predictions feel each for some milliseconds
 TOLERANCE = 0.01  # of the larger of two values that agree
 
@@ -59,8 +61,14 @@ class Answered(NamedTuple):
 class Shadows:
     """Comparisons in the background, which are added up in the database. Belongs to one event loop."""
 
-    def __init__(self, models: LoadedModels, live: LiveLoad, written: WriteBehind[tuple[VersionKey, Tally]]) -> None:
-        self.models, self.live, self.written = models, live, written
+    def __init__(
+        self,
+        models: LoadedModels,
+        live: LiveLoad,
+        written: WriteBehind[tuple[VersionKey, Tally]],
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self.models, self.live, self.written, self.clock = models, live, written, clock
         self.pending: deque[tuple[ShadowRun, Answered]] = deque()
         self.comparing: asyncio.Task[None] | None = None
         self.tallies: dict[VersionKey, Tally] = {}
@@ -94,9 +102,10 @@ class Shadows:
             predictor = await self.models.get(shadow.weights)
             for part in answered.batches():
                 await self.live.idle()  # later requests go first
-                began = perf_counter()
+                began = self.clock()
                 rows = await predictor.predict_apart(part.inputs)
-                total.add(compared(part, predictor, rows, perf_counter() - began))
+                total.add(compared(part, predictor, rows, self.clock() - began))
+                await asyncio.sleep(min(MOST_REST, REST * (self.clock() - began)))
         except Exception:  # whatever it is, it is the shadow's alone
             return Tally(mirrored=len(answered.inputs), failed=len(answered.inputs))
         return total

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from app.serving.live_load import QUIET, LiveLoad
 from app.serving.model_cache import LoadedModels
 from app.serving.predictor import Predictor
 from app.serving.scores import Row
-from app.serving.shadowing import PENDING, PENDING_INPUTS, Answered, ShadowRun, Shadows
+from app.serving.shadowing import PENDING, PENDING_INPUTS, REST, Answered, ShadowRun, Shadows
 from app.serving.write_behind import WriteBehind
 from app.storage.files import LocalFiles
 from app.storage.models import VersionKey
@@ -55,7 +56,7 @@ class Scene:
         shadow.predict_apart = self.predict  # type: ignore[method-assign]
         models.loaded[WEIGHTS] = shadow
         self.handed = Handed()
-        self.shadows = Shadows(models, self.live, self.handed)
+        self.shadows = Shadows(models, self.live, self.handed, virtual_time)
 
     async def predict(self, inputs: NDArray[Any]) -> Sequence[Row]:
         self.passes.append((virtual_time(), len(inputs)))
@@ -123,6 +124,8 @@ def test_a_comparison_begins_only_in_a_pause_of_live_load_and_each_input_is_coun
     loads = [(at / 1000 + 1e-9, (at + takes) / 1000 + QUIET - 1e-9) for at, takes, _ in sent]
     for began, _ in scene.passes:
         assert not [load for load in loads if load[0] < began < load[1]]
+    for (began, count), (following, _) in pairwise(scene.passes):
+        assert following >= began + (1 + REST) * COST * count - 1e-9
     assert (total.mirrored, total.failed) == (sum(count for *_, count in sent), 0)
     assert total.compared == total.agreed == sum(count for _, count in scene.passes)
     event("some were dropped" if total.compared < total.mirrored else "all were compared")
