@@ -166,6 +166,7 @@ def create_app(settings: Settings) -> FastAPI:
         await app.state.predictions.decoders.close()
         database.close()
 
+    spans = telemetry(settings.trace_share)
     app = FastAPIOffline(
         docs_url=None,
         redoc_url=None,
@@ -173,10 +174,11 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("antigrad"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        telemetry=telemetry(settings.trace_share),
+        telemetry=spans,
         generate_unique_id_function=lambda route: route.name,  # the OpenAPI document's operation id
     )
     app.state.settings, app.state.database, app.state.files = settings, database, files
+    app.state.traces = spans["tracing"]
     keyring = Keyring(database, settings.api_key, limits=settings.limits)
     tokens, wrong_keys = Tokens(signing_secret(database)), WrongKeys(time.monotonic)
     app.state.keyring, app.state.tokens, app.state.wrong_keys = keyring, tokens, wrong_keys

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app import logs
+from app.api.tracing import sampled
 from app.cli.address import say_address
 from app.server.limits import Limits
 from app.server.peers import Peers
@@ -44,7 +45,7 @@ def listen(
     logs.configure(settings.log_format)
     peers = Peers(settings.connections_per_peer, settings.proxies)
     config = uvicorn.Config(
-        app,
+        sampled(app, settings.trace_share) if app.state.traces else app,
         host=host,
         port=port,
         http=partial(LimitedProtocol, limits=Limits(), peers=peers),  # type: ignore[arg-type]  # only called

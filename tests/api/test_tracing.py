@@ -1,13 +1,16 @@
 """Requests are traced for an OpenTelemetry collector that the environment names."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
-from app.api.tracing import is_traced, telemetry
+from app.api.tracing import MARK, is_traced, sampled, telemetry
 from tests.support.services import Template
 
 trace_service = pytest.importorskip(
@@ -46,6 +49,11 @@ def test_a_collector_gets_a_span_of_each_request_in_its_caller_s_trace(
         client.get("/runs", headers={"traceparent": f"00-{TRACE}-{SPAN}-01"})
         client.post("/predict?run=run_x", json={"instances": [[0.0]]})
         client.get("/shared/a-token/runs/run_x")
+
+        async def not_sampled(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            await client.app(scope | {MARK: None}, receive, send)  # type: ignore[arg-type]
+
+        TestClient(not_sampled, base_url="http://localhost").get("/batches").raise_for_status()  # type: ignore[arg-type]
     spans = [
         span
         for body in bodies
@@ -61,6 +69,25 @@ def test_a_collector_gets_a_span_of_each_request_in_its_caller_s_trace(
     assert predicted["http.route"].string_value == "/predict"
     assert predicted["http.response.status_code"].int_value == 404
     assert b"a-token" not in b"".join(bodies)  # who has the token of a link sees what it shows
+
+
+def test_the_server_decides_once_and_leads_past_tracing_what_is_not_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = iter([0.1, 0.5])
+    monkeypatch.setattr("app.api.tracing.random.random", lambda: next(points))
+    asked, seen = [], []
+
+    async def app(scope: dict[str, Any], *_: object) -> None:
+        if MARK not in scope:  # FastAPI asks only then
+            asked.append(telemetry(0.2)["exclude"](scope))
+        seen.append(scope["path"])
+
+    async def requests() -> None:
+        for path in ("/traced", "/other"):
+            await sampled(app, 0.2)({"type": "http", "path": path, "headers": []}, None, None)  # type: ignore[arg-type]
+        await sampled(app, 0.2)({"type": "lifespan", "path": "", "headers": [], MARK: None}, None, None)  # type: ignore[arg-type]
+
+    asyncio.run(requests())
+    assert (asked, seen) == ([False], ["/traced", "/other", ""])
 
 
 def test_without_a_collector_nothing_is_traced(monkeypatch: pytest.MonkeyPatch) -> None:
