@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Update, and_, exists, null, or_, select, update
-from sqlalchemy.orm import Session, defer, load_only
+from sqlalchemy.orm import Session, load_only
 
 from app.constants import DELETED, ENDED, TRIAL_TAGS, RequestedAction, RunStatus
 from app.errors import Conflict, Invalid, NotFound
@@ -16,13 +16,11 @@ from app.storage.queue import turns
 from app.storage.queue.claims import Now
 from app.storage.queue.run_claims import run_claims
 from app.storage.run_order import NEWEST_FIRST, RunOrder
-from app.storage.tables import CheckpointRow, CurveChunk, Run
+from app.storage.tables import WITHOUT_EVALUATION, CheckpointRow, CurveChunk, Run
 from app.storage.tags import has_tag
 from app.storage.visibility import caller_of, is_own, require_own
 
 PAGE = 200  # runs that a long reading loads at once
-# It is larger than all the rest of a row.
-WITHOUT_EVALUATION = defer(Run.evaluation, raiseload=True)
 ENDS: dict[str, str] = {
     RunStatus.SUCCEEDED: "has succeeded",
     RunStatus.FAILED: "has failed",

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, defer, mapped_column
 
 from app.access import NO_OWNER
 from app.storage.measured import MEASURED, PARTS, measured
@@ -144,6 +144,10 @@ class Run(Claimable):
         Index("ix_runs_status", "status", "id").ddl_if(dialect="postgresql"),
         *ranked_by(metrics),
     )
+
+
+# An option of queries. An evaluation is larger than all the rest of a run.
+WITHOUT_EVALUATION = defer(Run.evaluation, raiseload=True)
 
 
 class Batch(Claimable):

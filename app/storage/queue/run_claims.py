@@ -1,9 +1,9 @@
 """The queue of runs, in which owners take turns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, and_, bindparam, case, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.constants import RUNG, STATUS_AFTER, RequestedAction, RunStatus
@@ -13,6 +13,8 @@ from app.storage.queue.claims import OPEN, Claims, Group, Key, Now, Values
 from app.storage.queue.turns import Line, Turn
 from app.storage.tables import Run
 from app.storage.visibility import EVERYONES
+
+Place = tuple[str, float, int]  # of a waiting run: its owner, precedence, and rank within these
 
 
 class RunClaims(Claims[Run]):
@@ -159,19 +161,25 @@ class RunClaims(Claims[Run]):
         service = turns.service(db, self.leased(now))
         return [service.line(*line) for line in counts]
 
-    def waiting(self, now: Now, owner: str, precedence: float) -> Select[Run]:
-        """The waiting runs of one owner that have this precedence, in the order of claiming."""
-        of_line = and_(self.claimable(now), Run.owner == owner, self.order[0].precedence() == precedence)
-        return select(Run).where(of_line).order_by(*self._ordering())
+    def at(self, db: Session, now: Now, places: Collection[Place]) -> dict[str, Place]:
+        """The places at which a run waits, by its id."""
+        ranked = self._ranked(now, {owner for owner, _, _ in places})
+        columns = ranked.c.owner, ranked.c.precedence, ranked.c.rank
+        chosen = select(ranked.c.id, *columns).where(tuple_(*columns).in_(list(places)))
+        return {id: tuple(place) for id, *place in db.execute(chosen, execution_options=EVERYONES)}
 
     def _ranks(self, db: Session, rows: Sequence[Run], now: Now) -> dict[str, int]:
         """The rank in its line of each of these runs that still waits, by its id."""
-        of_line, within = (Run.owner, self.order[0].precedence()), self._ordering()[1:]
-        rank = func.row_number().over(partition_by=of_line, order_by=within).label("rank")
-        owners = {row.owner for row in rows}
-        ranked = select(Run.id, rank).where(self.claimable(now), Run.owner.in_(owners)).subquery()
-        chosen = select(ranked).where(ranked.c.id.in_([row.id for row in rows]))
-        return {id: rank - 1 for id, rank in db.execute(chosen, execution_options=EVERYONES)}
+        ranked = self._ranked(now, {row.owner for row in rows})
+        chosen = select(ranked.c.id, ranked.c.rank).where(ranked.c.id.in_([row.id for row in rows]))
+        return {id: rank for id, rank in db.execute(chosen, execution_options=EVERYONES)}
+
+    def _ranked(self, now: Now, owners: Collection[str]) -> Subquery:
+        """The waiting runs of these owners with their places."""
+        precedence = self.order[0].precedence().label("precedence")
+        line, within = (Run.owner, self.order[0].precedence()), self._ordering()[1:]
+        rank = (func.row_number().over(partition_by=line, order_by=within) - 1).label("rank")
+        return select(Run.id, Run.owner, precedence, rank).where(self.claimable(now), Run.owner.in_(owners)).subquery()
 
     def _turn(self, lines: Sequence[Line], ranks: Mapping[str, int], row: Run) -> Turn:
         key = row.owner, self.order[0].precedence_of(row)

@@ -58,6 +58,8 @@ class Line:
 
     def before(self, turn: Turn) -> int:
         """Number of the line's runs that come before the turn."""
+        if self.precedence != turn.precedence:
+            return self.count if self.precedence < turn.precedence else 0
         return bisect_left(range(self.count), turn, key=self.turn)
 
     def turns(self) -> Iterator[Turn]:

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterable
-from itertools import dropwhile, groupby, islice
+from itertools import dropwhile, islice
 from typing import NamedTuple
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access import NO_OWNER
@@ -13,7 +14,7 @@ from app.storage.paging import Page
 from app.storage.queue.claims import Now
 from app.storage.queue.run_claims import run_claims
 from app.storage.queue.turns import Line, Turn, in_order
-from app.storage.tables import Run
+from app.storage.tables import WITHOUT_EVALUATION, Run
 from app.storage.visibility import caller_of
 
 
@@ -43,17 +44,11 @@ def page(db: Session, now: Now, limit: int, cursor: str | None) -> Page[Waiting]
 
 
 def _runs(db: Session, now: Now, turns: Iterable[Turn]) -> dict[Turn, Run]:
-    """The runs with these turns. Those of one owner and precedence follow one another."""
-    found: dict[Turn, Run] = {}
-    for (owner, precedence), of_line in groupby(sorted(turns, key=_line), key=_line):
-        sought = list(of_line)
-        query = run_claims.waiting(now, owner, precedence).offset(sought[0].rank).limit(len(sought))
-        found |= zip(sought, db.scalars(query), strict=False)  # one may have been claimed just now
-    return found
-
-
-def _line(turn: Turn) -> tuple[str, float]:
-    return turn.owner, turn.precedence
+    """The runs with these turns, but for one that has been claimed just now."""
+    sought = {(turn.owner, turn.precedence, turn.rank): turn for turn in turns}
+    places = run_claims.at(db, now, sought)
+    runs = {run.id: run for run in db.scalars(select(Run).where(Run.id.in_(places)).options(WITHOUT_EVALUATION))}
+    return {sought[place]: runs[id] for id, place in places.items() if id in runs}
 
 
 def _waiting(run: Run, turn: Turn, lines: Iterable[Line]) -> Waiting:
