@@ -98,6 +98,7 @@ def test_runs_are_exported_as_their_page_says(address: str, tmp_path: Path) -> N
     assert drawn[f"wide-{run}"]["validation/loss"]
 
 
+@pytest.mark.long
 def test_a_sweep_is_ranked_and_promoted_as_its_page_says(address: str, tmp_path: Path) -> None:
     printed = run_shell((ROOT / "docs/sweeps.md").read_text(), address, tmp_path)
     assert '"in_top_group":true' in printed and '"name":"digits"' in printed

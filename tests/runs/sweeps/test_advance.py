@@ -71,7 +71,6 @@ def test_a_sweep_without_any_result_fails_with_its_reason(service: Service) -> N
     assert answer["error"]["code"] == "sweep_without_result" and "2 trials" in answer["error"]["message"]
 
 
-@pytest.mark.sql
 def test_halving_trains_few_trials_to_the_end_and_prunes_the_others(service: Service) -> None:
     grid = {"optimizer.lr": [round(0.001 * number, 3) for number in range(1, 28)]}
     sweep = post_sweep(service.client, grid=grid, halving={})
@@ -86,6 +85,7 @@ def test_halving_trains_few_trials_to_the_end_and_prunes_the_others(service: Ser
     assert len(pruned) == 24 and {run["stop_reason"] for run in pruned} == {"pruned"}
 
 
+@pytest.mark.long
 def test_at_most_as_many_trials_are_open_as_are_asked_for(service: Service) -> None:
     sweep = post_sweep(service.client, random=TPE, trials=7, parallel=3)
     left = 7
@@ -154,6 +154,7 @@ def test_at_the_deadline_the_sweep_ends_with_what_it_has(service: Service) -> No
     assert {trial["runs"][0]["outcome"] for trial in answer["trials"][1:]} == {"cancelled"}
 
 
+@pytest.mark.long
 def test_known_runs_guide_the_sampler(service: Service) -> None:
     first = post_sweep(service.client, random=TPE, trials=30)
     finish(service, first, quality)
@@ -224,7 +225,6 @@ def killed_at(database: Database, statement: int) -> Iterator[list[int]]:
         event.remove(database.engine, "commit", look)
 
 
-@pytest.mark.sql
 @pytest.mark.parametrize(
     "body",
     [
