@@ -51,7 +51,7 @@ def fill(database: Database) -> None:
                     elif not column.nullable or column.name in ("error", "weights", "worker", "finished_at"):
                         kind = column.type.python_type
                         value = {int: index, float: index + 0.5, bytes: b"\x00\x01", str: f"{column.name}-{index}"}
-                        row[column.name] = value.get(kind, {"index": index})
+                        row[column.name] = (value | {bool: index % 2 == 0}).get(kind, {"index": index})
                 connection.execute(insert(table).values(**row))
 
 
