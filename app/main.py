@@ -92,7 +92,7 @@ from app.storage import migrate
 from app.storage.database import Database
 from app.storage.database_file import DatabaseFile
 from app.storage.deletion import finish_deletions
-from app.storage.files import open_files
+from app.storage.files import Files, open_files
 from app.storage.predictions import store_predictions
 from app.storage.secrets import signing_secret
 from app.storage.shadows import store_tallies
@@ -186,18 +186,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.exports = Exports(settings.home / "exports")
     app.state.places = Places(SLOW_AT_ONCE, SLOW_WAITING)
     app.state.glances = Glances()
-    models, live = LoadedModels(files), LiveLoad()
-    app.state.predictions = PredictionService(
-        weights=weights_queries(database),
-        models=models,
-        live=live,
-        rates=PredictionRates(settings.processes),
-        observers=Observers(
-            Shadows(models, live, WriteBehind(partial(store_tallies, database))),
-            PredictionLog(WriteBehind(partial(store_predictions, database))),
-        ),
-        decoders=PictureDecoders(),
-    )
+    app.state.predictions = prediction_service(settings, database, files)
     app.state.runs = runs.run_queries(database)
     app.state.news, app.state.newest = news_queries(database), newest_queries(database)
     problems.register(app)
@@ -249,3 +238,19 @@ def create_app(settings: Settings) -> FastAPI:
 
     openapi.complete(app, keyring)
     return app
+
+
+def prediction_service(settings: Settings, database: Database, files: Files) -> PredictionService:
+    """The service behind `/predict` and all that predicts as it does."""
+    models, live = LoadedModels(files), LiveLoad()
+    return PredictionService(
+        weights=weights_queries(database),
+        models=models,
+        live=live,
+        rates=PredictionRates(settings.processes),
+        observers=Observers(
+            Shadows(models, live, WriteBehind(partial(store_tallies, database))),
+            PredictionLog(WriteBehind(partial(store_predictions, database))),
+        ),
+        decoders=PictureDecoders(),
+    )
