@@ -53,7 +53,7 @@ class Attempt:
         self.flush_seconds, self.checkpoint_seconds = job["flush_seconds"], job["checkpoint_seconds"]
         self.threads, self.share = job["threads"], 1.0  # of the time of this process
         self.program: dict[str, Any] = {}  # its part of the environment
-        self.is_begun = False
+        self.is_begun = self.is_at_rung = False
 
     def write(self, change: Callable[[Session], None]) -> None:
         """Make a change in one transaction."""

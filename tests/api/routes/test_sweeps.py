@@ -9,6 +9,7 @@ from tests.support.fork_server import Forked
 from tests.support.processes import until
 from tests.support.services import Service
 from tests.support.sweeps import BASE, claim_and_advance, end_runs, finish, post_sweep
+from tests.support.workers import Workers
 
 GRID = {"optimizer.lr": [0.1, 0.01]}
 TPE = {"optimizer.lr": {"low": 0.001, "high": 0.1, "log": True}}
@@ -76,6 +77,20 @@ def test_a_promoted_trial_trains_as_if_it_had_never_paused(client: TestClient, w
     client.post(f"/runs/{pruned['id']}/resume")
     until(lambda: client.get(f"/runs/{pruned['id']}").json()["status"] == "succeeded")
     assert client.get(f"/runs/{pruned['id']}").json()["progress"]["epoch"] == 9
+
+
+@pytest.mark.long
+def test_trials_that_train_together_pause_at_their_rung_each_by_itself(client: TestClient, workers: Workers) -> None:
+    workers.start(ANTIGRAD_STACK_SIZE="8")
+    rates = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
+    base = BASE | {"batch_size": 16}
+    answer = ended(client, post_sweep(client, base=base, grid={"optimizer.lr": rates}, halving={"reduction": 2}))
+    assert answer["status"] == "succeeded" and answer["rungs"] == [3, 5]
+    runs = [client.get(f"/runs/{trial['runs'][0]['run']}").json() for trial in answer["trials"]]
+    assert any(run["environment"].get("program", {}).get("members", 1) > 1 for run in runs)
+    epochs = sorted(run["progress"]["epoch"] for run in runs)
+    assert epochs.count(9) >= 1 and set(epochs) <= {3, 5, 9} and len(epochs) == 6
+    assert {run["status"] for run in runs} == {"succeeded", "cancelled"}
 
 
 @pytest.mark.parametrize(
