@@ -4,8 +4,7 @@ Target: at least 6 × the runs a minute. Both measure the training and validatio
 First the learning core: a process a core, each with stacks of 8. Then whole services with everything that a run needs:
 recording, checkpoints, evaluation and result, with stacks and without.
 
-Also printed: the gain of a stack over runs one after another, both by hand, by batch size, from which `WORTHWHILE`
-follows.
+Also printed: the gain of a stack over runs one after another on one thread, both by hand, by network and batch size.
 """
 
 import os
@@ -13,22 +12,28 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from app.learning.data import Data
+from app.learning.data import Data, Part
 from app.learning.ensemble.ensemble import Ensemble
 from app.learning.ensemble.member import Member
+from app.learning.losses import CrossEntropy
+from app.learning.optimizers import SGD
+from app.learning.preprocessing import Affine
 from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
-from app.learning.training import Training
+from app.learning.training import Step, Training
 from bench.report import figure
-from bench.service import ended, home, server
+from bench.service import home, server
 from bench.store import Store, store
+from bench.strategies import compare
 
 RUNS, STACK, EPOCHS, ROUNDS = 32, 8, 20, 3
 SERVICE_EPOCHS = 200  # 3.5 seconds of eager PyTorch
@@ -129,23 +134,34 @@ def core(data_store: Store) -> None:
 
 
 def by_batch(data_store: Store) -> None:
-    """The gain of a stack over trainings one after another, on one core and without metrics."""
+    """Print the gain of a stack over trainings one after another, on one thread and without metrics."""
     torch.set_num_threads(1)
-    for batch in (4, 16, 32, 64, 128):
-        one = training(data_store, "sgd", batch)
-        recipe = replace(one.recipe, stop=Stop(max_epochs=None, max_steps=400))
-        ratios = []
-        for _ in range(2 * ROUNDS):
-            begun = time.process_time()
-            for seed in range(2):
-                lone = Training(replace(recipe, seed=seed), one.data, CPU)
-                lone.measure = lambda *_, **__: {}  # type: ignore[method-assign]
-                for _ in lone.steps():
-                    pass
-            between = time.process_time()
-            train(members(one.data, recipe, STACK, with_metrics=False))
-            ratios.append((between - begun) / 2 / ((time.process_time() - between) / STACK))
-        figure(f"batch {batch}: a stack of {STACK} : one after another, by hand", statistics.median(ratios), "×")
+    digits = training(data_store, "sgd").data
+    numbers = torch.Generator().manual_seed(0)
+    inputs, targets = torch.randn(400, 16, generator=numbers), torch.randint(10, (400,), generator=numbers)
+    parts: dict[Part, Tensor] = {"train": torch.arange(300), "validation": torch.arange(300, 400)}
+    table = Data(inputs, targets, parts, Affine(), Affine()).on(CPU)
+    for name, units, data in (("784-64-10", 64, digits), ("16-32-10", 32, table)):
+        data.prepare_all()
+        for batch in (4, 16, 64):
+            layers = [*training(data_store, "sgd").recipe.layers]
+            layers = [replace(layer, units=units) if layer.width == 64 else layer for layer in layers]  # type: ignore[type-var]
+            recipe = Recipe(layers, tuple(data.inputs.shape[1:]), CrossEntropy(), SGD(), batch, Stop(), seed=0)
+            lone = Training(recipe, data, CPU)
+            lone.measure, lone.criteria = lambda *_, **__: {}, []  # type: ignore[method-assign]
+            ensemble = Ensemble(STACK)
+            for member in members(data, recipe, STACK, with_metrics=False):
+                member.criteria = []
+                ensemble.join(member)
+            steps = lone.steps()
+            alone = partial(_several, steps)
+            compare(f"{name}, batch {batch}: a stack of {STACK} : one after another", alone, ensemble.step)
+
+
+def _several(steps: Iterator[Step]) -> None:
+    """As many steps as a stack takes at once."""
+    for _ in range(STACK):
+        next(steps)
 
 
 def service(stack_size: int) -> float:
@@ -158,10 +174,13 @@ def service(stack_size: int) -> float:
             request = REQUEST | {"optimizer": OPTIMIZERS["sgd"], "stop": {"max_epochs": SERVICE_EPOCHS}}
             begun = time.perf_counter()
             runs = [client.post("/runs", json=request | {"seed": seed}).json()["id"] for seed in range(RUNS)]
-            found = [ended(client, run) for run in runs]
-            took = time.perf_counter() - begun
-            assert {run["status"] for run in found} == {"succeeded"}
-            return took
+            waiting = set(runs)
+            while waiting:
+                time.sleep(0.1)
+                states = client.get("/runs", params={"limit": RUNS}).json()["items"]
+                assert not {run["status"] for run in states} & {"failed", "cancelled"}
+                waiting -= {run["id"] for run in states if run["status"] == "succeeded"}
+            return time.perf_counter() - begun
 
 
 def services(data_store: Store) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from app.learning.architecture import flatten_layers, rows
 from app.learning.recipe import Recipe
 
-# Multiply-adds of a step for which a stack pays. A step has a fixed cost, which the members of a stack share, and its
-# products, which they do not. MLP 784-64-10 on one core of a Zen 4, gain of a stack of 8 over one run after another,
-# both with hand-written gradients: 1.7 at batch 16 (0.8 million multiply-adds), 1.3 at 32, 1.1 at 64, 1.0 at 128.
+# Multiply-adds of a step up to which a program pays. On one thread of a Zen 4, a stack of 8 takes 1.4 to 1.5 times as
+# many steps as runs one after another for MLP 16-32-10 at batch 4 and 16, and as many for MLP 784-64-10, whose products
+# take most of the time (`bench many`). It pays there because a program takes one thread, and a place starts one for each
+# of its threads, while a run alone has all of them: too many for steps below about this size.
 WORTHWHILE = 2 * 10**6
 
 
