@@ -7,8 +7,8 @@ from app.learning.recipe import Recipe
 
 # Multiply-adds of a step up to which a program pays. On one thread of a Zen 4, a stack of 8 takes 1.4 to 1.5 times as
 # many steps as runs one after another for MLP 16-32-10 at batch 4 and 16, and as many for MLP 784-64-10, whose products
-# take most of the time (`bench many`). It pays there because a program takes one thread, and a place starts one for each
-# of its threads, while a run alone has all of them: too many for steps below about this size.
+# take most of the time (`bench many`). It pays there because a program takes one thread, and a place starts one for
+# each of its threads, while a run alone has all of them: too many for steps below about this size.
 WORTHWHILE = 2 * 10**6
 
 
