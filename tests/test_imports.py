@@ -16,7 +16,7 @@ FRAMEWORKS = {"torch", "numpy", "PIL", "fastapi", "sqlalchemy", "psycopg", "pyda
 STARTS = {
     "app.cli.main": (set(), DATA_LIBRARIES | FRAMEWORKS | {"pydantic"}),
     "app.main": ({"torch", "numpy", "fastapi", "sqlalchemy"}, DATA_LIBRARIES | {"httpx", "rich", "psycopg"}),
-    "worker.main": (
+    "worker.executors.local": (
         {"sqlalchemy"},
         DATA_LIBRARIES | {"torch", "numpy", "PIL", "fastapi", "psycopg", "httpx", "rich"},
     ),
