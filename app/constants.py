@@ -68,3 +68,8 @@ class DatasetStatus(StrEnum):
 
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # variable: where several API processes write their metrics
+
+TASK_METRICS: dict[str, tuple[str, ...]] = {  # of each part
+    "classification": ("loss", "accuracy"),
+    "regression": ("loss", "mse", "mae", "r2", "mape"),
+}

@@ -14,10 +14,6 @@ Metrics = dict[str, float | None]  # None: not defined for these targets
 MAPE_CLAMP = 1e-8
 TOP_K = (3, 5)
 CALIBRATION_BINS = 15
-METRICS: dict[str, tuple[str, ...]] = {  # of each part, by task
-    "classification": ("loss", "accuracy"),
-    "regression": ("loss", "mse", "mae", "r2", "mape"),
-}
 
 
 @torch.no_grad()

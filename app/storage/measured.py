@@ -7,10 +7,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.learning.evaluation import METRICS
+from app.constants import TASK_METRICS
 
 PARTS = ("train", "validation", "test")
-MEASURED = tuple(dict.fromkeys(name for names in METRICS.values() for name in names))  # without repetitions
+MEASURED = tuple(dict.fromkeys(name for names in TASK_METRICS.values() for name in names))  # without repetitions
 
 
 class Measured(FunctionElement[float]):

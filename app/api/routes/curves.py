@@ -12,9 +12,9 @@ from app.api.deps import SLOW, Axis, DatabaseDep, FormatDep, RunDep
 from app.api.problems import binary, problems
 from app.api.schemas.curves import CurveAnswer, points_json
 from app.api.scopes import READ
+from app.constants import TASK_METRICS
 from app.datasets.names import first
 from app.errors import Conflict, Invalid, NotFound
-from app.learning.evaluation import METRICS
 from app.messages import Fix
 from app.plots.curves import MEDIA_TYPES, axis_of, draw
 from app.storage import curves, pyramid
@@ -45,7 +45,7 @@ def find_series(
             return there
         names = series.split(",")
         sampled = curves.last_steps(db, run.id, diagnostics=True) if any(map(_is_diagnostic, names)) else {}
-        to_come = [f"{part}.{metric}" for part in ("train", "validation") for metric in METRICS[run.task]]
+        to_come = [f"{part}.{metric}" for part in ("train", "validation") for metric in TASK_METRICS[run.task]]
         for name in names:
             if name not in there and name not in to_come and name not in sampled:
                 choices = sorted({*there, *to_come}) + (list(sampled) if _is_diagnostic(name) else [])

@@ -9,11 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.access import Caller
-from app.constants import RunStatus
+from app.constants import TASK_METRICS, RunStatus
 from app.datasets.errors import SplitImpossible
 from app.errors import Conflict, Invalid, NotFound, below
 from app.learning.errors import InvalidChoice
-from app.learning.evaluation import METRICS
 from app.messages import Fix
 from app.runs.requests import RunRequest
 from app.runs.resolution import resolve
@@ -82,8 +81,8 @@ def _checked(database: Database, files: Files, request: SweepRequest, dataset: D
     resolved = _resolved(run, dataset, files)
     task = dataset.about["task"]
     metric = request.metric or DEFAULT_METRIC[task]
-    if metric.rpartition(".")[2] not in METRICS[task]:
-        names = [f"validation.{name}" for name in METRICS[task]]
+    if metric.rpartition(".")[2] not in TASK_METRICS[task]:
+        names = [f"validation.{name}" for name in TASK_METRICS[task]]
         raise Invalid("sweep_metric_of_other_task", "/metric", Fix("/metric", DEFAULT_METRIC[task]), metrics=names)
     if not resolved["split"]["validation"] and not resolved["split"]["own"]:
         raise Invalid("sweep_without_validation", "/base/split/validation")
