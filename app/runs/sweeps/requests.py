@@ -12,12 +12,13 @@ from pydantic import (
     PlainSerializer,
     Tag,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
     model_validator,
 )
 
 from app.learning.errors import InvalidChoice
-from app.runs.request_model import RequestModel, Text, pattern
+from app.runs.request_model import TEXT_SCHEMA, RequestModel, Text, pattern
 from app.runs.requests import RunRequest
 from app.runs.sweeps.space import Choices, Parameter, Range, Space
 
@@ -152,15 +153,18 @@ class HalvingRequest(RequestModel):
     reduction: int = Field(3, ge=2, le=10, description="one of so many trials goes on, with so many times the epochs")
 
 
+WITH_COLON = "^[^:]+:.*$"
+RunTag = Annotated[Text, Field(pattern=WITH_COLON), WithJsonSchema(TEXT_SCHEMA | {"allOf": [{"pattern": WITH_COLON}]})]
+
+
 class KnownRequest(RequestModel):
     """Runs that exist, whose results guide the sampler: on the same dataset and split, within the space."""
 
     runs: list[Text] = Field(
         default=[], max_length=MOST_TRIALS, description="ids of runs", examples=[["run_01k9zj4c2m8s0q1v5w7x3y6t4a"]]
     )
-    tag: Text | None = Field(
+    tag: RunTag | None = Field(
         None,
-        pattern="^[^:]+:.*$",
         description="key:value; all runs with this tag, such as antigrad.sweep:swp_01k9… for those of a sweep",
         examples=["course:ml"],
     )
