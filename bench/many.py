@@ -1,4 +1,5 @@
-"""32 runs of `digits`, MLP 784-64-10, batch 16: the product against eager PyTorch, one run after another.
+"""32 runs of `digits`, MLP 784-64-10, batch 16: the product against eager PyTorch, one run after another, on one thread,
+since more would only wait for one another in such small steps.
 
 Target: at least 6 × the runs a minute. Both measure the training and validation parts after each epoch, or neither.
 First the learning core: a process a core, each with stacks of 8. Then whole services with everything that a run needs:
@@ -135,7 +136,6 @@ def core(data_store: Store) -> None:
 
 def by_batch(data_store: Store) -> None:
     """Print the gain of a stack over trainings one after another, on one thread and without metrics."""
-    torch.set_num_threads(1)
     digits = training(data_store, "sgd").data
     numbers = torch.Generator().manual_seed(0)
     inputs, targets = torch.randn(400, 16, generator=numbers), torch.randint(10, (400,), generator=numbers)
@@ -186,7 +186,6 @@ def service(stack_size: int) -> float:
 def services(data_store: Store) -> None:
     """Whole services against eager PyTorch, which records nothing."""
     data = training(data_store, "sgd").data
-    torch.set_num_threads(CORES)
     slow = statistics.median(eager(data, "sgd", SERVICE_EPOCHS, with_metrics=True) for _ in range(ROUNDS)) * RUNS
     stacked, alone = service(STACK), service(1)
     figure("a service: eager, one after another", RUNS * 60 / slow, "runs/min")
@@ -196,7 +195,7 @@ def services(data_store: Store) -> None:
 
 def main() -> None:
     torch.set_flush_denormal(True)
-    torch.set_num_threads(CORES)
+    torch.set_num_threads(1)
     with store() as data_store:
         core(data_store)
         by_batch(data_store)
