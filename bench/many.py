@@ -1,5 +1,5 @@
-"""32 runs of `digits`, MLP 784-64-10, batch 16: the product against eager PyTorch, one run after another, on one thread,
-since more would only wait for one another in such small steps.
+"""32 runs of `digits`, MLP 784-64-10, batch 16: the product against eager PyTorch, one run after another, on one
+thread, since more would only wait for one another in such small steps.
 
 Target: at least 6 × the runs a minute. Both measure the training and validation parts after each epoch, or neither.
 First the learning core: a process a core, each with stacks of 8. Then whole services with everything that a run needs:
