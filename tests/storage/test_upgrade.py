@@ -16,7 +16,7 @@ from app.storage.files import LocalFiles
 from tests.support.migrations import migrate_to
 from tests.support.services import client_of
 
-pytestmark = pytest.mark.sql
+pytestmark = [pytest.mark.sql, pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")]
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(migrate.config()).walk_revisions()]
 STATUSES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
