@@ -31,6 +31,7 @@ from app.os_errors import reason_of
 sweeping = typer.Typer()
 sweeps = typer.Typer(help="List sweeps, see a ranking, extend, cancel or delete one, or promote its best run.")
 BAR = BarColumn(bar_width=10), TextColumn("{task.completed}/{task.total} trials{task.fields[best]}")
+LOGARITHMIC = ":log"  # at the end of a range
 STATUSES = {"succeeded": 0, "failed": FAILED, "cancelled": CANCELLED}
 
 SweepId = Annotated[str, typer.Argument(metavar="SWEEP", help="a sweep's id, or last for the newest", callback=segment)]
@@ -116,15 +117,13 @@ def _parameter(word: str) -> tuple[str, Any]:
     low, dots, rest = values.partition("..")
     if not dots:
         return path, [_value(value) for value in values.split(",")]
-    high, colon, scale = rest.partition(":")
+    high = rest.removesuffix(LOGARITHMIC)
     try:
-        if colon and scale != "log":
-            raise ValueError
         ends = {"low": float(low), "high": float(high)}
     except ValueError:
         exit_with(REFUSED, f"{values!r} is no range; write for example 16..256, 0.1..0.9 or 0.0001..0.1:log")
     integer = low.isdecimal() and high.isdecimal()
-    return path, ends | {"log": bool(colon), "integer": integer}
+    return path, ends | {"log": high != rest, "integer": integer}
 
 
 def _value(text: str) -> Any:

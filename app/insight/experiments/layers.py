@@ -281,12 +281,12 @@ ODD_ACTIVATIONS = Experiment(
     right="In practice it is ReLU or one of its relatives. The others have the faults that the lecture warns of two "
     "lines below: negative numbers have no logarithm, and squares of small numbers shrink from layer to layer. Sine, "
     "which is nearly x around 0, does learn.",
-    sentence="With four hidden layers, the test accuracy on digits is {relu:.1%} with ReLU, {sine:.1%} with sine and "
+    sentence="With six hidden layers, the test accuracy on digits is {relu:.1%} with ReLU, {sine:.1%} with sine and "
     "{square:.1%} with squaring. With the logarithm, the run ends at step {log_steps}, because its loss is not a "
     "number.",
     observe=see_odd_activations,
     trials={
-        name: Trial(DIGITS | network(hidden(WIDTH, name, 4)) | {"stop": {"max_epochs": 6}})
+        name: Trial(DIGITS | network(hidden(WIDTH, name, 6)) | {"stop": {"max_epochs": 6}})
         for name in ("relu", "sine", "square", "log")
     },
 )
