@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import psutil
@@ -27,10 +28,10 @@ def free_port() -> int:
 
 @contextmanager
 def home() -> Iterator[Path]:
-    """A temporary home for the service; ANTIGRAD_* variables of the caller are removed."""
-    for name in [name for name in os.environ if name.startswith("ANTIGRAD_")]:
-        del os.environ[name]
-    with tempfile.TemporaryDirectory() as folder:
+    """A temporary home for the service. Meanwhile the caller has no other ANTIGRAD_* variable."""
+    with patch.dict(os.environ), tempfile.TemporaryDirectory() as folder:
+        for name in [name for name in os.environ if name.startswith("ANTIGRAD_")]:
+            del os.environ[name]
         os.environ["ANTIGRAD_HOME"] = folder
         yield Path(folder)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
+from app.constants import SETTINGS_PREFIX
 from app.settings import Settings
 from tests.support.commands import serving
 from tests.support.fork_server import Forked, fork_server
@@ -88,6 +89,18 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of one `antigrad serve` with a worker, for all commands of documents and users."""
     with serving(tmp_path_factory.mktemp("home")) as address:
         yield address
+
+
+@pytest.fixture(autouse=True)
+def keep_settings() -> Iterator[None]:
+    """Fail a test that leaves other settings in the environment than it found: later processes would take them."""
+    before = settings_of_environment()
+    yield
+    assert settings_of_environment() == before
+
+
+def settings_of_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.upper().startswith(SETTINGS_PREFIX)}
 
 
 @pytest.fixture(autouse=True)

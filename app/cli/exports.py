@@ -7,7 +7,7 @@ import typer
 
 from app.cli.http import REFUSED, AsJson, download, exit_with
 from app.cli.output import say, say_json
-from app.cli.runs import Name, Older, OnDataset, OwnedBy, Search, Sort, Tagged, WithStatus, filtered
+from app.cli.runs import InSweep, Name, Older, OnDataset, OwnedBy, Search, Sort, Tagged, WithStatus, filtered
 
 exports = typer.Typer()
 FILE = "application/octet-stream"
@@ -26,11 +26,14 @@ def export(
     older: Older = None,
     search: Search = None,
     owner: OwnedBy = None,
+    sweep: InSweep = None,
     sort: Sort = "-created_at",
     as_json: AsJson = False,
 ) -> None:
     """Save all matching runs with metrics and requests, or with every point of their curves."""
-    query = filtered(status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner)
+    query = filtered(
+        status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner, sweep=sweep
+    )
     match out.suffix.lower():
         case ".parquet":
             asked = {"sort": sort, "curves": curves}
