@@ -1,6 +1,7 @@
 """Request models of sweeps."""
 
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Annotated, Any, Literal, Union, cast, get_args
 
 from pydantic import (
@@ -202,8 +203,10 @@ class SearchRequest(RequestModel):
 def _one_of_samplers(least: int) -> dict[str, Any]:
     """The JSON schema's constraint: at least so many samplers, and at most one."""
     given = [{"required": [name], "properties": {name: {"type": "object"}}} for name in SAMPLERS]
-    none = [{"not": {"anyOf": given}}]
-    return {"oneOf": given + (none if least == 0 else [])}
+    several: list[dict[str, Any]] = [{"allOf": list(pair)} for pair in combinations(given, 2)]
+    none = {"allOf": [{"not": each} for each in given]}
+    # As what must not be: generators of clients would make a type of each form of a `oneOf`.
+    return {"not": {"anyOf": several + ([none] if least else [])}}
 
 
 Trials = Annotated[int, Field(ge=1, le=MOST_TRIALS)]
