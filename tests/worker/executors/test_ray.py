@@ -18,7 +18,7 @@ from tests.support.runs import ENDLESS, SMALL, ended, outcome
 from tests.support.workers import Workers
 
 Dispatch = Callable[[], "subprocess.Popen[bytes]"]
-LONG = {"dataset": "digits", "batch_size": 8, "stop": {"max_epochs": 40}, "device": "cpu"}
+LONG = {"dataset": "digits", "batch_size": 8, "stop": {"max_epochs": 150}, "device": "cpu"}
 
 
 @pytest.fixture
