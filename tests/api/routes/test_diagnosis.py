@@ -61,7 +61,7 @@ def test_each_layer_is_seen_over_time_and_the_curve_stays_the_curve(client: Test
 
 def test_a_killed_child_repeats_no_sample(client: TestClient, workers: Workers) -> None:
     worker = workers.start()
-    run = queue(client, SMALL | {"stop": {"max_epochs": 50}})
+    run = queue(client, SMALL | {"stop": {"max_epochs": 300}})
     for step in (200, 500):
         until_step(client, run, step)
         for child in children(worker.pid):
@@ -70,7 +70,7 @@ def test_a_killed_child_repeats_no_sample(client: TestClient, workers: Workers) 
     for layer in client.get(f"/runs/{run}/diagnostics").json()["layers"]:
         for points in layer["measures"].values():
             assert all(a < b for a, b in pairwise(points["step"]))
-            assert points["step"][-1] == 50 * 36
+            assert points["step"][-1] == 300 * 36
 
 
 def test_a_failed_run_is_told_why_and_a_sound_one_nothing(client: TestClient, workers: Workers) -> None:
