@@ -47,8 +47,8 @@ class PredictionAnswer(BaseModel):
     label: str | None = Field(description="the predicted class; null for a value", examples=["A"])
     probability: float | None = Field(description="its probability", examples=[0.61])
     value: float | None = Field(description="the predicted value; null for a class", examples=[151.2])
-    true_label: str | None = Field(description="the right class; null while nobody has said it", examples=["B"])
-    true_value: float | None = Field(description="the right value; null while nobody has said it", examples=[148.0])
+    true_label: str | None = Field(description="the right class; null until a label is given", examples=["B"])
+    true_value: float | None = Field(description="the right value; null until a label is given", examples=[148.0])
     picture: str | None = Field(description="the picture as a data: address; null for a row", examples=[A_PICTURE])
     row: list[float] | None = Field(description="the numbers of a row; null for a picture", examples=[[0.5, 3.0]])
 
