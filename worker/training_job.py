@@ -63,11 +63,11 @@ class Attempt:
         self.begin()
         for step in self.training.steps():
             self.record(step)
-            if self.training.stop_reason is not None:
-                break  # without a regular checkpoint: an attempt that resumed there would train beyond the end
             if self.is_due():
                 self.write(lambda db: self.recorder.flush(db, self.run, self.attempt))
                 self.flushed()
+            if self.training.stop_reason is not None:
+                break  # without a regular checkpoint: an attempt that resumed there would train beyond the end
             if orders.wanted is not None:
                 self.leave()
                 return
@@ -127,8 +127,10 @@ class Attempt:
         self.is_at_rung = at_rung and step.metrics is not None
 
     def is_due(self) -> bool:
-        """True if the recorded points are to be written: after the first step, and then at intervals."""
-        return self.recorder.first or time.monotonic() - self.last_flush >= self.flush_seconds
+        """True if the recorded points are to be written: after the first step, at intervals, and after the last step,
+        since the evaluation or a store that is away may delay the result."""
+        is_last = self.training.stop_reason is not None
+        return self.recorder.first or is_last or time.monotonic() - self.last_flush >= self.flush_seconds
 
     def flushed(self) -> None:
         """Note that the recorded points are committed."""

@@ -113,8 +113,7 @@ def test_an_object_store_that_goes_away_for_a_while_costs_no_step(
             assert client.get("/datasets/letters").status_code == 404
             assert client.post("/runs", json={"dataset": "notmnist"}).status_code == 503  # not cached on this machine
             later = client.post("/runs", json=REQUEST | {"seed": 1}).json()["id"]  # this dataset is cached
-            while (progress := client.get(f"/runs/{run}").json()["progress"])["step"] < progress["max_steps"]:
-                time.sleep(0.05)
+            until_step(client, run, client.get(f"/runs/{run}").json()["progress"]["max_steps"])
             assert client.get(f"/runs/{run}").json()["status"] == "running"  # it waits to write its weights
 
             object_store.door.open()
@@ -171,6 +170,24 @@ def test_what_waits_for_a_store_that_is_away_can_be_cancelled(shared: Settings, 
             workers.start()
             while client.get(f"/runs/{run}").json()["status"] != "running":
                 time.sleep(0.05)
+            client.post(f"/runs/{run}/cancel")
+            assert ended(client, run)["status"] == "cancelled"
+        finally:
+            object_store.door.open()
+            workers.stop()
+
+
+def test_a_run_that_waits_to_write_its_weights_shows_its_last_step(shared: Settings, object_store: ObjectStore) -> None:
+    """And can be cancelled. No checkpoint falls due, since each commits the points that are recorded so far."""
+    workers = Workers(shared.model_copy(update={"home": shared.home.parent / "elsewhere"}))
+    with client_of(shared) as client:
+        try:
+            run = client.post("/runs", json=REQUEST).json()["id"]
+            workers.start(checkpoint=600)
+            until_step(client, run, 1)
+            object_store.door.shut()
+            until_step(client, run, client.get(f"/runs/{run}").json()["progress"]["max_steps"])
+            assert client.get(f"/runs/{run}").json()["status"] == "running"
             client.post(f"/runs/{run}/cancel")
             assert ended(client, run)["status"] == "cancelled"
         finally:
