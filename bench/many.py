@@ -2,8 +2,9 @@
 thread, since more would only wait for one another in such small steps.
 
 Target: at least 6 × the runs a minute. Both measure the training and validation parts after each epoch, or neither.
-First the learning core: a process a core, each with stacks of 8. Then whole services with everything that a run needs:
-recording, checkpoints, evaluation and result, with stacks and without.
+First the learning core: a process a core, each with programs of 8 runs, whose products are the quicker ones. Then whole
+services with everything that a run needs: recording, checkpoints, evaluation and result, with programs and without.
+Eight workers on Postgres with one thread each train at least 0.9 × cores as many runs a minute as one of them.
 
 Also printed: the gain of a stack over runs one after another on one thread, both by hand, by network and batch size.
 """
@@ -24,7 +25,8 @@ from torch import Tensor
 
 from app.learning.data import Data, Part
 from app.learning.ensemble.ensemble import Ensemble
-from app.learning.ensemble.member import Member
+from app.learning.ensemble.member import Member, StackedMember
+from app.learning.ensemble.products import MEMBERS, quicker
 from app.learning.losses import CrossEntropy
 from app.learning.optimizers import SGD
 from app.learning.preprocessing import Affine
@@ -35,6 +37,7 @@ from bench.report import figure
 from bench.service import home, server
 from bench.store import Store, store
 from bench.strategies import compare
+from tests.support.postgres import Postgres
 
 RUNS, STACK, EPOCHS, ROUNDS = 32, 8, 20, 3
 SERVICE_EPOCHS = 200  # 3.5 seconds of eager PyTorch
@@ -72,8 +75,10 @@ def eager(data: Data, optimizer: str, epochs: int, *, with_metrics: bool) -> flo
     return time.perf_counter() - begun
 
 
-def members(data: Data, recipe: Recipe, count: int, *, with_metrics: bool) -> list[Member]:
-    found = [Member(replace(recipe, seed=seed), data, CPU) for seed in range(count)]
+def members(
+    data: Data, recipe: Recipe, count: int, *, with_metrics: bool, kind: type[Member] = StackedMember
+) -> list[Member]:
+    found = [kind(replace(recipe, seed=seed), data, CPU) for seed in range(count)]
     if not with_metrics:
         for member in found:
             member.measure = lambda *_, **__: {}  # type: ignore[method-assign]
@@ -99,7 +104,8 @@ def share(optimizer: str, with_metrics: bool, runs: int) -> None:
         train(members(one.data, warm_up, 2, with_metrics=False))
         print("ready", flush=True)
         sys.stdin.readline()
-        train(members(one.data, one.recipe, runs, with_metrics=with_metrics))
+        kind = MEMBERS[quicker(one.recipe, one.data, STACK)]
+        train(members(one.data, one.recipe, runs, with_metrics=with_metrics, kind=kind))
 
 
 def stacks(optimizer: str, *, with_metrics: bool) -> float:
@@ -130,7 +136,9 @@ def core(data_store: Store) -> None:
                 took.append((slow, stacks(optimizer, with_metrics=with_metrics)))
             name = f"{optimizer}, {'metrics after each epoch' if with_metrics else 'steps alone'}"
             figure(f"{name}: eager, one after another", RUNS * 60 / min(slow for slow, _ in took), "runs/min")
-            figure(f"{name}: {CORES} processes, stacks of {STACK}", RUNS * 60 / min(own for _, own in took), "runs/min")
+            figure(
+                f"{name}: {CORES} processes, programs of {STACK}", RUNS * 60 / min(own for _, own in took), "runs/min"
+            )
             figure(f"{name}: the ratio", statistics.median(slow / own for slow, own in took), "×", at_least=6)
 
 
@@ -164,20 +172,19 @@ def _several(steps: Iterator[Step]) -> None:
         next(steps)
 
 
-def service(stack_size: int) -> float:
-    """Seconds of all runs in a service, from the first request to the end of the last one."""
+def seconds(workers: int, runs: int, **settings: object) -> float:
+    """Seconds of runs in a service with these settings, from the first request to the end of the last one."""
     with home():
-        os.environ["ANTIGRAD_STACK_SIZE"] = str(stack_size)
-        with server(["-m", "app.cli.main", "serve", "--port", "{port}"]) as client:
-            while not client.get("/workers").json()["items"]:
+        os.environ |= {f"ANTIGRAD_{name.upper()}": str(value) for name, value in settings.items()}
+        with server(["-m", "app.cli.main", "serve", "--port", "{port}", "--workers", str(workers)]) as client:
+            while len(client.get("/workers").json()["items"]) < workers:
                 time.sleep(0.05)
             request = REQUEST | {"optimizer": OPTIMIZERS["sgd"], "stop": {"max_epochs": SERVICE_EPOCHS}}
             begun = time.perf_counter()
-            runs = [client.post("/runs", json=request | {"seed": seed}).json()["id"] for seed in range(RUNS)]
-            waiting = set(runs)
+            waiting = {client.post("/runs", json=request | {"seed": seed}).json()["id"] for seed in range(runs)}
             while waiting:
                 time.sleep(0.1)
-                states = client.get("/runs", params={"limit": RUNS}).json()["items"]
+                states = client.get("/runs", params={"limit": runs}).json()["items"]
                 assert not {run["status"] for run in states} & {"failed", "cancelled"}
                 waiting -= {run["id"] for run in states if run["status"] == "succeeded"}
             return time.perf_counter() - begun
@@ -187,10 +194,22 @@ def services(data_store: Store) -> None:
     """Whole services against eager PyTorch, which records nothing."""
     data = training(data_store, "sgd").data
     slow = statistics.median(eager(data, "sgd", SERVICE_EPOCHS, with_metrics=True) for _ in range(ROUNDS)) * RUNS
-    stacked, alone = service(STACK), service(1)
+    stacked, alone = (seconds(1, RUNS, stack_size=size) for size in (STACK, 1))
     figure("a service: eager, one after another", RUNS * 60 / slow, "runs/min")
-    figure("a service with stacks : eager", slow / stacked, "×")
-    figure("a service without stacks : eager", slow / alone, "×")
+    figure("a service with programs of several runs : eager", slow / stacked, "×")
+    figure("a service without them : eager", slow / alone, "×")
+
+
+def several_workers() -> None:
+    """Runs a minute of eight workers on Postgres against those of one, with one thread and one run each."""
+    postgres = Postgres()
+    rates = []
+    for workers, runs in ((1, 8), (8, 32)):
+        alone = {"threads": 1, "stack_size": 1, "database_url": postgres.new_database()}
+        rates.append(runs / seconds(workers, runs, **alone))
+    postgres.close()
+    target = 0.9 * CORES
+    figure("eight workers on Postgres, one thread each : one", rates[1] / rates[0], "×", at_least=target)
 
 
 def main() -> None:
@@ -200,6 +219,7 @@ def main() -> None:
         core(data_store)
         by_batch(data_store)
         services(data_store)
+    several_workers()
 
 
 if __name__ == "__main__":

@@ -12,13 +12,17 @@ import torch
 from sqlalchemy.orm import Session
 
 from app.datasets.import_options import ImportOptions
+from app.learning.data import Data
 from app.learning.ensemble.ensemble import Ensemble
 from app.learning.ensemble.member import Member
+from app.learning.ensemble.products import MEMBERS, Products, quicker
+from app.learning.optimizers import Optimizer
 from app.learning.recipe import Recipe
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.queue.claims import LeaseLost
 from app.storage.queue.run_claims import run_claims
+from app.storage.tables import Run
 from worker import job_setup
 from worker.job_setup import Prepared
 from worker.protocol import Joining, Joins, MemberCommands
@@ -36,11 +40,13 @@ def main(
     StackedJob(job, database, files, Joins(joins)).train(list(members))
 
 
-class SharedData:
-    """The data of all members, loaded once: runs with one signature have the same."""
+class Shared:
+    """What runs with one signature share: their data, loaded once, and the quicker products of each optimizer."""
 
-    def __init__(self) -> None:
+    def __init__(self, members: int) -> None:
+        self.members = members
         self.prepared: Prepared | None = None
+        self.quicker: dict[type[Optimizer], Products] = {}
 
     def load(self, request: dict[str, Any], folder: str, files: Files, reading: ImportOptions) -> Prepared:
         """The data and its preprocessing, on the processor. Raises OSError."""
@@ -51,6 +57,13 @@ class SharedData:
             self.prepared = replace(loaded, data=data)
         return self.prepared
 
+    def products(self, recipe: Recipe, data: Data) -> Products:
+        """The quicker products for members with such an optimizer."""
+        kind = type(recipe.optimizer)
+        if kind not in self.quicker:
+            self.quicker[kind] = quicker(recipe, data, self.members)
+        return self.quicker[kind]
+
 
 class StackedAttempt(Attempt):
     """One attempt of a run that trains with others, or that has begun with others: `members` in all."""
@@ -58,22 +71,30 @@ class StackedAttempt(Attempt):
     training: Member
 
     def __init__(
-        self, job: dict[str, Any], database: Database, files: Files, data: SharedData, orders: int, members: int
+        self, job: dict[str, Any], database: Database, files: Files, shared: Shared, orders: int, members: int
     ) -> None:
         super().__init__(job, database, files)
-        self.data, self.orders = data, MemberCommands(orders, job["lease_seconds"])
-        self.share, self.program = 1 / members, {"program": {"members": members}}
+        self.shared, self.orders = shared, MemberCommands(orders, job["lease_seconds"])
+        self.share, self.members = 1 / members, members
 
     def _threads_for(self, request: dict[str, Any]) -> int:  # noqa: ARG002
         return 1
 
-    def _prepare(
-        self, request: dict[str, Any], folder: str, fault: str | None, reading: ImportOptions
-    ) -> tuple[Member, Prepared]:
-        assert fault is None  # the trials of experiments with a mistake have no signature
-        prepared = self.data.load(request, folder, self.files, reading)
-        recipe = Recipe.from_json(request, prepared.arrays.shape)
-        return Member(recipe, prepared.data, CPU), prepared
+    def _prepare(self, run: Run, folder: str, reading: ImportOptions) -> tuple[Member, Prepared]:
+        assert run.fault is None  # the trials of experiments with a mistake have no signature
+        prepared = self.shared.load(run.request, folder, self.files, reading)
+        recipe = Recipe.from_json(run.request, prepared.arrays.shape)
+        products = self._products_of_earlier_attempts(run) or self.shared.products(recipe, prepared.data)
+        self.program = {"program": {"members": self.members, "products": products}}
+        return MEMBERS[products](recipe, prepared.data, CPU), prepared
+
+    def _products_of_earlier_attempts(self, run: Run) -> Products | None:
+        """The products that the run keeps, since its bits depend on them; None in its first attempt."""
+        program = run.environment.get("program")
+        if program is None:
+            return None
+        products: Products = program.get("products", "batched")  # older attempts had no choice
+        return products
 
 
 class StackedJob:
@@ -81,7 +102,8 @@ class StackedJob:
 
     def __init__(self, job: dict[str, Any], database: Database, files: Files, joins: Joins) -> None:
         self.job, self.database, self.files, self.joins = job, database, files, joins
-        self.data, self.ensemble = SharedData(), Ensemble(max(job["stack_size"], len(job["members"])))
+        capacity = max(job["stack_size"], len(job["members"]))
+        self.shared, self.ensemble = Shared(capacity), Ensemble(capacity)
         self.attempts: dict[Member, StackedAttempt] = {}
 
     def train(self, first: list[Joining]) -> None:
@@ -106,7 +128,7 @@ class StackedJob:
         """Begin the attempts of runs."""
         members = len(self.attempts) + len(joining)
         for member, orders in joining:
-            attempt = StackedAttempt(self.job | member, self.database, self.files, self.data, orders, members)
+            attempt = StackedAttempt(self.job | member, self.database, self.files, self.shared, orders, members)
             try:
                 attempt.begin()
                 self.ensemble.join(attempt.training)

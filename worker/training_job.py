@@ -81,7 +81,7 @@ class Attempt:
     def begin(self) -> None:
         """Read the run, and prepare its training, from its checkpoint if it has one."""
         run, dataset, recorded, sampled = read_with_retry(self.database, self._rows)
-        request, environment, checkpoint, fault = run.request, run.environment, run.checkpoint, run.fault
+        request, environment, checkpoint = run.request, run.environment, run.checkpoint
         warnings, self.pause_epoch = run.warnings or [], run.pause_epoch
         folder, reading = dataset.folder, ImportOptions.from_json(dataset.source.get("reading", {}))
         assert folder is not None  # a run is created only on a ready dataset
@@ -91,7 +91,7 @@ class Attempt:
         # Treat numbers below 10⁻³⁸ as 0: values that decay towards 0, like a dead unit's moments, would slow each step.
         torch.set_flush_denormal(True)
         torch.set_num_threads(threads)  # every attempt uses the same number, since the bits depend on it
-        training, prepared = use_files_with_retry(lambda: self._prepare(request, folder, fault, reading))
+        training, prepared = use_files_with_retry(lambda: self._prepare(run, folder, reading))
         device = training.device
         if checkpoint is not None:
             saved = use_files_with_retry(lambda: self.files.read(checkpoint))
@@ -114,11 +114,9 @@ class Attempt:
     def _threads_for(self, request: dict[str, Any]) -> int:
         return 1 if request["batch_size"] == 1 else self.threads
 
-    def _prepare(
-        self, request: dict[str, Any], folder: str, fault: str | None, reading: ImportOptions
-    ) -> tuple[Training, job_setup.Prepared]:
-        device = job_setup.device(request["device"])
-        return job_setup.prepare(request, folder, self.files, device, fault, reading)
+    def _prepare(self, run: Run, folder: str, reading: ImportOptions) -> tuple[Training, job_setup.Prepared]:
+        device = job_setup.device(run.request["device"])
+        return job_setup.prepare(run.request, folder, self.files, device, run.fault, reading)
 
     def record(self, step: Step) -> None:
         """Add a step to the record."""

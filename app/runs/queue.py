@@ -46,9 +46,9 @@ def queue_page(db: Session, limit: int, cursor: str | None, lease_seconds: float
     entries = [
         Entry(
             run=item.run,
-            position=item.ahead + 1,
+            position=item.before.ahead + 1,
             reason=_reason(item, places, free),
-            estimated_start=estimate.start(item.ahead + 1) if estimate else None,
+            estimated_start=estimate.start(item.before.ahead + 1) if estimate else None,
         )
         for item in page.items
     ]
@@ -60,12 +60,12 @@ def _reason(item: Waiting, places: int, free: int) -> Message:
         return Message.of("waits_for_worker")
     if item.run.status == RunStatus.RUNNING:
         return Message.of("waits_to_continue", worker=item.run.worker)
-    if item.ahead < free:
+    ahead = item.before.ahead
+    if ahead < free:
         return Message.of("waits_for_claim")
-    if not item.ahead:
+    if not ahead:
         return Message.of("waits_for_place", places=places)
-    before = {"ahead": item.ahead, "urgent": item.urgent, "others": item.others}
-    return Message.of("waits_behind", several=item.ahead > 1, **before)
+    return Message.of("waits_behind", several=ahead > 1, **item.before._asdict())
 
 
 @dataclass(frozen=True)

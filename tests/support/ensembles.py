@@ -15,6 +15,7 @@ from app.learning.optimizers import Optimizer
 from app.learning.preprocessing import Affine
 from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
+from app.learning.training import Training
 
 CPU = torch.device("cpu")
 
@@ -65,5 +66,5 @@ class Record:
             self.step()
 
 
-def parameters(member: Member) -> list[Tensor]:
+def parameters(member: Training) -> list[Tensor]:
     return [parameter.detach().clone() for parameter in member.model.parameters()]

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.settings import Settings
-from app.storage.tables import OwnerTurn
+from app.storage.tables import OwnerTurn, Run
 from tests.support.processes import children, until
 from tests.support.runs import REQUEST, ended, outcome, queue, status, until_step
 from tests.support.services import Service
@@ -28,8 +28,26 @@ def variants(request: dict[str, Any], *fields: dict[str, Any]) -> list[dict[str,
     return [request | {"seed": seed} | own for seed, own in enumerate(fields)]
 
 
-def program(client: TestClient, run: str) -> dict[str, int] | None:
+def program(client: TestClient, run: str) -> dict[str, Any] | None:
     return client.get(f"/runs/{run}").json()["environment"].get("program")
+
+
+def members(client: TestClient, run: str) -> int:
+    """The number of runs with which it began, itself included."""
+    found = program(client, run)
+    return 1 if found is None else found["members"]
+
+
+def in_the_form_of(earlier: list[str], service: Service) -> Callable[[list[str]], None]:
+    """Let runs use the products of earlier ones, as their own later attempts would: a measurement chooses those of a
+    first attempt."""
+
+    def keep(runs: list[str]) -> None:
+        with service.database.write() as db:
+            for run, other in zip(runs, earlier, strict=True):
+                db.get_one(Run, run).environment = db.get_one(Run, other).environment
+
+    return keep
 
 
 def begin_together(
@@ -59,7 +77,7 @@ def test_runs_of_one_architecture_train_as_one_program_and_learn_what_they_would
     workers.start(ANTIGRAD_STACK_SIZE="8")
     results = [ended(client, run) for run in together]
     assert [result["status"] for result in results] == ["succeeded"] * 3
-    assert [program(client, run) for run in together] == [{"members": 3}] * 3
+    assert [members(client, run) for run in together] == [3] * 3
     assert ended(client, other)["status"] == "succeeded" and program(client, other) is None
     seconds = sum(result["progress"]["seconds"] for result in results) / 3 + ended(client, other)["progress"]["seconds"]
     with service.database.read() as db:
@@ -79,15 +97,21 @@ def test_runs_of_one_architecture_train_as_one_program_and_learn_what_they_would
 @pytest.mark.long
 @ON_SQLITE
 def test_a_cancel_a_pause_and_an_error_of_one_leave_the_others_bit_equal(
-    client: TestClient, workers: Workers, settings: Settings
+    client: TestClient, workers: Workers, settings: Settings, service: Service
 ) -> None:
     requests = variants(REQUEST | {"stop": {"max_epochs": 80}}, {}, {}, {}, {}, {})
     worker = workers.start(ANTIGRAD_STACK_SIZE="8")
     undisturbed = begin_together(client, requests)
     for run in undisturbed:
         assert ended(client, run)["status"] == "succeeded"
-    assert program(client, undisturbed[0]) == {"members": 5}
-    runs = begin_together(client, requests, lambda runs: (settings.files / "runs" / runs[3]).touch())  # not a folder
+    assert members(client, undisturbed[0]) == 5
+    keep_form = in_the_form_of(undisturbed, service)
+
+    def prepare(runs: list[str]) -> None:
+        keep_form(runs)
+        (settings.files / "runs" / runs[3]).touch()  # not a folder
+
+    runs = begin_together(client, requests, prepare)
     until_step(client, runs[0], 1)
     assert len(children(worker.pid)) == 1
     client.post(f"/runs/{runs[1]}/cancel")
@@ -98,7 +122,8 @@ def test_a_cancel_a_pause_and_an_error_of_one_leave_the_others_bit_equal(
     assert ended(client, runs[0])["status"] == ended(client, runs[4])["status"] == "succeeded"
     client.post(f"/runs/{runs[2]}/resume")
     resumed = ended(client, runs[2])
-    assert resumed["status"] == "succeeded" and resumed["environment"]["program"]["members"] == 1
+    assert resumed["status"] == "succeeded" and members(client, runs[2]) == 1
+    assert program(client, runs[2]) == {"members": 1, "products": program(client, undisturbed[2])["products"]}  # type: ignore[index]
     for run, wanted in zip(runs, undisturbed, strict=True):
         if run not in (runs[1], runs[3]):
             assert outcome(client, run) == outcome(client, wanted)
@@ -106,13 +131,15 @@ def test_a_cancel_a_pause_and_an_error_of_one_leave_the_others_bit_equal(
 
 @pytest.mark.long
 @pytest.mark.parametrize(("settings", "killed"), [("sqlite", "worker"), ("postgres", "child")], indirect=["settings"])
-def test_after_a_kill_each_goes_on_from_its_own_checkpoint(client: TestClient, workers: Workers, killed: str) -> None:
+def test_after_a_kill_each_goes_on_from_its_own_checkpoint(
+    client: TestClient, workers: Workers, killed: str, service: Service
+) -> None:
     requests = variants(REQUEST, {}, {}, {})
     undisturbed = [queue(client, request) for request in requests]
     worker = workers.start(ANTIGRAD_STACK_SIZE="8")
     for run in undisturbed:
         assert ended(client, run)["status"] == "succeeded"
-    runs = begin_together(client, requests)
+    runs = begin_together(client, requests, in_the_form_of(undisturbed, service))
     until_step(client, runs[0], 500)
     if killed == "child":
         [child] = children(worker.pid)
@@ -138,7 +165,7 @@ def test_waiting_runs_take_the_slots_of_those_that_have_ended(client: TestClient
     for run in runs:
         found = ended(client, run)
         assert found["status"] == "succeeded" and found["attempt"] == 1
-        assert program(client, run) == {"members": 2}
+        assert members(client, run) == 2
         processes |= set(children(worker.pid))
     assert len(processes) == 1
     alone = queue(client, short | {"seed": 4})

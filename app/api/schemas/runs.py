@@ -136,7 +136,8 @@ class RunAnswer(BaseModel):
     slip: str | None = Field(description="code of the deliberate mistake in a trial of an experiment; otherwise null")
     environment: dict[str, Any] = Field(
         description="versions, threads, the dataset's name, version and checksum, number of examples in each part; "
-        "`program` with the number of its `members` if it trains with others",
+        "`program` with the number of its `members` and its `products` (`batched`, or each member's `own`) if it "
+        "trains with others",
         examples=[{"dataset_name": "letters", "dataset_version": 2, "examples": {"train": 800, "validation": 200}}],
     )
     progress: Progress = Field(

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from app.learning.architecture import flatten_layers, flatten_modules, rows
-from app.learning.ensemble.member import Member
+from app.learning.ensemble.member import StackedMember
 from app.learning.ensemble.slots import Rows, Slots, rounded
 from app.learning.fast_cpu.linear_chain import ACTIVATIONS
 from app.learning.layers import Layer
@@ -83,7 +83,7 @@ class _Elementwise:
 class StackedChain:
     """Networks of members with one architecture, loss, batch size and data. `first` is one of them."""
 
-    def __init__(self, first: Member, capacity: int) -> None:
+    def __init__(self, first: StackedMember, capacity: int) -> None:
         recipe, self.data = first.recipe, first.data
         self.capacity, self.loss = max(capacity, FEWEST), recipe.loss
         self.count = min(recipe.examples_per_step or first.examples, first.examples)  # examples of a slot
@@ -96,7 +96,7 @@ class StackedChain:
         self.passes: dict[int, tuple[list[Call], list[Call]]] = {}
         self.scaled: list[tuple[int, float]] = [(0, 0.0)] * self.capacity  # examples and divisor of each slot's scale
 
-    def _links(self, first: Member) -> "list[_Linear | _Elementwise]":
+    def _links(self, first: StackedMember) -> "list[_Linear | _Elementwise]":
         offsets: dict[Tensor, int] = {}
         for flat, start in zip(first.stepper.flat, self.parameters.offsets, strict=True):
             sizes = [parameter.numel() for parameter in flat.parameters]
@@ -125,7 +125,7 @@ class StackedChain:
         self.targets = data.targets.new_zeros(rounded(examples))
         self.scale = torch.zeros(rounded(examples), 1)
 
-    def step(self, members: Sequence[Member], batches: Sequence[Tensor]) -> list[float]:
+    def step(self, members: Sequence[StackedMember], batches: Sequence[Tensor]) -> list[float]:
         """Write the gradients of each member on the examples of its batch to its slot; returns the losses."""
         slots = max(len(members), FEWEST)
         with torch.inference_mode():
@@ -140,7 +140,7 @@ class StackedChain:
                 call()
         return losses
 
-    def _gather(self, members: Sequence[Member], batches: Sequence[Tensor]) -> None:
+    def _gather(self, members: Sequence[StackedMember], batches: Sequence[Tensor]) -> None:
         """Copy the prepared examples of all batches to their slots."""
         data, count, examples = self.data, self.count, len(batches) * self.count
         indices, inputs = self.indices[:examples], self.values[0].rows(examples)

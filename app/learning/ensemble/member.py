@@ -14,7 +14,17 @@ from app.learning.stepper import Gradients, Stepper
 from app.learning.training import Training
 
 
-class MemberStepper(Stepper):
+class Member(Training):
+    """A training of an ensemble: its own seed, order, hyperparameters, schedule, stop criteria, and checkpoints.
+
+    It computes its own gradients, as it would alone."""
+
+    def begin(self) -> None:
+        """Begin to take steps, from the start or from a restored checkpoint."""
+        self.pending: Iterator[Tensor] = self.batches()
+
+
+class StackedStepper(Stepper):
     """The update of one member. Its ensemble computes the gradients of all members at once."""
 
     gradients: ClassVar[Gradients] = "by hand"
@@ -46,14 +56,10 @@ class MemberStepper(Stepper):
         self.move(own, [torch.zeros_like(gradient) for gradient in self.update.gradients])
 
 
-class Member(Training):
-    """A training of an ensemble: its own seed, order, hyperparameters, schedule, stop criteria, and checkpoints."""
+class StackedMember(Member):
+    """A member whose products of matrices are batched with those of others."""
 
-    stepper: MemberStepper
+    stepper: StackedStepper
 
-    def build_stepper(self) -> MemberStepper:
-        return MemberStepper(self.recipe, self.model, self.optimizer, self.data)
-
-    def begin(self) -> None:
-        """Begin to take steps, from the start or from a restored checkpoint."""
-        self.pending: Iterator[Tensor] = self.batches()
+    def build_stepper(self) -> StackedStepper:
+        return StackedStepper(self.recipe, self.model, self.optimizer, self.data)

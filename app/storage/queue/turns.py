@@ -62,8 +62,9 @@ class Line:
             return self.count if self.precedence < turn.precedence else 0
         return bisect_left(range(self.count), turn, key=self.turn)
 
-    def turns(self) -> Iterator[Turn]:
-        return map(self.turn, range(self.count))
+    def turns(self, start: int = 0) -> Iterator[Turn]:
+        """The turns of the line's runs, from the rank `start` on."""
+        return map(self.turn, range(start, self.count))
 
 
 def ahead(lines: Iterable[Line], turn: Turn) -> int:

@@ -1,7 +1,10 @@
 """The waiting runs in the order of claiming, page by page."""
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
 from itertools import dropwhile, islice
 from typing import NamedTuple
 
@@ -18,13 +21,20 @@ from app.storage.tables import WITHOUT_EVALUATION, Run
 from app.storage.visibility import caller_of
 
 
-class Waiting(NamedTuple):
-    """A waiting run, and the runs that come before it: all, those with a higher priority, and those of other owners."""
+class Before(NamedTuple):
+    """The numbers of runs that come before a waiting one: all, those with a higher priority, those of other owners."""
 
-    run: Run
     ahead: int
     urgent: int
     others: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A waiting run, and those that come before it."""
+
+    run: Run
+    before: Before
 
 
 def page(db: Session, now: Now, limit: int, cursor: str | None) -> Page[Waiting]:
@@ -39,7 +49,7 @@ def page(db: Session, now: Now, limit: int, cursor: str | None) -> Page[Waiting]
         entries = dropwhile(lambda turn: turn <= last, entries)
     chosen = list(islice(entries, limit + 1))
     runs = _runs(db, now, chosen[:limit])
-    items = [_waiting(runs[turn], turn, lines) for turn in chosen[:limit] if turn in runs]
+    items = [Waiting(runs[turn], before) for turn, before in _before(chosen[:limit], lines) if turn in runs]
     return Page(items, _cursor(chosen[limit - 1]) if len(chosen) > limit else None)
 
 
@@ -51,14 +61,23 @@ def _runs(db: Session, now: Now, turns: Iterable[Turn]) -> dict[Turn, Run]:
     return {sought[place]: runs[id] for id, place in places.items() if id in runs}
 
 
-def _waiting(run: Run, turn: Turn, lines: Iterable[Line]) -> Waiting:
-    before = [(line, line.before(turn)) for line in lines]
-    return Waiting(
-        run,
-        ahead=sum(number for _, number in before),
-        urgent=sum(number for line, number in before if line.precedence < turn.precedence),
-        others=sum(number for line, number in before if line.owner != turn.owner),
-    )
+def _before(chosen: Sequence[Turn], lines: Sequence[Line]) -> Iterator[tuple[Turn, Before]]:
+    """The numbers of runs before each turn, for turns in the order of claiming."""
+    starts = [line.before(chosen[0]) for line in lines] if chosen else []
+    ahead, of_owner = sum(starts), Counter[str]()
+    for line, start in zip(lines, starts, strict=False):
+        of_owner[line.owner] += start
+    following = merge(*(line.turns(start) for line, start in zip(lines, starts, strict=False)))
+    for turn in chosen:
+        for other in following:
+            if other == turn:
+                break
+            ahead += 1
+            of_owner[other.owner] += 1
+        urgent = sum(line.count for line in lines if line.precedence < turn.precedence)
+        yield turn, Before(ahead, urgent, others=ahead - of_owner[turn.owner])
+        ahead += 1
+        of_owner[turn.owner] += 1
 
 
 def _cursor(turn: Turn) -> str:

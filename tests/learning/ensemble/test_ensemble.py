@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.learning.ensemble.ensemble import Ensemble
-from app.learning.ensemble.member import Member
+from app.learning.ensemble.member import Member, StackedMember
 from app.learning.layers import LAYERS, Layer, Linear, ReLU
 from app.learning.layers.activations import Sigmoid, Tanh
 from app.learning.layers.serialization import layers_from_json
@@ -64,11 +64,12 @@ def recipes(draw: st.DrawFn) -> list[Recipe]:
     ]
 
 
-@given(recipes())
+@given(recipes(), st.data())
 @settings(max_examples=12, deadline=None)
-def test_each_member_learns_what_it_learns_alone(each: list[Recipe]) -> None:
+def test_each_member_learns_what_it_learns_alone(each: list[Recipe], drawn: st.DataObject) -> None:
     data, ensemble = data_for(each[0].loss), Ensemble(len(each))
-    members = [Member(recipe, data, CPU) for recipe in each]
+    kinds = st.sampled_from([StackedMember, StackedMember, Member])
+    members = [drawn.draw(kinds)(recipe, data, CPU) for recipe in each]
     for member in members:
         ensemble.join(member)
     record = Record(ensemble)
@@ -93,7 +94,7 @@ STOPS = [
 def test_each_member_stops_by_its_own_criteria_as_it_would_alone() -> None:
     one = recipe([Linear(8), ReLU()], CrossEntropy(), Adam(lr=0.01))
     data, ensemble = data_for(one.loss), Ensemble(len(STOPS))
-    members = [Member(replace(one, stop=stop), data, CPU) for stop in STOPS]
+    members = [StackedMember(replace(one, stop=stop), data, CPU) for stop in STOPS]
     for member in members:
         ensemble.join(member)
     Record(ensemble).finish()
@@ -109,7 +110,7 @@ def test_each_member_stops_by_its_own_criteria_as_it_would_alone() -> None:
 
 def undisturbed(of: Recipe) -> tuple[list[float], list[torch.Tensor]]:
     """The losses and the last parameters of a member that has its ensemble for itself."""
-    ensemble, member = Ensemble(1), Member(of, data_for(of.loss), CPU)
+    ensemble, member = Ensemble(1), StackedMember(of, data_for(of.loss), CPU)
     ensemble.join(member)
     record = Record(ensemble)
     record.finish()
@@ -141,9 +142,8 @@ def test_no_bit_of_a_member_depends_on_the_others(
         replace(short, stop=Stop(max_epochs=None, max_steps=3)),
         replace(broken, stop=Stop(max_steps=60, divergence=None)),
         raising,
-        longer,
     ]
-    members = [Member(other, data, CPU) for other in others]
+    members = [*(StackedMember(other, data, CPU) for other in others), Member(longer, data, CPU)]
     for parameter in members[1].model.parameters():
         torch.nn.init.constant_(parameter, math.nan)
     members[2].measure = _breaks  # type: ignore[method-assign, assignment]
@@ -151,7 +151,7 @@ def test_no_bit_of_a_member_depends_on_the_others(
         ensemble.join(other)
     record = Record(ensemble)
     record.step()
-    member = Member(one, data, CPU)
+    member = StackedMember(one, data, CPU)
     ensemble.join(member)  # later than the others, so that the ends of its epochs are other steps than theirs
     for _ in range(9):
         record.step()
@@ -169,8 +169,8 @@ def test_a_member_that_breaks_before_its_step_leaves_the_others_their_batches(pl
     one = recipe([Linear(8), ReLU()], CrossEntropy(), Adam(), steps=9)
     losses, weights = undisturbed(one)
     data, ensemble = data_for(one.loss), Ensemble(3)
-    others = [Member(other, data, CPU) for other in variants(one, 3)[1:]]
-    member = Member(one, data, CPU)
+    others = [StackedMember(other, data, CPU) for other in variants(one, 3)[1:]]
+    member = StackedMember(one, data, CPU)
     members = [*others[:1], member, *others[1:]]
     for each in members:
         ensemble.join(each)
@@ -193,7 +193,7 @@ def test_a_member_goes_on_in_another_ensemble_with_the_same_bits(optimizer: Opti
     one = recipe([Linear(8), ReLU()], CrossEntropy(), optimizer, steps=12)
     losses, weights = undisturbed(one)
     data, first = data_for(one.loss), Ensemble(3)
-    stopped, *others = (Member(each, data, CPU) for each in variants(one, 3))
+    stopped, *others = (StackedMember(each, data, CPU) for each in variants(one, 3))
     for member in (stopped, *others):
         first.join(member)
     record = Record(first)
@@ -203,9 +203,9 @@ def test_a_member_goes_on_in_another_ensemble_with_the_same_bits(optimizer: Opti
     first.leave(stopped)
     record.finish()
 
-    second, restored = Ensemble(2), Member(one, data, CPU)
+    second, restored = Ensemble(2), StackedMember(one, data, CPU)
     restored.restore(checkpoint_from_safetensors(file))
-    for member in (Member(variants(one, 4)[3], data, CPU), restored):
+    for member in (StackedMember(variants(one, 4)[3], data, CPU), restored):
         second.join(member)
     rest = Record(second)
     rest.finish()
@@ -216,7 +216,7 @@ def test_a_member_goes_on_in_another_ensemble_with_the_same_bits(optimizer: Opti
 def test_what_has_left_an_ensemble_keeps_its_parameters() -> None:
     one = recipe([Linear(8), ReLU(), Linear(5, trainable=False)], CrossEntropy(), Adam())
     data, ensemble = data_for(one.loss), Ensemble(2)
-    leaving, staying = (Member(each, data, CPU) for each in variants(one, 2))
+    leaving, staying = (StackedMember(each, data, CPU) for each in variants(one, 2))
     ensemble.join(leaving)
     ensemble.join(staying)
     record = Record(ensemble)
@@ -232,7 +232,7 @@ def test_the_calls_of_a_step_are_bound_once_for_each_number_of_slots() -> None:
     one = recipe([Linear(8), ReLU()], CrossEntropy(), SGD(), steps=4)
     data, ensemble = data_for(one.loss), Ensemble(3)
     bound: list[int] = []
-    waiting = [Member(each, data, CPU) for each in variants(one, 9)]
+    waiting = [StackedMember(each, data, CPU) for each in variants(one, 9)]
     for member in waiting[:3]:
         ensemble.join(member)
     assert ensemble.chain is not None
@@ -245,3 +245,17 @@ def test_the_calls_of_a_step_are_bound_once_for_each_number_of_slots() -> None:
             ensemble.join(remaining.pop())
     assert bound == [3]
     assert {member.step for member in waiting} == {4}
+
+
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=repr)
+def test_a_member_that_is_not_stacked_has_the_bits_of_a_training_alone(optimizer: Optimizer) -> None:
+    one, other = variants(recipe([Linear(8), ReLU()], CrossEntropy(), optimizer, steps=12), 2)
+    data, ensemble = data_for(one.loss), Ensemble(3)
+    member = Member(one, data, CPU)
+    for each in (StackedMember(other, data, CPU), member, Member(other, data, CPU)):
+        ensemble.join(each)
+    record = Record(ensemble)
+    record.finish()
+    alone = Training(one, data, CPU)
+    assert record.losses[member] == [step.loss for step in alone.steps()]
+    assert all(map(torch.equal, parameters(member), parameters(alone)))
