@@ -5,16 +5,15 @@ other member computes its own. What a member learns equals what it would learn a
 neither on the other members nor on their number.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
-
-from torch import Tensor
 
 from app.learning.ensemble.chain import StackedChain
 from app.learning.ensemble.member import Member, StackedMember
 from app.learning.training import Step
 
 T = TypeVar("T")
+TURN = 16  # steps of a member before the next one's: its parameters stay in the processor's cache
 
 
 class Taken(NamedTuple):
@@ -69,39 +68,52 @@ class Ensemble:
         member.stepper.move(self.chain.parameters.of(slot), self.chain.gradients.of(slot))
 
     def step(self) -> list[Taken]:
-        """Take one step of each member. Those that took their last step, or whose step raises an error, leave."""
-        taken: list[Taken] = []
-        batches = self._each(taken, lambda member: next(member.pending))
-        losses = self._stacked_gradients(batches)
-
-        def finish(member: Member) -> Step:
-            if isinstance(member, StackedMember):
-                member.stepper.descend()
-                return member.complete(batches[member], losses[member])
-            return member.complete(batches[member], member.stepper.step(batches[member]))
-
-        steps = self._each(taken, finish)
-        taken += [Taken(member, step) for member, step in steps.items()]
+        """Take one step of each stacked member, and some of each other one. Those that took their last step, or whose
+        step raises an error, leave."""
+        taken = [*self._stacked_step(), *self._others_steps()]
         for member in [member for member in self.members if member.stop_reason is not None]:
             self.leave(member)
         return taken
 
-    def _stacked_gradients(self, batches: dict[Member, Tensor]) -> dict[Member, float]:
-        """Compute the gradients of all stacked members; returns their losses."""
-        if not self.stacked:
-            return {}
-        assert self.chain is not None
-        losses = self.chain.step(self.stacked, [batches[member] for member in self.stacked])
-        return dict(zip(self.stacked, losses, strict=True))
+    def _stacked_step(self) -> list[Taken]:
+        taken: list[Taken] = []
+        batches = self._each(taken, lambda member: next(member.pending))
+        if self.stacked:
+            assert self.chain is not None
+            losses = self.chain.step(self.stacked, [batches[member] for member in self.stacked])
+            loss_of = dict(zip(self.stacked, losses, strict=True))
 
-    def _each(self, taken: list[Taken], action: Callable[[Member], T]) -> dict[Member, T]:
-        """The results of an action by member. Members for which it raises an error leave."""
-        results: dict[Member, T] = {}
-        for member in self.members:
+            def finish(member: StackedMember) -> Step:
+                member.stepper.descend()
+                return member.complete(batches[member], loss_of[member])
+
+            steps = self._each(taken, finish)
+            taken += [Taken(member, step) for member, step in steps.items()]
+        return taken
+
+    def _each(self, taken: list[Taken], action: Callable[[StackedMember], T]) -> dict[StackedMember, T]:
+        """The results of an action by stacked member. Members for which it raises an error leave."""
+        results: dict[StackedMember, T] = {}
+        for member in list(self.stacked):
             try:
                 results[member] = action(member)
             except Exception as error:
                 taken.append(Taken(member, error=error))
-        for member in [member for member in self.members if member not in results]:
+        for member in [member for member in self.stacked if member not in results]:
             self.leave(member)
         return results
+
+    def _others_steps(self) -> Iterator[Taken]:
+        """Steps of the members that are not stacked, in turns; a turn ends with the epoch."""
+        for member in list(self.others):
+            for _ in range(1 if self.stacked else TURN):
+                try:
+                    indices = next(member.pending)
+                    step = member.complete(indices, member.stepper.step(indices))
+                except Exception as error:
+                    yield Taken(member, error=error)
+                    self.leave(member)
+                    break
+                yield Taken(member, step)
+                if step.metrics is not None:
+                    break

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.learning.ensemble.ensemble import Ensemble
+from app.learning.ensemble.ensemble import TURN, Ensemble
 from app.learning.ensemble.member import Member, StackedMember
 from app.learning.layers import LAYERS, Layer, Linear, ReLU
 from app.learning.layers.activations import Sigmoid, Tanh
@@ -259,3 +259,18 @@ def test_a_member_that_is_not_stacked_has_the_bits_of_a_training_alone(optimizer
     alone = Training(one, data, CPU)
     assert record.losses[member] == [step.loss for step in alone.steps()]
     assert all(map(torch.equal, parameters(member), parameters(alone)))
+
+
+def test_members_that_are_not_stacked_take_turns_of_several_steps_that_end_with_the_epoch() -> None:
+    one = recipe([Linear(8), ReLU()], CrossEntropy(), SGD(), batch_size=1, steps=100)  # 40 steps in an epoch
+    data, ensemble = data_for(one.loss), Ensemble(3)
+    first, second = (Member(each, data, CPU) for each in variants(one, 2))
+    for member in (first, second):
+        ensemble.join(member)
+    for steps in (TURN, 2 * TURN, 40, 40 + TURN):
+        ensemble.step()
+        assert first.step == second.step == steps
+    stacked = StackedMember(variants(one, 3)[2], data, CPU)
+    ensemble.join(stacked)
+    ensemble.step()
+    assert (stacked.step, first.step) == (1, 41 + TURN)  # beside stacked members, all are equally quick
