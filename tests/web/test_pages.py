@@ -9,11 +9,13 @@ from fastapi.testclient import TestClient
 
 from app.access import Scope
 from app.api.access import STATIC
+from app.storage.models import VersionKey
+from app.storage.shadows import Tally, store_tallies
 from app.web.site import PAGES
 from app.web.static_files import StaticFile, static_files, version
 from tests.support.keys import new_key, until_known
 from tests.support.rows import insert_run
-from tests.support.served import insert_network
+from tests.support.served import insert_network, serve
 from tests.support.services import KEY, Service, Template
 
 HOSTILE = '<img src=x onerror="alert(1)">'
@@ -176,3 +178,15 @@ def test_a_page_offers_what_the_key_may_do(template: Template, tmp_path_factory:
 def test_every_page_is_below_ui_but_the_way_in() -> None:
     paths = {route.path for module in PAGES for route in module.router.routes}
     assert {path for path in paths if not path.startswith("/ui")} == {"/", "/login", "/logout"}
+
+
+def test_a_model_shows_what_its_shadow_has_compared_dropped_and_failed(service: Service) -> None:
+    for run in ("run_live", "run_shadow"):
+        serve(service.client, run)
+    service.client.put("/models/letters", json={"run": "run_live", "shadow": {"run": "run_shadow"}})
+    tally = Tally(mirrored=1234, compared=1000, agreed=981, failed=4)
+    store_tallies(service.database, [(VersionKey("", "letters", 1), tally)])
+    text = service.client.get("/ui/models/letters", headers=OPENED).text
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text))
+    assert (facts["Compared"], facts["Not compared"], facts["Failed"]) == ("1\u202f000", "230", "4")
+    assert facts["Agree"] == "98.1%"
