@@ -49,7 +49,7 @@ def page(db: Session, now: Now, limit: int, cursor: str | None) -> Page[Waiting]
         entries = dropwhile(lambda turn: turn <= last, entries)
     chosen = list(islice(entries, limit + 1))
     runs = _runs(db, now, chosen[:limit])
-    items = [Waiting(runs[turn], before) for turn, before in _before(chosen[:limit], lines) if turn in runs]
+    items = [Waiting(runs[turn], before) for turn, before in numbers_before(chosen[:limit], lines) if turn in runs]
     return Page(items, _cursor(chosen[limit - 1]) if len(chosen) > limit else None)
 
 
@@ -61,7 +61,7 @@ def _runs(db: Session, now: Now, turns: Iterable[Turn]) -> dict[Turn, Run]:
     return {sought[place]: runs[id] for id, place in places.items() if id in runs}
 
 
-def _before(chosen: Sequence[Turn], lines: Sequence[Line]) -> Iterator[tuple[Turn, Before]]:
+def numbers_before(chosen: Sequence[Turn], lines: Sequence[Line]) -> Iterator[tuple[Turn, Before]]:
     """The numbers of runs before each turn, for turns in the order of claiming."""
     starts = [line.before(chosen[0]) for line in lines] if chosen else []
     ahead, of_owner = sum(starts), Counter[str]()
