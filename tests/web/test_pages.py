@@ -189,4 +189,4 @@ def test_a_model_shows_what_its_shadow_has_compared_dropped_and_failed(service: 
     text = service.client.get("/ui/models/letters", headers=OPENED).text
     facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", text))
     assert (facts["Compared"], facts["Not compared"], facts["Failed"]) == ("1\u202f000", "230", "4")
-    assert facts["Agree"] == "98.1%"
+    assert facts["Agree"] == "98.1\u202f%"
