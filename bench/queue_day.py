@@ -26,7 +26,7 @@ from app.access import Caller, Scope
 from app.constants import RunStatus
 from app.settings import Settings
 from app.storage import migrate, pyramid, runs
-from app.storage.change_counter import ChangeCounter
+from app.storage.change_counter import ChangeCounter, change_counter
 from app.storage.database import Database
 from app.storage.queue import turns
 from app.storage.queue.batch_claims import batch_claims
@@ -36,11 +36,13 @@ from app.storage.tables import Run
 from bench.report import figure
 from bench.service import home
 from tests.support.postgres import Postgres
+from worker.change_detector import LONGEST_SECONDS
 
 A_DAY, DAY_SECONDS = 1_000_000, 86_400
 SINGLE, SWEEPERS, SWEEP = 300, 10, 200  # owners of single runs, owners of sweeps, and the runs of a sweep
 MEAN_SECONDS, SPREAD = 60.0, 0.8  # of a run: log-normal
 BUSY = 0.95  # the share of the time for which the places suffice
+NOTICES = 2  # of a run, after which workers look for work: it is queued, and it ends
 LEASE_SECONDS, NOW = 1e9, 1_800_000_000.0  # no lease runs out in the simulation
 LOSSES = np.random.default_rng(0).random(1000).tolist()
 TEXT = {"name": None, "dataset": "digits", "tags": {}, "priority": 0, "padding": "x" * 1000}
@@ -104,7 +106,7 @@ def write_points(database: Database, run: Run) -> None:
 
 
 def look_for_work(database: Database, counter: ChangeCounter) -> None:
-    """Look whether there is something to do, as a worker does that has a free place."""
+    """Look whether there is something to do, as a worker does that has a free place, after a notice."""
     counter.read()
     for queue in (run_claims, import_claims, batch_claims):
         with database.read() as db:
@@ -137,7 +139,7 @@ def simulate(database: Database, coming: list[Arrival], places: int) -> dict[str
 
 def costs(database: Database, server: Postgres, training: int) -> dict[str, float]:
     """Seconds of Postgres' processors for each operation, with so many runs that train."""
-    counter = ChangeCounter(database)
+    counter = change_counter(database)
     held: list[Run] = []
     operations: dict[str, Callable[[int], object]] = {
         "create": lambda number: create(database, Arrival(0.0, f"single-{number % SINGLE}", 1.0)),
@@ -201,10 +203,9 @@ def main(count: int = 10_000) -> None:
         **dict.fromkeys(("create", "claim", "end"), rate),
         "beat a lease": training / settings.heartbeat_seconds,
         "write points": training / settings.flush_seconds,
-        "look for work": places / settings.poll_seconds,
+        "look for work": places * (NOTICES * rate + 1 / LONGEST_SECONDS),
     }
     for name, times in needed.items():
         figure(f"{name}: needed", times, "/s")
         figure(f"{name}: Postgres, each", 1000 * seconds[name], "ms")
         figure(f"{name}: Postgres, busy cores", times * seconds[name], "")
-    figure("look for work once a second: Postgres, busy cores", places * seconds["look for work"], "")

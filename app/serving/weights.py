@@ -11,7 +11,7 @@ from app.serving.prediction_log import LoggedShare
 from app.serving.shadowing import ShadowRun
 from app.serving.traffic import choose, point_of
 from app.storage import models, runs
-from app.storage.change_counter import ChangeCounter
+from app.storage.change_counter import SQLiteCommits
 from app.storage.database import Database
 from app.storage.models import key_of
 from app.storage.runs import Weights
@@ -78,8 +78,8 @@ def weights_queries(database: Database) -> WeightsQueries:
                 found, version = [runs.checkpoint_weights(db, main, asked.step)], None
         return _serving(name, version, {weights.id: weights for weights in found})
 
-    changes = ChangeCounter(database)
-    return KeptAnswers(SingleFlight.in_threads(find), changes.read if database.is_sqlite else lambda: None)
+    version = SQLiteCommits(database).read if database.is_sqlite else lambda: None
+    return KeptAnswers(SingleFlight.in_threads(find), version)
 
 
 def _serving(name: str | None, version: ModelVersion | None, found: Mapping[str, Weights]) -> Serving:
