@@ -41,7 +41,7 @@ def main(
 
 
 class Shared:
-    """What runs with one signature share: their data, loaded once, and the quicker products of each optimizer."""
+    """The common part of runs with one signature: their data, loaded once, and the quicker products by optimizer."""
 
     def __init__(self, members: int) -> None:
         self.members = members
