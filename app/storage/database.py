@@ -74,8 +74,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only reads."""
-        with Session(self.engine, info={"caller": self.caller}) as session:
+        """A transaction that only reads: all of its queries see the database as its first one did.
+
+        Postgres would let each query see what has been committed until then, such as a sweep's trial without its runs.
+        """
+        engine = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with Session(engine, info={"caller": self.caller}) as session:
             yield session
 
     @contextmanager

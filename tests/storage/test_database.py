@@ -3,11 +3,14 @@
 import time
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from app.storage import migrate
 from app.storage.database import Database, is_away
+from app.storage.tables import Run
 from tests.support.postgres import Postgres
+from tests.support.rows import insert_run
 
 
 def test_a_transaction_that_postgres_ends_as_idle_may_be_tried_again(postgres: Postgres) -> None:
@@ -29,4 +32,18 @@ def test_a_statement_that_is_wrong_stays_so(postgres: Postgres, statement: str) 
     with pytest.raises(DBAPIError) as raised, database.read() as db:
         db.execute(text(statement))
     assert not is_away(raised.value)
+    database.close()
+
+
+def test_the_queries_of_a_read_see_one_state_of_the_database(postgres: Postgres) -> None:
+    """On SQLite, a commit waits until all reads have ended."""
+    database, count = Database(postgres.new_database()), select(func.count()).select_from(Run)
+    migrate.upgrade(database)
+    with database.read() as db:
+        assert db.scalar(count) == 0
+        with database.write() as other:
+            insert_run(other, "run_1")
+        assert db.scalar(count) == 0
+    with database.read() as db:
+        assert db.scalar(count) == 1
     database.close()

@@ -54,7 +54,7 @@ class Trial:
             return "failed"
         if "pruned" in outcomes:
             return "pruned"
-        return "waiting" if None in outcomes else "complete"
+        return "waiting" if None in outcomes or not outcomes else "complete"
 
     @property
     def reach(self) -> int:

@@ -37,6 +37,11 @@ def test_the_mean_over_the_seeds_decides() -> None:
     assert spreads[0] == pytest.approx(np.std([0.5, 0.9], ddof=1)) and spreads[1] == 0
 
 
+def test_a_trial_whose_runs_are_not_made_yet_waits() -> None:
+    begun = Trial(0, {}, None, [])
+    assert (begun.status, begun.value) == ("waiting", None)
+
+
 def test_a_failed_seed_takes_its_trial_out_of_the_ranking() -> None:
     diverged = trial(0, 0.99, outcome="diverged")
     ranked = ranking(definition(), [diverged, trial(1, 0.1)])
