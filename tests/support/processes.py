@@ -1,12 +1,16 @@
 """A service's processes."""
 
+import secrets
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+OWN_PORTS = range(10_000, 32_768)  # below those of outgoing connections (ip(7), ip_local_port_range)
 
 
 def family(pid: int) -> list[int]:
@@ -52,7 +56,9 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A free port of those that the kernel gives to no outgoing connection: such a one could take it meanwhile."""
+    while True:
+        port = secrets.choice(OWN_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
