@@ -60,6 +60,8 @@ class Database:
         kept = min(STAY_OPEN, connections)
         pool = {"pool_size": kept, "max_overflow": connections - kept}
         self.engine = _sqlite(url, pool) if url.startswith("sqlite") else _postgres(url, pool)
+        snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self.snapshots = self.engine.execution_options(**snapshot)  # the same connections, for reads
         self.caller = EVERYBODY
 
     def of(self, caller: Caller) -> "Database":
@@ -78,8 +80,7 @@ class Database:
 
         Postgres would let each query see what has been committed until then, such as a sweep's trial without its runs.
         """
-        engine = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
-        with Session(engine, info={"caller": self.caller}) as session:
+        with Session(self.snapshots, info={"caller": self.caller}) as session:
             yield session
 
     @contextmanager
