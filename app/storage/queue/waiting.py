@@ -63,19 +63,24 @@ def _runs(db: Session, now: Now, turns: Iterable[Turn]) -> dict[Turn, Run]:
 
 def numbers_before(chosen: Sequence[Turn], lines: Sequence[Line]) -> Iterator[tuple[Turn, Before]]:
     """The numbers of runs before each turn, for turns in the order of claiming."""
-    starts = [line.before(chosen[0]) for line in lines] if chosen else []
+    if not chosen:
+        return
+    starts = [line.before(chosen[0]) for line in lines]
     ahead, of_owner = sum(starts), Counter[str]()
-    for line, start in zip(lines, starts, strict=False):
+    for line, start in zip(lines, starts, strict=True):
         of_owner[line.owner] += start
-    following = merge(*(line.turns(start) for line, start in zip(lines, starts, strict=False)))
+    following = merge(*(line.turns(start) for line, start in zip(lines, starts, strict=True)))
+    urgent = {
+        precedence: sum(line.count for line in lines if line.precedence < precedence)
+        for precedence in {turn.precedence for turn in chosen}
+    }
     for turn in chosen:
         for other in following:
             if other == turn:
                 break
             ahead += 1
             of_owner[other.owner] += 1
-        urgent = sum(line.count for line in lines if line.precedence < turn.precedence)
-        yield turn, Before(ahead, urgent, others=ahead - of_owner[turn.owner])
+        yield turn, Before(ahead, urgent[turn.precedence], others=ahead - of_owner[turn.owner])
         ahead += 1
         of_owner[turn.owner] += 1
 
