@@ -33,7 +33,7 @@ from bench.sharing import beside_batch, beside_training
 from bench.wrk import SECONDS, Service, load, rounds
 
 PICTURES = 256  # of a JSON batch
-SMALL = 15  # rounds for a difference of 5%, which the noise of five hides
+FINE_ROUNDS = 15  # for a difference of 5%, which the noise of five rounds hides
 SERVE = ["-m", "app.cli.main", "serve", "--port", "{port}"]
 
 noop = FastAPI()
@@ -149,7 +149,7 @@ def shadow(service: Service, run: str, picture: bytes) -> None:
     alone, watched_by = (Service(client, service.process, f"model={name}") for name in ("alone", "watched"))
     third = alone.load(picture).rate / 3
     for name, rate in (("full load", None), ("a third of it", third)):
-        pairs = rounds(lambda: alone.load(picture, rate=rate), lambda: watched_by.load(picture, rate=rate), SMALL)  # noqa: B023
+        pairs = rounds(lambda: alone.load(picture, rate=rate), lambda: watched_by.load(picture, rate=rate), FINE_ROUNDS)  # noqa: B023
         ratio = statistics.median(b.slow / a.slow for a, b in pairs)
         figure(f"a fifth in a shadow : none, 99th percentile, {name}", ratio, "×", at_most=1.05)
     report = client.get("/models/watched/shadow").json()
@@ -193,7 +193,7 @@ def tracing(service: Service, picture: bytes) -> None:
 
 def cost_of(part: str, service: Service, without: Service, picture: bytes) -> None:
     if part == "metrics":
-        pairs = rounds(lambda: without.load(picture), lambda: service.load(picture), SMALL)
+        pairs = rounds(lambda: without.load(picture), lambda: service.load(picture), FINE_ROUNDS)
         figure(
             "requests/s with metrics : without",
             statistics.median(b.rate / a.rate for a, b in pairs),
