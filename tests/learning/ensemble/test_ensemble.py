@@ -273,4 +273,4 @@ def test_members_that_are_not_stacked_take_turns_of_several_steps_that_end_with_
     stacked = StackedMember(variants(one, 3)[2], data, CPU)
     ensemble.join(stacked)
     ensemble.step()
-    assert (stacked.step, first.step) == (1, 41 + TURN)  # beside stacked members, all are equally quick
+    assert (stacked.step, first.step) == (1, 41 + TURN)  # beside a stacked member, a turn is one step
