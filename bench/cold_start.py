@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 
 from bench.report import figure
-from bench.service import free_port, home
+from bench.service import home
+from tests.support.processes import free_port
 
 TURNS = 2
 BARE = "import torch, fastapi, sqlalchemy"

@@ -1,7 +1,6 @@
 """A temporary service for benchmarks: `antigrad serve` on a free port, with a home that is deleted afterwards."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,15 +14,10 @@ from unittest.mock import patch
 import httpx
 import psutil
 
+from tests.support.processes import free_port
+
 END_SECONDS = 10
 PICTURE = {"Content-Type": "image/png"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import free_port
 from tests.support.services import KEY
 
 
@@ -20,9 +21,7 @@ def demo(home: Path, port: int, **variables: str) -> "subprocess.CompletedProces
 
 @pytest.mark.long
 def test_the_demo_learns_letters_and_classifies_one(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     done = demo(tmp_path / "home", port, ANTIGRAD_API_KEY=KEY)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"curl -H 'Authorization: Bearer …' -X POST http://127.0.0.1:{port}/runs" in done.stdout

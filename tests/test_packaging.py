@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.support.processes import free_port
 from tests.support.services import KEY
 
 ROOT = Path(__file__).parent.parent
@@ -142,9 +142,7 @@ def test_the_runtime_lock_is_a_part_of_the_lock_that_is_tested() -> None:
 
 @contextmanager
 def serving(command: list[str | Path], **options: Any) -> Iterator[httpx.Client]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([*command, "--port", str(port)], **options)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:

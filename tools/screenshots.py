@@ -4,7 +4,6 @@ A service of its own trains a few runs first. Each page is then shown light, dar
 """
 
 import argparse
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
+
+from tests.support.processes import free_port
 
 FOLDER = Path(__file__).parent.parent / "docs/screenshots"
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
@@ -68,9 +69,7 @@ LONG: dict[str, Any] = {"dataset": "notmnist", "name": "letters, wide", "stop": 
 @contextmanager
 def service() -> Iterator[httpx.Client]:
     """A service with one worker and a new home."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with TemporaryDirectory() as home:
         command = [sys.executable, "-m", "app.cli.main", "serve", "--port", str(port)]
         environment = {"ANTIGRAD_HOME": home, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parent.parent)}
