@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
+from starlette.routing import BaseRoute
 
 from app.api import openapi, problems
 from app.api.access import AccessMiddleware
@@ -175,7 +176,6 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         telemetry=spans,
-        generate_unique_id_function=lambda route: route.name,  # the OpenAPI document's operation id
     )
     app.state.settings, app.state.database, app.state.files = settings, database, files
     app.state.traces = spans["tracing"]
@@ -222,8 +222,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(ForwardedPeersMiddleware, proxies=settings.proxies, most=settings.connections_per_peer)
     app.add_middleware(ResponseHeadersMiddleware)
     app.add_middleware(ObservationMiddleware, logs_access=settings.access_log)
-    for routes in ROUTES:
-        app.include_router(routes.router)
+    app.router.routes.extend(routes())
 
     # Relative addresses, so that the page works under any prefix of a proxy.
     @app.get("/docs", include_in_schema=False, dependencies=[ANY_KEY])
@@ -238,6 +237,15 @@ def create_app(settings: Settings) -> FastAPI:
 
     openapi.complete(app, keyring)
     return app
+
+
+def routes() -> Iterator[BaseRoute]:
+    """Yield the routes of all modules, in the order in which a request is matched.
+
+    They are those of the modules themselves: `include_router` would build each a second time, for every app.
+    """
+    for module in ROUTES:
+        yield from module.router.routes
 
 
 def prediction_service(settings: Settings, database: Database, files: Files) -> PredictionService:

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from torch import nn
 
 from app.api.deps import DatabaseDep, FilesDep, RunDep
 from app.api.described_network import DescribedNetwork, described_network
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.architectures import (
     Inspection,
     InspectRequest,
@@ -41,7 +42,7 @@ from app.storage.jsonable import number
 from app.storage.trainings import recent_trainings
 from app.suggestions import closest
 
-router = APIRouter(tags=["architectures"], responses=problems(Invalid), dependencies=[READ])
+router = Router(tags=["architectures"], responses=problems(Invalid), dependencies=[READ])
 
 MOST_NUMBERS = 250_000  # in a matrix of an answer
 

@@ -1,15 +1,14 @@
 """The audit log."""
 
-from fastapi import APIRouter
-
 from app.api.deps import Cursor, DatabaseDep, Limit, OwnerFilter
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.audit import AuditPage, audit_item
 from app.api.scopes import ADMIN
 from app.errors import Invalid
 from app.storage import audit
 
-router = APIRouter(tags=["operations"], responses=problems(Invalid), dependencies=[ADMIN])
+router = Router(tags=["operations"], responses=problems(Invalid), dependencies=[ADMIN])
 
 
 @router.get("/audit", summary="List who changed what, newest first")

@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
@@ -12,6 +12,7 @@ from app.api.deps import Cursor, DatabaseDep, FilesDep, Limit, accepted
 from app.api.forms import media_type
 from app.api.inputs import File, Numbers, Pictures, Table, read_body
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.schemas.batches import BatchAnswer, BatchPage, BatchRequest, batch_answer
 from app.api.schemas.bodies import BINARY
 from app.api.scopes import PREDICT
@@ -25,7 +26,7 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.signatures import Signature, description
 
-router = APIRouter(prefix="/batches", tags=["predict"], responses=problems(Invalid), dependencies=[PREDICT])
+router = Router(prefix="/batches", tags=["predict"], responses=problems(Invalid), dependencies=[PREDICT])
 
 BatchId = Annotated[str, Path(description="a batch's id", examples=["bat_01k9zj4c2m8s0q1v5w7x3y6t4a"])]
 BODY: dict[str, Any] = {

@@ -1,9 +1,10 @@
 """Model cards of runs."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.api.deps import DatabaseDep, FilesDep, RunDep
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.card import CardAnswer, card_answer
 from app.api.scopes import READ
 from app.errors import Invalid, NotFound
@@ -16,7 +17,7 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import Run
 
-router = APIRouter(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid), dependencies=[READ])
+router = Router(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid), dependencies=[READ])
 
 MARKDOWN = "text/markdown"
 EXAMPLE = """---

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import SLOW, Axis, DatabaseDep, FormatDep, RunDep
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.schemas.curves import CurveAnswer, points_json
 from app.api.scopes import READ
 from app.constants import TASK_METRICS
@@ -23,7 +24,7 @@ from app.suggestions import closest
 Step = partial(Query, ge=1, le=curves.LAST_STEP)
 LISTED = 12  # series that an error message lists
 
-router = APIRouter(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid), dependencies=[READ])
+router = Router(prefix="/runs/{id}", tags=["curves"], responses=problems(NotFound, Invalid), dependencies=[READ])
 
 
 def find_series(

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from app.api.dataset_deps import (
     OF_EXAMPLES,
@@ -21,6 +21,7 @@ from app.api.dataset_deps import (
 )
 from app.api.deps import SLOW
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.schemas.dataset_views import (
     LISTED,
     DuplicatesAnswer,
@@ -46,7 +47,7 @@ from app.datasets.suspects import suspects
 from app.errors import Invalid, NotFound
 from app.plots.previews import means_png
 
-router = APIRouter(
+router = Router(
     prefix="/datasets/{id}", tags=["datasets"], responses=problems(Invalid) | OF_EXAMPLES, dependencies=[READ]
 )
 

@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import IO, Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -23,6 +23,7 @@ from app.api.dataset_deps import (
 )
 from app.api.deps import SLOW, Cursor, DatabaseDep, ExportsDep, FilesDep, Limit, OwnerFilter
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.schemas.datasets import DatasetAnswer, DatasetPage, Sample, SampleList, dataset_answer, dataset_item
 from app.api.scopes import READ, TRAIN
 from app.constants import DatasetStatus
@@ -30,7 +31,7 @@ from app.errors import Conflict, Invalid, NotFound
 from app.plots.previews import image_png, preview_png
 from app.storage import datasets
 
-router = APIRouter(prefix="/datasets", tags=["datasets"], responses=problems(Invalid))
+router = Router(prefix="/datasets", tags=["datasets"], responses=problems(Invalid))
 
 
 @router.get("", summary="List datasets", dependencies=[READ])

@@ -1,9 +1,8 @@
 """Diagnostics sampled in a run's layers, and the diagnosis that follows from them."""
 
-from fastapi import APIRouter
-
 from app.api.deps import DatabaseDep, FilesDep, RunDep
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.curves import Points, points_json
 from app.api.schemas.diagnosis import DiagnosisAnswer, DiagnosticsAnswer, LayerDiagnostics, finding_answer
 from app.api.scopes import READ
@@ -12,7 +11,7 @@ from app.insight.diagnosis import diagnose
 from app.runs.facts import by_layer, facts_of, place_in_request
 from app.storage import curves
 
-router = APIRouter(prefix="/runs/{id}", tags=["diagnosis"], responses=problems(NotFound, Invalid), dependencies=[READ])
+router = Router(prefix="/runs/{id}", tags=["diagnosis"], responses=problems(NotFound, Invalid), dependencies=[READ])
 
 
 @router.get("/diagnostics", summary="Get gradients, weights, updates, dead and saturated units by layer")

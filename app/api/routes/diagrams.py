@@ -1,10 +1,11 @@
 """Drawings of networks."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.api.deps import SLOW, DatabaseDep, FilesDep, RunDep
 from app.api.described_network import described_network
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.schemas.architectures import InspectRequest
 from app.api.scopes import READ
 from app.errors import Conflict, Invalid, Malformed, NotFound
@@ -15,7 +16,7 @@ from app.learning.layers.serialization import layers_from_json
 from app.plots.network import diagram
 from app.storage import datasets
 
-router = APIRouter(tags=["architectures"], responses=problems(Invalid), dependencies=[READ])
+router = Router(tags=["architectures"], responses=problems(Invalid), dependencies=[READ])
 SVG = "image/svg+xml"
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import torch
-from fastapi import APIRouter
 
 from app.api.deps import SLOW, DatabaseDep, FilesDep, ModelName
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.drift import DriftAnswer, RunDrift, run_drift
 from app.api.scopes import READ
 from app.errors import Conflict, Invalid, NotFound
@@ -17,7 +17,7 @@ from app.storage.files import Files
 from app.storage.packed_inputs import unpack
 from app.storage.tables import ModelVersion
 
-router = APIRouter(tags=["models"], responses=problems(Invalid, NotFound))
+router = Router(tags=["models"], responses=problems(Invalid, NotFound))
 
 
 @router.get(

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from anyio import BrokenResourceError
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.api.deps import RunDep, RunId
 from app.api.event_streams import NewestQueries, NewsQueries, Permission, Position, watch, watch_newest
 from app.api.keyring import Keyring
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.events import STREAM, STREAM_OF_RUNS
 from app.api.scopes import READ, CallerDep
 from app.errors import Invalid, NotFound
@@ -31,7 +32,7 @@ async def departures() -> AsyncIterator[None]:
         pass
 
 
-router = APIRouter(tags=["curves"], dependencies=[READ, Depends(departures)])
+router = Router(tags=["curves"], dependencies=[READ, Depends(departures)])
 
 
 async def news_queries_of_app(request: Request) -> NewsQueries:

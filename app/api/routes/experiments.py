@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from app.api.addresses import address
 from app.api.deps import SLOW, DatabaseDep, FilesDep, FormatDep, Key, accepted, repeated
 from app.api.group_curves import OneAxis, OneSeries, group_picture
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.schemas.experiments import (
     ID,
     LINEAR_COLLAPSE,
@@ -42,7 +43,7 @@ from app.storage.database import Database
 from app.storage.jsonable import jsonable
 from app.storage.tables import Run
 
-router = APIRouter(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
+router = Router(prefix="/experiments", tags=["experiments"], responses=problems(NotFound, Invalid))
 
 Name = Annotated[str, Path(description="an experiment's name", examples=[LINEAR_COLLAPSE])]
 Id = Annotated[str, Path(description="id of a started experiment", examples=[ID])]

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 
 from app.api.deps import DatabaseDep
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.run_filter import FilterDep, OrderDep
 from app.api.scopes import READ
 from app.errors import Invalid
@@ -17,7 +18,7 @@ from app.runs.parquet import points_file, runs_file
 from app.storage import runs
 from app.storage.database import database_now
 
-router = APIRouter(tags=["runs"], responses=problems(Invalid), dependencies=[READ])
+router = Router(tags=["runs"], responses=problems(Invalid), dependencies=[READ])
 
 FILE = "application/octet-stream"
 

@@ -4,10 +4,11 @@ import io
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from app.api.deps import SLOW, Cursor, DatabaseDep, Limit, ModelName
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.schemas.feedback import (
     A_PREDICTION,
     Correction,
@@ -22,7 +23,7 @@ from app.errors import Conflict, Forbidden, Invalid, Malformed, NotFound
 from app.storage import models, predictions
 from app.storage.packed_inputs import unpack
 
-router = APIRouter(tags=["models"], responses=problems(Invalid, NotFound))
+router = Router(tags=["models"], responses=problems(Invalid, NotFound))
 
 PredictionId = Annotated[
     str, Path(max_length=100, description="id of a prediction, from `logged` of an answer", examples=[A_PREDICTION])

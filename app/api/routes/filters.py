@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from app.api.deps import SLOW, DatabaseDep, FilesDep, RunDep
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.scopes import READ
 from app.errors import Invalid, NotFound
 from app.learning.serialization import from_safetensors
 from app.plots.filters import filters_png
 from app.storage import runs
 
-router = APIRouter(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid), dependencies=[READ])
+router = Router(prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid), dependencies=[READ])
 
 
 @router.get("/filters.png", summary="Draw the weights of the first layer", response_class=Response,

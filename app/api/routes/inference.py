@@ -6,7 +6,7 @@ https://github.com/kserve/open-inference-protocol
 from importlib.metadata import version as installed_version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from sqlalchemy import text
 
 from app.access import Caller
@@ -14,6 +14,7 @@ from app.api.client_connection import while_connected
 from app.api.deps import DatabaseDep
 from app.api.inference_body import HEADER, parse, read_inputs, write
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.inference import (
     InferRequest,
     InferResponse,
@@ -40,7 +41,7 @@ from app.serving.weights import Asked, Serves, Serving
 from app.storage import models, runs
 from app.storage.database import Database
 
-router = APIRouter(prefix="/v2", tags=["open inference protocol"], responses=problems(Invalid), dependencies=[PREDICT])
+router = Router(prefix="/v2", tags=["open inference protocol"], responses=problems(Invalid), dependencies=[PREDICT])
 
 ModelName: Any = Annotated[Name, Path(description="a model's name, or a run's id", examples=["letters"])]
 Version = Annotated[int, Path(ge=1, le=10**9, description="version of the name, or step of the run's checkpoint")]

@@ -2,15 +2,14 @@
 
 from dataclasses import asdict
 
-from fastapi import APIRouter
-
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.me import LimitsAnswer, MeAnswer
 from app.api.schemas.times import rfc3339
 from app.api.scopes import ANY_KEY, CallerDep
 from app.errors import Invalid
 
-router = APIRouter(tags=["operations"], responses=problems(Invalid), dependencies=[ANY_KEY])
+router = Router(tags=["operations"], responses=problems(Invalid), dependencies=[ANY_KEY])
 
 
 @router.get("/me", summary="Get the owner, scopes and limits of the key that is sent")

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from app import metrics
 from app.api.deps import DatabaseDep, SettingsDep
+from app.api.router import Router
 from app.api.scopes import READ
 from app.constants import RunStatus
 from app.storage.census import Census, take_census
 
-router = APIRouter(tags=["operations"], dependencies=[READ])
+router = Router(tags=["operations"], dependencies=[READ])
 TEXT = {200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": "antigrad_workers 1.0\n"}}}}
 
 

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import Header, Query, Response
 
 from app.api.caching import etag_of, knows
 from app.api.deps import DatabaseDep, ModelName, OwnerFilter
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.models import ModelAnswer, ModelList, PointRequest, model_answer
 from app.api.schemas.shadow import ShadowReport, shadow_report
 from app.api.scopes import READ, TRAIN
@@ -15,7 +16,7 @@ from app.errors import Conflict, Invalid, Malformed, NotFound, Stale
 from app.storage import models, shadows
 from app.storage.tables import ModelVersion
 
-router = APIRouter(prefix="/models", tags=["models"], responses=problems(Invalid))
+router = Router(prefix="/models", tags=["models"], responses=problems(Invalid))
 
 ModelOwner = Annotated[
     str | None,

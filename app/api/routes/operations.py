@@ -2,13 +2,13 @@
 
 import secrets
 
-from fastapi import APIRouter
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.access import ANONYMOUS
 from app.api.deps import DatabaseDep, DatabaseFileDep, FilesDep, SettingsDep
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.operations import WorkerAnswer, WorkerList
 from app.api.schemas.times import rfc3339
 from app.api.scopes import OPEN, READ, CallerDep
@@ -22,7 +22,7 @@ from app.storage.database_file import DatabaseFile
 from app.storage.files import Files
 from app.storage.queue import workers
 
-router = APIRouter(tags=["operations"])
+router = Router(tags=["operations"])
 
 
 @router.get("/healthz", summary="Check that the process is alive", dependencies=[OPEN])

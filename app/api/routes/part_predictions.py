@@ -3,11 +3,12 @@
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.api.dataset_deps import Part
 from app.api.deps import SLOW, DatabaseDep, FilesDep, Limit, RunDep
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.part_predictions import ExamplePage, PredictedExample
 from app.api.scopes import READ
 from app.datasets.splits import SplitSpec
@@ -17,7 +18,7 @@ from app.serving.part_predictions import PartPredictions, part_predictions
 from app.storage import datasets, runs
 from app.storage.jsonable import number
 
-router = APIRouter(
+router = Router(
     prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid, Conflict), dependencies=[READ]
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from numpy.typing import NDArray
 from starlette.types import Receive, Scope, Send
 
@@ -17,6 +17,7 @@ from app.api.prediction_answer import Answer, write_answer
 from app.api.prediction_inputs import conversion_for, read_inputs
 from app.api.problems import problems
 from app.api.query import parameters, read_query
+from app.api.router import Router
 from app.api.schemas.bodies import BINARY
 from app.api.schemas.predict import PredictAnswer, Question
 from app.api.scopes import Requires
@@ -31,7 +32,7 @@ from app.serving.service import PredictionService
 from app.serving.shadowing import Answered
 from app.serving.weights import Asked
 
-router = APIRouter(tags=["predict"])
+router = Router(tags=["predict"])
 
 REQUIRED = Requires(KeyScope.PREDICT)
 

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from app.access import NO_OWNER
 from app.api.addresses import address
 from app.api.deps import DatabaseDep
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.published import PublishedAnswer, PublishedList
 from app.api.scopes import READ, TRAIN
@@ -17,7 +18,7 @@ from app.storage import datasets
 from app.storage.ids import new_id
 from app.suggestions import closest
 
-router = APIRouter(prefix="/datasets/catalogue", tags=["datasets"], responses=problems(Invalid))
+router = Router(prefix="/datasets/catalogue", tags=["datasets"], responses=problems(Invalid))
 
 PublishedName = Annotated[str, Path(description="the name of an entry of the catalogue", examples=["mnist"])]
 

@@ -1,15 +1,14 @@
 """The queue of runs: who waits, why, and until when."""
 
-from fastapi import APIRouter
-
 from app.api.deps import Cursor, DatabaseDep, Limit, SettingsDep
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.queue import QueueAnswer, queue_answer
 from app.api.scopes import READ
 from app.errors import Invalid
 from app.runs.queue import queue_page
 
-router = APIRouter(tags=["operations"])
+router = Router(tags=["operations"])
 
 
 @router.get("/queue", summary="List the runs that wait, with the reason of each", responses=problems(Invalid),

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from app.api.addresses import address
 from app.api.deps import SLOW, DatabaseDep, FilesDep, FormatDep, Key
 from app.api.group_curves import OneAxis, OneSeries, group_picture
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.schemas.race import RaceAnswer, RaceRequest
 from app.api.schemas.runs import run_answer
 from app.api.scopes import READ, TRAIN
@@ -23,7 +24,7 @@ from app.runs.requests import RunRequest
 from app.runs.submission import NewRun, fingerprint
 from app.runs.views import RunView, views
 
-router = APIRouter(prefix="/optimizers/race", tags=["optimizers"], responses=problems(Invalid))
+router = Router(prefix="/optimizers/race", tags=["optimizers"], responses=problems(Invalid))
 
 RaceId = Annotated[str, Path(description="a race's id", examples=["race_01k9zj4c2m8s0q1v5w7x3y6t4a"])]
 

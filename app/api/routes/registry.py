@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from app.api.problems import problems
 from app.api.registry_fields import fields_of, summary_of
+from app.api.router import Router
 from app.api.schemas.registry import (
     LayerAnswer,
     Layers,
@@ -24,7 +23,7 @@ from app.learning.losses import LOSSES
 from app.learning.optimizers import LECTURE_FORMS, OPTIMIZERS
 from app.learning.schedules import SCHEDULES
 
-router = APIRouter(tags=["entries"], responses=problems(Invalid), dependencies=[READ])
+router = Router(tags=["entries"], responses=problems(Invalid), dependencies=[READ])
 
 
 @router.get("/layers", summary="List layers")

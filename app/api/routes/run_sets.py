@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 
 from app.api.deps import SLOW, DatabaseDep, FormatDep
 from app.api.group_curves import OneAxis, OneSeries, group_picture
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.run_filter import FilterDep, OrderDep
 from app.api.run_table import table
 from app.api.scopes import READ
@@ -19,7 +20,7 @@ from app.storage import runs
 from app.storage.database import database_now
 from app.storage.tables import Run
 
-router = APIRouter(tags=["runs"], responses=problems(Invalid))
+router = Router(tags=["runs"], responses=problems(Invalid))
 
 LONGEST = 40  # characters of a label
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Body, Depends, Query, Request, Response
+from fastapi import BackgroundTasks, Body, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from app.access import Caller
@@ -13,6 +13,7 @@ from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.dataset_deps import Part
 from app.api.deps import Cursor, DatabaseDep, FilesDep, Key, Limit, RunDep, RunId, accepted, repeated
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.run_filter import FilterDep, OrderDep, SomeFilterDep
 from app.api.schemas.evaluation import ClassificationEvaluation, RegressionEvaluation
 from app.api.schemas.runs import (
@@ -40,7 +41,7 @@ from app.storage import deletion, runs
 from app.storage.database import Database, database_now
 from app.storage.tables import Run
 
-router = APIRouter(prefix="/runs", tags=["runs"], responses=problems(Invalid))
+router = Router(prefix="/runs", tags=["runs"], responses=problems(Invalid))
 
 SENT_AGAIN: dict[int | str, dict[str, Any]] = {
     200: {"model": RunAnswer, "description": "Created earlier with this Idempotency-Key"}

@@ -1,10 +1,11 @@
 """Export of a run as one plain PyTorch script."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.api.addresses import address
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.scopes import READ
 from app.errors import Conflict, Invalid, NotFound
 from app.insight.script import ScriptSpec
@@ -12,7 +13,7 @@ from app.insight.script import script as script_of
 from app.runs.repetition import refuse_fault
 from app.storage import datasets
 
-router = APIRouter(
+router = Router(
     prefix="/runs/{id}", tags=["runs"], responses=problems(NotFound, Invalid, Conflict), dependencies=[READ]
 )
 

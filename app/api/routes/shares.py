@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Request
+from fastapi import Body, Depends, Path, Request
 
 from app.api.addresses import address
 from app.api.deps import DatabaseDep, RunDep
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.experiments import ID, LINEAR_COLLAPSE
 from app.api.schemas.shares import ShareAnswer, ShareList, ShareRequest
 from app.api.schemas.times import rfc3339
@@ -20,7 +21,7 @@ from app.storage import shares
 from app.storage.database import Database
 from app.storage.tables import Run, Share
 
-router = APIRouter(tags=["shares"], responses=problems(Invalid))
+router = Router(tags=["shares"], responses=problems(Invalid))
 
 NOT_FOUND = problems(NotFound)
 REFUSED = problems(NotFound, Malformed)

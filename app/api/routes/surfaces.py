@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from fastapi import APIRouter
-
 from app.api.deps import SLOW
 from app.api.problems import problems
 from app.api.registry_fields import fields_of, summary_of
+from app.api.router import Router
 from app.api.schemas.surfaces import ContoursAnswer, ContoursRequest, RegionAnswer, SurfaceEntry, Surfaces
 from app.api.scopes import READ
 from app.errors import Invalid, Malformed
 from app.insight.surfaces.contours import regions
 from app.insight.surfaces.functions import SURFACES, Surface, surface_from_json
 
-router = APIRouter(prefix="/optimizers", tags=["optimizers"], responses=problems(Invalid), dependencies=[READ])
+router = Router(prefix="/optimizers", tags=["optimizers"], responses=problems(Invalid), dependencies=[READ])
 
 
 @router.get("/surfaces", summary="List surfaces")

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from app.api.addresses import address
 from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
 from app.api.deps import SLOW, Cursor, DatabaseDep, FilesDep, Key, Limit, accepted, repeated
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.models import ModelAnswer, model_answer
 from app.api.schemas.sweeps import (
     ImportanceAnswer,
@@ -27,7 +28,7 @@ from app.runs.sweeps.views import sweep_view
 from app.storage import sweeps
 from app.storage.database import Database, database_now
 
-router = APIRouter(prefix="/sweeps", tags=["sweeps"], responses=problems(Invalid))
+router = Router(prefix="/sweeps", tags=["sweeps"], responses=problems(Invalid))
 
 SweepId = Annotated[str, Path(description="a sweep's id", examples=["swp_01k9zj4c2m8s0q1v5w7x3y6t4a"])]
 SENT_AGAIN: dict[int | str, dict[str, Any]] = {

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from app.api.deps import SLOW, DatabaseDep, FilesDep
 from app.api.problems import problems
+from app.api.router import Router
 from app.api.schemas.runs import Warned
 from app.api.schemas.trace import (
     ByHandAnswer,
@@ -31,7 +32,7 @@ from app.runs.resolution import folder_of, resolve
 from app.storage import datasets
 from app.storage.jsonable import number
 
-router = APIRouter(tags=["architectures"], responses=problems(Invalid), dependencies=[READ])
+router = Router(tags=["architectures"], responses=problems(Invalid), dependencies=[READ])
 
 
 @router.post("/architectures/trace", summary="Trace one batch forward and backward through an untrained network",

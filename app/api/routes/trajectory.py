@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from app.api.deps import SLOW, FormatDep
 from app.api.problems import binary, problems
+from app.api.router import Router
 from app.api.schemas.trajectory import PathAnswer, SurfaceAnswer, TrajectoryAnswer, TrajectoryRequest
 from app.api.scopes import READ
 from app.errors import Invalid, Malformed
@@ -17,7 +18,7 @@ from app.learning.optimizers import optimizer_from_json
 from app.plots.contours import draw
 from app.plots.curves import MEDIA_TYPES, optimizer_labels
 
-router = APIRouter(tags=["optimizers"], responses=problems(Invalid, Malformed), dependencies=[READ])
+router = Router(tags=["optimizers"], responses=problems(Invalid, Malformed), dependencies=[READ])
 
 
 @router.post("/optimizers/trajectory", summary="Compute the paths of optimizers on a surface", dependencies=[SLOW])

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
@@ -15,6 +15,7 @@ from app.api.addresses import address
 from app.api.deps import DatabaseDep, FilesDep, Key
 from app.api.forms import FORM, media_type, read_form, refuse_disguised_form, with_head
 from app.api.problems import no_such_part, problems
+from app.api.router import Router
 from app.api.schemas.bodies import BINARY
 from app.api.schemas.datasets import DatasetAnswer, dataset_answer
 from app.api.schemas.import_options import reading
@@ -32,7 +33,7 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.ids import new_id
 
-router = APIRouter(prefix="/datasets", tags=["datasets"])
+router = Router(prefix="/datasets", tags=["datasets"])
 
 CURLS_DEFAULT = "application/x-www-form-urlencoded"  # the Content-Type of curl -d and curl --data-binary
 STRIPPED = b"\n\r\0"  # what curl -d removes from a file; tables have line breaks, and archives have zeros
