@@ -32,8 +32,8 @@ def run(kernels: dict[str, str], threads: int, report: Path) -> int:
         "EXPERIMENT_SEEDS": SEEDS,
         "ACCURACY_SEEDS": SEEDS,
     }
-    command = [sys.executable, "-m", "pytest", "-q", "--timeout", "3600", f"--junitxml={report}", *TESTS]
-    command += ["-k", "every_seed or defaults_train_well"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "--timeout", "3600"]
+    command += [f"--junitxml={report}", *TESTS, "-k", "every_seed or defaults_train_well"]
     return subprocess.run(command, env=chosen, check=False, stdout=subprocess.DEVNULL).returncode
 
 
