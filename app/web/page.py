@@ -19,7 +19,7 @@ from app.api.addresses import address
 from app.web import formats
 from app.web.colours import colour_of
 from app.web.mathml import mathml
-from app.web.problems import PROBLEMS, said
+from app.web.problems import PROBLEMS, meaning, said
 from app.web.static_files import static
 from app.web.texts import CATALOGUES, LANGUAGES, Texts, preferred
 
@@ -111,6 +111,7 @@ def _context(request: Request, reader: Reader) -> dict[str, Any]:
         "size": partial(formats.size, texts),
         "json": _json,
         "said": partial(said, texts.language),
+        "meaning": partial(meaning, texts.language),
         "problem_texts": static(f"problems.{texts.language}.json") if texts.language in PROBLEMS else None,
     }
 

@@ -1,4 +1,4 @@
-"""Problems in the language of a page's reader: texts by the codes of problems. English has those of the API.
+"""Messages in the language of a page's reader: texts by their codes. English has those of the API.
 
 A code without a text keeps its English sentence, which is marked as English, after the kind of the problem.
 """
@@ -6,7 +6,7 @@ A code without a text keeps its English sentence, which is marked as English, af
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup, escape
 
@@ -14,7 +14,7 @@ from app.messages.rendering import filled
 from app.messages.vocabulary import API
 
 FOLDER = Path(__file__).parent / "locales"
-# By language: templates by code, and kinds of problems by status.
+# By language: templates by code, kinds of problems by status, and meanings of findings, warnings and remarks by code.
 PROBLEMS: dict[str, dict[str, dict[str, str]]] = {
     path.name.split(".")[1]: tomllib.loads(path.read_text("utf-8")) for path in FOLDER.glob("problems.*.toml")
 }
@@ -42,6 +42,12 @@ def _translated(codes: Mapping[str, str], value: Any) -> Any:
     if isinstance(value, list):
         return [_translated(codes, item) for item in value]
     return _filled(codes, value["code"], value["params"]) if isinstance(value, Mapping) else value
+
+
+def meaning(language: str, kind: Literal["warnings", "remarks"], code: str) -> str | None:
+    """The meaning of a warning or remark, without numbers. None in English, whose sentence says it, and for a code of
+    another version."""
+    return PROBLEMS[language][kind].get(code) if language in PROBLEMS else None
 
 
 def kind_of(language: str, status: int | None) -> str | None:

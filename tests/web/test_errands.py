@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from app.web.problems import PROBLEMS
 from tests.support.commands import serving
 from tests.support.processes import free_port
 from tests.support.services import KEY, Template
@@ -173,6 +174,15 @@ def test_layers_within_a_layer_are_edited_as_those_around_it(open_window: Callab
     expect(inner.locator(".problem:not(:empty)")).to_have_count(0)
     window.get_by_text("В виде кода").click()
     expect(window.locator("#calls-text")).to_contain_text('"type":"residual","layers":[{"type":"linear","units":100}]')
+
+
+def test_a_warning_is_said_in_the_readers_language(open_window: Callable[..., Window], trained: str) -> None:
+    window = open_window(trained, locale="ru-RU").open("/ui/runs/new?dataset=digits")
+    window.locator("#add-layer").select_option("softmax")
+    warning = window.locator("#warnings li").first
+    expect(warning).to_contain_text(PROBLEMS["ru"]["warnings"]["activations_in_a_row"])
+    english = "softmax directly follows relu: nothing is learnt between them"
+    expect(warning.locator("[lang=en]").first).to_have_text(english)
 
 
 def test_a_preset_brings_its_recipe(page: Window) -> None:

@@ -5,12 +5,17 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from markupsafe import escape
 
+from app.insight.diagnosis import RULES
 from app.messages.catalogue import MESSAGES
+from app.messages.catalogue.insight import CHANGES
+from app.messages.catalogue.remarks import REMARKS
 from app.messages.catalogue.validation import VALIDATION
 from app.messages.rendering import fields
 from app.web.problems import PROBLEMS, said
 from app.web.texts import LANGUAGES
+from tests.support.documents import described_warnings
 from tests.support.rows import A_REQUEST, insert_run
 from tests.support.services import Service, Template
 
@@ -38,8 +43,29 @@ def test_a_text_mentions_only_what_the_problem_has() -> None:
         assert bare <= {name for kind, name in fields(MESSAGES[code]) if not kind}, code
 
 
-def test_every_problem_of_a_field_has_a_text() -> None:
-    assert set(VALIDATION) <= set(CODES)
+def test_every_problem_of_a_field_and_every_advice_has_a_text() -> None:
+    assert set(VALIDATION) | set(CHANGES) <= set(CODES)
+
+
+def test_every_finding_and_remark_has_a_meaning() -> None:
+    assert set(PROBLEMS["ru"]["findings"]) == {rule.code for rule in RULES}
+    assert set(PROBLEMS["ru"]["remarks"]) == set(REMARKS)
+
+
+def test_every_warning_of_the_documents_has_a_meaning() -> None:
+    """Another test compares the documents with the code."""
+    assert set(PROBLEMS["ru"]["warnings"]) == set(described_warnings())
+
+
+def test_a_meaning_stands_above_the_english_sentence(client: TestClient) -> None:
+    layers = [{"type": "linear", "units": 8}, {"type": "sigmoid"}, {"type": "softmax"}]
+    run = client.post("/runs", json={"dataset": "digits", "model": {"layers": layers}}).json()
+    codes = [warning["code"] for warning in run["warnings"]]
+    assert "softmax_within" in codes
+    for language, shown in (("ru", len(codes)), ("en", 0)):
+        text = client.get(f"/ui/runs/{run['id']}", headers={"Accept-Language": language}).text
+        assert sum(f"<p>{PROBLEMS['ru']['warnings'][code]}</p>" in text for code in codes) == shown
+        assert all(str(escape(warning["detail"])) in text for warning in run["warnings"])
 
 
 # What the forms of the pages may send by mistake.

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.web.problems import PROBLEMS
 from tests.support.runs import ENDLESS, SMALL
 from tests.web.browser import Window
 
@@ -47,6 +48,18 @@ def trained(api: httpx.Client) -> str:
 
 def chart(page: Page, title: str) -> Any:
     return page.locator("figure.chart", has=page.get_by_role("heading", name=title, exact=True))
+
+
+def test_a_diagnosis_is_said_in_the_readers_language(
+    open_window: Callable[..., Window], address: str, api: httpx.Client
+) -> None:
+    run = start(api, SMALL | {"optimizer": {"name": "sgd", "lr": 1e-7}, "stop": {"max_epochs": 20}})
+    ended(api, run)
+    first = api.get(f"/runs/{run}/diagnosis").json()[0]
+    finding = open_window(f"http://{address}", locale="ru-RU").open(f"/ui/runs/{run}").locator("#findings li").first
+    expect(finding).to_contain_text(PROBLEMS["ru"]["findings"][first["code"]])
+    expect(finding.locator("[lang=en]")).to_have_text(first["finding"])
+    expect(finding).to_contain_text("поставьте optimizer.lr = ")
 
 
 def test_a_run_is_watched_from_its_start_to_its_end(window: Window, api: httpx.Client) -> None:

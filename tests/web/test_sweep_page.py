@@ -1,6 +1,7 @@
 """The pages of sweeps in a browser."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -90,3 +91,10 @@ def test_the_importance_is_drawn_and_said(window: Window, sweep: str) -> None:
     expect(page.locator("#importance-text")).to_contain_text("optimizer.lr matters most")
     expect(page.locator("#importance .share")).to_have_count(1)
     expect(page.locator("#importance .interval")).to_have_count(1)
+
+
+def test_the_importance_is_said_in_the_readers_language(
+    open_window: Callable[..., Window], shelf: Shelf, sweep: str
+) -> None:
+    page = open_window(shelf.address, locale="ru-RU").open(f"/ui/sweeps/{sweep}")
+    expect(page.locator("#importance-text")).to_contain_text("важнее всего optimizer.lr: этим объясняется ")

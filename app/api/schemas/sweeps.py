@@ -5,6 +5,7 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, Field
 
 from app.api.addresses import address
+from app.api.schemas.messages import MessageAnswer
 from app.api.schemas.times import AN_INSTANT, rfc3339
 from app.constants import SweepStatus
 from app.messages import Message
@@ -161,6 +162,7 @@ class ImportanceAnswer(BaseModel):
         description="the result in words",
         examples=["optimizer.lr matters most: it explains 62% (48 to 75%) of the differences in validation.accuracy"],
     )
+    message: MessageAnswer = Field(description="`sentence` as a code and its parameters")
 
 
 def sweep_summary(sweep: Sweep) -> SweepSummary:
@@ -246,4 +248,5 @@ def importance_answer(view: SweepView, found: Importances) -> ImportanceAnswer:
         ],
         left_out=found.left_out,
         sentence=found.sentence.text(),
+        message=MessageAnswer.of(found.sentence),
     )

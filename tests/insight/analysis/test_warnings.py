@@ -28,6 +28,7 @@ from app.learning.presets import PRESETS
 from app.learning.recipe import Recipe
 from app.learning.schedules import Cosine, OneCycle
 from app.learning.stopping import LossTarget, Stop
+from tests.support.documents import described_warnings
 
 ROOT = Path(__file__).parents[3]
 PICTURE: Shape = (1, 28, 28)
@@ -283,6 +284,4 @@ def test_every_code_is_described() -> None:
         codes |= {f"{kind}_before_cross_entropy"} if entry.probabilities else set()
         codes |= {f"{kind}_with_care"} if entry.caution else set()
         codes |= {entry.depth_limit.code} if entry.depth_limit else set()
-    page = (ROOT / "docs/architectures.md").read_text()
-    described = re.findall(r"^\| `(\w+)` \|", page.split("## Warnings")[1].split("\n## ")[0], re.MULTILINE)
-    assert sorted(described) == sorted(code for code in codes if "{" not in code)
+    assert sorted(described_warnings()) == sorted(code for code in codes if "{" not in code)

@@ -1,18 +1,35 @@
-// What is wrong, in the reader's language: texts by the codes of problems. app/web/problems.py does the same for templates.
+// Messages in the reader's language: texts by their codes. app/web/problems.py does the same for templates.
 
 let reading = null;
 let codes = {}; // templates
+
+async function read(source) {
+  reading ??= fetch(source).then((answer) => answer.json());
+  const texts = await reading.catch(() => ({ codes, kinds: {} }));
+  codes = texts.codes;
+  return texts;
+}
 
 /**
  * A problem document with `detail` in the reader's language; where there is only English, with `kind` in the reader's.
  * `source` is the address of the texts.
  */
 export async function translated(problem, status, source) {
-  reading ??= fetch(source).then((answer) => answer.json());
-  const texts = await reading.catch(() => ({ codes, kinds: {} }));
-  codes = texts.codes;
+  const { kinds } = await read(source);
   const say = (each, kind) => (isKnown(each) ? { ...each, detail: sentence(each) } : { ...each, isEnglish: true, kind });
-  return { ...say(problem, texts.kinds[status]), errors: problem.errors?.map((each) => say(each)) };
+  return { ...say(problem, kinds[status]), errors: problem.errors?.map((each) => say(each)) };
+}
+
+/** The sentence of a message in the reader's language; null where there is only English. */
+export async function sentenceOf(message, source) {
+  await read(source);
+  return isKnown(message) ? sentence(message) : null;
+}
+
+/** The meaning of a code in the reader's language, without numbers; `kind` is `findings` or `warnings`. */
+export async function meaningOf(kind, code, source) {
+  const { [kind]: meanings } = await read(source);
+  return meanings?.[code] ?? null;
 }
 
 const isMessage = (value) => value !== null && typeof value === "object"; // a parameter that is a message itself

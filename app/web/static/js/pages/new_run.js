@@ -6,6 +6,7 @@ import { element } from "../dom.js";
 import { fieldInput } from "../fields.js";
 import { duration, NOTHING, number, size } from "../formats.js";
 import { LayerEditor } from "../layers.js";
+import { inEnglish, meaning } from "../messages.js";
 import { clearProblems, showProblem } from "../problems.js";
 import { t } from "../texts.js";
 
@@ -146,18 +147,20 @@ function showOptimizer() {
 
 async function inspect() {
   inspection?.abort();
-  inspection = new AbortController();
+  const { signal } = (inspection = new AbortController());
   const { dataset, model, optimizer, batch_size } = request;
   const body = { dataset, model, optimizer, ...(typeof batch_size === "number" ? { batch_size } : {}) };
   try {
-    const found = await send("POST", "/architectures/inspect", body, { signal: inspection.signal });
+    const found = await send("POST", "/architectures/inspect", body, { signal });
+    const warnings = await Promise.all(found.warnings.map(warning));
+    if (signal.aborted) return;
     clearProblems(form);
     network.annotate(found.layers);
     byId("parameters").textContent = number(found.total.parameters);
     byId("multiply-adds").textContent = number(found.total.multiply_adds);
     byId("memory").textContent = size(memoryOf(found.memory));
     showTime(found.epoch_time);
-    byId("warnings").replaceChildren(...found.warnings.map(warning));
+    byId("warnings").replaceChildren(...warnings);
   } catch (error) {
     if (error.name !== "AbortError") showProblem(form, error);
   }
@@ -176,8 +179,10 @@ function memoryOf({ parameters, gradients, optimizer_state, saved_for_backward }
   return parameters + gradients + optimizer_state + saved_for_backward;
 }
 
-function warning({ detail, fix }) {
-  return element("li", { lang: "en" }, element("p", {}, detail), element("p", { class: "muted" }, fix));
+async function warning({ code, detail, fix }) {
+  const means = await meaning("warnings", code);
+  const numbers = element("p", means ? { class: "muted" } : {}, inEnglish(detail));
+  return element("li", {}, means && element("p", {}, means), numbers, element("p", { class: "muted" }, inEnglish(fix)));
 }
 
 async function glimpse() {

@@ -3,6 +3,7 @@
 import { get } from "../api.js";
 import { drawParallel } from "../compare/parallel.js";
 import { keepLive } from "../live.js";
+import { said } from "../messages.js";
 import { complain } from "../notices.js";
 import { drawImportance } from "../sweep/importance.js";
 
@@ -35,11 +36,11 @@ async function draw() {
 
 async function explain(sweep) {
   const text = document.getElementById("importance-text");
-  text.hidden = text.lang !== "en"; // the hint does not hold while the sentence is on its way
+  text.hidden = !("isSaid" in text.dataset); // the hint does not hold while the sentence is on its way
   try {
-    const { parameters, sentence } = await get(`/sweeps/${sweep}/importance`);
-    text.textContent = sentence;
-    text.lang = "en";
+    const { parameters, message, sentence } = await get(`/sweeps/${sweep}/importance`);
+    text.replaceChildren(await said(message, sentence));
+    text.dataset.isSaid = "";
     drawImportance(document.getElementById("importance"), parameters);
   } catch (problem) {
     if (problem.status !== 409) throw problem; // too few trials have a value, or all have the same

@@ -2,6 +2,7 @@
 
 import { address, get, send } from "../api.js";
 import { element } from "../dom.js";
+import { inEnglish, meaning, said } from "../messages.js";
 import { complain } from "../notices.js";
 import { t } from "../texts.js";
 
@@ -10,17 +11,18 @@ export async function showDiagnosis(id, run) {
   const section = document.getElementById("diagnosis");
   const findings = await get(`/runs/${id}/diagnosis`);
   const mayTrain = document.getElementById("again") !== null;
-  document.getElementById("findings").replaceChildren(
-    ...findings.map((finding) =>
-      element(
-        "li",
-        { class: finding.severity },
-        element("p", {}, finding.finding),
-        element("p", { class: "muted" }, finding.try),
-        mayTrain && finding.change && fix(id, finding.change),
-      ),
-    ),
-  );
+  const shown = findings.map(async (finding) => {
+    const means = await meaning("findings", finding.code);
+    return element(
+      "li",
+      { class: finding.severity },
+      means && element("p", {}, means),
+      element("p", means ? { class: "muted" } : {}, inEnglish(finding.finding)),
+      element("p", { class: "muted" }, await said(finding.advice, finding.try)),
+      mayTrain && finding.change && fix(id, finding.change),
+    );
+  });
+  document.getElementById("findings").replaceChildren(...(await Promise.all(shown)));
   document.getElementById("no-findings").hidden = findings.length > 0 || !run.stop_reason;
   section.hidden = findings.length === 0 && !run.stop_reason;
   section.setAttribute("aria-busy", "false");
