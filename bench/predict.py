@@ -191,16 +191,16 @@ def tracing(service: Service, picture: bytes) -> None:
     figure("requests/s with 1% of them traced : without", ratio, "×", at_least=0.9)
 
 
-def cost_of(part: str, service: Service, without: Service, picture: bytes) -> None:
-    if part == "metrics":
-        pairs = rounds(lambda: without.load(picture), lambda: service.load(picture), FINE_ROUNDS)
-        figure(
-            "requests/s with metrics : without",
-            statistics.median(b.rate / a.rate for a, b in pairs),
-            "×",
-            at_least=0.95,
-        )
-        return
-    alone = rounds(lambda: without.load(picture, connections=1), lambda: service.load(picture, connections=1))
-    ratio = statistics.median(b.median / a.median for a, b in alone)
-    figure("one client alone, median with batching : without", ratio, "×", at_most=1.05)
+def cost_of(part: str, query: str, picture: bytes) -> None:
+    """The service against one without this part. Both are new and have no worker, so that nothing else differs."""
+    serve = [*SERVE[2:], "--workers", "0"]
+    with started([*SERVE[:2], *serve]) as new, started(["-m", "bench.without", part, *serve]) as other:
+        service, without = Service(*new, query), Service(*other, query)
+        if part == "metrics":
+            pairs = rounds(lambda: without.load(picture), lambda: service.load(picture), FINE_ROUNDS)
+            ratio = statistics.median(b.rate / a.rate for a, b in pairs)
+            figure("requests/s with metrics : without", ratio, "×", at_least=0.95)
+            return
+        alone = rounds(lambda: without.load(picture, connections=1), lambda: service.load(picture, connections=1))
+        ratio = statistics.median(b.median / a.median for a, b in alone)
+        figure("one client alone, median with batching : without", ratio, "×", at_most=1.05)
