@@ -4,6 +4,7 @@ Each run has its own attempt, fence, orders, record, checkpoints and result. An 
 one run; the others take the same steps, bit for bit.
 """
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,7 @@ from worker.retry import write_with_retry
 from worker.training_job import Attempt
 
 CPU = torch.device("cpu")
+LONGEST_WAIT = 2.0  # seconds until recorded points are written; people watch the curves grow
 
 
 def main(
@@ -105,6 +107,7 @@ class StackedJob:
         capacity = max(job["stack_size"], len(job["members"]))
         self.shared, self.ensemble = Shared(capacity), Ensemble(capacity)
         self.attempts: dict[Member, StackedAttempt] = {}
+        self.last_flush = time.monotonic()
 
     def train(self, first: list[Joining]) -> None:
         """Train all runs to their end."""
@@ -115,7 +118,7 @@ class StackedJob:
                     self._drop(self.attempts[taken.member], taken.error)
                 elif taken.step is not None:
                     self.attempts[taken.member].record(taken.step)
-            self._flush([attempt for attempt in self.attempts.values() if attempt.is_due()])
+            self._flush(self._due())
             for attempt in list(self.attempts.values()):
                 try:
                     self._after_step(attempt)
@@ -160,6 +163,17 @@ class StackedJob:
         else:
             attempt.keep_checkpoints()
             attempt.recorder.sample()
+
+    def _due(self) -> list[StackedAttempt]:
+        """The attempts whose recorded points are to be written: each after its first and last step, and all at
+        intervals, which grow with their number, since so does the time to write."""
+        attempts = list(self.attempts.values())
+        interval: float = self.job["flush_seconds"]
+        interval = max(interval, min(LONGEST_WAIT, interval * len(attempts)))
+        if time.monotonic() - self.last_flush < interval:
+            return [attempt for attempt in attempts if attempt.is_at_edge]
+        self.last_flush = time.monotonic()
+        return attempts
 
     def _flush(self, due: list[StackedAttempt]) -> None:
         """Write the recorded points of several runs in one transaction, each under its own fence."""

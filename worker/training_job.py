@@ -124,11 +124,15 @@ class Attempt:
         at_rung = self.pause_epoch is not None and self.training.epoch >= self.pause_epoch
         self.is_at_rung = at_rung and step.metrics is not None
 
+    @property
+    def is_at_edge(self) -> bool:
+        """True after the first step, and after the last one: the evaluation or a store that is away may delay the
+        result."""
+        return self.recorder.first or self.training.stop_reason is not None
+
     def is_due(self) -> bool:
-        """True if the recorded points are to be written: after the first step, at intervals, and after the last step,
-        since the evaluation or a store that is away may delay the result."""
-        is_last = self.training.stop_reason is not None
-        return self.recorder.first or is_last or time.monotonic() - self.last_flush >= self.flush_seconds
+        """True if the recorded points are to be written."""
+        return self.is_at_edge or time.monotonic() - self.last_flush >= self.flush_seconds
 
     def flushed(self) -> None:
         """Note that the recorded points are committed."""

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.processes import children, until
 from tests.support.runs import REQUEST, ended, outcome, queue, status, until_step
 from tests.support.services import Service
 from tests.support.workers import Workers
+from worker.stacked_job import StackedJob
 
 pytestmark = pytest.mark.sql
 
@@ -60,6 +62,20 @@ def begin_together(
     prepare(runs)
     client.post(f"/runs/{busy}/cancel")
     return runs
+
+
+def test_the_more_runs_there_are_the_less_often_all_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, job = 0.0, {"stack_size": 8, "members": [], "flush_seconds": 0.5}
+    monkeypatch.setattr("worker.stacked_job.time.monotonic", lambda: now)
+    for count, wait in ((1, 0.5), (3, 1.5), (8, 2.0)):
+        stacked: Any = StackedJob(job, Any, Any, Any)  # type: ignore[arg-type]
+        attempts = [SimpleNamespace(is_at_edge=number == 0) for number in range(count)]
+        stacked.attempts = dict(enumerate(attempts))
+        now += wait - 0.01
+        assert stacked._due() == attempts[:1]
+        now += 0.02
+        assert stacked._due() == attempts
+        assert stacked._due() == attempts[:1]
 
 
 @ON_EACH
