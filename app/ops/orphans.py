@@ -1,5 +1,6 @@
 """Orphaned files, which no database row names: a killed process may leave them behind."""
 
+import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from app.constants import DatasetStatus
 from app.storage import batches, datasets
 from app.storage.database import Database
 from app.storage.files import LocalFiles
+from app.storage.files.tree import files_below
 from app.storage.tables import Batch, Dataset, Run
 
 RUNS = "runs"
@@ -47,4 +49,8 @@ def _folders(place: Path) -> Iterator[Path]:
 
 
 def _changed(folder: Path) -> float:
-    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+    """When a folder was changed last, in seconds since 1970; infinity if a part of it has just been deleted."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *files_below(folder)))
+    except FileNotFoundError:
+        return math.inf

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from app.settings import Settings
+from app.storage.files.tree import files_below
 from tests.support.commands import CLI, until_ready
 from tests.support.fork_server import fork_server
 from tests.support.processes import free_port
@@ -17,7 +18,7 @@ PIECE = bytes(1024)
 
 
 def uploads(home: Path) -> list[Path]:
-    return [path for path in (home / "files/datasets").rglob("*") if path.is_file() and "/ds_" in str(path)]
+    return [path for path in files_below(home / "files/datasets") if "/ds_" in str(path)]
 
 
 def test_an_upload_that_a_kill_cuts_off_leaves_no_file_after_a_restart(tmp_path: Path) -> None:

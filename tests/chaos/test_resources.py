@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.settings import Settings
+from app.storage.files.tree import files_below
 from tests.support.archives import letters, zipped
 from tests.support.object_store import ObjectStore
 from tests.support.postgres import Postgres
@@ -36,7 +37,7 @@ def test_a_run_that_the_disk_cannot_hold_fails_with_its_reason_and_the_next_one_
     assert found["status"] == "failed"
     assert "File too large" in found["error"]["message"] and "check the disk" in found["error"]["message"]
     assert found["progress"]["step"] > 1  # the progress is kept
-    assert list(Path(workers.settings.files).glob(f"runs/{run}/**/.*.part")) == []  # no half-written files remain
+    assert [path for path in files_below(workers.settings.files / "runs" / run) if path.suffix == ".part"] == []
     after = client.post("/runs", json=REQUEST | {"stop": {"max_epochs": 1}}).json()["id"]
     assert ended(client, after)["status"] == "succeeded"
 

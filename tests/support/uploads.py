@@ -7,6 +7,7 @@ import httpx
 from fastapi.testclient import TestClient
 
 from app.settings import Settings
+from app.storage.files.tree import files_below
 from tests.support.archives import letters
 
 LECTURE = letters("ABCDEFGHIJ", each=10) | {
@@ -30,5 +31,5 @@ def settled(client: TestClient, name: str) -> dict[str, Any]:
 
 def stored(settings: Settings) -> set[str]:
     """Names of the stored files of uploads and of datasets."""
-    found = [*settings.files.glob("datasets/ds_*/**/*"), *settings.files.glob("arrays/**/*")]
-    return {str(file.relative_to(settings.files)) for file in found if file.is_file()}
+    names = {str(file.relative_to(settings.files)) for file in files_below(settings.files)}
+    return {name for name in names if name.startswith(("datasets/ds_", "arrays/"))}

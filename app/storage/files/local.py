@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from app.storage.files.base import Files, inside
+from app.storage.files.tree import bytes_of, files_below
 
 
 class LocalFiles(Files):
@@ -54,8 +55,7 @@ class LocalFiles(Files):
         return self.local(name).exists()
 
     def size(self, name: str) -> int:
-        path = self.local(name)
-        return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+        return bytes_of(self.local(name))
 
     def delete(self, name: str) -> None:
         self.local(name).unlink(missing_ok=True)
@@ -67,7 +67,9 @@ class LocalFiles(Files):
             shutil.rmtree(folder)  # raises the reason why it still exists
 
     def sweep(self) -> None:
-        for path in self.root.rglob(".*.part"):
+        for path in files_below(self.root):
+            if not path.match(".*.part"):
+                continue
             with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:  # others may sweep too
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()

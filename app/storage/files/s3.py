@@ -19,6 +19,7 @@ from s3fs import S3FileSystem
 from app.os_errors import reason_of
 from app.storage.files.base import AWAY, Files, OutsideOfStore, inside
 from app.storage.files.local import LocalFiles
+from app.storage.files.tree import files_below
 
 CACHE_BYTES = 10 * 2**30
 
@@ -92,10 +93,10 @@ class S3Files(Files):
     def _make_room(self, newest: Path) -> None:
         """Delete the least recently used copies until the rest fits. One that is mapped into memory stays readable."""
         copies = []
-        for path in self.cache.root.rglob("*"):  # includes what a killed process has left half-written
+        for path in files_below(self.cache.root):  # includes what a killed process has left half-written
             with suppress(FileNotFoundError):
                 about = path.stat()
-                if path.is_file() and path != newest:
+                if path != newest:
                     copies.append((about.st_mtime_ns, about.st_size, path))
         room = CACHE_BYTES - newest.stat().st_size - sum(size for _, size, _ in copies)
         for _, size, path in sorted(copies):

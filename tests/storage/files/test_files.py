@@ -17,6 +17,7 @@ import pytest
 
 from app.storage.files import Files, FilesRefused, is_away, open_files, s3
 from app.storage.files.s3 import S3Files
+from app.storage.files.tree import files_below
 from tests.support.commands import run_module
 from tests.support.object_store import ObjectStore
 
@@ -49,7 +50,7 @@ def remote_files(bucket: str, tmp_path: Path) -> S3Files:
 
 def left_over(home: Path) -> list[Path]:
     """The half-written files on this machine."""
-    return list(home.rglob("*.part"))
+    return [path for path in files_below(home) if path.suffix == ".part"]
 
 
 def test_a_sweep_leaves_what_is_whole_and_what_is_still_being_written(files: Files, tmp_path: Path) -> None:
