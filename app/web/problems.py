@@ -44,9 +44,9 @@ def _translated(codes: Mapping[str, str], value: Any) -> Any:
     return _filled(codes, value["code"], value["params"]) if isinstance(value, Mapping) else value
 
 
-def meaning(language: str, kind: Literal["warnings", "remarks"], code: str) -> str | None:
-    """The meaning of a warning or remark, without numbers. None in English, whose sentence says it, and for a code of
-    another version."""
+def meaning(language: str, kind: Literal["findings", "warnings", "remarks"], code: str) -> str | None:
+    """The meaning of a finding, warning or remark, without numbers. None in English, whose sentence says it, and for a
+    code of another version."""
     return PROBLEMS[language][kind].get(code) if language in PROBLEMS else None
 
 

@@ -5,11 +5,14 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from app.api.deps import DatabaseDep, RunDep
+from app.api.deps import DatabaseDep, FilesDep, RunDep
+from app.api.schemas.diagnosis import finding_answer
 from app.api.schemas.runs import run_answer
 from app.api.scopes import READ
+from app.insight.diagnosis import diagnose
 from app.learning.layers.serialization import layers_from_json
 from app.runs.comparison import layers_in_short
+from app.runs.facts import facts_of
 from app.runs.views import view
 from app.storage import datasets, runs
 from app.web.chart_view import CHART_VIEW
@@ -39,6 +42,13 @@ def show_run(request: Request, run: RunDep, database: DatabaseDep) -> Response:
         network=layers_in_short(run.request["model"]["layers"]),
         request_json=json.dumps(run.request, indent=2, ensure_ascii=False),
     )
+
+
+@router.get("/runs/{id}/diagnosis", dependencies=[READ])
+def show_diagnosis(request: Request, run: RunDep, database: DatabaseDep, files: FilesDep) -> Response:
+    """The findings about the run, which its page takes in once the curves are drawn."""
+    findings = diagnose(facts_of(run, database, files))
+    return page(request, "diagnosis.html", findings=[finding_answer(finding) for finding in findings])
 
 
 def sees_pixels(layers: list[dict[str, Any]]) -> bool:

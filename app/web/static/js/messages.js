@@ -1,4 +1,4 @@
-// Messages of answers, such as advice, in the reader's language. Their texts are read when the first one is shown.
+// Messages of answers in the reader's language. Their texts are read when the first one is shown.
 
 import { element } from "./dom.js";
 
@@ -11,11 +11,11 @@ export async function said(message, english) {
   return (await sentenceOf(message, problems)) ?? inEnglish(english);
 }
 
-/** The meaning of a code of `findings` or `warnings`; null in English, whose sentence says it. */
-export async function meaning(kind, code) {
+/** The meaning of a warning; null in English, whose sentence says it. */
+export async function meaning(code) {
   if (!problems) return null;
   const { meaningOf } = await import("./problem_texts.js");
-  return meaningOf(kind, code, problems);
+  return meaningOf(code, problems);
 }
 
 /** A sentence that there is only in English. */

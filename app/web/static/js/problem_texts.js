@@ -26,10 +26,10 @@ export async function sentenceOf(message, source) {
   return isKnown(message) ? sentence(message) : null;
 }
 
-/** The meaning of a code in the reader's language, without numbers; `kind` is `findings` or `warnings`. */
-export async function meaningOf(kind, code, source) {
-  const { [kind]: meanings } = await read(source);
-  return meanings?.[code] ?? null;
+/** The meaning of a warning in the reader's language, without numbers. */
+export async function meaningOf(code, source) {
+  const { warnings } = await read(source);
+  return warnings?.[code] ?? null;
 }
 
 const isMessage = (value) => value !== null && typeof value === "object"; // a parameter that is a message itself

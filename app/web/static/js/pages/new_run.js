@@ -180,7 +180,7 @@ function memoryOf({ parameters, gradients, optimizer_state, saved_for_backward }
 }
 
 async function warning({ code, detail, fix }) {
-  const means = await meaning("warnings", code);
+  const means = await meaning(code);
   const numbers = element("p", means ? { class: "muted" } : {}, inEnglish(detail));
   return element("li", {}, means && element("p", {}, means), numbers, element("p", { class: "muted" }, inEnglish(fix)));
 }
