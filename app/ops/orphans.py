@@ -49,7 +49,7 @@ def _folders(place: Path) -> Iterator[Path]:
 
 
 def _changed(folder: Path) -> float:
-    """When a folder was changed last, in seconds since 1970; infinity if a part of it has just been deleted."""
+    """The last change of a folder, in seconds since 1970; infinity if a part of it has just been deleted."""
     try:
         return max(path.stat().st_mtime for path in (folder, *files_below(folder)))
     except FileNotFoundError:
