@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -125,18 +124,22 @@ def test_a_stream_ends_with_its_key(client: TestClient, service: Service) -> Non
     """The run is queued, so that its stream would stay open."""
     run = queue(client, SMALL)
     until_known(client, key := new_key(service.database, "s1", Scope.READ))
-    threading.Timer(0.1, lambda: revoke(service.database, key)).start()
-    answer = client.get(f"/runs/{run}/events", headers=key.headers)
-    assert answer.status_code == 200 and [kind for kind, _, _ in events(answer.text)] == ["status"]
+    with client.stream("GET", f"/runs/{run}/events", headers=key.headers) as answer:
+        assert answer.status_code == 200
+        revoke(service.database, key)
+        assert [kind for kind, _, _ in events(answer.read().decode())] == ["status"]
     assert client.get(f"/runs/{run}", headers=key.headers).status_code == 401
 
 
 def test_an_idle_stream_sends_pings(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
     run = queue(client, SMALL)
-    threading.Timer(1, lambda: client.post(f"/runs/{run}/cancel")).start()
-    answer = client.get(f"/runs/{run}/events")
-    assert ": ping\n\n" in answer.text and answer.headers["X-Accel-Buffering"] == "no"
+    with client.stream("GET", f"/runs/{run}/events") as answer:
+        assert answer.headers["X-Accel-Buffering"] == "no"
+        pieces = answer.iter_text()
+        assert any(": ping\n\n" in piece for piece in pieces)
+        client.post(f"/runs/{run}/cancel")
+        assert "event: done" in "".join(pieces)
 
 
 def of_run(found: list[tuple[str, str, dict]], run: str) -> list[tuple[str, str, dict]]:
@@ -181,10 +184,13 @@ def test_runs_that_are_not_there_are_gone(client: TestClient, service: Service) 
     run = client.post("/runs", json=SMALL, headers=first.headers).json()["id"]
     found = list(events(client.get(f"/events?runs={run},run_x", headers=other.headers).text))
     assert [(kind, data["run"]) for kind, _, data in found] == [("gone", run), ("gone", "run_x")]
-    threading.Timer(0.3, lambda: client.post(f"/runs/{run}/cancel", headers=first.headers)).start()
-    threading.Timer(0.6, lambda: client.delete(f"/runs/{run}", headers=first.headers)).start()
-    mine = list(events(client.get(f"/events?runs={run}", headers=first.headers).text))
-    assert mine[0][0] == "status" and mine[-1][0] in ("done", "gone")
+    with client.stream("GET", f"/events?runs={run}", headers=first.headers) as answer:
+        pieces = answer.iter_text()
+        ((kind, _, _),) = events(next(pieces))
+        client.post(f"/runs/{run}/cancel", headers=first.headers)
+        client.delete(f"/runs/{run}", headers=first.headers)
+        mine = list(events("".join(pieces)))
+    assert kind == "status" and mine[-1][0] in ("done", "gone")
 
 
 @pytest.mark.parametrize(
@@ -256,9 +262,10 @@ def test_the_stream_of_the_newest_runs_says_what_changes(client: TestClient, ser
 
 def test_the_stream_of_the_newest_runs_ends_with_its_key(client: TestClient, service: Service) -> None:
     until_known(client, key := new_key(service.database, "s1", Scope.READ))
-    threading.Timer(0.1, lambda: revoke(service.database, key)).start()
-    answer = client.get("/events?runs=newest", headers=key.headers)
-    assert answer.status_code == 200 and answer.text.replace(": ping", "").strip() == ""
+    with client.stream("GET", "/events?runs=newest", headers=key.headers) as answer:
+        assert answer.status_code == 200
+        revoke(service.database, key)
+        assert answer.read().decode().replace(": ping", "").strip() == ""
 
 
 def test_a_viewer_who_leaves_amid_the_events_breaks_nothing(client: TestClient, service: Service) -> None:
