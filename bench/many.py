@@ -4,7 +4,8 @@ thread, since more would only wait for one another in such small steps.
 Target: at least 6 × the runs a minute. Both measure the training and validation parts after each epoch, or neither.
 First the learning core: a process a core, each with programs of 8 runs, whose products are the quicker ones. Then whole
 services with everything that a run needs: recording, checkpoints, evaluation and result, with programs and without.
-Eight workers on Postgres with one thread each train at least 0.9 × cores as many runs a minute as one of them.
+Eight workers on Postgres with one thread each train at least 0.9 × cores as many runs a minute as one of them. Beside
+it stands what eight bare processes reach that record nothing: they share the caches of the cores.
 
 Also printed: the gain of a stack over runs one after another on one thread, both by hand, by network and batch size.
 """
@@ -16,9 +17,11 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
+import httpx
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,12 +37,13 @@ from app.learning.recipe import Recipe
 from app.learning.stopping import Stop
 from app.learning.training import Step, Training
 from bench.report import figure
-from bench.service import home, server
+from bench.service import ended, home, server
 from bench.store import Store, store
 from bench.strategies import compare
 from tests.support.postgres import Postgres
 
 RUNS, STACK, EPOCHS, ROUNDS = 32, 8, 20, 3
+QUIET_SECONDS = 2
 SERVICE_EPOCHS = 200  # 3.5 seconds of eager PyTorch
 CORES = os.cpu_count() or 1
 CPU = torch.device("cpu")
@@ -94,7 +98,7 @@ def train(waiting: list[Member], capacity: int = STACK) -> None:
         ensemble.step()
 
 
-def share(optimizer: str, with_metrics: bool, runs: int) -> None:
+def share(optimizer: str, with_metrics: bool, runs: int, capacity: int) -> None:
     """One process's part: prepare, wait for the start, train."""
     torch.set_flush_denormal(True)
     torch.set_num_threads(1)
@@ -104,15 +108,17 @@ def share(optimizer: str, with_metrics: bool, runs: int) -> None:
         train(members(one.data, warm_up, 2, with_metrics=False))
         print("ready", flush=True)
         sys.stdin.readline()
-        kind = MEMBERS[quicker(one.recipe, one.data, STACK)]
-        train(members(one.data, one.recipe, runs, with_metrics=with_metrics, kind=kind))
+        kind = MEMBERS[quicker(one.recipe, one.data, capacity)]
+        train(members(one.data, one.recipe, runs, with_metrics=with_metrics, kind=kind), capacity)
 
 
-def stacks(optimizer: str, *, with_metrics: bool) -> float:
-    """Seconds of all runs, by a process a core."""
-    command = [sys.executable, "-m", "bench.many", optimizer, str(int(with_metrics)), str(RUNS // CORES)]
+def stacks(
+    optimizer: str, *, with_metrics: bool, processes: int = CORES, runs: int = RUNS // CORES, capacity: int = STACK
+) -> float:
+    """Seconds that the processes take for so many runs each, `capacity` at a time."""
+    command = [sys.executable, "-m", "bench.many", optimizer, str(int(with_metrics)), str(runs), str(capacity)]
     started = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(CORES)
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
     ]
     for process in started:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
@@ -173,21 +179,27 @@ def _several(steps: Iterator[Step]) -> None:
 
 
 def seconds(workers: int, runs: int, **settings: object) -> float:
-    """Seconds of runs in a service with these settings, from the first request to the end of the last one."""
+    """Seconds of runs in a service with these settings, from the first request to the end of the last one, when each
+    worker has trained a run before."""
     with home():
         os.environ |= {f"ANTIGRAD_{name.upper()}": str(value) for name, value in settings.items()}
         with server(["-m", "app.cli.main", "serve", "--port", "{port}", "--workers", str(workers)]) as client:
             while len(client.get("/workers").json()["items"]) < workers:
                 time.sleep(0.05)
-            request = REQUEST | {"optimizer": OPTIMIZERS["sgd"], "stop": {"max_epochs": SERVICE_EPOCHS}}
-            begun = time.perf_counter()
-            waiting = {client.post("/runs", json=request | {"seed": seed}).json()["id"] for seed in range(runs)}
-            while waiting:
-                time.sleep(0.1)
-                states = client.get("/runs", params={"limit": runs}).json()["items"]
-                assert not {run["status"] for run in states} & {"failed", "cancelled"}
-                waiting -= {run["id"] for run in states if run["status"] == "succeeded"}
-            return time.perf_counter() - begun
+            trained(client, workers, epochs=5)
+            time.sleep(QUIET_SECONDS)  # each forks its next child
+            found = trained(client, runs, SERVICE_EPOCHS)
+            begun = min(datetime.fromisoformat(run["created_at"]) for run in found)
+            return (max(datetime.fromisoformat(run["finished_at"]) for run in found) - begun).total_seconds()
+
+
+def trained(client: httpx.Client, runs: int, epochs: int) -> list[dict[str, Any]]:
+    """Train so many runs; returns them."""
+    request = REQUEST | {"optimizer": OPTIMIZERS["sgd"], "stop": {"max_epochs": epochs}}
+    queued = [client.post("/runs", json=request | {"seed": seed}).json()["id"] for seed in range(runs)]
+    found = [ended(client, run) for run in queued]
+    assert {run["status"] for run in found} == {"succeeded"}
+    return found
 
 
 def services(data_store: Store) -> None:
@@ -209,6 +221,11 @@ def several_workers() -> None:
         rates.append(runs / seconds(workers, runs, **alone))
     postgres.close()
     target = 0.9 * CORES
+    bare = [
+        stacks("sgd", with_metrics=True, processes=processes, runs=SERVICE_EPOCHS // EPOCHS, capacity=1)
+        for processes in (1, 8)
+    ]
+    figure("eight bare processes, one thread each : one", 8 * bare[0] / bare[1], "×")
     figure("eight workers on Postgres, one thread each : one", rates[1] / rates[0], "×", at_least=target)
 
 
@@ -223,4 +240,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    share(sys.argv[1], sys.argv[2] == "1", int(sys.argv[3]))
+    share(sys.argv[1], sys.argv[2] == "1", int(sys.argv[3]), int(sys.argv[4]))

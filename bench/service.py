@@ -80,7 +80,7 @@ def antigrad(workers: int = 1) -> Iterator[httpx.Client]:
         yield client
 
 
-def ended(client: httpx.Client, run: str) -> dict[str, object]:
+def ended(client: httpx.Client, run: str) -> dict[str, Any]:
     """Wait until the run has ended; returns it."""
     while (answer := client.get(f"/runs/{run}", params={"wait": 30}).json())["status"] in ("queued", "running"):
         pass

@@ -1,24 +1,22 @@
-"""Change detection: an idle worker can poll many times a second."""
+"""Change detection: a worker asks the database for work and for orders only when there may be some."""
 
 import time
 
-from app.storage.change_counter import change_counter
-from app.storage.database import Database
+from app.storage.change_counter import ChangeCounter
 
 LONGEST_SECONDS = 2.0  # poll at least this often: a lease expires without a commit
 
 
 class Changes:
-    """A detector of commits after which there may be work. It keeps a connection open until `close`."""
+    """A detector of changes since the last poll. Several can share a counter."""
 
-    def __init__(self, database: Database) -> None:
-        self.counter = change_counter(database)
+    def __init__(self, counter: ChangeCounter) -> None:
+        self.counter = counter
         self.seen: object = None
         self.due = 0.0
 
     def should_poll(self) -> bool:
-        """True if another connection's commit may have made work, `force_poll` was called, or the last poll was long
-        ago."""
+        """True if the counter has changed, `force_poll` was called, or the last poll was long ago."""
         now = time.monotonic()
         state = self.counter.read()
         if state is not None and state == self.seen and now < self.due:
@@ -29,6 +27,3 @@ class Changes:
     def force_poll(self) -> None:
         """Force the next poll, for example after a slot became free."""
         self.due = 0.0
-
-    def close(self) -> None:
-        self.counter.close()

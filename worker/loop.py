@@ -20,6 +20,7 @@ from app.constants import RequestedAction
 from app.messages import Message
 from app.settings import Settings
 from app.storage import migrate
+from app.storage.change_counter import change_counter
 from app.storage.database import Database, database_now, is_away
 from app.storage.files import open_files
 from app.storage.queue import workers
@@ -71,7 +72,8 @@ class Worker:
         self.database, self.files = Database(settings.database), open_files(settings.files_url, settings.home)
         settings.create_home()
         migrate.upgrade(self.database)
-        self.changes = Changes(self.database)
+        self.counter = change_counter(self.database)
+        self.changes, self.requests = Changes(self.counter), Changes(self.counter)  # of work, and of users' requests
         self.lock = HostLock(settings.home / "workers")
         self.id = self.lock.worker
         self.children: dict[str, Child] = {}
@@ -112,23 +114,37 @@ class Worker:
 
     def _turn(self, until_closed: int | None = None) -> None:
         """Do one turn of the loop."""
-        descriptors: list[Any] = [self.warm] if until_closed is None or self.stopping else [self.warm, until_closed]
-        ready, _, _ = select.select(descriptors, [], [], self.settings.poll_seconds)
+        ready = self._wait(None if self.stopping else until_closed)
         if self.warm in ready:
             self._receive_from_children()
-        if until_closed in ready and not os.read(until_closed or 0, 4096):
+        if until_closed is not None and until_closed in ready and not os.read(until_closed, 4096):
             self.stop()
         self.refused = False
         self._beat()
         self._record_deaths()
         if time.monotonic() >= self.next_look:
             self.next_look = time.monotonic() + LOOK_SECONDS
-            self._look_around()
+            if self.requests.should_poll():
+                self._forward_requests()
+            self._release_dead_workers()
         if self.changes.should_poll():
             self._fill_places()
         self._enforce()
         if self.refused:
             time.sleep(DATABASE_PAUSE)
+
+    def _wait(self, until_closed: int | None) -> list[Any]:
+        """Wait for the next turn; returns the descriptors that can be read.
+
+        Where notices announce changes, a turn is due after the next one, but not sooner than `poll_seconds` after the
+        last turn; else every `poll_seconds`."""
+        descriptors: list[Any] = [self.warm] if until_closed is None else [self.warm, until_closed]
+        ready, _, _ = select.select(descriptors, [], [], self.settings.poll_seconds)
+        notices = self.counter.descriptor
+        if not ready and notices is not None:
+            longest = min(LOOK_SECONDS, self.settings.heartbeat_seconds) - self.settings.poll_seconds
+            ready, _, _ = select.select([*descriptors, notices], [], [], max(0.0, longest))
+        return ready
 
     @contextmanager
     def _refusals_postponed(self) -> Iterator[None]:
@@ -209,6 +225,7 @@ class Worker:
         """Repeat the step in the next turn, after a pause."""
         self.refused = True
         self.changes.force_poll()
+        self.requests.force_poll()
 
     def _receive_from_children(self) -> None:
         message = self.warm.recv(4096)
@@ -308,9 +325,8 @@ class Worker:
                         workers.register(db, self.id, self.concurrency, database_now())
                 self.last_beat, self.registered = asked, True
 
-    def _look_around(self) -> None:
-        """Forward users' cancel and pause requests, let runs give way, and release the jobs of dead workers of this
-        machine."""
+    def _forward_requests(self) -> None:
+        """Forward users' cancel and pause requests, and let runs give way."""
         for child in [child for child in self.children.values() if child.kind == "train"]:
             with self._refusals_postponed(), self.database.read() as db:
                 try:
@@ -328,6 +344,9 @@ class Worker:
                         log.info("%s: gives way to another owner's run", child.id)
                         for member in self._sharing(child.process):
                             member.tell(HAND_BACK)
+
+    def _release_dead_workers(self) -> None:
+        """Release the jobs of dead workers of this machine."""
         self.dead_workers.update(dead_workers(self.lock))  # it removes their locks, so it reports each only once
         for worker in sorted(self.dead_workers):
             with self._refusals_postponed():
@@ -368,7 +387,7 @@ class Worker:
             stack.close()
         self.warm.close()
         self.warm_process.wait()
-        self.changes.close()
+        self.counter.close()
         self.database.close()
         self.lock.release()
 

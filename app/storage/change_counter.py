@@ -9,7 +9,7 @@ from app.storage.database import Database
 if TYPE_CHECKING:
     import psycopg
 
-CHANNEL = "antigrad_jobs"  # of the triggers in migration 0022
+CHANNEL = "antigrad_jobs"  # of the triggers in migrations 0022 and 0023
 
 
 class ChangeCounter(Protocol):
@@ -17,6 +17,11 @@ class ChangeCounter(Protocol):
 
     def read(self) -> object:
         """A value that changes with each change; None if it cannot be read."""
+        ...
+
+    @property
+    def descriptor(self) -> int | None:
+        """A file descriptor that can be read after the next change; None if there is none."""
         ...
 
     def close(self) -> None: ...
@@ -39,6 +44,10 @@ class SQLiteCommits:
         except sqlite3.OperationalError:  # it is busy
             return None
 
+    @property
+    def descriptor(self) -> None:
+        return None
+
     def close(self) -> None:
         if self.connection is not None:
             self.connection.close()
@@ -46,7 +55,7 @@ class SQLiteCommits:
 
 
 class PostgresNotices:
-    """Commits that changed the status of a job. Triggers send a notice of each
+    """Commits that changed the status of a job, or what is to become of a run. Triggers send a notice of each
     (https://www.postgresql.org/docs/current/sql-notify.html), so an idle worker asks the server nothing."""
 
     def __init__(self, database: Database) -> None:
@@ -68,6 +77,10 @@ class PostgresNotices:
             self.close()
             return None
 
+    @property
+    def descriptor(self) -> int | None:
+        return None if self.connection is None else self.connection.fileno()
+
     def _listen(self) -> "psycopg.Connection":
         import psycopg
 
@@ -84,5 +97,5 @@ class PostgresNotices:
 
 
 def change_counter(database: Database) -> ChangeCounter:
-    """The counter of changes after which there may be work: on SQLite of all commits."""
+    """The counter of changes after which there may be work or an order: on SQLite of all commits."""
     return SQLiteCommits(database) if database.is_sqlite else PostgresNotices(database)

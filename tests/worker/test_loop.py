@@ -393,10 +393,14 @@ def test_a_job_whose_child_cannot_be_started_stays_in_the_queue(loop: Loop, monk
 
 def test_an_idle_worker_asks_the_database_nothing(loop: Loop) -> None:
     loop.turn(2)  # it has registered, and found nothing to claim
-    loop.worker.last_beat = loop.worker.changes.due = math.inf  # neither a heartbeat nor a look is due
+    for changes in (loop.worker.changes, loop.worker.requests):
+        changes.due = math.inf
+    loop.worker.last_beat = math.inf  # neither a heartbeat nor a look is due
     statements: list[str] = []
     event.listen(loop.database.engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
-    loop.turn(20)
+    for _ in range(20):
+        loop.worker.next_look = -math.inf
+        loop.turn()
     assert statements == []
     loop.queue("run_1")
     loop.turn()
