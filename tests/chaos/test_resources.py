@@ -4,6 +4,7 @@ work."""
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,23 @@ LARGE = {"model": {"layers": [{"type": "linear", "units": 4096}, {"type": "relu"
 LIMIT = 8 * 2**20  # more than a small run and the database need, less than the large run's weights
 
 
+def limit_files(parent: int) -> None:
+    """Let the kernel refuse larger files to a process and all that it has forked, or is forking at this moment."""
+    limited: set[int] = set()
+    while added := set(family(parent)) - limited:
+        for process in added:
+            with suppress(ProcessLookupError):  # it has ended
+                resource.prlimit(process, resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
+        limited |= added
+
+
 def test_a_run_that_the_disk_cannot_hold_fails_with_its_reason_and_the_next_one_succeeds(
     client: TestClient, workers: Workers
 ) -> None:
     worker = workers.start()
     warm = client.post("/runs", json=REQUEST | {"stop": {"max_steps": 1}}).json()["id"]
     assert ended(client, warm)["status"] == "succeeded"
-    for process in family(worker.pid):  # from here on the kernel refuses to write larger files
-        resource.prlimit(process, resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
+    limit_files(worker.pid)
     run = client.post("/runs", json=REQUEST | LARGE).json()["id"]
     found = ended(client, run)
     assert found["status"] == "failed"
