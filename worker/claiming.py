@@ -6,6 +6,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
+
 from app.storage.database import Database, database_now
 from app.storage.queue.claims import Group
 from app.storage.queue.run_claims import run_claims
@@ -34,6 +36,14 @@ class Claimed:
         else:
             job |= {"kind": "stack", "members": self.members}
             self.stack.hand_over(server, json.dumps(job).encode(), self.channels)
+
+
+def kinds_to_claim(database: Database) -> list[Kind]:
+    """The kinds of which there is a job to claim, by a single query."""
+    now = database_now()
+    with database.read() as db:
+        found = db.execute(select(*(queue.has_claimable(now) for queue in QUEUES.values()))).one()
+    return [kind for kind, waits in zip(QUEUES, found, strict=True) if waits]
 
 
 def claim(database: Database, kind: Kind, worker: str, lease_seconds: float, group: Group) -> Claimed | None:

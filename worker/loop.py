@@ -29,7 +29,7 @@ from app.storage.queue.run_claims import run_claims
 from worker import import_cleanup
 from worker.change_detector import Changes
 from worker.child_process import QUEUES, Child, Kind, Stack
-from worker.claiming import claim, claim_joining
+from worker.claiming import claim, claim_joining, kinds_to_claim
 from worker.host_locks import HostLock, dead_workers
 from worker.prefork.start import ServerDied, start_server
 from worker.protocol import CANCEL, HAND_BACK, PAUSE, PING
@@ -160,17 +160,17 @@ class Worker:
     def _fill_places(self) -> None:
         """Claim runs and imports while there are free places."""
         with self._refusals_postponed():
-            for kind, at_once in self.places.items():
-                while not self.stopping and (free := self._free_threads(kind, at_once)) > 0 and self._claim(kind, free):
+            for kind in [] if self.stopping else kinds_to_claim(self.database):
+                while not self.stopping and (free := self._free_threads(kind)) > 0 and self._claim(kind, free):
                     pass
             for process, stack in self.stacks.items():
                 while not self.stopping and self._fill_stack(process, stack):
                     pass
 
-    def _free_threads(self, kind: Kind, places: int) -> int:
+    def _free_threads(self, kind: Kind) -> int:
         """Threads of the places for jobs of this kind that no process uses: a program of several runs uses one."""
         processes = {child.process: child.stacked for child in self.children.values() if child.kind == kind}
-        return self.threads * places - sum(1 if stacked else self.threads for stacked in processes.values())
+        return self.threads * self.places[kind] - sum(1 if stacked else self.threads for stacked in processes.values())
 
     def _claim(self, kind: Kind, threads: int) -> bool:
         """Claim one import or run, with the runs that train with it, and start its child; returns False if there is

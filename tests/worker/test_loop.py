@@ -402,6 +402,9 @@ def test_an_idle_worker_asks_the_database_nothing(loop: Loop) -> None:
         loop.worker.next_look = -math.inf
         loop.turn()
     assert statements == []
+    loop.worker.changes.force_poll()
+    loop.turn()
+    assert len([statement for statement in statements if statement.startswith("SELECT")]) == 1  # about all queues
     loop.queue("run_1")
     loop.turn()
     assert statements and loop.started() == ["run_1/1"]

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -90,9 +90,13 @@ class Claims(ABC, Generic[Row]):
         """Condition: this attempt still holds the row."""
         return and_(self.table.id == id, self.table.attempt == attempt, self.held)
 
+    def has_claimable(self, now: Now) -> ColumnElement[bool]:
+        """Condition: there is a row to claim. Takes no lock."""
+        return exists(select(self.table.id).where(self.claimable(now)))
+
     def any_claimable(self, db: Session, now: Now) -> bool:
         """True if there is a row to claim. Takes no lock."""
-        return db.execute(select(self.table.id).where(self.claimable(now)).limit(1)).first() is not None
+        return bool(db.scalar(select(self.has_claimable(now))))
 
     def claim(self, db: Session, worker: str, now: Now, lease_seconds: float) -> Row | None:
         """Claim the first row in the order for `lease_seconds`; None if there is none."""
