@@ -19,9 +19,9 @@ from app.api.addresses import address
 from app.web import formats
 from app.web.colours import colour_of
 from app.web.mathml import mathml
-from app.web.problems import PROBLEMS, meaning, said
 from app.web.static_files import static
 from app.web.texts import CATALOGUES, LANGUAGES, Texts, preferred
+from app.web.translations import TRANSLATIONS, meaning, said
 
 # The pages of the navigation, by their keys in the catalogue.
 SECTIONS = (
@@ -112,7 +112,7 @@ def _context(request: Request, reader: Reader) -> dict[str, Any]:
         "json": _json,
         "said": partial(said, texts.language),
         "meaning": partial(meaning, texts.language),
-        "problem_texts": static(f"problems.{texts.language}.json") if texts.language in PROBLEMS else None,
+        "message_texts": static(f"messages.{texts.language}.json") if texts.language in TRANSLATIONS else None,
     }
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.routing import APIRoute
 
 from app.web.page import Reader, page
-from app.web.problems import kind_of
+from app.web.translations import kind_of
 
 HTMX = "HX-Request"  # the header of a request for a part of a page, whose script says what is wrong
 

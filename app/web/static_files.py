@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.api.access import STATIC
 from app.api.addresses import address
-from app.web.problems import PROBLEMS
+from app.web.translations import TRANSLATIONS
 
 FOLDER = Path(__file__).parent / "static"
 COMPRESSED = ("text/css", "text/javascript", "image/svg+xml", "application/json")
@@ -30,8 +30,8 @@ def static_files() -> dict[str, StaticFile]:
     """All files, by their paths below the folder."""
     paths = sorted(path for path in FOLDER.rglob("*") if path.is_file())
     contents = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
-    for language, texts in PROBLEMS.items():
-        contents[f"problems.{language}.json"] = json.dumps(texts, ensure_ascii=False).encode()
+    for language, texts in TRANSLATIONS.items():
+        contents[f"messages.{language}.json"] = json.dumps(texts, ensure_ascii=False).encode()
     return {name: _file(name, content) for name, content in contents.items()}
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from app.web.problems import PROBLEMS
+from app.web.translations import TRANSLATIONS
 from tests.support.commands import serving
 from tests.support.processes import free_port
 from tests.support.services import KEY, Template
@@ -180,7 +180,7 @@ def test_a_warning_is_said_in_the_readers_language(open_window: Callable[..., Wi
     window = open_window(trained, locale="ru-RU").open("/ui/runs/new?dataset=digits")
     window.locator("#add-layer").select_option("softmax")
     warning = window.locator("#warnings li").first
-    expect(warning).to_contain_text(PROBLEMS["ru"]["warnings"]["activations_in_a_row"])
+    expect(warning).to_contain_text(TRANSLATIONS["ru"]["warnings"]["activations_in_a_row"])
     english = "softmax directly follows relu: nothing is learnt between them"
     expect(warning.locator("[lang=en]").first).to_have_text(english)
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.web.problems import PROBLEMS
+from app.web.translations import TRANSLATIONS
 from tests.support.runs import ENDLESS, SMALL
 from tests.web.browser import Window
 
@@ -57,7 +57,7 @@ def test_a_diagnosis_is_said_in_the_readers_language(
     ended(api, run)
     first = api.get(f"/runs/{run}/diagnosis").json()[0]
     finding = open_window(f"http://{address}", locale="ru-RU").open(f"/ui/runs/{run}").locator("#findings li").first
-    expect(finding).to_contain_text(PROBLEMS["ru"]["findings"][first["code"]])
+    expect(finding).to_contain_text(TRANSLATIONS["ru"]["findings"][first["code"]])
     expect(finding.locator("[lang=en]")).to_have_text(first["finding"])
     expect(finding).to_contain_text("поставьте optimizer.lr = ")
 

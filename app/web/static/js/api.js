@@ -2,7 +2,7 @@
 
 import { t } from "./texts.js";
 
-const { prefix, problems } = document.documentElement.dataset;
+const { prefix, messages } = document.documentElement.dataset;
 
 /** The address of a route below the prefix of a proxy or of a link that shares a run. */
 export function address(path) {
@@ -21,9 +21,9 @@ export class Problem extends Error {
 
   /** The problem of an answer, in the reader's language, whose texts are read when the first one is met. */
   static async of(status, body) {
-    if (!problems) return new Problem(status, body);
-    const { translated } = await import("./problem_texts.js");
-    return new Problem(status, await translated(body, status, problems));
+    if (!messages) return new Problem(status, body);
+    const { translated } = await import("./translations.js");
+    return new Problem(status, await translated(body, status, messages));
   }
 }
 

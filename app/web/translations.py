@@ -15,17 +15,17 @@ from app.messages.vocabulary import API
 
 FOLDER = Path(__file__).parent / "locales"
 # By language: templates by code, kinds of problems by status, and meanings of findings, warnings and remarks by code.
-PROBLEMS: dict[str, dict[str, dict[str, str]]] = {
-    path.name.split(".")[1]: tomllib.loads(path.read_text("utf-8")) for path in FOLDER.glob("problems.*.toml")
+TRANSLATIONS: dict[str, dict[str, dict[str, str]]] = {
+    path.name.split(".")[1]: tomllib.loads(path.read_text("utf-8")) for path in FOLDER.glob("messages.*.toml")
 }
 
 
 def said(language: str, code: str | None, params: Mapping[str, Any], english: str, status: int | None = None) -> Markup:
-    """The sentence of a problem. `static/js/problem_texts.js` does the same for scripts."""
-    if language not in PROBLEMS:
+    """The sentence of a problem. `static/js/translations.js` does the same for scripts."""
+    if language not in TRANSLATIONS:
         return escape(english)
     try:
-        return escape(_filled(PROBLEMS[language]["codes"], code, params))
+        return escape(_filled(TRANSLATIONS[language]["codes"], code, params))
     except KeyError:
         kind = kind_of(language, status)
         return Markup('{}<span lang="en">{}</span>').format(f"{kind}: " if kind else "", english)
@@ -47,9 +47,9 @@ def _translated(codes: Mapping[str, str], value: Any) -> Any:
 def meaning(language: str, kind: Literal["findings", "warnings", "remarks"], code: str) -> str | None:
     """The meaning of a finding, warning or remark, without numbers. None in English, whose sentence says it, and for a
     code of another version."""
-    return PROBLEMS[language][kind].get(code) if language in PROBLEMS else None
+    return TRANSLATIONS[language][kind].get(code) if language in TRANSLATIONS else None
 
 
 def kind_of(language: str, status: int | None) -> str | None:
     """The kind of a problem with this status; None in English, whose titles are those of the API."""
-    return PROBLEMS[language]["kinds"].get(str(status)) if language in PROBLEMS else None
+    return TRANSLATIONS[language]["kinds"].get(str(status)) if language in TRANSLATIONS else None

@@ -1,4 +1,4 @@
-"""What is wrong, in the language of a page's reader."""
+"""Messages in the language of a page's reader."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,13 +13,13 @@ from app.messages.catalogue.insight import CHANGES
 from app.messages.catalogue.remarks import REMARKS
 from app.messages.catalogue.validation import VALIDATION
 from app.messages.rendering import fields
-from app.web.problems import PROBLEMS, said
 from app.web.texts import LANGUAGES
+from app.web.translations import TRANSLATIONS, said
 from tests.support.documents import described_warnings
 from tests.support.rows import A_REQUEST, insert_run
 from tests.support.services import Service, Template
 
-CODES = PROBLEMS["ru"]["codes"]
+CODES = TRANSLATIONS["ru"]["codes"]
 LAYERS: dict[str, Any] = {"dataset": "digits", "model": {"layers": [{"type": "linear", "units": 8}]}}
 
 
@@ -31,8 +31,8 @@ def client(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield client
 
 
-def test_every_language_but_english_has_problems() -> None:
-    assert set(PROBLEMS) == set(LANGUAGES) - {"en"}
+def test_every_language_but_english_has_translations() -> None:
+    assert set(TRANSLATIONS) == set(LANGUAGES) - {"en"}
 
 
 def test_a_text_mentions_only_what_the_problem_has() -> None:
@@ -48,13 +48,13 @@ def test_every_problem_of_a_field_and_every_advice_has_a_text() -> None:
 
 
 def test_every_finding_and_remark_has_a_meaning() -> None:
-    assert set(PROBLEMS["ru"]["findings"]) == {rule.code for rule in RULES}
-    assert set(PROBLEMS["ru"]["remarks"]) == set(REMARKS)
+    assert set(TRANSLATIONS["ru"]["findings"]) == {rule.code for rule in RULES}
+    assert set(TRANSLATIONS["ru"]["remarks"]) == set(REMARKS)
 
 
 def test_every_warning_of_the_documents_has_a_meaning() -> None:
     """Another test compares the documents with the code."""
-    assert set(PROBLEMS["ru"]["warnings"]) == set(described_warnings())
+    assert set(TRANSLATIONS["ru"]["warnings"]) == set(described_warnings())
 
 
 def test_a_meaning_stands_above_the_english_sentence(client: TestClient) -> None:
@@ -64,7 +64,7 @@ def test_a_meaning_stands_above_the_english_sentence(client: TestClient) -> None
     assert "softmax_within" in codes
     for language, shown in (("ru", len(codes)), ("en", 0)):
         text = client.get(f"/ui/runs/{run['id']}", headers={"Accept-Language": language}).text
-        assert sum(f"<p>{PROBLEMS['ru']['warnings'][code]}</p>" in text for code in codes) == shown
+        assert sum(f"<p>{TRANSLATIONS['ru']['warnings'][code]}</p>" in text for code in codes) == shown
         assert all(str(escape(warning["detail"])) in text for warning in run["warnings"])
 
 

@@ -1,4 +1,4 @@
-// Messages in the reader's language: texts by their codes. app/web/problems.py does the same for templates.
+// Messages in the reader's language: texts by their codes. app/web/translations.py does the same for templates.
 
 let reading = null;
 let codes = {}; // templates
