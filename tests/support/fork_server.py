@@ -156,10 +156,11 @@ class Forked(Process):
 
     def __init__(self, server: "ForkServer", pid: int) -> None:
         self.server, self.pid = server, pid
+        self.status: int | None = None
 
     def poll(self) -> int | None:
         self.server.hear()
-        return self.server.ended.get(self.pid)
+        return self.status
 
 
 class ForkServer:
@@ -167,7 +168,7 @@ class ForkServer:
 
     def __init__(self) -> None:
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.ended: dict[int, int] = {}
+        self.running: dict[int, Forked] = {}  # by process id, which another process gets when one has ended
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
@@ -203,8 +204,8 @@ class ForkServer:
         self.hear()
         command.send(self.socket, list(given.values()))
         while "pid" not in (news := json.loads(self.socket.recv(4096))):
-            self.ended[news["ended"]] = news["status"]
-        process = Forked(self, news["pid"])
+            self._end(news)
+        process = self.running[news["pid"]] = Forked(self, news["pid"])
         for name, (read, write) in ends.items():
             own, other = (write, read) if name == "stdin" else (read, write)
             os.close(other)
@@ -214,8 +215,10 @@ class ForkServer:
     def hear(self) -> None:
         """Record the processes that have ended."""
         while select.select([self.socket], [], [], 0)[0]:
-            news = json.loads(self.socket.recv(4096))
-            self.ended[news["ended"]] = news["status"]
+            self._end(json.loads(self.socket.recv(4096)))
+
+    def _end(self, news: dict[str, int]) -> None:
+        self.running.pop(news["ended"]).status = news["status"]
 
     def close(self) -> None:
         self.socket.close()
