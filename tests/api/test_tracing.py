@@ -1,7 +1,6 @@
 """Requests are traced for an OpenTelemetry collector that the environment names."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -12,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.api.tracing import MARK, is_traced, sampled, telemetry
 from tests.support.services import Template
+from tests.support.site import in_thread
 
 trace_service = pytest.importorskip(
     "opentelemetry.proto.collector.trace.v1.trace_service_pb2", reason="pip install 'antigrad[tracing]'"
@@ -33,13 +33,9 @@ def bodies(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
 
         def log_message(self, *_: object) -> None: ...
 
-    with HTTPServer(("127.0.0.1", 0), Collector) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with in_thread(HTTPServer(("127.0.0.1", 0), Collector)) as server:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         yield received
-        server.shutdown()
-        thread.join()
 
 
 def test_a_collector_gets_a_span_of_each_request_in_its_caller_s_trace(

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from tests.cli.conftest import digit
 from tests.support.commands import CLI, antigrad, serving
 from tests.support.fork_server import fork_server
 from tests.support.services import KEY
+from tests.support.site import in_thread
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -182,12 +182,8 @@ class Page(BaseHTTPRequestHandler):
 @contextmanager
 def answering(status: int, page: bytes, kind: str) -> Iterator[str]:
     handler = type("ThisPage", (Page,), {"status": status, "page": page, "kind": kind})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
         yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize("command", [["runs"], ["watch", "run_1"]], ids=" ".join)

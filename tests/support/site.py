@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from app.datasets.catalogue.download import Downloaded
 DATA, OTHER = (np.random.default_rng(seed).bytes(200_000) for seed in (0, 1))
 SHA256, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
 Fetch = Callable[..., Downloaded]
+Server = TypeVar("Server", bound=HTTPServer)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,19 @@ class Site:
 
 
 @contextmanager
+def in_thread(server: Server) -> Iterator[Server]:
+    """Let a server answer in a thread, until the block ends."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    with server:
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
 def serving() -> Iterator[Site]:
     over = threading.Event()
 
@@ -93,14 +108,12 @@ def serving() -> Iterator[Site]:
 
         def log_message(self, *_: object) -> None: ...
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with in_thread(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         site = Site(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield site
-        over.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield site
+        finally:
+            over.set()
 
 
 def left(path: Path) -> list[str]:
