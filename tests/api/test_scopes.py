@@ -14,7 +14,7 @@ from app.access import NO_LIMITS, Scope
 from app.api.access import OPEN_PATHS, STATIC
 from app.api.openapi import operations, scopes_of
 from app.api.scopes import ANY_KEY, READ, Requires, required_scope
-from tests.support.keys import Key, bearer, new_key, revoke, until_known
+from tests.support.keys import Key, bearer, new_key, revoke, until_known, until_refused
 from tests.support.services import KEY, Service, Template
 
 NONE = asdict(NO_LIMITS)
@@ -66,6 +66,7 @@ def test_without_a_key_every_address_is_401_but_the_open_ones(locked: TestClient
 def test_revoked_expired_and_malformed_keys_are_none(locked: TestClient) -> None:
     database = Service.of(locked).database
     revoke(database, revoked := new_key(database, "s1", *Scope))
+    until_refused(locked, revoked)
     expired = new_key(database, "s1", *Scope, seconds=-1)
     for wrong in (
         revoked.headers["Authorization"],

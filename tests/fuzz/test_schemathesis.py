@@ -22,7 +22,7 @@ from app.storage.database import Database
 from app.storage.tables import Run
 from tests.support.clients import tool
 from tests.support.commands import serving
-from tests.support.keys import new_key, revoke
+from tests.support.keys import new_key, revoke, until_refused
 from tests.support.served import insert_network
 from tests.support.services import Service, client_of
 
@@ -70,6 +70,8 @@ def keys(service: str, folder: Path) -> dict[str, dict[str, str]]:
     while (answer := ask()).status_code != 200:
         time.sleep(0.1)
     (folder / "openapi.json").write_text(answer.text)
+    with httpx.Client(base_url=f"http://{service}", timeout=60) as client:
+        until_refused(client, new)
     return kinds
 
 

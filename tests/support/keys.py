@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import httpx
 from fastapi.testclient import TestClient
 
 from app.access import Scope
@@ -29,6 +30,12 @@ def until_known(client: TestClient, *made: Key) -> None:
     keyring: Keyring = client.app.state.keyring  # type: ignore[attr-defined]
     while any(key.id not in keyring.latest.by_id for key in made):
         client.get("/me")
+
+
+def until_refused(client: TestClient | httpx.Client, revoked: Key) -> None:
+    """Wait until the service refuses a revoked key, which it may have read before."""
+    while client.get("/runs", headers=revoked.headers).status_code != 401:
+        pass
 
 
 def bearer(secret: str) -> dict[str, str]:
