@@ -39,7 +39,7 @@ def test_a_restored_training_goes_on_with_the_same_bits(
     served = from_safetensors(file)  # a checkpoint can also predict
     inputs = torch.randn(3, 4)
     assert served.step == at
-    torch.testing.assert_close(served.outputs(inputs), network.outputs(inputs), rtol=1e-6, atol=1e-6)  # another layout
+    torch.testing.assert_close(served.outputs(inputs), network.outputs(inputs), rtol=1e-5, atol=1e-5)  # another layout
     kept = network.model.state_dict()
     assert all(torch.equal(value, kept[name]) for name, value in served.model.state_dict().items())
     stopped.model.train()
