@@ -36,7 +36,7 @@ class Caller:
 
     It sees what belongs to its owner and what is common. It changes what belongs to its owner, who also gets what it
     makes. An admin sees and changes everything, without limits. `key` is the id of its key, None without one. The
-    caller of a link sees the runs and datasets whose ids are in `only`, and nothing else.
+    caller of a link, whose id is `share`, sees the runs and datasets whose ids are in `only`, and nothing else.
     """
 
     owner: str
@@ -44,6 +44,7 @@ class Caller:
     key: str | None = None
     expires_at: float | None = None
     only: frozenset[str] | None = None
+    share: str | None = None
     limits: Limits = NO_LIMITS
 
     @property

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from fastapi.concurrency import run_in_threadpool
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from app.access import EVERYBODY, NO_LIMITS, NO_OWNER, Caller, Limits, Scope
 from app.serving.coalescing import mark_seen
-from app.storage import keys
+from app.storage import keys, shares
 from app.storage.database import Database
 
 RENEWED_AFTER, VALID_FOR = 0.5, 1.0  # seconds; a revoked key is refused after the second one at the latest
@@ -18,13 +18,15 @@ RENEWED_AFTER, VALID_FOR = 0.5, 1.0  # seconds; a revoked key is refused after t
 
 @dataclass(frozen=True)
 class Keys:
-    """The callers by the hashes of their keys and by the ids, as the database had them at `read_at`.
+    """The callers by the hashes of their keys and by the ids, and the ids of shares, as the database had them at
+    `read_at`.
 
     `required`: a request needs a key. That stays so when the last key is revoked or has expired.
     """
 
     callers: Mapping[str, Caller]
     by_id: Mapping[str, Caller]
+    shares: Collection[str]
     required: bool
     read_at: float
 
@@ -71,7 +73,14 @@ class Keyring:
     async def permits(self, caller: Caller) -> bool:
         """True if the caller, who was recognised before, still is one. Raises SQLAlchemyError."""
         keys = await self.current()
-        return caller.only is not None or (caller.key in keys.by_id if caller.key else not keys.required)
+        if caller.share is not None:
+            return caller.share in keys.shares or await run_in_threadpool(self._is_new, caller.share)
+        return caller.key in keys.by_id if caller.key else not keys.required
+
+    def _is_new(self, share: str) -> bool:
+        """True if the share was made after the keys were read."""
+        with self.database.read() as db:
+            return shares.find(db, share) is not None
 
     async def _renew(self) -> None:
         try:
@@ -82,7 +91,7 @@ class Keyring:
     def _read(self) -> Keys:
         now = self.clock()
         with self.database.read() as db:
-            required = bool(self.of_settings) or keys.any_created(db)
+            required, shown = bool(self.of_settings) or keys.any_created(db), frozenset(shares.valid(db))
             callers = {
                 key.hash: Caller(
                     key.owner,
@@ -94,7 +103,7 @@ class Keyring:
                 for key in keys.valid(db)
             }
         callers |= self.of_settings
-        return Keys(callers, {str(caller.key): caller for caller in callers.values()}, required, now)
+        return Keys(callers, {str(caller.key): caller for caller in callers.values()}, shown, required, now)
 
 
 def _of_settings(secret: SecretStr) -> dict[str, Caller]:

@@ -15,6 +15,7 @@ from app.storage.tables import Run, Share
 from app.storage.visibility import caller_of, require_own
 
 PAGES = "/ui"  # in front of the path of a resource: its page
+EVENTS = "/events"  # the stream of several runs, of which a caller gets those that it sees
 READER = frozenset({Scope.READ})
 
 
@@ -22,20 +23,24 @@ READER = frozenset({Scope.READ})
 class Shown:
     """The resource that a link shows: its path, its runs, and the ids of the datasets that they learn from."""
 
+    id: str
     path: str
     owner: str
     runs: tuple[str, ...]
     datasets: tuple[str, ...]
 
     def shows(self, path: str) -> bool:
-        """True if the path is the resource's or below it, or one of its runs' or below that; or that of its page."""
+        """True if the path is the resource's or below it, or one of its runs' or below that; or that of its page, or of
+        the stream from which pages learn what is new."""
         path = path.removeprefix(PAGES)
-        return any(f"{path}/".startswith(f"{shown}/") for shown in (self.path, *(f"/runs/{id}" for id in self.runs)))
+        return path == EVENTS or any(
+            f"{path}/".startswith(f"{shown}/") for shown in (self.path, *(f"/runs/{id}" for id in self.runs))
+        )
 
     @property
     def caller(self) -> Caller:
         """The caller of a request through the link."""
-        return Caller(self.owner, READER, only=frozenset((*self.runs, *self.datasets)))
+        return Caller(self.owner, READER, only=frozenset((*self.runs, *self.datasets)), share=self.id)
 
 
 def create(db: Session, path: str, runs: Sequence[Run], days: int) -> Share:
@@ -62,13 +67,18 @@ def unexpired(db: Session) -> list[Share]:
     return list(db.scalars(select(Share).where(Share.expires_at > database_now()).order_by(Share.id.desc())))
 
 
+def valid(db: Session) -> list[str]:
+    """The ids of all shares that have not expired."""
+    return list(db.scalars(select(Share.id).where(Share.expires_at > database_now())))
+
+
 def find(db: Session, id: str) -> Shown | None:
     """The resource that a link shows; None if the share has expired or was deleted."""
     share = db.scalars(select(Share).where(Share.id == id, Share.expires_at > database_now())).one_or_none()
     if share is None:
         return None
     datasets = db.scalars(select(Run.dataset).where(Run.id.in_(share.runs)).distinct())
-    return Shown(share.path, share.owner, tuple(share.runs), tuple(datasets))
+    return Shown(share.id, share.path, share.owner, tuple(share.runs), tuple(datasets))
 
 
 def delete(db: Session, id: str) -> None:

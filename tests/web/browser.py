@@ -35,13 +35,15 @@ def chromium() -> Iterator[Browser]:
 class Window:
     """A page of the browser at a service's address.
 
-    `refused` are the statuses that a test expects, and `expected` parts of messages on the console.
+    `refused` are the statuses that a test expects, `expected` parts of messages on the console, and `elsewhere` other
+    addresses.
     """
 
     page: Page
     address: str
     refused: tuple[int, ...] = ()
     expected: tuple[str, ...] = ("Failed to load resource",)  # of a refused request; `refused` judges those
+    elsewhere: tuple[str, ...] = ()
     wrong: list[str] = field(default_factory=list)
     loading: set[Request] = field(default_factory=set)
 
@@ -75,7 +77,8 @@ class Window:
         if request.resource_type != "eventsource":
             self.loading.add(request)
         url = urlsplit(request.url)
-        if url.scheme in ("http", "https", "ws", "wss") and f"{url.scheme}://{url.netloc}" != self.address:
+        address = f"{url.scheme}://{url.netloc}"
+        if url.scheme in ("http", "https", "ws", "wss") and address not in (self.address, *self.elsewhere):
             self.wrong.append(f"request elsewhere: {request.url}")
 
     def _on_end(self, request: Request) -> None:

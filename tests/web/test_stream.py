@@ -10,11 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 
 from tests.support.commands import CLI, until_ready
 from tests.support.fork_server import Forked, fork_server
+from tests.support.keys import bearer
 from tests.support.processes import free_port
+from tests.support.services import KEY
+from tests.support.site import Answer, serving
 from tests.web.browser import Window
 
 pytestmark = pytest.mark.long
@@ -57,7 +60,7 @@ def steps_recorded(address: str, run: str) -> list[int]:
     return steps
 
 
-def is_learning(page: Page) -> None:
+def is_learning(page: Page | FrameLocator) -> None:
     """Wait until the page shows another step."""
     step = page.locator("[data-figure=step]")
     expect(step).not_to_have_text(step.inner_text())
@@ -92,9 +95,9 @@ def test_tabs_share_a_stream_that_outlives_the_tab_that_reads_it(window: Window,
 
 
 @contextmanager
-def served(home: Path, port: int) -> Iterator[Forked]:
+def served(home: Path, port: int, **settings: str) -> Iterator[Forked]:
     """A service on a port; it is killed at the end, as in a crash."""
-    service = fork_server().start(CLI, "serve", "--port", str(port), ANTIGRAD_HOME=str(home))
+    service = fork_server().start(CLI, "serve", "--port", str(port), ANTIGRAD_HOME=str(home), **settings)
     try:
         until_ready(service, f"http://127.0.0.1:{port}")
         yield service
@@ -115,3 +118,43 @@ def test_a_service_that_is_restarted_leaves_no_gap(open_window: Callable[..., Wi
         is_learning(page)
         pause(page)
         assert steps_of_chart(page) == steps_recorded(address, run)
+
+
+@pytest.mark.parametrize("by_link", [False, True])
+def test_a_page_in_a_frame_of_another_site_is_live(
+    open_window: Callable[..., Window], tmp_path: Path, by_link: bool
+) -> None:
+    """A frame gets no cookies of the service, and browsers may refuse it locks."""
+    port = free_port()
+    with serving() as site:
+        notebook = site.address.replace("127.0.0.1", "localhost")
+        settings = {"ANTIGRAD_ORIGINS": notebook} | ({"ANTIGRAD_API_KEY": KEY} if by_link else {})
+        with served(tmp_path, port, **settings):
+            window = open_window(f"http://127.0.0.1:{port}")
+            window.elsewhere = (notebook,)
+            headers = bearer(KEY) if by_link else {}
+            run = httpx.post(f"{window.address}/runs", json=SLOW, headers=headers).json()["id"]
+            path = f"/ui/runs/{run}"
+            if by_link:
+                share = httpx.post(f"{window.address}/runs/{run}/share", headers=headers).json()
+                path = f"{share['link'].removesuffix(share['path'])}{path}"
+            frame = (
+                f'<!doctype html><link rel="icon" href="data:,"><iframe src="{window.address}{path}?embed=1"></iframe>'
+            )
+            site.answers.append(Answer(frame.encode(), headers={"Content-Type": "text/html"}))
+            window.page.goto(notebook)
+            is_learning(window.page.frame_locator("iframe"))
+
+
+def test_a_page_by_a_link_is_live_and_leads_nowhere_else(
+    open_window: Callable[..., Window], address: str, run: str
+) -> None:
+    share = httpx.post(f"http://{address}/runs/{run}/share").json()
+    front = share["link"].removesuffix(share["path"])
+    window = open_window(f"http://{address}")
+    page = window.open_to_the_end(f"{front}/ui/runs/{run}")
+    is_learning(page)
+    links = page.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
+    for link in links:
+        if not link.startswith(f"{window.address}{front}/ui/runs/{run}#"):
+            assert httpx.get(link).status_code == 200, link

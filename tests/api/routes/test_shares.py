@@ -1,5 +1,6 @@
 """A link shows one run, race or experiment to anyone who has it, and nothing else, until it expires or is revoked."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,6 +57,14 @@ def prefix(link: dict[str, Any]) -> str:
     return str(link["link"]).removesuffix(link["path"])
 
 
+def events(text: str) -> Iterator[tuple[str, str]]:
+    """Kind and run of each event."""
+    for block in text.strip().split("\n\n"):
+        if block and not block.startswith(":"):
+            fields = dict(line.split(": ", 1) for line in block.splitlines())
+            yield fields["event"], json.loads(fields["data"])["run"]
+
+
 def test_a_link_shows_the_run_and_all_that_belongs_to_it(locked: TestClient, keys: dict[str, Key], run: str) -> None:
     link = shared(locked, f"/runs/{run}", keys["s1"], days=7)
     shown = locked.get(link["link"])
@@ -85,7 +94,7 @@ def test_a_link_shows_nothing_else_and_changes_nothing(
             for place, value in places.items():
                 address = address.replace(place, value)
             answer = locked.request(method, prefix(link) + address)
-            if method == "get" and f"{address}/".startswith(f"/runs/{run}/"):
+            if method == "get" and (f"{address}/".startswith(f"/runs/{run}/") or path == "/events"):
                 assert answer.status_code != 401, address
             else:
                 assert answer.status_code == 401, (method, address)
@@ -103,6 +112,23 @@ def test_a_link_is_revoked_and_expires(locked: TestClient, service: Service, key
     assert locked.get(first["link"]).status_code == locked.get(second["link"]).status_code == 401
     listed = [item["id"] for item in locked.get("/shares", headers=keys["s1"].headers).json()["items"]]
     assert first["id"] not in listed and second["id"] not in listed
+
+
+def test_the_stream_of_a_link_has_its_runs_alone_and_ends_with_it(locked: TestClient, keys: dict[str, Key]) -> None:
+    mine, other = (locked.post("/runs", json=SMALL, headers=keys["s1"].headers).json()["id"] for _ in range(2))
+    link = shared(locked, f"/runs/{mine}", keys["s1"])
+    for runs, kinds in ((f"{mine},{other}", {("gone", other), ("status", mine)}), ("newest", {("status", mine)})):
+        with locked.stream("GET", f"{prefix(link)}/events", params={"runs": runs}) as answer:
+            assert answer.status_code == 200
+            pieces, seen = answer.iter_text(), set[tuple[str, str]]()
+            while not kinds <= seen:
+                seen |= set(events(next(pieces)))
+            assert {run for _, run in seen} == {run for _, run in kinds}
+            if runs == "newest":
+                assert locked.delete(f"/shares/{link['id']}", headers=keys["s1"].headers).status_code == 204
+                assert {run for _, run in events("".join(pieces))} <= {mine}  # it ends
+            else:
+                locked.post(f"/runs/{mine}/cancel", headers=keys["s1"].headers)
 
 
 def test_a_forged_link_shows_nothing(locked: TestClient, keys: dict[str, Key], run: str) -> None:

@@ -20,6 +20,7 @@ const channel = new BroadcastChannel(NAME);
 const watched = new Map(); // by run: {position, on}; what this tab watches
 let onNewest = null; // what this tab does with news of the newest runs
 let source = null; // the stream, if this tab reads it
+let isShared = "locks" in navigator; // with other tabs; plain HTTP has no locks, but on localhost, and some frames neither
 let wanted = new Map(); // by tab: {runs, newest}; the positions of its runs, and whether it lists the newest ones
 
 /**
@@ -50,7 +51,7 @@ export function tell() {
 }
 
 function send(message) {
-  if (navigator.locks) channel.postMessage(message);
+  if (isShared) channel.postMessage(message);
   receive(message);
 }
 
@@ -67,7 +68,7 @@ function deliver({ event, run, data }) {
   if (event === "done" || event === "gone") watched.delete(run);
 }
 
-if (navigator.locks) channel.addEventListener("message", ({ data }) => receive(data));
+channel.addEventListener("message", ({ data }) => isShared && receive(data));
 addEventListener("pagehide", () => send({ kind: "want", tab: me, runs: {}, newest: false }));
 addEventListener("pageshow", ({ persisted }) => persisted && tell());
 
@@ -156,6 +157,11 @@ function lead() {
   source.ask();
 }
 
-// The lock is held until the tab closes. Browsers have none for plain HTTP, but on localhost: there each tab reads alone.
-if (navigator.locks) navigator.locks.request(NAME, () => (lead(), new Promise(() => {})));
-else lead();
+function readAlone() {
+  isShared = false;
+  lead();
+}
+
+// The lock is held until the tab closes. Where there is none, each tab reads alone.
+if (isShared) navigator.locks.request(NAME, () => (lead(), new Promise(() => {}))).catch(readAlone);
+else readAlone();
