@@ -12,12 +12,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     ModelWrapValidatorHandler,
     ValidationError,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, PydanticKnownError, core_schema
 
 from app.learning.errors import InvalidChoice
 from app.messages import Message
@@ -27,6 +28,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 UNKNOWN_EXPLAINED = 20  # unknown fields of one object; explaining thousands would keep all other requests waiting
+COLLECTIONS = {"list": "List", "tuple": "Tuple", "dict": "Dictionary"}  # core schemas, as errors name them
+NO_SCHEMAS = ("default", "metadata", "serialization")  # of a core schema's parts
+MANY_ITEMS = 1000
 FURTHER_FIELDS = "further_fields"  # type of the error that counts the others
 
 
@@ -38,10 +42,44 @@ class FieldsInvalid(Exception):
         self.errors, self.body = errors, body
 
 
+def _length_first(schema: Any, depth: int = 0) -> Any:
+    """The core schema, with a check of each length before that of the items, of which pydantic would collect an error
+    each. A list that may have very many items is judged up to its first wrong one."""
+    if isinstance(schema, list):
+        return [_length_first(item, depth) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kind, most = schema.get("type"), schema.get("max_length")
+    if kind == "model" and depth:
+        return schema  # it has been done
+    inner = {
+        name: value if name in NO_SCHEMAS else _length_first(value, depth + (kind == "model"))
+        for name, value in schema.items()
+    }
+    if not isinstance(kind, str) or kind not in COLLECTIONS or most is None:
+        return inner
+    if kind != "dict" and most > MANY_ITEMS:
+        inner["fail_fast"] = True
+    return core_schema.no_info_before_validator_function(partial(_no_longer, COLLECTIONS[kind], most), inner)
+
+
+def _no_longer(kind: str, most: int, sent: Any) -> Any:
+    if isinstance(sent, list | tuple | dict) and len(sent) > most:
+        context = {"field_type": kind, "max_length": most, "actual_length": len(sent)}
+        raise PydanticKnownError("too_long", context)
+    return sent
+
+
 class RequestModel(BaseModel):
     """A strict model: refuses unknown fields, converts no types, and does not accept NaN or ∞ as numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check the lengths of lists and objects before their items."""
+        schema: CoreSchema = _length_first(handler(source))
+        return schema
 
     @model_validator(mode="wrap")
     @classmethod

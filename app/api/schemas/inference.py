@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.runs.request_model import RequestModel
 from app.serving.tensors import DATATYPES, INPUT
 
-Parameters = dict[str, bool | int | float | str]
+Parameters = Annotated[dict[str, bool | int | float | str], Field(max_length=100)]
 SHAPE = [1, 1, 28, 28]
 
 
