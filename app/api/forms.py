@@ -12,7 +12,7 @@ from app.api.headers import header
 from app.errors import Invalid, Malformed, TooLarge
 
 FORM = "multipart/form-data"
-PART = b"content-disposition: form-data"
+PART = b"content-disposition:"  # curl calls a part an attachment if the header names another type
 HEAD_BYTES = 4096  # the beginning of a body, in which the headers of a form's first part are
 
 

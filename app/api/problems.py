@@ -193,7 +193,8 @@ def register(app: FastAPI) -> None:
             known = MethodNotAllowed("method_not_allowed", method=request.method, methods=allowed)
             return as_response(request, known, {"Allow": ", ".join(allowed)})
         elif isinstance(error.__cause__, UnicodeDecodeError):  # FastAPI says only that the body cannot be parsed
-            known = not_utf8(error.__cause__)
+            is_other = is_form(error.__cause__.object)
+            known = UnsupportedMediaType("form_in_place_of_json") if is_other else not_utf8(error.__cause__)
         elif error.status_code != 404:
             known = Malformed("bad_request", reason=str(error.detail))
         return as_response(request, known, error.headers)

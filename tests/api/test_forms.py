@@ -1,5 +1,6 @@
 """Headers that a client has set by hand, or a wrong option of curl, are recognised and named."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.support.archives import letters, png, zipped
+from tests.support.runs import SMALL, ended, queue
 from tests.support.served import serve
 
 TABLE = b"rooms,price\n" + b"".join(b"%d,%d\n" % (number % 5, number) for number in range(40))
@@ -27,6 +29,30 @@ def test_an_upload_that_curl_has_stripped_names_the_right_option(address: str, t
         answer = httpx.Response(200, content=subprocess.run(command, capture_output=True, check=True).stdout).json()
         assert [error for error in [answer.get("code")] if error] == codes, answer
     assert "--data-binary" in httpx.get(f"http://{address}/openapi.json").text
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "code"),
+    [
+        ("/datasets?name=form", "application/zip", "form_under_another_type"),
+        ("/datasets?name=form&target=price", "text/csv", "form_under_another_type"),
+        ("/predict?run={run}", "image/png", "form_under_another_type"),
+        ("/predict?run={run}", "application/json", "form_under_another_type"),
+        ("/batches?run={run}", "application/zip", "form_under_another_type"),
+        ("/runs", "application/json", "form_in_place_of_json"),
+    ],
+)
+def test_a_form_of_curl_with_a_header_of_its_own_is_recognised(
+    address: str, tmp_path: Path, path: str, kind: str, code: str
+) -> None:
+    with httpx.Client(base_url=f"http://{address}", timeout=60) as client:
+        ended(client, run := queue(client, SMALL))
+    (tmp_path / "file").write_bytes(FILES["an archive"])
+    command = ["curl", "-sS", "-F", f"file=@{tmp_path / 'file'}", "-H", f"Content-Type: {kind}"]
+    printed = subprocess.run(
+        [*command, f"http://{address}{path.format(run=run)}"], capture_output=True, check=True
+    ).stdout
+    assert json.loads(printed)["code"] == code, printed
 
 
 @pytest.mark.parametrize("kind", ["application/zip", "text/csv", "application/octet-stream", ""])

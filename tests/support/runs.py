@@ -2,10 +2,11 @@
 
 import time
 
+import httpx
 from fastapi.testclient import TestClient
 
 
-def ended(client: TestClient, run: str) -> dict:
+def ended(client: httpx.Client | TestClient, run: str) -> dict:
     """Wait for the run's end; pytest's own limit ends a wait that is too long."""
     for _ in range(20):
         found = client.get(f"/runs/{run}", params={"wait": 60}).json()
@@ -29,7 +30,7 @@ SMALL = {
 ENDLESS = SMALL | {"stop": {"max_epochs": 10**6}}
 
 
-def queue(client: TestClient, request: dict) -> str:
+def queue(client: httpx.Client | TestClient, request: dict) -> str:
     answer = client.post("/runs", json=request)
     assert answer.status_code == 202, answer.text
     return answer.json()["id"]
