@@ -53,12 +53,17 @@ async def exports(request: Request) -> Exports:
     return exports
 
 
-async def slow_place(request: Request) -> AsyncIterator[None]:
-    """Hold one of the bounded places for work that takes long, until the answer is ready. Raises NotReady.
-
-    Without a bound, such requests would take all threads, and quick ones would wait for them.
-    """
+async def places(request: Request) -> Places:
+    """The bounded places for work that takes long: without a bound, such requests would take all threads."""
     places: Places = request.app.state.places
+    return places
+
+
+PlacesDep = Annotated[Places, Depends(places)]
+
+
+async def slow_place(places: PlacesDep) -> AsyncIterator[None]:
+    """Hold one of the places for work that takes long, until the answer is ready or begins. Raises NotReady."""
     async with places.one():
         yield
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import Semaphore
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -32,6 +32,17 @@ class Places:
                 yield
         finally:
             self.taken -= 1
+
+    async def pieces(self, made: Iterator[Result]) -> AsyncIterator[Result]:
+        """The pieces of an answer, each made in a thread and in a place, for which it waits. It holds none while its
+        client reads, and an answer that has begun is not refused."""
+        over = object()
+        while True:
+            async with self.free:
+                piece = await run_sync(next, made, over)
+            if piece is over:
+                return
+            yield piece  # type: ignore[misc]
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Run the work in a thread, in a place that it holds to its end: nothing can stop it if its caller is

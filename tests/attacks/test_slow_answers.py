@@ -8,10 +8,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import Mock, patch
 
 import httpx
 import psutil
 import pytest
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
@@ -33,13 +35,17 @@ SLOW_PATHS = {
     "/datasets/{id}/statistics",
     "/datasets/{id}/suspects",
     "/experiments/{name}/{id}/curve.{format}",
+    "/export.parquet",
+    "/export.tensorboard.zip",
     "/models/{name}/drift",
     "/models/{name}/feedback.npz",
     "/optimizers/contours",
     "/optimizers/race/{id}/curve.{format}",
     "/optimizers/trajectory",
     "/optimizers/trajectory.{format}",
+    "/runs.csv",
     "/runs/curve.{format}",
+    "/runs/{id}/curve.csv",
     "/runs/{id}/curve.{format}",
     "/runs/{id}/diagram.svg",
     "/runs/{id}/examples",
@@ -63,6 +69,17 @@ def crowded(quick_client: TestClient) -> Iterator[TestClient]:
 
 def test_all_that_takes_long_needs_a_place() -> None:
     assert {route.path for route in OPERATIONS if deps.SLOW in route.dependencies} == SLOW_PATHS
+
+
+def test_each_answer_in_pieces_is_made_in_places(quick_client: TestClient) -> None:
+    serve(quick_client, "run_streamed")
+    places = quick_client.app.state.places  # type: ignore[attr-defined]
+    for route in OPERATIONS:
+        is_file = route.path == "/datasets/{id}/export.npz"  # it is built once
+        if route.response_class is StreamingResponse and not is_file:
+            with patch.object(places, "pieces", Mock(wraps=places.pieces)) as pieces:
+                answer = quick_client.get(route.path.format(id="run_streamed"))
+            assert answer.status_code == 200 and pieces.call_count == 1, route.path
 
 
 @pytest.mark.parametrize("path", sorted(SLOW_PATHS))

@@ -8,7 +8,7 @@ from fastapi import Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from app.api.caching import UNCHANGED, IfNoneMatch, etag_of, knows, unchanged
-from app.api.deps import SLOW, Axis, DatabaseDep, FormatDep, RunDep
+from app.api.deps import SLOW, Axis, DatabaseDep, FormatDep, PlacesDep, RunDep
 from app.api.problems import binary, problems
 from app.api.router import Router
 from app.api.schemas.curves import CurveAnswer, points_json
@@ -106,8 +106,8 @@ def get_curve(
 
 
 @router.get("/curve.csv", summary="Get every point as CSV: series,step,value", response_class=StreamingResponse,
-            responses=binary("text/csv"))  # fmt: skip
-def get_curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep) -> StreamingResponse:
+            responses=binary("text/csv"), dependencies=[SLOW])  # fmt: skip
+def get_curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep, places: PlacesDep) -> StreamingResponse:
     """One line for each point; nothing is thinned."""
 
     def pieces(id: str) -> Iterator[str]:
@@ -117,7 +117,7 @@ def get_curve_csv(run: RunDep, database: DatabaseDep, names: SeriesDep) -> Strea
                 points = zip(page.steps.tolist(), page.values.tolist(), strict=True)
                 yield "".join(f"{name},{step},{value!r}\n" for step, value in points)
 
-    return StreamingResponse(pieces(run.id), media_type="text/csv")
+    return StreamingResponse(places.pieces(pieces(run.id)), media_type="text/csv")
 
 
 @router.get("/curve.{format}", summary="Get the curve as a picture", response_class=Response,

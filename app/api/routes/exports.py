@@ -1,13 +1,13 @@
 """Exports of any set of runs, for other programs: Parquet tables, and TensorBoard's event files."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Query
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 
-from app.api.deps import DatabaseDep
+from app.api.deps import SLOW, DatabaseDep, PlacesDep
 from app.api.problems import binary, problems
 from app.api.router import Router
 from app.api.run_filter import FilterDep, OrderDep
@@ -24,9 +24,10 @@ FILE = "application/octet-stream"
 
 
 @router.get("/export.parquet", summary="Export runs, or the points of their curves, as Parquet",
-            response_class=StreamingResponse, responses=binary(FILE))  # fmt: skip
+            response_class=StreamingResponse, responses=binary(FILE), dependencies=[SLOW])  # fmt: skip
 def export_runs(
     database: DatabaseDep,
+    places: PlacesDep,
     where: FilterDep,
     order: OrderDep,
     curves: Annotated[
@@ -40,22 +41,22 @@ def export_runs(
     pages = runs.pages(database, where, order)
     if curves:
         ids = (run.id for page in pages for run in page)
-        return _file(points_file(ids, database.read), "points.parquet")
+        return _file(places.pieces(points_file(ids, database.read)), "points.parquet")
     with database.read() as db:
         now = db.execute(select(database_now())).scalar_one()
-    return _file(runs_file(pages, now), "runs.parquet")
+    return _file(places.pieces(runs_file(pages, now)), "runs.parquet")
 
 
 @router.get("/export.tensorboard.zip", summary="Export the curves of runs for TensorBoard",
-            response_class=StreamingResponse, responses=binary(FILE))  # fmt: skip
-def export_curves(database: DatabaseDep, where: FilterDep, order: OrderDep) -> StreamingResponse:
+            response_class=StreamingResponse, responses=binary(FILE), dependencies=[SLOW])  # fmt: skip
+def export_curves(database: DatabaseDep, places: PlacesDep, where: FilterDep, order: OrderDep) -> StreamingResponse:
     """A zip with a folder for each run that matches all given filters and has a curve, in which is an event file with
     every point of its series. `tensorboard --logdir` shows the unpacked folder."""
     pages = runs.pages(database, runs.has_curve(where), order)
     chosen = (run for page in pages for run in page)
-    return _file(event_files(chosen, database.read), "tensorboard.zip")
+    return _file(places.pieces(event_files(chosen, database.read)), "tensorboard.zip")
 
 
-def _file(pieces: Iterator[bytes], name: str) -> StreamingResponse:
+def _file(pieces: AsyncIterator[bytes], name: str) -> StreamingResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(pieces, media_type=FILE, headers=headers)

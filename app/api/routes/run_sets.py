@@ -8,7 +8,7 @@ from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 
-from app.api.deps import SLOW, DatabaseDep, FormatDep
+from app.api.deps import SLOW, DatabaseDep, FormatDep, PlacesDep
 from app.api.group_curves import OneAxis, OneSeries, group_picture
 from app.api.problems import binary, problems
 from app.api.router import Router
@@ -26,14 +26,15 @@ LONGEST = 40  # characters of a label
 
 
 @router.get("/runs.csv", summary="Get a table of runs as CSV", response_class=StreamingResponse,
-            responses=binary("text/csv"), dependencies=[READ])  # fmt: skip
-def get_run_table(database: DatabaseDep, where: FilterDep, order: OrderDep) -> StreamingResponse:
+            responses=binary("text/csv"), dependencies=[READ, SLOW])  # fmt: skip
+def get_run_table(database: DatabaseDep, places: PlacesDep, where: FilterDep, order: OrderDep) -> StreamingResponse:
     """A line for each run that matches all given filters, with its times, main hyperparameters, metrics, size and tags.
 
     A name that a spreadsheet would take for a formula begins with an apostrophe."""
     with database.read() as db:
         now = db.execute(select(database_now())).scalar_one()
-    return StreamingResponse(table(runs.pages(database, where, order), now), media_type="text/csv")
+    pieces = places.pieces(table(runs.pages(database, where, order), now))
+    return StreamingResponse(pieces, media_type="text/csv")
 
 
 @router.get("/runs/curve.{format}", summary="Draw the curves of several runs", response_class=Response,
