@@ -63,6 +63,7 @@ from app.api.routes import (
     shares,
     surfaces,
     sweeps,
+    timeline,
     trace,
     trajectory,
     uploads,
@@ -105,6 +106,7 @@ ROUTES = (
     batches,
     run_sets,  # before the runs: /runs/curve.png is no run
     runs,
+    timeline,
     exports,
     curves,
     events,

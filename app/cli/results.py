@@ -1,5 +1,5 @@
-"""`antigrad diagnose`, `curve`, `evaluate`, `examples`, `filters` and `checkpoints`: what a run has shown; `script`,
-`weights`, `onnx` and `card`: its exports."""
+"""`antigrad diagnose`, `curve`, `evaluate`, `examples`, `filters`, `checkpoints` and `timeline`: what a run has shown;
+`script`, `weights`, `onnx` and `card`: its exports."""
 
 import math
 from collections.abc import Sequence
@@ -210,6 +210,20 @@ def checkpoints(run: RunId, as_json: AsJson = False) -> None:
         scores = "  ".join(f"{name} {shown(value)}" for name, value in metrics.items() if value is not None)
         rows.append((str(item["step"]), str(item["epoch"]), item["created_at"], scores))
     print_table(("step", "epoch", "at", "validation"), rows)
+
+
+@results.command()
+def timeline(run: RunId, as_json: AsJson = False) -> None:
+    """List what happened to a run: changes of its status, and its attempts with their workers."""
+    answer = ask("GET", f"/runs/{resolve_run(run)}/timeline")
+    if as_json:
+        say_json(answer)
+        return
+    rows = []
+    for item in answer["items"]:
+        status = f"{item['status']}, its process died" if item["died"] else item["status"]
+        rows.append((item["at"], status, str(item["attempt"] or ""), item["worker"] or ""))
+    print_table(("at", "status", "attempt", "worker"), rows)
 
 
 @results.command()

@@ -16,7 +16,7 @@ from app.storage.queue import turns
 from app.storage.queue.claims import Now
 from app.storage.queue.run_claims import run_claims
 from app.storage.run_order import NEWEST_FIRST, RunOrder
-from app.storage.tables import WITHOUT_EVALUATION, CheckpointRow, CurveChunk, Run
+from app.storage.tables import WITHOUT_EVALUATION, CheckpointRow, CurveChunk, Run, RunEvent
 from app.storage.tags import has_tag
 from app.storage.visibility import caller_of, is_own, require_own
 
@@ -260,6 +260,11 @@ def add_test(db: Session, id: str, metrics: dict[str, Any], evaluation: dict[str
 def checkpoints(db: Session, id: str) -> list[CheckpointRow]:
     """The run's checkpoints, oldest first."""
     return list(db.scalars(select(CheckpointRow).where(CheckpointRow.run == id).order_by(CheckpointRow.step)))
+
+
+def events(db: Session, id: str) -> list[RunEvent]:
+    """The changes of the run's status and its attempts, oldest first."""
+    return list(db.scalars(select(RunEvent).where(RunEvent.run == id).order_by(RunEvent.id)))
 
 
 class Weights(NamedTuple):

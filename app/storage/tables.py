@@ -2,7 +2,19 @@
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, defer, mapped_column
 
 from app.access import NO_OWNER
@@ -301,6 +313,23 @@ class CheckpointRow(Table):
     bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the file; NULL if an older version wrote it
     metrics: Mapped[dict[str, Any] | None]  # of the last epoch before it
     created_at: Mapped[float]
+
+
+class RunEvent(Table):
+    """A change of a run's status, or a new attempt at it. A trigger of migration 0024 writes it with the change.
+
+    `worker` holds the run from then on, if one does. `died`: a process of the attempt has ended without its result.
+    """
+
+    __tablename__ = "run_events"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    at: Mapped[float]
+    status: Mapped[str]
+    attempt: Mapped[int]
+    worker: Mapped[str | None]
+    died: Mapped[bool]
 
 
 class ModelVersion(Owned):

@@ -27,6 +27,7 @@ COMMAND_OF = {
     "get_run": "watch", "watch_run": "watch", "change_run": "rename",
     "tag_runs": "tag", "delete_run": "delete", "cancel_run": "cancel",
     "pause_run": "pause", "resume_run": "resume", "repeat_run": "again", "get_evaluation": "evaluate",
+    "get_timeline": "timeline",
     "list_checkpoints": "checkpoints", "download_weights": "weights", "get_curve": "curve", "get_curve_csv": "curve",
     "draw_curve": "curve", "get_diagnosis": "diagnose", "get_script": "script", "get_onnx": "onnx", "get_card": "card",
     "get_card_json": "card", "list_published_datasets": "datasets list", "import_published_dataset": "datasets add",

@@ -9,12 +9,16 @@ from fastapi.testclient import TestClient
 
 from app.access import Scope
 from app.api.access import STATIC
+from app.constants import RunStatus
+from app.storage.database import database_now
 from app.storage.models import VersionKey
+from app.storage.queue.run_claims import run_claims
 from app.storage.shadows import Tally, store_tallies
 from app.web.site import PAGES
 from app.web.static_files import StaticFile, static_files, version
 from tests.support.keys import new_key, until_known
 from tests.support.rows import insert_run
+from tests.support.runs import SMALL, queue
 from tests.support.served import insert_network, serve
 from tests.support.services import KEY, Service, Template
 
@@ -49,6 +53,30 @@ def test_a_page_takes_scripts_and_styles_from_this_service_alone(reader: TestCli
     assert policy.startswith("default-src 'self';") and "unsafe" not in policy and "frame-ancestors 'none'" in policy
     for name, address in re.findall(r'<(?:script|link|img)[^>]*?\b(src|href)="([^"]*)"', answer.text):
         assert address.startswith("/") and reader.get(address).status_code == 200, (name, address)
+
+
+def test_a_page_tells_what_happened_to_its_run(reader: TestClient) -> None:
+    run = queue(reader, SMALL)
+    database = Service.of(reader).database
+    for attempt, worker in enumerate(("lab-1", "lab-2", "lab-3"), 1):
+        with database.write() as db:
+            assert run_claims.claim(db, worker, database_now(), 0) is not None
+        if attempt == 2:
+            with database.write() as db:
+                run_claims.child_died(db, run, attempt, {})
+    with database.write() as db:
+        run_claims.end(db, run, 3, RunStatus.SUCCEEDED, stop_reason="max_epochs")
+    for language, words in (
+        ("en", ["Queued", "Training began", "lab-1", "Attempt 2 took over from a worker that had gone", "lab-2",
+                "The process died; the run waits for another attempt", "Attempt 3 began", "Succeeded",
+                "all epochs done"]),
+        ("ru", ["Поставлен в очередь", "Обучение началось", "Попытка 2 продолжила вместо пропавшего исполнителя",
+                "Процесс погиб", "Попытка 3 началась", "Готово", "все эпохи пройдены"]),
+    ):  # fmt: skip
+        text = reader.get(f"/ui/runs/{run}", headers={"Accept-Language": language}).text
+        text = text[text.index('<ol class="timeline">') :]
+        places = [text.index(word) for word in words]
+        assert places == sorted(places)
 
 
 def test_names_are_text_everywhere(reader: TestClient) -> None:

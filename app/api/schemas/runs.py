@@ -180,7 +180,7 @@ def run_answer(view: RunView) -> RunAnswer:
     here = address(f"/runs/{run.id}")
     below = (
         *("curve", "events", "cancel", "evaluation", "architecture", "diagram.svg", "diagnostics", "diagnosis"),
-        *("checkpoints", "weights", "onnx", "script", "card"),
+        *("checkpoints", "timeline", "weights", "onnx", "script", "card"),
     )
     links = {name: f"{here}/{name}" for name in below}
     return RunAnswer(

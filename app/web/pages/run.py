@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from app.api.deps import DatabaseDep, FilesDep, RunDep
 from app.api.schemas.diagnosis import finding_answer
 from app.api.schemas.runs import run_answer
+from app.api.schemas.timeline import timeline
 from app.api.scopes import READ
 from app.insight.diagnosis import diagnose
 from app.learning.layers.serialization import layers_from_json
@@ -29,6 +30,7 @@ def show_run(request: Request, run: RunDep, database: DatabaseDep) -> Response:
         seen = view(db, runs.get(db, run.id))
         dataset = datasets.get(db, run.dataset)
         checkpoints = runs.checkpoints(db, run.id)
+        happened = timeline(seen.run, runs.events(db, run.id))
     is_of_pictures = len(dataset.about["shape"]) == 3
     return page(
         request,
@@ -37,6 +39,7 @@ def show_run(request: Request, run: RunDep, database: DatabaseDep) -> Response:
         dataset=dataset,
         is_of_pictures=is_of_pictures,
         checkpoints=checkpoints,
+        timeline=happened.items,
         evaluated=[part for part in ("test", "validation", "train") if part in (run.evaluation or {})],
         has_filters=is_of_pictures and sees_pixels(run.request["model"]["layers"]),
         network=layers_in_short(run.request["model"]["layers"]),
