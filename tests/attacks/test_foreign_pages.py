@@ -3,6 +3,7 @@
 What stays available: the service itself, under its names, to programs and to the pages that a setting names.
 """
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,6 +72,15 @@ def test_probes_take_any_name(quick_client: TestClient, path: str) -> None:
 def test_two_hosts_are_none(quick_client: TestClient) -> None:
     answer = quick_client.get("/runs", headers=[("Host", "localhost"), ("Host", "evil.example")])
     assert (answer.status_code, code(answer)) == (400, "host_not_one")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_no_host_is_none(address: str, version: str) -> None:
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), 60) as connection:
+        connection.sendall(f"GET /runs HTTP/{version}\r\nConnection: close\r\n\r\n".encode())
+        answer = connection.makefile("rb").read()
+    assert answer.split(b" ", 2)[1] == b"400" and b"host_not_one" in answer
 
 
 def test_a_setting_names_further_hosts(open_to_some: TestClient) -> None:
