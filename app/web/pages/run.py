@@ -15,7 +15,7 @@ from app.learning.layers.serialization import layers_from_json
 from app.runs.comparison import layers_in_short
 from app.runs.facts import facts_of
 from app.runs.views import view
-from app.storage import datasets, runs
+from app.storage import datasets, models, runs
 from app.web.chart_view import CHART_VIEW
 from app.web.page import page
 from app.web.page_route import page_router
@@ -31,6 +31,7 @@ def show_run(request: Request, run: RunDep, database: DatabaseDep) -> Response:
         dataset = datasets.get(db, run.dataset)
         checkpoints = runs.checkpoints(db, run.id)
         happened = timeline(seen.run, runs.events(db, run.id))
+        own_models = [version.model for version in models.current(db, request.state.caller.owner)]
     is_of_pictures = len(dataset.about["shape"]) == 3
     return page(
         request,
@@ -40,6 +41,7 @@ def show_run(request: Request, run: RunDep, database: DatabaseDep) -> Response:
         is_of_pictures=is_of_pictures,
         checkpoints=checkpoints,
         timeline=happened.items,
+        own_models=own_models,
         evaluated=[part for part in ("test", "validation", "train") if part in (run.evaluation or {})],
         has_filters=is_of_pictures and sees_pixels(run.request["model"]["layers"]),
         network=layers_in_short(run.request["model"]["layers"]),

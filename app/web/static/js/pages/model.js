@@ -49,10 +49,21 @@ function remove(button) {
 
 /** The request of the form: a line has a run, and its share if there are several. */
 function target(form) {
-  const lines = form.elements.namedItem("runs").value.trim().split(/\n+/).map((line) => line.trim().split(/\s+/));
+  const given = (name) => form.elements.namedItem(name).value.trim();
+  const lines = given("runs").split(/\n+/).map((line) => line.trim().split(/\s+/));
   const runs = Object.fromEntries(lines.map(([run, share]) => [run, share === undefined ? 1 : Number(share)]));
-  const shadow = form.elements.namedItem("shadow").value.trim();
-  return { ...(lines.length === 1 ? { run: lines[0][0] } : { runs }), ...(shadow ? { shadow: { run: shadow } } : {}) };
+  const body = lines.length === 1 && lines[0].length === 1 ? { run: lines[0][0] } : { runs };
+  const [shadow, share, log] = ["shadow", "share", "log"].map(given);
+  if (shadow) body.shadow = { run: shadow, ...(share && { share: Number(share) }) };
+  if (log) body.log = Number(log);
+  return body;
+}
+
+/** The command that sends a body to a name, if it is about one run. */
+function command({ run, shadow, log }) {
+  if (run === undefined) return null;
+  const options = [shadow && `--shadow ${[shadow.run, shadow.share].filter(Boolean).join("=")}`, log && `--log ${log}`];
+  return ["antigrad promote", run, name, ...options.filter(Boolean)].join(" ");
 }
 
 document.getElementById("point")?.addEventListener("submit", async (event) => {
@@ -60,7 +71,7 @@ document.getElementById("point")?.addEventListener("submit", async (event) => {
   const form = event.target;
   clearProblems(form);
   const body = target(form);
-  showCall({ method: "PUT", path, query: of, body, cli: body.run && !body.shadow ? `antigrad promote ${body.run} ${name}` : null });
+  showCall({ method: "PUT", path, query: of, body, cli: command(body) });
   try {
     await send("PUT", `${path}${search(of)}`, body);
     location.reload();

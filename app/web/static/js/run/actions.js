@@ -18,6 +18,12 @@ export function connectActions(article, run, changed) {
   document.getElementById("again-start")?.addEventListener("click", async () => {
     await (await import("./again.js")).repeat(run().id);
   });
+  const promotion = document.getElementById("promote");
+  promotion?.querySelector("[data-close]").addEventListener("click", () => promotion.close());
+  promotion?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    await (await import("./promote.js")).promote(event.target, run().id);
+  });
   bind("c", t("run.cancel"), () => document.querySelector("[data-do=cancel]")?.click());
 }
 
