@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -138,3 +139,21 @@ def test_a_chart_is_saved_as_it_is_seen(window: Window) -> None:
     rows = list(csv.DictReader(io.StringIO(saved["CSV"].decode())))
     assert [int(row["step"]) for row in rows] == list(range(1, 101))
     assert {row["value"] for row in rows} == {"1", "NaN", "Infinity"}
+
+
+def test_a_chart_of_a_dark_page_is_printed_in_the_colours_of_a_light_one(
+    open_window: Callable[..., Window], shelf: Shelf
+) -> None:
+    page = opened(open_window(shelf.address, color_scheme="dark"), "run_gaps")
+    whole = [colour_of("run_gaps"), [[0, 1, 0, 1]]]
+    ink = f"() => getComputedStyle(document.body).getPropertyValue('--run-{whole[0]}')"
+    on_screen = page.evaluate(ink)
+    page.wait_for_function(f"(seen) => ({INKED})(seen)[0] > 0", arg=whole)
+    look = f"(whole) => addEventListener('beforeprint', () => (window.printed = [({ink})(), ({INKED})(whole)[0]]))"
+    page.evaluate(look, whole)
+    page.pdf()
+    on_paper, count = page.evaluate("printed")
+    assert on_paper != on_screen
+    assert count > 0
+    assert page.evaluate(ink) == on_screen
+    page.wait_for_function(f"(seen) => ({INKED})(seen)[0] > 0", arg=whole)

@@ -136,3 +136,12 @@ def test_a_wrong_change_is_named_and_a_right_one_starts_a_run(window: Window, ap
     expect(page).not_to_have_url(re.compile(trained))
     again = page.url.rpartition("/")[2].partition("?")[0]
     assert api.get(f"/runs/{again}").json()["request"]["optimizer"]["lr"] == 0.01
+
+
+def test_the_confusion_matrix_is_printed_with_its_numbers(window: Window, trained: str) -> None:
+    page = window.open(f"/ui/runs/{trained}")
+    numbers = page.locator("#matrix td button")
+    expect(numbers.first).to_be_visible()
+    page.emulate_media(media="print")
+    expect(numbers.first).to_be_visible()
+    expect(page.get_by_role("button", name="Copy", exact=True)).to_have_count(0)

@@ -20,7 +20,33 @@ function isDark() {
 document.getElementById("theme")?.addEventListener("click", () => {
   root.dataset.theme = isDark() ? "light" : "dark";
   remember("theme", root.dataset.theme);
-  document.dispatchEvent(new Event("antigrad:theme"));
+  repaint();
+});
+
+/** Let the charts draw in the colours of the theme; `isAtOnce` is for what cannot wait. */
+function repaint(isAtOnce = false) {
+  document.dispatchEvent(new CustomEvent("antigrad:theme", { detail: { isAtOnce } }));
+}
+
+// Paper is light: while a page is printed, so are the charts, which have drawn their colours already.
+
+let endPrint = null; // brings the theme back
+
+addEventListener("beforeprint", () => {
+  if (!isDark()) return;
+  const { theme } = root.dataset;
+  endPrint ??= () => {
+    if (theme) root.dataset.theme = theme;
+    else delete root.dataset.theme;
+    repaint();
+  };
+  root.dataset.theme = "light";
+  repaint(true);
+});
+
+addEventListener("afterprint", () => {
+  endPrint?.();
+  endPrint = null;
 });
 
 for (const button of document.querySelectorAll("[data-language]")) {

@@ -31,7 +31,7 @@ export class Chart {
     host.append(this.figure);
     this.#build();
     new ResizeObserver(() => this.#resize()).observe(this.plot);
-    document.addEventListener("antigrad:theme", () => this.rebuild(), { signal: this.#end.signal });
+    document.addEventListener("antigrad:theme", ({ detail }) => this.rebuild(detail.isAtOnce), { signal: this.#end.signal });
     group.charts.add(this);
   }
 
@@ -62,10 +62,11 @@ export class Chart {
   }
 
   /** Draw with new colours or another kind of axis, which uPlot takes only when it is made. */
-  rebuild() {
+  rebuild(isAtOnce = false) {
     this.uplot.destroy();
     this.#build();
-    this.group.redraw([this]);
+    if (isAtOnce) this.draw();
+    else this.group.redraw([this]);
   }
 
   #build() {
