@@ -2,16 +2,20 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
+import httpx
 import pytest
-from playwright.sync_api import Request, expect
+from playwright.sync_api import Page, Request, expect
 from sqlalchemy import select, update
 
 from app.storage import curves
 from app.storage.database import database_now
 from app.storage.tables import Run
+from tests.support.commands import serving
 from tests.support.rows import insert_run, insert_sweep
 from tests.support.served import insert_network
+from tests.support.services import KEY, Template
 from tests.web.browser import AXE, Window, violations
 from tests.web.conftest import Shelf
 
@@ -26,6 +30,7 @@ PAGES = (
     "/ui/learn",
     "/ui/learn/optimizers",
     "/ui/models",
+    "/ui/models/letters",
     "/ui/queue",
     "/ui/sweeps",
     "/ui/sweeps/swp_1",
@@ -52,6 +57,8 @@ def a_run(shelf: Shelf) -> None:
             curves.append(db, run, {"validation.accuracy": ([1000, 2000, 2999], [0.7, 0.8, 0.9])})
             curves.append(db, run, {"layer.0.gradient_norm": ([1, 2, 4, 8], [1.0, 0.1, 0.01, math.nan])})
 
+    body = {"runs": {"run_3": 0.9, "run_4": 0.1}, "shadow": {"run": "run_4", "share": 0.2}}
+    httpx.put(f"{shelf.address}/models/letters", json=body).raise_for_status()
     with shelf.database.write() as db:  # the last one goes on
         now = db.execute(select(database_now())).scalar_one()
         going = update(Run).where(Run.id == "run_5")
@@ -74,11 +81,59 @@ def test_a_page_is_light_and_has_no_serious_barrier_in_either_theme(
     window.page.on("requestfinished", add)
     page = window.open_to_the_end(path)
     assert sum(size for size, _ in sizes) <= 150_000 and sum(sent for _, sent in sizes) <= 60_000
+    assert_no_barrier(page)
+
+
+def assert_no_barrier(page: Page) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed; `make clients` does it")
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
         assert violations(page) == [], theme
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("path", "opener", "opened"),
+    [
+        ("/ui/models/letters", "#calls summary", "#calls-text"),
+        ("/ui/runs", ".menu summary", "#columns"),
+        ("/ui/runs/run_3", ".menu summary", ".menu .sheet"),
+        ("/ui/runs/run_3", "[data-open=again]", "#again"),
+        ("/ui/runs/run_3", "[data-open=promote]", "#promote"),
+    ],
+)
+def test_what_is_opened_has_no_serious_barrier(
+    open_window: Callable[..., Window], shelf: Shelf, path: str, opener: str, opened: str
+) -> None:
+    page = open_window(shelf.address, reduced_motion="reduce", bypass_csp=True).open_to_the_end(path)
+    page.locator(opener).first.click()
+    expect(page.locator(opened)).to_be_visible()
+    assert_no_barrier(page)
+
+
+@pytest.mark.long
+def test_the_list_of_keys_has_no_serious_barrier(open_window: Callable[..., Window], shelf: Shelf) -> None:
+    page = open_window(shelf.address, reduced_motion="reduce", bypass_csp=True).open_to_the_end("/ui/runs")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    assert_no_barrier(page)
+
+
+@pytest.mark.long
+def test_the_login_has_no_serious_barrier(
+    open_window: Callable[..., Window], template: Template, tmp_path: Path
+) -> None:
+    template.fill(home := tmp_path / "home")
+    with serving(home, "--workers", "0", ANTIGRAD_API_KEY=KEY) as address:
+        window = open_window(f"http://{address}", reduced_motion="reduce", bypass_csp=True)
+        window.refused = (401,)
+        page = window.open_to_the_end("/login")
+        assert_no_barrier(page)
+        page.get_by_label("Your API key").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("alert")).to_contain_text("wrong")
+        assert_no_barrier(page)
 
 
 @pytest.mark.long

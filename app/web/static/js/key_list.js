@@ -9,7 +9,8 @@ export function list(bindings) {
     element("dt", {}, element("kbd", {}, key)),
     element("dd", {}, label),
   ]);
-  const dialog = element("dialog", {}, element("h2", {}, t("keys.title")), element("dl", {}, ...names));
+  const title = element("h2", { id: "keys-title" }, t("keys.title"));
+  const dialog = element("dialog", { "aria-labelledby": "keys-title" }, title, element("dl", {}, ...names));
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   document.body.append(dialog);
