@@ -5,7 +5,8 @@ import { t } from "./texts.js";
 
 /** Show what each key does. */
 export function list(bindings) {
-  const names = [...bindings].flatMap(([key, { label }]) => [
+  const offered = [...bindings].filter(([, { isOffered }]) => isOffered());
+  const names = offered.flatMap(([key, { label }]) => [
     element("dt", {}, element("kbd", {}, key)),
     element("dd", {}, label),
   ]);

@@ -2,18 +2,18 @@
 
 import { t } from "./texts.js";
 
-const bindings = new Map(); // by key: what it does in words, and its function
+const bindings = new Map(); // by key: what it does in words, its function, and whether the page has a use for it now
 
-/** Let a key call a function, except while the reader types. */
-export function bind(key, label, action) {
-  bindings.set(key, { label, action });
+/** Let a key call a function where `isOffered()`, except while the reader types. */
+export function bind(key, label, action, isOffered = () => true) {
+  bindings.set(key, { label, action, isOffered });
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (document.querySelector("dialog[open]")) return;
   const binding = bindings.get(event.key);
-  if (!binding) return;
+  if (!binding?.isOffered()) return;
   event.preventDefault();
   binding.action(event);
 });

@@ -81,4 +81,12 @@ if (current) {
   nav.scrollLeft = current.offsetLeft - nav.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
 }
 
-bind("n", t("keys.new_run"), () => location.assign(address("/ui/runs/new")));
+/** Open the menu of the page, or close it. */
+function toggleMenu() {
+  const summary = document.querySelector("details.menu > summary");
+  summary.focus();
+  summary.click();
+}
+
+bind("n", t("keys.new_run"), () => location.assign(address("/ui/runs/new")), () => "mayTrain" in root.dataset);
+bind(".", t("keys.menu"), toggleMenu, () => document.querySelector("details.menu") !== null);

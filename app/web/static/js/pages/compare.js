@@ -7,6 +7,7 @@ import { colourOf } from "../colours.js";
 import { drawParallel } from "../compare/parallel.js";
 import { drawScatter } from "../compare/scatter.js";
 import { drawn } from "../dom.js";
+import { bind } from "../keys.js";
 import { complain } from "../notices.js";
 import { t } from "../texts.js";
 
@@ -66,11 +67,19 @@ function emphasise() {
   if (emphasised) for (const element of document.querySelectorAll(`[data-run="${emphasised}"]`)) element.classList.add("pointed");
 }
 
+/** A row is pointed at by the pointer, by the focus, and by the keys that move the focus. */
 function connectTable() {
-  for (const row of table.querySelectorAll("tr[data-run]")) {
+  const rows = [...table.querySelectorAll("tr[data-run]")];
+  for (const row of rows) {
     row.addEventListener("pointerenter", () => group.point(group.at, row.dataset.run));
     row.addEventListener("pointerleave", () => group.point(group.at, null));
+    row.addEventListener("focusin", () => group.point(group.at, row.dataset.run));
   }
+  const pointed = () => rows.findIndex((row) => row.dataset.run === group.run);
+  const move = (by) => rows[Math.min(rows.length - 1, Math.max(0, pointed() + by))].querySelector("th a").focus();
+  bind("j", t("keys.down"), () => move(1));
+  bind("k", t("keys.up"), () => move(-1));
+  bind("b", t("keys.baseline"), () => rows[pointed()]?.querySelector("a.ring")?.click());
 }
 
 /** Fields and metrics that a plot can show: those that differ, and all metrics. */

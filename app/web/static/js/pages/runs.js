@@ -13,7 +13,7 @@ const picked = new Set(); // ids
 const pending = new Set(); // ids of runs that an action waits for
 let current = null; // the id of the row that the keys move
 
-const rows = () => [...document.querySelectorAll("#list tbody tr")];
+const rows = () => [...document.querySelectorAll("#list .runs tbody tr")]; // none while runs are grouped
 const selection = document.getElementById("selection");
 
 if (document.getElementById("list")) followRuns();
@@ -123,7 +123,7 @@ selection?.querySelector("form").addEventListener("submit", (event) => {
 });
 
 function compare() {
-  if (picked.size >= 2) location.assign(address(`/ui/compare?runs=${[...picked].join(",")}`));
+  if (picked.size >= 2 && picked.size <= 20) location.assign(address(`/ui/compare?runs=${[...picked].join(",")}`));
 }
 
 // The first run of a new service.
@@ -151,14 +151,17 @@ function move(by) {
   row.querySelector(".name a").focus();
 }
 
-bind("/", t("keys.filter"), () => document.getElementById("q")?.select());
-bind("j", t("keys.down"), () => move(1));
-bind("k", t("keys.up"), () => move(-1));
-bind("x", t("keys.pick"), () => current && selection && pick(current, !picked.has(current)));
-bind("c", t("keys.compare"), compare);
+const areListed = () => rows().length > 0;
+const areToPick = () => selection !== null && areListed();
+
+bind("/", t("keys.filter"), () => document.getElementById("q").select(), () => document.getElementById("q") !== null);
+bind("j", t("keys.down"), () => move(1), areListed);
+bind("k", t("keys.up"), () => move(-1), areListed);
+bind("x", t("keys.pick"), () => current && pick(current, !picked.has(current)), areToPick);
+bind("c", t("keys.compare"), compare, areToPick);
 
 document.addEventListener("focusin", (event) => {
-  const row = event.target.closest?.("#list tbody tr");
+  const row = event.target.closest?.("#list .runs tbody tr");
   if (row && row.id !== current) {
     current = row.id;
     show();

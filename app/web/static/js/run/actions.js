@@ -24,7 +24,8 @@ export function connectActions(article, run, changed) {
     event.preventDefault();
     await (await import("./promote.js")).promote(event.target, run().id);
   });
-  bind("c", t("run.cancel"), () => document.querySelector("[data-do=cancel]")?.click());
+  const compare = document.getElementById("compare"); // a page by a link has none
+  if (compare) bind("c", t("keys.compare_run"), () => compare.click());
 }
 
 async function act(button, id, changed) {
