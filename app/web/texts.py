@@ -45,6 +45,10 @@ class Texts:
         shown = (SCRIPTS, *SHARED)
         return {key.removeprefix(SCRIPTS): entry for key, entry in self.entries.items() if key.startswith(shown)}
 
+    def below(self, prefix: str) -> dict[str, str | Forms]:
+        """The texts whose keys begin with a prefix, by the rest of their keys."""
+        return {key.removeprefix(prefix): entry for key, entry in self.entries.items() if key.startswith(prefix)}
+
 
 def _entries(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str | Forms]]:
     """Keys and texts of a nested catalogue."""

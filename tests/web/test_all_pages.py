@@ -1,6 +1,7 @@
 """Promises of every page: accessible in both themes, no wider than a phone, nothing from elsewhere."""
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,3 +148,53 @@ def test_no_page_is_wider_than_a_phone(open_window: Callable[..., Window], shelf
     for current in page.locator("nav [aria-current=page]").all():
         box = current.bounding_box()
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+
+
+# Texts and titles of several Latin words in a row that no element calls English; code has no language.
+UNMARKED = """() => {
+  const isEnglish = (text) => /([a-z]{2,}[,;:]? ){3,}[a-z]{2,}/i.test(text) && !/[а-яё]/i.test(text);
+  const isMarked = (element) => element.closest("[lang]").lang === "en" || element.closest("pre, code, script, style");
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    const { data, parentElement } = walker.currentNode;
+    if (isEnglish(data) && !isMarked(parentElement)) found.push(data.trim());
+  }
+  for (const element of document.querySelectorAll("[title]"))
+    if (isEnglish(element.title) && !isMarked(element)) found.push(element.title);
+  return found;
+}"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "path", ["/ui/runs/new", "/ui/datasets", "/ui/datasets/notmnist", "/ui/optimizers", "/ui/models/letters", "/ui/try"]
+)
+def test_english_of_a_russian_page_is_marked_as_such(
+    open_window: Callable[..., Window], shelf: Shelf, path: str
+) -> None:
+    page = open_window(shelf.address, locale="ru-RU").open_to_the_end(path)
+    assert page.evaluate(UNMARKED) == []
+
+
+@pytest.mark.long
+def test_what_is_chosen_for_a_new_run_is_explained_in_the_readers_language(
+    open_window: Callable[..., Window], shelf: Shelf
+) -> None:
+    window = open_window(shelf.address, locale="ru-RU")
+    window.refused = (404, 409, 422)  # while layers do not fit together
+    page = window.open_to_the_end("/ui/runs/new")
+    explained = page.locator("#optimizer-summary")
+    for name in page.locator("#optimizer option").all_text_contents():
+        page.locator("#optimizer").select_option(name)
+        expect(explained).to_have_attribute("lang", "ru")
+        expect(explained).to_have_text(re.compile("[а-яё]"))
+        assert page.evaluate(UNMARKED) == [], name
+    for name in page.locator("#preset option").evaluate_all("options => options.map(({ value }) => value)"):
+        page.locator("#preset").select_option(name)
+        assert page.evaluate(UNMARKED) == [], name
+    page.locator("#preset").select_option("")
+    for name in page.locator("#add-layer option").evaluate_all("options => options.map(({ value }) => value)"):
+        if name:
+            page.locator("#add-layer").select_option(name)
+    assert page.evaluate(UNMARKED) == []

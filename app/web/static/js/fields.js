@@ -12,13 +12,14 @@ export function fieldInput(field, value, pointer, change) {
   const id = `field-${++count}`;
   const input = inputOf(field, value, change);
   input.id = id;
+  input.lang = "en"; // the language of what the service says about its fields
   input.title = [field.doc, rangeOf(field)].filter(Boolean).join(" ");
   return element(
     "div",
     { class: "field" },
     element("label", { for: id }, field.name),
     input,
-    field.doc && element("p", { class: "hint" }, field.doc),
+    field.doc && element("p", { class: "hint", lang: "en" }, field.doc),
     problemAt(pointer),
   );
 }

@@ -19,7 +19,7 @@ export class LayerEditor {
    */
   constructor(place, adder, entries, change, pointer = "model/layers") {
     Object.assign(this, { place, entries, change, pointer });
-    adder.append(...entries.map(({ name, summary }) => element("option", { value: name, title: summary }, name)));
+    adder.append(...entries.map(({ name, summary }) => element("option", { value: name, title: summary, lang: "en" }, name)));
     adder.addEventListener("change", () => {
       if (adder.value) this.add(adder.value);
       adder.value = "";

@@ -8,10 +8,11 @@ import { duration, NOTHING, number, size } from "../formats.js";
 import { LayerEditor } from "../layers.js";
 import { inEnglish, meaning } from "../messages.js";
 import { clearProblems, showProblem } from "../problems.js";
-import { t } from "../texts.js";
+import { language, t } from "../texts.js";
 
 const form = document.getElementById("new-run");
 const byId = (id) => document.getElementById(id);
+const does = JSON.parse(byId("optimizer-texts").textContent); // by optimizer: what it does, in the reader's language
 const FIRST = { model: { layers: [{ type: "linear", units: 256 }, { type: "relu" }] }, optimizer: { name: "adam" } };
 const PICTURES = 8;
 
@@ -129,7 +130,8 @@ function showOptimizer() {
   const { optimizer } = request;
   const entry = optimizers.find(({ name }) => name === optimizer.name);
   byId("optimizer").value = entry.name;
-  byId("optimizer-summary").textContent = entry.summary;
+  byId("optimizer-summary").textContent = does[entry.name] ?? entry.summary;
+  byId("optimizer-summary").lang = entry.name in does ? language : "en";
   byId("optimizer-formula").textContent = entry.formula.replaceAll("; ", "\n");
   const fields = optimizer.formulas === "lecture" ? entry.lecture_fields : entry.fields;
   byId("optimizer-fields").replaceChildren(
