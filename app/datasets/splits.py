@@ -6,7 +6,7 @@ versions. So a seed means the same split on every machine and in every version.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from app.datasets.errors import SplitImpossible
 from app.datasets.shuffle_split import is_possible, shuffle_split, taken_count
 
 Indices = NDArray[np.int64]
+Part = Literal["validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,14 @@ def split(arrays: Arrays, wanted: SplitSpec) -> Split:
         train, validation, test = (np.flatnonzero(arrays.parts == index) for index in range(len(OWN_PARTS)))
         if len(validation):
             return Split(train, validation, test)
-        train, validation = _take(train, arrays.targets, wanted.validation, wanted)
+        train, validation = _take("validation", train, arrays.targets, wanted.validation, wanted)
         return Split(train, validation, test)
     if wanted.folds:
         rest, test = _fold(everything, arrays.targets, wanted)
     else:
-        rest, test = _take(everything, arrays.targets, wanted.test, wanted)
-    train, validation = _take(rest, arrays.targets, _of_rest(wanted, len(rest), len(everything)), wanted)
+        rest, test = _take("test", everything, arrays.targets, wanted.test, wanted)
+    size = _of_rest(wanted, len(rest), len(everything))
+    train, validation = _take("validation", rest, arrays.targets, size, wanted)
     return Split(train, validation, test)
 
 
@@ -117,7 +119,9 @@ def stored_split(store: Store, folder: str, arrays: Arrays, wanted: SplitSpec, *
     return Split(*np.split(stored[2:], [train, train + validation]))
 
 
-def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: SplitSpec) -> tuple[Indices, Indices]:
+def _take(
+    part: Part, indices: Indices, targets: NDArray[np.generic], size: float, wanted: SplitSpec
+) -> tuple[Indices, Indices]:
     """Separate a number or fraction of the indices from the others. If stratified, a class of one stays with those."""
     if size == 0:
         return indices, indices[:0]
@@ -126,19 +130,13 @@ def _take(indices: Indices, targets: NDArray[np.generic], size: float, wanted: S
         alone = indices[counts[label] == 1]
         if 0 < len(alone) < len(indices):
             size = taken_count(len(indices), size)
-            rest, chosen = _take(indices[counts[label] > 1], targets, size, wanted)
+            rest, chosen = _take(part, indices[counts[label] > 1], targets, size, wanted)
             return np.concatenate([rest, alone]), chosen
     labels, taken = targets[indices], taken_count(len(indices), size)
     if is_possible(taken, labels, wanted.stratify):
         rest, chosen = shuffle_split(taken, labels, wanted.seed % 2**32, wanted.stratify)
         return indices[rest], indices[chosen]
-    from sklearn.model_selection import train_test_split  # for its error message
-
-    try:
-        train_test_split(indices, test_size=size if size < 1 else taken, stratify=labels if wanted.stratify else None)
-    except ValueError as error:
-        raise _impossible(indices, error) from error
-    raise AssertionError("scikit-learn finds a split that `is_possible` denies")
+    raise _impossible(part, taken, labels, wanted)
 
 
 def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> tuple[Indices, Indices]:
@@ -150,13 +148,19 @@ def _fold(indices: Indices, targets: NDArray[np.generic], wanted: SplitSpec) -> 
     counts = np.bincount(targets.astype(np.int64)) if wanted.stratify else np.array([len(targets)])
     if counts[counts > 0].min() < wanted.folds:
         raise SplitImpossible("too_few_for_folds", folds=wanted.folds, stratify=wanted.stratify)
-    try:
-        rest, test = list(folds.split(indices, targets))[wanted.fold]
-    except ValueError as error:
-        raise _impossible(indices, error) from error
+    rest, test = list(folds.split(indices, targets))[wanted.fold]
     return rest, test
 
 
-def _impossible(indices: Indices, error: ValueError) -> SplitImpossible:
-    why = str(error).partition(" Classes with")[0].rstrip(".")  # scikit-learn would list the classes, maybe hundreds
-    return SplitImpossible("split_impossible", examples=len(indices), reason=why)
+def _impossible(part: Part, taken: int, labels: NDArray[np.generic], wanted: SplitSpec) -> SplitImpossible:
+    """Refusal of a part of `taken` examples, with a number that would do if there is one."""
+    sizes = {"part": part, "taken": taken, "examples": len(labels), "left": len(labels) - taken}
+    if not 0 < taken < len(labels) or not wanted.stratify:
+        return SplitImpossible("split_impossible", **sizes)
+    _, counts = np.unique(labels, return_counts=True)
+    classes = len(counts)
+    if counts.max() == 1:
+        return SplitImpossible("all_classes_of_one_example", part=part, classes=classes)
+    further = 1 if part == "test" and wanted.validation else 0
+    fits = (2 + further) * classes <= len(labels)
+    return SplitImpossible("too_few_for_classes", **sizes, classes=classes, fits=fits)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from app.datasets import splits as splitting
@@ -111,3 +113,34 @@ def test_a_validation_part_larger_than_what_is_left_is_refused(wanted: SplitSpec
 def test_a_class_that_no_example_has_does_not_count(tmp_path: Path) -> None:
     unused = Arrays(LETTERS.inputs, LABELS + 1, ("-", "A", "B", "C"))
     assert len(split(unused, SplitSpec(folds=5)).test) == 20
+
+
+@given(st.integers(2, 40), st.integers(1, 6))
+def test_few_examples_of_each_class_are_split_or_refused_with_a_change_that_works(classes: int, each: int) -> None:
+    labels = np.repeat(np.arange(classes), each)
+    arrays = Arrays(np.zeros((len(labels), 1), np.float32), labels, tuple(map(str, range(classes))))
+    wanted = SplitSpec()
+    for _ in range(3):
+        try:
+            found = split(arrays, wanted)
+        except SplitImpossible as refusal:
+            assert refusal.message.code in ("too_few_for_classes", "all_classes_of_one_example")
+            assert f"{classes} classes" in refusal.detail and "test_size" not in refusal.detail
+            part: str = refusal.message.params["part"]
+            if refusal.message.params.get("fits"):
+                assert f'set "split": {{"{part}": {classes}}}' in refusal.detail
+                wanted = replace(wanted, **{part: classes})
+            elif refusal.message.code == "too_few_for_classes":
+                wanted = replace(wanted, stratify=False)
+            else:
+                wanted = replace(wanted, **{part: 0})
+        else:
+            assert sorted(index for part in parts(found) for index in part) == list(range(len(labels)))
+            return
+    raise AssertionError("none of the proposed changes works")
+
+
+@pytest.mark.parametrize("wanted", [SplitSpec(test=100), SplitSpec(test=150, stratify=False)])
+def test_a_part_of_everything_is_refused(wanted: SplitSpec) -> None:
+    with pytest.raises(SplitImpossible, match=r"test part would have 1[05]0 of 100 examples"):
+        split(LETTERS, wanted)

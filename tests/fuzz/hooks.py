@@ -10,6 +10,7 @@ STORED = """
     idempotency_key_reused idempotency_key_of_other_kind no_such_dataset no_such_series no_such_class
     run_of_other_dataset field_for_other_inputs loss_for_other_task loss_for_two_classes class_weights_differ
     split_impossible too_few_for_folds no_own_parts dataset_without_parts no_training_examples validation_part_empty
+    too_few_for_classes all_classes_of_one_example
     batch_statistics_of_one criterion_reached criterion_still_holds nothing_left_to_train_on
     cursor_malformed rows_expected pictures_expected rows_expected_in_file batch_shape_differs
     batch_task_differs batch_columns_differ batch_classes_differ sweep_metric_of_other_task sweep_without_validation

@@ -273,8 +273,17 @@ SPLITS = {
         "{?stratify:, or {@set:split.stratify=false}}"
     ),
     "split_impossible": (
-        "{examples} examples cannot be split like this: {reason}; use other fractions or counts, or "
-        "{@set:split.stratify=false} if a class is too small"
+        "the {part} part would have {taken:,} of {examples:,} examples, but both it and the rest need one; use another "
+        "fraction or count"
+    ),
+    "too_few_for_classes": (
+        "the {part} part would have {taken:,} of {examples:,} examples and leave {left:,}, but both need one of each "
+        "of the {classes:,} classes; {?fits:{@set:split.{part}={classes}}}{~fits:add examples}, or "
+        "{@set:split.stratify=false}"
+    ),
+    "all_classes_of_one_example": (
+        "the {part} part cannot have an example of each class: each of the {classes:,} classes that it is drawn from "
+        "has only one, which is to be trained on; add examples, or {@set:split.{part}=0}"
     ),
     "no_training_examples": "no example is left to train on; use smaller parts",
 }
