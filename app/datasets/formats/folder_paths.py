@@ -3,21 +3,13 @@
 from collections.abc import Container
 from functools import lru_cache
 
-from app.datasets.formats.provided_splits import NO_PART, TEST, TRAIN, VALIDATION
+from app.datasets.formats.folder_names import PARTS, announced
+from app.datasets.formats.nested_folders import NestedFolders
+from app.datasets.formats.provided_splits import NO_PART
 from app.datasets.import_options import CLASSES
 from app.datasets.names import first
 from app.messages import Message
 
-# Names of outer folders that assign their pictures to a part.
-PARTS = {
-    name: part
-    for part, names in {
-        TRAIN: ("train", "training"),
-        VALIDATION: ("validation", "valid", "val"),
-        TEST: ("test", "testing"),
-    }.items()
-    for name in names
-}
 LISTED = 5
 
 
@@ -56,19 +48,25 @@ class Paths:
         return sorted((place for place, (_, path) in enumerate(keys) if path not in without), key=keys.__getitem__)
 
     def unlabelled(self) -> set[str]:
-        """Pictures directly in the folder of a part, while other parts, or all pictures, have no or other classes.
+        """Pictures in the folder of a part or around all classes, not in that of a class.
 
-        A class may be called `test`. So such a folder is one if no picture is in a part, or if it is in a part itself.
+        A class may be called `test`. So such a folder is one if no picture is in a part, unless all folders are called
+        like parts.
         """
         if self.level != -1:
             return set()
-        direct = [
+        known = {label: part for label in set(self.labels) if (part := announced(label)) is not None}
+        direct = {
             path
             for path, label, part in zip(self.paths, self.labels, self.parts, strict=True)
-            if label.lower() in PARTS and part == NO_PART
-        ]
-        is_class = len(direct) < len(self.paths) and all(part == NO_PART for part in self.parts)
-        return set() if is_class else set(direct)
+            if label in known and part == NO_PART
+        }
+        if all(part == NO_PART for part in self.parts):
+            names = {label.lower() for label in known}
+            are_parts = len(direct) == len(self.paths) and (len(set(known.values())) > 1 or names <= PARTS.keys())
+            direct = direct if are_parts else set()
+        outer = NestedFolders(tuple(folders_of(path)) for path in self.paths if path not in direct).around_all_classes()
+        return direct | {path for path in self.paths if tuple(folders_of(path)) in outer}
 
     def levels(self) -> list[Message]:
         """Other levels at which there are at least two folders, with their names."""
@@ -93,6 +91,13 @@ class Paths:
             parents = sorted(parent or "the top" for parent in mixed[label])
             params = {"label": label, "further": len(mixed) - 1, "levels": self.levels()}
             remarks.append(Message.of("class_in_several_folders", **params, **first(parents)))
+        if self.level == -1:
+            labelled = [path for path in self.paths if path not in unlabelled]
+            remarks += NestedFolders(tuple(folders_of(path)) for path in labelled).remarks(self.levels())
+        doubtful = sorted({self.label(path) or "" for path in self.paths if path not in unlabelled})
+        doubtful = [label for label in doubtful if announced(label) is not None]
+        if doubtful:
+            remarks.append(Message.of("classes_called_like_parts", **first(doubtful)))
         return remarks
 
     def _mixed(self, unlabelled: set[str]) -> dict[str, set[str]]:

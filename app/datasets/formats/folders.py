@@ -33,7 +33,7 @@ def read_folders(upload: CompressedFile, reading: ImportOptions, scratch: Scratc
     """Read the pictures of an archive. A class is the folder that directly holds them, or one at `classes_from`.
 
     Other folders do not matter, except `train/`, `validation/` and `test/`, which are the archive's own parts. Pictures
-    directly in such a folder are in no class.
+    directly in such a folder, or in one around all classes, are in no class.
 
     Examples are ordered by class, then by path. So the same files make the same dataset, however they were packed.
     Raises ImportFailed.
@@ -54,7 +54,7 @@ def read_folders(upload: CompressedFile, reading: ImportOptions, scratch: Scratc
                 skipped.add(path, "occurs in the archive again; only the first one is read")
     unlabelled = paths.unlabelled()
     for path in unlabelled:
-        skipped.add(path, "is directly in the folder of a part, not in that of a class")
+        skipped.add(path, "is in the folder of a part or around the classes, not in that of a class")
     order = np.array(paths.order(without=unlabelled), np.int64)
     classes = tuple(sorted({paths.labels[place] for place in order}))
     if len(classes) < 2:

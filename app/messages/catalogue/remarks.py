@@ -43,6 +43,25 @@ FILES = {
         "{count:,} pictures lie directly in {folders:, }, not in the folder of a class; they are left out",
         "put them into class folders, such as {folder}/A, or ask the trained network for their labels",
     ),
+    "classes_within_a_class": Remark(
+        "warning",
+        "the folder {folder} holds {pictures:,} pictures and, within it, further folders of pictures: {names:, }"
+        "{?more:, …}; each of them is a class of its own{?further:; {further:,} more folders hold both}",
+        "{?levels:if the inner folders are no classes, name the level that is: {levels:; }}"
+        "{~levels:move the pictures into the folder of their class}",
+    ),
+    "classes_at_different_depths": Remark(
+        "warning",
+        "the folders of the classes lie at different depths, such as {outer} and {inner}",
+        "{?levels:if the classes are another level of the folders, name it: {levels:; }}"
+        "{~levels:if they are different kinds of classes, leave out one kind}",
+    ),
+    "classes_called_like_parts": Remark(
+        "warning",
+        "some classes are called like a part of a dataset or like pictures without labels: {names:, }{?more:, …}",
+        "if they are no classes, leave these folders out; parts are called train, validation and test, with a folder "
+        "for each class",
+    ),
     "classes_alike": Remark(
         "warning",
         "some classes differ only in case, or in how a letter is encoded: {pairs:; }",

@@ -67,6 +67,52 @@ def test_a_class_may_be_called_like_a_part(tmp_path: Path) -> None:
     assert found.arrays.classes == ("car", "plane", "test") and found.arrays.own_split == ["train", "test"]
 
 
+@pytest.mark.parametrize("folder", ["test1", "x_test", "test-images", "Testset", "unlabelled", "no_labels", "val_2"])
+def test_a_folder_called_like_a_part_beside_the_parts_is_no_class(tmp_path: Path, folder: str) -> None:
+    found = imported(
+        tmp_path, zipped(sound("train", "test") | {f"data/{folder}/{n}.png": png(90 + n) for n in range(6)})
+    )
+    assert found.arrays.classes == ("A", "B") and found.arrays.own_split == ["train", "test"]
+    assert codes_of(found) == ["unlabelled_pictures"] and len(found.skipped) == 6
+
+
+@pytest.mark.parametrize("folders", [("train", "test1"), ("x_train", "x_test"), ("train", "unlabeled")])
+def test_folders_that_are_all_called_like_parts_are_no_classes(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    with pytest.raises(ImportFailed, match="no folder of a class"):
+        imported(tmp_path, zipped({f"{folder}/cat.{n}.png": png(n) for folder in folders for n in range(3)}))
+
+
+@pytest.mark.parametrize("name", ["test1", "unlabelled", "test"])
+def test_a_class_called_like_a_part_is_said(tmp_path: Path, name: str) -> None:
+    found = imported(tmp_path, zipped({f"{folder}/{n}.png": png(n) for folder in ("A", "B", name) for n in range(3)}))
+    assert found.arrays.classes == ("A", "B", name) and codes_of(found) == ["classes_called_like_parts"]
+
+
+@pytest.mark.parametrize("outer", ["letters", "data/letters", "./letters"])
+def test_pictures_around_all_classes_are_left_out(tmp_path: Path, outer: str) -> None:
+    files = {f"{outer}/{letter}/{n}.png": png(n) for letter in "AB" for n in range(3)}
+    found = imported(tmp_path, zipped(files | {f"{outer}/{n}.png": png(90 + n) for n in range(2)}))
+    assert found.arrays.classes == ("A", "B") and len(found.arrays.targets) == 6
+    assert codes_of(found) == ["unlabelled_pictures"]
+
+
+def test_a_class_within_a_class_is_said_with_the_level_that_joins_them(tmp_path: Path) -> None:
+    files = {f"{folder}/{n}.png": png(n + len(folder)) for folder in ("A", "A/more", "B") for n in range(3)}
+    found = imported(tmp_path, zipped(files))
+    assert found.arrays.classes == ("A", "B", "more") and codes_of(found) == ["classes_within_a_class"]
+    assert warnings_of(found)[0].endswith("classes_from=1 takes A, B")
+    joined = imported(tmp_path, zipped(files), classes_from=1)
+    assert joined.arrays.classes == ("A", "B") and codes_of(joined) == []
+
+
+def test_classes_at_different_depths_are_said(tmp_path: Path) -> None:
+    found = imported(
+        tmp_path, zipped({f"{folder}/{n}.png": png(n) for folder in ("A", "B/b", "C/c/d") for n in range(3)})
+    )
+    assert found.arrays.classes == ("A", "b", "d") and codes_of(found) == ["classes_at_different_depths"]
+    assert "such as A and C/c/d" in warnings_of(found)[0]
+
+
 def test_parts_without_classes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ImportFailed, match="no folder of a class"):
         imported(tmp_path, zipped({f"{part}/{n}.png": png(n) for part in ("train", "test") for n in range(3)}))
