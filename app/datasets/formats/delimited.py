@@ -17,7 +17,7 @@ from app.datasets.formats.columns import VALUE_LENGTH, Row
 from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.format import Format
 from app.datasets.formats.header import are_names, is_header, numbered_names
-from app.datasets.formats.numbers import is_number
+from app.datasets.formats.numbers import POINT_AFTER_COMMAS, has_decimal_commas, is_number
 from app.datasets.formats.survey import MOST_COLUMNS
 from app.datasets.formats.tables import OPTIONS, read_table
 from app.datasets.import_options import MOST_EXAMPLES, Imported, ImportOptions, Scratch, Skipped, Tell, text_encoding
@@ -59,13 +59,13 @@ class Delimited:
         if named is not None:
             self.above, sample = self.above + 1, sample[named.end() :]
         self.separator = named[1] if named is not None else _separator(sample)
-        self.comma = self.separator not in (",", SPACES)
         with self._open() as file:
             top = next(self._parsed(file), [])
         if not any(top):
             raise ImportFailed("table_empty")
         below = self._below()
         self.lengths = len(top), max(Counter(map(len, below)).items(), key=itemgetter(1), default=(len(top), 0))[0]
+        self.comma = self.separator not in (",", SPACES) or self._has_decimal_commas(below)
         detected = is_header(top, below, "comma" if self.comma else "point")
         self.has_header = detected if reading.header == "auto" else reading.header == "yes"
         self.names = top if self.has_header else numbered_names(len(top))
@@ -83,6 +83,14 @@ class Delimited:
                 if row:
                     rows.append(row)
         return rows
+
+    def _has_decimal_commas(self, rows: list[list[str]]) -> bool:
+        """True if some column has decimal commas, quoted where commas separate, and no cell is like
+        1,234.5."""
+        if any(POINT_AFTER_COMMAS.fullmatch(cell.strip()) for row in rows for cell in row):
+            return False
+        columns = zip(*(row for row in rows if len(row) == self.lengths[0]), strict=True)
+        return any(has_decimal_commas(column) for column in columns)
 
     def explained(self, error: ImportFailed) -> ImportFailed:
         """The refusal, with what may be its cause: a guessed encoding, or the first line of the table."""

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 Value = str | float | None  # None is missing
@@ -22,6 +23,7 @@ THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")  # might also be a decimal comm
 GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?")
 GROUPED_FOR_SURE = re.compile(r"[+-]?[1-9]\d{0,2}((\.\d{3})+,\d+|(\.\d{3}){2,})")
 DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
+POINT_AFTER_COMMAS = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d*")
 LARGEST = 3.4e38  # of float32
 
 
@@ -65,6 +67,14 @@ def is_number(value: Value, notation: Notation = "point") -> bool:
     except ValueError:
         return False
     return True
+
+
+def has_decimal_commas(column: Iterable[str]) -> bool:
+    """True if all known values are numbers, and the comma of one of them is surely a decimal comma."""
+    known = [value.strip() for value in column if not missing(value)]
+    if not all(is_number(value, "comma") or is_number(value, "grouped") for value in known):
+        return False
+    return any(DECIMAL_COMMA.fullmatch(value) and not THOUSANDS.fullmatch(value) for value in known)
 
 
 def as_json(text: str, is_numeric: bool, notation: Notation) -> str | float | None:

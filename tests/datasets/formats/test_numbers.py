@@ -1,6 +1,7 @@
 """Numbers as people and spreadsheets write them."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,29 @@ def test_a_table_with_decimal_commas_has_thousands_with_points(tmp_path: Path) -
     inhabitants = found.arrays.inputs[:, found.arrays.feature_names.index("Einwohner")]
     assert inhabitants.tolist() == [(1 + row) * 148 for row in range(60)]
     assert "points_separate_thousands" in codes_of(found)
+
+
+@given(st.lists(st.tuples(st.integers(1000, 10**6), st.integers(0, 99)), min_size=2, max_size=20))
+def test_quoted_numbers_are_read_alike_whatever_the_separator(cells: list[tuple[int, int]]) -> None:
+    for separator in ",;\t|":
+        lines = [
+            f'"{dotted(whole)}"{separator}"{whole % 7},{cents:02d}"{separator}{place}'
+            for place, (whole, cents) in enumerate(cells)
+        ]
+        text = "\n".join([separator.join(("einw", "miete", "y")), *lines])
+        with TemporaryDirectory() as folder:
+            found = imported(Path(folder), text.encode(), target="y", types={"einw": "number"})
+        assert found.arrays.feature_names == ("einw", "miete")
+        assert found.arrays.inputs.tolist() == [
+            pytest.approx([whole, whole % 7 + cents / 100]) for whole, cents in cells
+        ]
+
+
+@pytest.mark.parametrize("price", ['"12,500"', '"1,234.50"', '"1,234,567"'])
+def test_commas_that_separate_thousands_are_no_decimal_commas(tmp_path: Path, price: str) -> None:
+    rows = "".join(f"{price},{row}\n" for row in range(60))
+    found = imported(tmp_path, f"price,y\n{rows}".encode(), target="y")
+    assert found.about["columns"][0]["type"] == "category" and "maybe_numbers" in codes_of(found)
 
 
 def test_a_target_with_both_signs_is_a_number(tmp_path: Path) -> None:
