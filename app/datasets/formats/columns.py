@@ -6,9 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.dates import DateFormat, DateSurvey
 from app.datasets.formats.numbers import (
@@ -23,14 +20,11 @@ from app.datasets.formats.numbers import (
     number,
 )
 from app.datasets.import_options import Kind
-from app.messages import Message
 
 CATEGORIES = 100  # of an input; each becomes a column of zeros and ones
 # Signs that may surround a number, and a number that may have thousands separators.
 SIGNS = "+-$¢£¥€₹₽₩₺₴₫₪% \u00a0\u202f"
 PARTED = re.compile(r"(\d{1,3}([.,'’\s]\d{3})+|\d+)([.,]\d+)?")
-FEW = 20  # different whole numbers, which may be classes
-DISTINCT = 0.99  # of a target's different values must stay different as float32; a few may merge by chance
 UNIQUE, FEW_TEXTS = 0.5, 10  # share of different texts with which a column tells the rows apart, unless they are few
 STRANGE = 1000  # texts among numbers that are counted; a column with more is not one of numbers
 NEARLY_ALL = 20  # numbers for each text
@@ -289,22 +283,3 @@ def as_text(value: Value) -> str:
         return value.strip()[:VALUE_LENGTH]
     assert value is not None
     return str(int(value)) if value == int(value) else repr(float(value))
-
-
-def same_as_float32(target: str | None, least: float, greatest: float) -> ImportFailed:
-    """Refusal of a target (None if it has no name) whose numbers differ, but are all equal as float32."""
-    bounds = {"least": as_text(least), "greatest": as_text(greatest)}
-    return ImportFailed("target_constant_as_float32", target=target, **bounds)
-
-
-def doubts_of_numbers(target: str | None, values: NDArray[Any], said: bool) -> list[Message]:
-    """Warnings about a regression target (None if it has no name), from its distinct values; `said` is True if the user
-    chose regression."""
-    doubts, different = [], len(values)
-    with np.errstate(over="ignore"):
-        stored = len(np.unique(values.astype(np.float32)))
-    if stored < DISTINCT * different:
-        doubts.append(Message.of("values_merge_as_float32", target=target, values=different, stored=stored))
-    if not said and different <= FEW and (values == np.round(values)).all():
-        doubts.append(Message.of("maybe_classes", target=target, values=different))
-    return doubts

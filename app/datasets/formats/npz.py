@@ -14,11 +14,11 @@ from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.archives import zip_file, zip_problem
 from app.datasets.formats.class_labels import named_classes, refuse_other_shape, unused
-from app.datasets.formats.columns import doubts_of_numbers, same_as_float32
 from app.datasets.formats.compressed_file import TOTAL_BYTES, Budget, CompressedFile, sound
 from app.datasets.formats.disk_array import DiskArray
 from app.datasets.formats.format import Format
 from app.datasets.formats.provided_splits import own_parts
+from app.datasets.formats.regression_targets import doubts_of_numbers, same_as_float32
 from app.datasets.formats.survey import MOST_COLUMNS
 from app.datasets.import_options import CLASSES, MOST_EXAMPLES, Imported, ImportOptions, Scratch, Tell
 from app.datasets.names import first, printable
@@ -80,7 +80,7 @@ def read_npz(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, t
     else:
         values, classes = targets, ()
         targets = _numbers(values)
-        warnings = doubts_of_numbers(None, np.unique(values), reading.task is not None)
+        warnings = doubts_of_numbers(None, np.unique(values), len(values), reading.task is not None)
     columns = names.get("feature_names", ()) if inputs.ndim == 2 else ()
     if columns and len(columns) != inputs.shape[1]:
         raise ImportFailed("feature_names_differ", names=len(columns), columns=inputs.shape[1])

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from app.datasets.formats.columns import CATEGORIES, FEW, Column, Target, as_text, doubts_of_numbers
+from app.datasets.formats.columns import CATEGORIES, Column, Target, as_text
 from app.datasets.formats.numbers import number
+from app.datasets.formats.regression_targets import doubts_of_numbers
 from app.datasets.import_options import Kind, Task
 from app.messages import Message
 
@@ -84,7 +85,7 @@ def of_target(target: Target, task: Task, wanted: Task | None) -> Iterator[Messa
         )
     if task == "regression":
         values = np.array([float(name) for name in target.numbers])
-        yield from doubts_of_numbers(target.name, values, wanted is not None)
+        yield from doubts_of_numbers(target.name, values, target.known, wanted is not None)
         return
     if wanted is None and target.numeric and not target.boolean:
         yield Message.of(
@@ -97,14 +98,6 @@ def of_target(target: Target, task: Task, wanted: Task | None) -> Iterator[Messa
         yield Message.of("rare_classes", target=target.name, classes=len(target.values), alone=alone)
     elif target.parted is not None:
         yield Message.of("maybe_numbers", column=target.name, value=target.parted)
-
-
-def numbers_classes(target: Target) -> bool:
-    """True if the numbers of a target are its classes: by its name, and if they are few and count from 0 or 1."""
-    values = sorted(map(float, target.numbers))
-    if target.name.strip().lower() not in ("class", "label", "species", "target") or not 2 <= len(values) <= FEW:
-        return False
-    return values[0] in (0, 1) and values == [values[0] + place for place in range(len(values))]
 
 
 def _pixels(columns: Sequence[Column]) -> Iterator[Message]:

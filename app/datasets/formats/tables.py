@@ -7,14 +7,15 @@ import numpy as np
 
 from app.datasets.arrays import Arrays
 from app.datasets.errors import ImportFailed
-from app.datasets.formats.columns import Column, Target, same_as_float32
+from app.datasets.formats.columns import Column, Target
 from app.datasets.formats.disk_array import DiskArray
 from app.datasets.formats.encoding import encoded_names, encoder
 from app.datasets.formats.header import target_name
 from app.datasets.formats.numbers import Value, missing, number
 from app.datasets.formats.pixel_tables import check_pixels, darkness
+from app.datasets.formats.regression_targets import numbers_classes, same_as_float32
 from app.datasets.formats.survey import LISTED, Table, check_types, listed, refuse_too_many, surveyed
-from app.datasets.formats.table_remarks import Input, numbers_classes, of_inputs, of_signs, of_target
+from app.datasets.formats.table_remarks import Input, of_inputs, of_signs, of_target
 from app.datasets.import_options import CLASSES, MANY, Imported, ImportOptions, Scratch, Skipped, Task, Tell, half
 from app.messages import Message
 

@@ -2,8 +2,11 @@
 
 import random
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.datasets.import_options import limited
 from tests.support.imports import codes_of, imported
@@ -73,6 +76,29 @@ def test_a_target_of_that_name_numbers_its_classes(tmp_path: Path, name: str, le
     assert codes_of(found) == ["numbers_read_as_classes"]
     amounts = imported(tmp_path, f"x,{name}\n{rows}".encode(), target=name, task="regression")
     assert amounts.arrays.task == "regression" and codes_of(amounts) == []
+
+
+@given(st.sampled_from(["class", "label", "species", "target"]), st.integers(21, 200), st.integers(0, 1))
+def test_a_target_of_that_name_may_number_many_classes(name: str, classes: int, least: int) -> None:
+    rows = "".join(f"{row % 7},{row % classes + least}\n" for row in range(2 * classes))
+    with TemporaryDirectory() as folder:
+        found = imported(Path(folder), f"x,{name}\n{rows}".encode(), target=name)
+    assert len(found.arrays.classes) == classes and "numbers_read_as_classes" in codes_of(found)
+
+
+def test_classes_with_a_gap_are_asked_about_however_many_they_are(tmp_path: Path) -> None:
+    labels = [label for label in range(26) if label != 9]  # J is a motion in sign language
+    rows = "".join(f"{row % 7},{labels[row % 25]}\n" for row in range(100))
+    assert codes_of(imported(tmp_path, f"x,label\n{rows}".encode(), target="label")) == ["maybe_classes"]
+
+
+@pytest.mark.parametrize("name", ["y", "target"])
+def test_numbers_that_hardly_repeat_are_no_classes(tmp_path: Path, name: str) -> None:
+    rows = "".join(f"{row % 7},{row**2}\n" for row in range(20))
+    found = imported(tmp_path, f"x,{name}\n{rows}".encode(), target=name)
+    assert found.arrays.task == "regression" and codes_of(found) == []
+    counted = "".join(f"{row % 7},{row}\n" for row in range(30))
+    assert imported(tmp_path, f"x,{name}\n{counted}".encode(), target=name).arrays.task == "regression"
 
 
 @pytest.mark.parametrize(("name", "labels"), [("rating", (0, 1, 2)), ("class", (0, 1, 3)), ("target", (0.5, 1.5, 2.5))])
