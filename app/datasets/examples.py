@@ -15,17 +15,24 @@ SHARE_OF_BLANKS = 0.1  # of the pictures; fewer may be of one value for a reason
 
 
 def remarks(arrays: Arrays) -> list[Message]:
-    return [*_blanks(arrays), *_equal_inputs(arrays), *_copies(arrays), *_small_classes(arrays)]
+    return [*_blanks(arrays), *_equal_inputs(arrays), *_copies(arrays), *_smwholeclasses(arrays)]
 
 
 def _blanks(arrays: Arrays) -> list[Message]:
+    """Remarks about pictures of one value: if they are many, or a large share of a class."""
     if arrays.inputs.dtype != np.uint8:
         return []
-    count = sum(int((piece == piece[:, :1]).all(1).sum()) for piece in _flat_pieces(arrays))
-    if count < SHARE_OF_BLANKS * len(arrays.inputs) or not count:
-        return []
-    examples = len(arrays.inputs)
-    return [Message.of("pictures_of_one_value", count=count, examples=examples, all=count == examples)]
+    blank = np.concatenate([(piece == piece[:, :1]).all(1) for piece in _flat_pieces(arrays)])
+    count, examples, messages = int(blank.sum()), len(blank), []
+    if count and count >= SHARE_OF_BLANKS * examples:
+        messages.append(Message.of("pictures_of_one_value", count=count, examples=examples, all=count == examples))
+    counts = zip(arrays.classes, arrays.counts(np.flatnonzero(blank)), arrays.counts(), strict=True)
+    mostly = [f"{name} ({blanks:,} of {whole:,})" for name, blanks, whole in counts if 2 * blanks > whole]
+    if mostly and count < examples:
+        messages.append(
+            Message.of("classes_of_blank_pictures", count=len(mostly), classes=len(arrays.classes), **first(mostly))
+        )
+    return messages
 
 
 def _equal_inputs(arrays: Arrays) -> list[Message]:
@@ -49,7 +56,7 @@ def _copies(arrays: Arrays) -> list[Message]:
     return [Message.of("copies_across_parts", count=found.in_test, examples=found.tested)]
 
 
-def _small_classes(arrays: Arrays) -> list[Message]:
+def _smwholeclasses(arrays: Arrays) -> list[Message]:
     counts = dict(zip(arrays.classes, arrays.counts(), strict=True))
     small = [f"{name} ({count:,})" for name, count in counts.items() if 0 < count < FEW_EXAMPLES]
     if not small:

@@ -37,6 +37,16 @@ def test_pictures_of_one_value_are_errors(value: int) -> None:
     assert codes(Arrays(some, TWO, ("a", "b"))) == []
 
 
+@pytest.mark.parametrize("blanks", range(11))
+def test_a_class_of_mostly_blank_pictures_is_named(blanks: int) -> None:
+    inputs = pictures(200)
+    targets = np.repeat(np.arange(20), 10)
+    inputs[70 : 70 + blanks] = 255
+    said = [remark.text() for remark in remarks(Arrays(inputs, targets, tuple("abcdefghijklmnopqrst")))]
+    sentence = f"1 of 20 classes have mostly pictures of one value everywhere: h ({blanks} of 10)"
+    assert said == ([sentence] if blanks > 5 else [])
+
+
 @pytest.mark.parametrize("side", [3, 4, 7])  # of bytes that fill whole words, and that do not
 def test_copies_across_own_parts_are_counted(side: int) -> None:
     inputs = pictures(40, side)

@@ -46,17 +46,26 @@ def _numbers(picture: Image.Image) -> "NDArray[np.uint16]":
 
 
 class DepthSurvey:
-    """The greatest value of all 16-bit pictures of an upload."""
+    """The 16-bit pictures of an upload: how many there are, and how many of them are nearly black.
+
+    greatest: the greatest value of those.
+    """
 
     def __init__(self) -> None:
-        self.greatest = 0
+        self.pictures = self.dark = self.greatest = 0
 
     def see(self, greatest: int) -> None:
-        self.greatest = max(self.greatest, greatest)
+        """Count a picture by its greatest value; 0 if it has no 16 bits."""
+        self.pictures += greatest > 0
+        if 0 < greatest < NEARLY_BLACK:
+            self.dark += 1
+            self.greatest = max(self.greatest, greatest)
 
     def remarks(self, depth: int) -> list[Message]:
-        """A remark if the pictures are nearly black at this depth."""
-        if depth < 16 or not 0 < self.greatest < NEARLY_BLACK:
+        """A remark if most pictures are nearly black at this depth. A few may have a hot pixel."""
+        if depth < 16 or 2 * self.dark <= self.pictures:
             return []
         bits = max(8, self.greatest.bit_length())
-        return [Message.of("pictures_nearly_black", greatest=self.greatest, bits=bits, most=2**bits - 1)]
+        some = {"count": self.dark, "pictures": self.pictures} if self.dark < self.pictures else {}
+        most = 2**bits - 1
+        return [Message.of("pictures_nearly_black", **some, greatest=self.greatest, bits=bits, most=most)]

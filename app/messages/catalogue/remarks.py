@@ -69,7 +69,8 @@ FILES = {
     ),
     "pictures_nearly_black": Remark(
         "warning",
-        "the 16-bit pictures use no value above {greatest:,} of 65,535, so they are nearly black",
+        "{~count:the}{?count:{count:,} of {pictures:,}} 16-bit pictures use no value above {greatest:,} of 65,535, so "
+        "they are nearly black",
         "if they have {bits} bits, add {@option:depth={bits}}, which makes {most:,} white",
     ),
 }
@@ -215,6 +216,11 @@ EXAMPLES = {
         "error",
         "{?all:all pictures are}{~all:{count:,} of {examples:,} pictures are} of one value everywhere: there is "
         "nothing to see in them",
+        "if they are white drawings on transparency, add {@option:background=black}; otherwise draw them again",
+    ),
+    "classes_of_blank_pictures": Remark(
+        "warning",
+        "{count:,} of {classes:,} classes have mostly pictures of one value everywhere: {names:, }{?more:, …}",
         "if they are white drawings on transparency, add {@option:background=black}; otherwise draw them again",
     ),
     "inputs_are_equal": Remark(

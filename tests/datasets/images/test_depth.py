@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
 from app.datasets.images.codec import decode
+from app.datasets.images.depth import NEARLY_BLACK, DepthSurvey
 from app.datasets.images.picture_format import PictureFormat
 from tests.support.archives import zipped
 from tests.support.imports import codes_of, imported, said_of, warnings_of
@@ -32,6 +35,25 @@ def test_pictures_of_fewer_bits_are_said_to_be_nearly_black(tmp_path: Path, bits
     bright = imported(tmp_path, zipped(files), depth=bits)
     assert codes_of(bright) == []
     np.testing.assert_array_equal(bright.arrays.inputs[0, 0], LETTER * 255)
+
+
+@given(st.lists(st.integers(1, NEARLY_BLACK - 1), min_size=1), st.lists(st.integers(NEARLY_BLACK, 65_535)))
+def test_dark_pictures_are_said_while_they_are_most(dark: list[int], bright: list[int]) -> None:
+    survey = DepthSurvey()
+    for greatest in (*bright, *dark, 0, 0):  # and pictures of 8 bits
+        survey.see(greatest)
+    said = [remark.text() for remark in survey.remarks(16)]
+    who = f"{len(dark)} of {len(dark) + len(bright)}" if bright else "the"
+    sentence = f"{who} 16-bit pictures use no value above {max(dark):,} of 65,535, so they are nearly black"
+    assert said == ([sentence] if len(dark) > len(bright) else [])
+
+
+def test_a_hot_pixel_in_one_picture_does_not_hide_that_all_are_dark(tmp_path: Path) -> None:
+    hot = LETTER * np.uint16(1023)
+    hot[3, 4] = 65_535
+    files = {f"{name}/{n}.png": deep(10, values=LETTER ^ n) for name in "AB" for n in (0, 1)}
+    found = imported(tmp_path, zipped(files | {"A/hot.png": deep(1, values=hot)}))
+    assert codes_of(found) == ["pictures_nearly_black"] and "depth=10" in warnings_of(found)[0]
 
 
 def test_pictures_that_use_all_bits_are_as_they_were(tmp_path: Path) -> None:
