@@ -134,6 +134,24 @@ def test_hidden_and_system_files_are_ignored_and_counted(
     assert said_of(found) == [f"2 hidden files and files of operating systems are ignored, such as letters/A/{junk}"]
 
 
+@pytest.mark.parametrize(
+    "folder",
+    ["@Recycle", "@__thumb", "@Recently-Snapshot", "@SynoResource", "@tmp", "~snapshot", "#snapshot", "$Extend",
+     "$RECYCLE.BIN", "RECYCLER", "FOUND.000", "found.012", "LOST.DIR", "Network Trash Folder", "Temporary Items"],
+)  # fmt: skip
+@pytest.mark.parametrize("outer", ["", "letters/"])
+def test_folders_of_storage_devices_are_no_classes(tmp_path: Path, folder: str, outer: str) -> None:
+    files = {f"{outer}{letter}/{n}.png": png(n) for letter in "AB" for n in range(3)}
+    found = imported(tmp_path, zipped(files | {f"{outer}{folder}/1.png": png(7), f"{outer}{folder}/A/2.png": png(8)}))
+    assert found.arrays.classes == ("A", "B") and codes_of(found) == ["system_files_ignored"]
+
+
+def test_signs_may_be_classes(tmp_path: Path) -> None:
+    names = ("#", "#1", "$", "$5", "@", "a@b", "~")
+    found = imported(tmp_path, zipped({f"signs/{name}/{n}.png": png(n) for name in names for n in range(2)}))
+    assert found.arrays.classes == names and codes_of(found) == []
+
+
 def test_names_with_a_dot_within_are_no_junk(tmp_path: Path) -> None:
     files = {f"v1.0/A.b/{n}.png": png(n) for n in range(2)} | {f"v1.0/thumbs/{n}.x.png": png(n) for n in range(2)}
     found = imported(tmp_path, zipped(files))
