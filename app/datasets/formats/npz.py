@@ -17,9 +17,11 @@ from app.datasets.formats.class_labels import named_classes, refuse_other_shape,
 from app.datasets.formats.compressed_file import TOTAL_BYTES, Budget, CompressedFile, sound
 from app.datasets.formats.disk_array import DiskArray
 from app.datasets.formats.format import Format
+from app.datasets.formats.pixel_tables import darkness
 from app.datasets.formats.provided_splits import own_parts
 from app.datasets.formats.regression_targets import doubts_of_numbers, same_as_float32
 from app.datasets.formats.survey import MOST_COLUMNS
+from app.datasets.formats.table_remarks import WHITE
 from app.datasets.import_options import CLASSES, MOST_EXAMPLES, Imported, ImportOptions, Scratch, Tell
 from app.datasets.names import first, printable
 from app.messages import Message
@@ -29,6 +31,7 @@ MEMBERS = 100
 HEADER_BYTES = 10_000  # of an array: numpy's own limit for safe parsing
 MOST_DIMENSIONS = 4
 LISTED = 20  # arrays that a message names
+AT_ONCE = 4096  # examples
 LETTERS = 500  # of a text: the name of a class, or of a column and one of its values
 INPUTS = ("inputs", "X", "x", "data", "images", "features")
 TARGETS = ("targets", "y", "labels", "target")
@@ -86,6 +89,8 @@ def read_npz(upload: CompressedFile, reading: ImportOptions, scratch: Scratch, t
         raise ImportFailed("feature_names_differ", names=len(columns), columns=inputs.shape[1])
     own, said = own_parts(parts, targets, classes)
     arrays = Arrays(inputs, targets, classes, columns, own)
+    if reading.shape is not None:
+        warnings += darkness(arrays.inputs)
     return Imported(arrays, remarks=[*warnings, *said, *unused(arrays), *_unread(by_name)])
 
 
@@ -200,7 +205,10 @@ def _inputs(pieces: list[NDArray[Any]], reading: ImportOptions, scratch: Scratch
     if len({piece.shape[1:] for piece in pieces}) > 1:
         raise ImportFailed("part_shapes_differ", shapes=[str(piece.shape[1:]) for piece in pieces])
     sides = pieces[0].shape[1:]
-    if len(sides) == 1:
+    if len(sides) == 1 and reading.shape is not None:
+        _refuse_no_pixels(pieces, reading.shape)
+        rows = DiskArray(scratch(), refuse_other_shape(reading.shape, None), np.uint8)
+    elif len(sides) == 1:
         if not 1 <= sides[0] <= MOST_COLUMNS:
             raise ImportFailed("too_many_columns", columns=sides[0], least=1, limit=MOST_COLUMNS)
         rows = DiskArray(scratch(), sides, np.float32)
@@ -222,6 +230,21 @@ def _inputs(pieces: list[NDArray[Any]], reading: ImportOptions, scratch: Scratch
                 raise ImportFailed("input_not_finite")
             rows.append(numbers)
     return rows.mapped()
+
+
+def _refuse_no_pixels(pieces: list[NDArray[Any]], shape: tuple[int, int, int]) -> None:
+    """Raise ImportFailed unless the inputs (N, D) of all pieces are the pixels of pictures."""
+    sizes = {"columns": pieces[0].shape[1], "pixels": prod(shape)}
+    if sizes["columns"] != sizes["pixels"]:
+        raise ImportFailed("pixel_columns_differ", **sizes, shape=shape, arrays=True)
+    for piece in pieces:
+        if piece.dtype.kind == "U":
+            raise ImportFailed("inputs_are_texts")
+        for start in range(0, len(piece), AT_ONCE):
+            some = piece[start : start + AT_ONCE]
+            wrong = some[~((some >= 0) & (some <= WHITE) & (some == np.round(some)))]
+            if wrong.size:
+                raise ImportFailed("inputs_are_no_pixels", value=f"{float(wrong.flat[0]):g}")
 
 
 def _are_classes(targets: NDArray[Any], reading: ImportOptions) -> bool:

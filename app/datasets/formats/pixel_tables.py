@@ -17,7 +17,8 @@ def check_pixels(inputs: list[Column], shape: tuple[int, int, int]) -> None:
     """Raise ImportFailed unless the columns are the pixels of pictures: channel by channel, row by row."""
     channels, height, width = shape
     if len(inputs) != channels * height * width:
-        raise ImportFailed("pixel_columns_differ", columns=len(inputs), shape=shape, pixels=channels * height * width)
+        sizes = {"columns": len(inputs), "shape": shape, "pixels": channels * height * width}
+        raise ImportFailed("pixel_columns_differ", **sizes, arrays=False)
     for column in inputs:
         wrong = _wrong(column)
         if wrong is not None:

@@ -8,6 +8,7 @@ from app.messages.catalogue.insight import CHANGES, INSIGHT
 from app.messages.catalogue.learning import LEARNING
 from app.messages.catalogue.remarks import NOTES
 from app.messages.catalogue.runs import RUNS
+from app.messages.catalogue.splits import SPLITS
 from app.messages.catalogue.storage import STORAGE
 from app.messages.catalogue.sweeps import SWEEPS
 from app.messages.catalogue.training import TRAINING
@@ -18,6 +19,7 @@ ROOMS = (
     INSIGHT,
     CHANGES,
     DATASETS,
+    SPLITS,
     NOTES,
     STORAGE,
     RUNS,

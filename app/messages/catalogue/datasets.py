@@ -101,7 +101,7 @@ TABLES = {
     ),
     "pixel_columns_differ": (
         "the table has {columns:,} columns beside the target, but pictures of the shape {shape:×} have {pixels:,} "
-        "pixels; correct {@option:shape=}, or leave columns out with {@option:types=}"
+        "pixels; correct {@option:shape=}{~arrays:, or leave columns out with {@option:types=}}"
     ),
     "pixel_column_wrong": (
         "the column {column!r} holds {value}, but a pixel is a whole number from 0 to 255; leave {@option:shape=} out, "
@@ -222,6 +222,10 @@ ARRAYS = {
         "the inputs have the type {type} and the shape ({shape:, }); pictures are uint8 from 0 to 255, (N, H, W), "
         "(N, C, H, W) or (N, H, W, 3); a table is (N, D)"
     ),
+    "inputs_are_no_pixels": (
+        "the inputs hold {value}, but with {@option:shape=} each is a pixel, a whole number from 0 to 255; write them "
+        "so, or leave {@option:shape=} out"
+    ),
     "inputs_are_texts": "the inputs are texts; send a table of texts as CSV",
     "input_not_finite": "an input is ∞, or larger than float32 can hold",
     "class_count_wrong": "the targets have {classes:,} different values; a classification has 2 to {limit:,}",
@@ -262,32 +266,6 @@ PICTURES = {
     "picture_unreadable": "this is not a readable picture ({formats:, } are supported){?reason:: {reason}}",
 }
 
-SPLITS = {
-    "no_own_parts": "the dataset has no parts of its own; leave own out",
-    "nothing_left_to_train_on": (
-        "the test part leaves {rest:,} of {examples:,} examples, and validation takes {validation:g} of all: nothing "
-        "is left to train on; use smaller parts"
-    ),
-    "too_few_for_folds": (
-        "{folds} folds need at least {folds} examples{?stratify: of each class}; use fewer folds"
-        "{?stratify:, or {@set:split.stratify=false}}"
-    ),
-    "split_impossible": (
-        "the {part} part would have {taken:,} of {examples:,} examples, but both it and the rest need one; use another "
-        "fraction or count"
-    ),
-    "too_few_for_classes": (
-        "the {part} part would have {taken:,} of {examples:,} examples and leave {left:,}, but both need one of each "
-        "of the {classes:,} classes; {?fits:{@set:split.{part}={classes}}}{~fits:add examples}, or "
-        "{@set:split.stratify=false}"
-    ),
-    "all_classes_of_one_example": (
-        "the {part} part cannot have an example of each class: each of the {classes:,} classes that it is drawn from "
-        "has only one, which is to be trained on; add examples, or {@set:split.{part}=0}"
-    ),
-    "no_training_examples": "no example is left to train on; use smaller parts",
-}
-
 IMPORTS = {
     "import_cancelled": "the import was cancelled",
     "import_files_away": (
@@ -300,4 +278,4 @@ IMPORTS = {
     "import_broke_down": "the import broke down: {kind}: {reason}",
 }
 
-DATASETS = ARCHIVES | FORMATS | TABLES | ARRAYS | PICTURES | SPLITS | IMPORTS
+DATASETS = ARCHIVES | FORMATS | TABLES | ARRAYS | PICTURES | IMPORTS

@@ -9,6 +9,7 @@ import pytest
 
 from app.datasets.errors import ImportFailed
 from tests.support.imports import codes_of, imported, said_of
+from tests.support.numbered import npz
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (30, 64))
 
@@ -35,6 +36,24 @@ def test_rows_of_pixels_are_pictures(tmp_path: Path, first: bool, header: bool) 
 def test_colours_lie_channel_by_channel(tmp_path: Path) -> None:
     found = imported(tmp_path, pixel_table(pixels=PIXELS[:, :48]), target="label", shape=(3, 4, 4)).arrays
     np.testing.assert_array_equal(found.inputs, PIXELS[:, :48].reshape(30, 3, 4, 4))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 4, 16)])
+def test_rows_of_pixels_in_an_npz_are_pictures(tmp_path: Path, dtype: type, shape: tuple[int, int, int]) -> None:
+    found = imported(tmp_path, npz(X=PIXELS.astype(dtype), y=np.arange(30) % 3), shape=shape).arrays
+    assert found.inputs.dtype == np.uint8 and found.classes == ("0", "1", "2")
+    np.testing.assert_array_equal(found.inputs, PIXELS.reshape(30, *shape))
+
+
+@pytest.mark.parametrize("value", [-1, 256, 0.5, np.nan, np.inf])
+def test_rows_in_an_npz_that_are_no_pixels_of_the_shape_are_refused(tmp_path: Path, value: float) -> None:
+    rows, targets = PIXELS.astype(np.float64), np.arange(30) % 3
+    with pytest.raises(ImportFailed, match="64 columns beside the target, but pictures of the shape 1×28×28 have 784"):
+        imported(tmp_path, npz(X=rows, y=targets), shape=(1, 28, 28))
+    rows[7, 3] = value
+    with pytest.raises(ImportFailed, match=f"the inputs hold {value}, but with shape= each is a pixel"):
+        imported(tmp_path, npz(X=rows, y=targets), shape=(1, 8, 8))
 
 
 def test_a_square_of_pixels_is_proposed_as_pictures(tmp_path: Path) -> None:
