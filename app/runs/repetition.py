@@ -32,7 +32,7 @@ def repeat(database: Database, files: Files, id: str, changes: dict[str, Any], k
     with database.read() as db:
         run = runs.get(db, id)
     refuse_fault(run)
-    request = _merged(RunRequest, _repeatable(run.request, changes), changes)
+    request = _merged(RunRequest, repeatable(run.request, changes), changes)
     # The fingerprint covers the sent body only: resuming the run may change its stored request in between.
     digest = fingerprint_of_text(f"{id} {json.dumps(changes, sort_keys=True)}")
     return submit(database, files, request, key, digest)
@@ -93,7 +93,7 @@ def refuse_fault(run: Run) -> None:
         raise Conflict("run_goes_wrong_on_purpose", fault=run.fault, experiment=name)
 
 
-def _repeatable(request: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def repeatable(request: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """A stored request without its reserved tags, and without fields that have to be derived again from the changes."""
     tags = {key: value for key, value in request["tags"].items() if not key.startswith(RESERVED_TAGS)}
     old = request | {"tags": tags}

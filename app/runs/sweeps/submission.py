@@ -56,13 +56,11 @@ def submit_sweep(database: Database, files: Files, request: SweepRequest, key: s
             return None if sweep is None else SubmittedSweep(sweep.id, is_new=False)
 
     def create() -> SubmittedSweep:
-        with database.read() as db:
-            dataset = datasets.get(db, request.run["dataset"])
-        values = _checked(database, files, request, dataset)
+        values = check_sweep(database, files, request)
         with database.write() as db:
             _refuse_past(db, values["request"]["deadline"])
-            datasets.get_for_share(db, dataset.id)
-            sweep = sweeps.create(db, caller=_stored(database.caller), dataset=dataset.id, **values)
+            datasets.get_for_share(db, values["dataset"])
+            sweep = sweeps.create(db, caller=_stored(database.caller), **values)
             if key is not None:
                 idempotency.remember(db, key, digest, sweep=sweep.id)
             return SubmittedSweep(sweep.id, is_new=True)
@@ -74,8 +72,10 @@ def _stored(caller: Caller) -> dict[str, Any]:
     return {"key": caller.key, "scopes": sorted(caller.scopes), "limits": asdict(caller.limits)}
 
 
-def _checked(database: Database, files: Files, request: SweepRequest, dataset: Dataset) -> dict[str, Any]:
+def check_sweep(database: Database, files: Files, request: SweepRequest) -> dict[str, Any]:
     """The values of the sweep's row. Raises what `submit_sweep` raises."""
+    with database.read() as db:
+        dataset = datasets.get(db, request.run["dataset"])
     sampler, space = _space(request)
     run = RunRequest.model_validate(request.run)
     resolved = _resolved(run, dataset, files)
@@ -95,6 +95,7 @@ def _checked(database: Database, files: Files, request: SweepRequest, dataset: D
     knowledge = _knowledge(database, request, space, resolved, metric)
     return {
         "name": request.name,
+        "dataset": dataset.id,
         "task": task,
         "request": request.model_dump(mode="json", exclude=others) | filled_in,
         "rungs": _rungs(request, resolved, trials),
