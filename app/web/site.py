@@ -8,6 +8,7 @@ from app.web.pages import (
     login,
     models,
     new_run,
+    new_sweep,
     optimizers,
     queue,
     run,
@@ -29,6 +30,7 @@ PAGES = (
     optimizers,
     learn,
     models,
+    new_sweep,  # before the pages of sweeps: /ui/sweeps/new is no sweep
     sweeps,
     queue,
     start,  # the last one: it answers at all other addresses below /ui

@@ -35,6 +35,8 @@ PAGES = (
     "/ui/queue",
     "/ui/sweeps",
     "/ui/sweeps/swp_1",
+    "/ui/sweeps/new",
+    "/ui/sweeps/new?runs=run_3,run_4",
     "/ui/runs/run_3",
     "/ui/runs/run_5",
     "/ui/compare",

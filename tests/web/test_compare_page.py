@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from app.storage import curves
+from app.storage import curves, sweeps
 from tests.support.rows import insert_run
 from tests.web.browser import Window
 from tests.web.conftest import Shelf
@@ -95,6 +95,59 @@ def test_a_brush_leads_to_the_runs_within(window: Window) -> None:
     page.get_by_role("link", name="Compare the runs within").click()
     expect(page.locator("#runs tbody tr")).to_have_count(2)
     assert {"run_0", "run_1"} == {page.locator("#runs tbody tr").nth(i).get_attribute("data-run") for i in range(2)}
+
+
+def test_a_brush_leads_to_a_sweep_between_the_runs_within(window: Window, shelf: Shelf) -> None:
+    page = window.open("/ui/compare?runs=run_0,run_1,run_2")
+    page.get_by_role("slider", name="optimizer.lr, at most").press("ArrowDown")
+    page.get_by_role("link", name="New sweep from these runs").click()
+    expect(page).to_have_url(re.compile(r"/ui/sweeps/new\?runs=run_0,run_1$"))
+    row = page.get_by_role("group", name="optimizer.lr")
+    expect(row.get_by_label("from")).to_have_value("0.001")
+    expect(row.get_by_label("to", exact=True)).to_have_value("0.01")
+    expect(row.get_by_role("checkbox")).not_to_be_checked()
+    row.get_by_role("checkbox").check()
+    page.get_by_label("Sampler").select_option("tpe")
+    page.get_by_label("Trials").fill("7")
+    page.get_by_label("What is best").select_option("validation.loss")
+    page.get_by_label("Name").fill("between the two")
+    page.locator("#calls summary").click()
+    expect(page.locator("#calls-text")).to_contain_text('"tpe":{"optimizer.lr":{"low":0.001,"high":0.01,"log":true}}')
+    page.get_by_role("tab", name="Command line").click()
+    expect(page.locator("#calls-text")).to_contain_text("antigrad sweep sweep.json")
+    page.get_by_role("button", name="Start the sweep").click()
+    expect(page).to_have_url(re.compile("/ui/sweeps/swp_"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("between the two")
+    with shelf.database.read() as db:
+        request = sweeps.get(db, page.url.rpartition("/")[2]).request
+    assert request["base"]["optimizer"]["name"] == "sgd" and request["trials"] == 7
+    assert request["metric"] == "validation.loss"
+
+
+def test_what_is_wrong_with_a_sweep_is_said_at_its_field(window: Window) -> None:
+    window.refused = (422,)
+    page = window.open("/ui/sweeps/new?runs=run_0,run_2")
+    row = page.get_by_role("group", name="optimizer.lr")
+    row.get_by_label("to", exact=True).fill("0.0001")
+    page.get_by_label("Trials").fill("")
+    page.get_by_role("button", name="Start the sweep").click()
+    expect(row.get_by_role("alert")).to_have_text("high must be above low")
+    expect(row.get_by_label("to", exact=True)).to_be_focused()
+    row.get_by_label("to", exact=True).fill("1")
+    page.get_by_role("button", name="Start the sweep").click()
+    expect(page.locator('[data-problem="trials"]')).not_to_be_empty()
+
+
+def test_a_comparison_is_shown_as_code(window: Window) -> None:
+    page = window.open("/ui/compare?runs=run_0,run_1")
+    page.locator("#calls summary").click()
+    text = page.locator("#calls-text")
+    expect(text).to_contain_text("/runs/{run_0,run_1}/curve'")
+    page.get_by_role("tab", name="Command line").click()
+    expect(text).to_have_text("antigrad report run_0 run_1")
+    page.get_by_role("tab", name="Python").click()
+    expect(text).to_contain_text('for run in ["run_0", "run_1"]:')
+    expect(text).to_contain_text('/runs/{run}/curve")')
 
 
 def test_a_brush_is_moved_by_keys_from_one_run_to_the_next(window: Window) -> None:

@@ -1,5 +1,6 @@
 """Pages as a program sees them: status, headers, language, and what is text."""
 
+import json
 import re
 from collections.abc import Iterator
 from posixpath import dirname, normpath
@@ -163,6 +164,7 @@ def test_static_files_are_kept_for_ever_under_the_address_of_their_content(reade
         "/ui/learn/descent",
         "/ui/models",
         "/ui/queue",
+        "/ui/sweeps/new",
     ],
 )
 def test_no_page_needs_more_than_150_kb_of_script_and_style(reader: TestClient, path: str) -> None:
@@ -187,7 +189,9 @@ def test_a_page_offers_what_the_key_may_do(template: Template, tmp_path_factory:
     with template.client(tmp_path_factory.mktemp("service") / "home", api_key=KEY) as client:
         service = Service.of(client)
         with service.database.write() as db:
-            insert_run(db, "run_1", owner="s1", name="mine")
+            metrics = {"validation": {"loss": 0.5}}
+            insert_run(db, "run_1", owner="s1", name="mine", metrics=metrics)
+            insert_run(db, "run_1b", owner="s1", name="mine, too", metrics=metrics)
             insert_run(db, "run_2", owner="s2", name="another's")
         reads, trains = (
             new_key(service.database, "s1", Scope.READ),
@@ -200,7 +204,27 @@ def test_a_page_offers_what_the_key_may_do(template: Template, tmp_path_factory:
             text = client.get("/ui/runs", headers=OPENED | key.headers).text
             assert "mine" in text and "another" not in text
             assert ('href="/ui/runs/new"' in text) == ('id="selection"' in text) == offers
-        assert client.get("/ui/runs/new", headers=OPENED | reads.headers).status_code == 403
+            assert ('href="/ui/sweeps/new' in client.get("/ui/sweeps", headers=OPENED | key.headers).text) == offers
+            compared = client.get("/ui/compare?runs=run_1,run_1b", headers=OPENED | key.headers).text
+            assert ('href="/ui/sweeps/new?runs=run_1,run_1b' in compared) == offers
+        for path in ("/ui/runs/new", "/ui/sweeps/new"):
+            assert client.get(path, headers=OPENED | reads.headers).status_code == 403
+
+
+def test_no_sweep_yet_leads_to_one_and_says_how_to_start_it_elsewhere(service: Service) -> None:
+    text = service.client.get("/ui/sweeps", headers=OPENED).text
+    assert 'href="/ui/sweeps/new"' in text
+    found = re.search(r'id="call">(.*?)</script>', text)
+    assert found and (call := json.loads(found[1]))["method"] == "POST"
+    assert service.client.post(call["path"], json=call["body"]).status_code == 202
+    assert '"method": "GET"' in service.client.get("/ui/sweeps", headers=OPENED).text
+
+
+def test_a_new_sweep_is_on_a_dataset_that_can_be_trained_on(reader: TestClient) -> None:
+    text = reader.get("/ui/sweeps/new?dataset=diabetes", headers=OPENED).text
+    assert "optimizer.lr" in text and 'value="validation.mse" selected' in text
+    for path in ("/ui/sweeps/new?dataset=none", "/ui/sweeps/new?runs=run_none"):
+        assert reader.get(path, headers=OPENED).status_code == 404
 
 
 def test_every_page_is_below_ui_but_the_way_in() -> None:

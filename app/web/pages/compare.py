@@ -45,6 +45,7 @@ def show_comparison(
         zip(answers, compared, strict=True),
         key=lambda each: (base is None or each[0].id != base.id, each[0].id not in pins),
     )
+    given = [run.id for run in rows]
     return page(
         request,
         "compare.html",
@@ -55,6 +56,12 @@ def show_comparison(
         pins=pins,
         link=lambda **changes: link(request.query_params, changes),
         data=[_data(answer, each) for answer, each in zip(answers, compared, strict=True)],
+        call={
+            "method": "GET",
+            "path": "/runs/{run}/curve",
+            "runs": given,
+            "cli": f"antigrad report {' '.join(given)}",
+        },
     )
 
 

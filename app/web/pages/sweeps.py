@@ -18,6 +18,17 @@ router = page_router()
 
 SHOWN = 50  # sweeps of a page
 COMPARED = 20  # runs that the page of comparisons takes
+LISTING = {"method": "GET", "path": "/sweeps", "cli": "antigrad sweeps"}
+FIRST_SWEEP = {  # what one may start where there is none yet
+    "method": "POST",
+    "path": "/sweeps",
+    "body": {
+        "base": {"dataset": "digits", "stop": {"max_epochs": 5}},
+        "random": {"optimizer.lr": {"low": 0.0001, "high": 0.1, "log": True}},
+        "trials": 20,
+    },
+    "cli": "antigrad sweep digits --epochs 5 --random optimizer.lr=0.0001..0.1:log --trials 20",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ def show_sweeps(request: Request, database: DatabaseDep, cursor: Cursor = None) 
         sweeps=found.items,
         next=found.next,
         begun=begun,
-        call={"method": "GET", "path": "/sweeps", "cli": "antigrad sweeps"},
+        call=LISTING if found.items or cursor else FIRST_SWEEP,
     )
 
 

@@ -8,10 +8,11 @@ export function written(form, call, needsKey) {
   return { curl, cli, python }[form](call, needsKey);
 }
 
-function curl({ method, path, query, body, file }, needsKey) {
+function curl({ method, path, runs, query, body, file }, needsKey) {
   const parts = ["curl"];
   if (method !== "GET" || body || file) parts.push(`-X ${method}`);
-  parts.push(quoted(location.origin + address(path) + search(query)));
+  const here = runs ? path.replace("{run}", runs.length > 1 ? `{${runs.join()}}` : runs[0]) : path; // curl knows such sets
+  parts.push(quoted(location.origin + address(here) + search(query)));
   if (needsKey) parts.push('-H "Authorization: Bearer $ANTIGRAD_API_KEY"');
   if (body) parts.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`);
   if (file) parts.push("-H 'Content-Type: application/octet-stream'", `--data-binary @${quoted(file)}`);
@@ -22,14 +23,15 @@ function cli({ cli }) {
   return cli ?? t("calls.no_command");
 }
 
-function python({ method, path, query, body, file }, needsKey) {
+function python({ method, path, runs, query, body, file }, needsKey) {
   const options = [];
   if (query && Object.keys(query).length) options.push(`params=${literal(query)}`);
   if (body) options.push(`json=${literal(body)}`);
   if (file) options.push(`content=open(${JSON.stringify(file)}, "rb")`);
   if (needsKey) options.push('headers={"Authorization": f"Bearer {key}"}');
-  const arguments_ = [JSON.stringify(location.origin + address(path)), ...options].join(", ");
+  const arguments_ = [(runs ? "f" : "") + JSON.stringify(location.origin + address(path)), ...options].join(", ");
   const request = `httpx.${method.toLowerCase()}(${arguments_})`;
+  if (runs) return `import httpx\n\nfor run in ${literal(runs)}:\n    answer = ${request}\n    print(answer.json())`;
   return `import httpx\n\nanswer = ${request}\nprint(answer.json())`;
 }
 
@@ -50,6 +52,7 @@ function search(query) {
   return text && `?${text}`;
 }
 
-function quoted(word) {
+/** A word for a shell. */
+export function quoted(word) {
   return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

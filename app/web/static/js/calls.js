@@ -6,7 +6,8 @@ let form = "curl";
 
 /**
  * Show a call: {method, path, query, body, file, cli}. `path` is that of a public route, `query` and `body` are objects,
- * `file` the name of a file that is sent; `cli` is the command line, if there is one.
+ * `file` the name of a file that is sent; `cli` is the command line, if there is one. With `runs`, a list of ids, it is a
+ * call for each of them, in whose path {run} stands for the id.
  */
 export function showCall(next) {
   call = next;

@@ -104,9 +104,13 @@ function connectPlots() {
   });
   draw();
   const link = document.getElementById("brushed");
+  const sweep = document.getElementById("sweep"); // for those who may train
   drawParallel(document.getElementById("parallel"), runs, [...fields, ...metrics.slice(0, 1)], point, (chosen) => {
     link.hidden = chosen.length === runs.length || chosen.length === 0;
     link.href = address(`/ui/compare?runs=${chosen.join()}`);
+    if (!sweep) return;
+    sweep.hidden = chosen.length === 0;
+    sweep.href = address(`/ui/sweeps/new?runs=${chosen.join()}`);
   });
 } // prettier-ignore
 
