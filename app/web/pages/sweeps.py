@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from app.api.deps import Cursor, DatabaseDep
 from app.api.scopes import READ
 from app.runs.sweeps.ranking import Ranked
+from app.runs.sweeps.suggestion import of_dataset
 from app.runs.sweeps.views import SweepView, sweep_view
 from app.storage import sweeps
 from app.web.page import page
@@ -22,11 +23,7 @@ LISTING = {"method": "GET", "path": "/sweeps", "cli": "antigrad sweeps"}
 FIRST_SWEEP = {  # what one may start where there is none yet
     "method": "POST",
     "path": "/sweeps",
-    "body": {
-        "base": {"dataset": "digits", "stop": {"max_epochs": 5}},
-        "random": {"optimizer.lr": {"low": 0.0001, "high": 0.1, "log": True}},
-        "trials": 20,
-    },
+    "body": of_dataset("digits", "classification").request,
     "cli": "antigrad sweep digits --epochs 5 --random optimizer.lr=0.0001..0.1:log --trials 20",
 }
 
