@@ -26,16 +26,14 @@ CATEGORIES = 100  # of an input; each becomes a column of zeros and ones
 SIGNS = "+-$¢£¥€₹₽₩₺₴₫₪% \u00a0\u202f"
 PARTED = re.compile(r"(\d{1,3}([.,'’\s]\d{3})+|\d+)([.,]\d+)?")
 UNIQUE, FEW_TEXTS = 0.5, 10  # share of different texts with which a column tells the rows apart, unless they are few
-STRANGE = 1000  # texts among numbers that are counted; a column with more is not one of numbers
+STRANGE = 1000  # texts after which a column is not tried as one of numbers, unless it has as many numbers
+DIFFERENT_TEXTS = 5  # among numbers that are kept
 NEARLY_ALL = 20  # numbers for each text
 ROWS_OF_INDEX = 20  # a shorter column of 0, 1, 2, … may be an input
 YEARS = (1700, 2200)  # a table with a row for each year counts them, too
 NAMELESS = re.compile(r"|unnamed: ?\d+|__index_level_\d+__", re.IGNORECASE)  # pandas' names for row indices
-MOST_COLUMNS = 20_000
 NAME_LENGTH = 200
 VALUE_LENGTH = 200
-LISTED = 20
-NUMBER_BYTES = 4
 
 Row = tuple[Value, ...]
 
@@ -45,8 +43,8 @@ class Column:
     """Statistics of one column: how many values are missing, and the distinct values while they may be categories.
 
     place: names the current row, for messages.
-    not_a_number, strange, strange_place: the first value that is not a number, the number of such values (up to STRANGE
-    and one more), and the place of the first.
+    not_a_number, strange, strange_place, texts: the first value that is not a number, the number of such values, the
+    place of the first, and some of them. gave_up: they are so many that no more are counted.
     unread: a noun phrase for the values if they are neither numbers nor texts.
     thousands, grouped: the first value whose comma, or point, may separate thousands.
     has_comma, has_point: True if there is a certain decimal comma, or point.
@@ -65,6 +63,8 @@ class Column:
     not_a_number: str | None = None
     strange: int = 0
     strange_place: str = ""
+    texts: list[str] = field(default_factory=list)
+    gave_up: bool = False
     thousands: str | None = None
     grouped: str | None = None
     grouped_for_sure: bool = False
@@ -86,7 +86,8 @@ class Column:
         """Count a value; up to `most` distinct values are kept. Returns its number if it is one."""
         self.count += 1
         parsed = None
-        is_tried = self.strange <= STRANGE or bool(self.dates.orders)
+        self.gave_up = self.gave_up or self.strange > max(STRANGE, self.count // 2)
+        is_tried = not self.gave_up or bool(self.dates.orders)
         if is_tried:
             try:
                 parsed = number(value, self.notation)
@@ -112,6 +113,8 @@ class Column:
         self.strange += 1
         if self.not_a_number is None:
             self.not_a_number, self.strange_place = text[:VALUE_LENGTH], self.place()
+        if len(self.texts) <= DIFFERENT_TEXTS and text[:VALUE_LENGTH] not in self.texts:
+            self.texts.append(text[:VALUE_LENGTH])
         self.dates.see(text)
 
     def _see_missing(self, value: Value) -> None:
@@ -158,7 +161,12 @@ class Column:
     @property
     def nearly_numeric(self) -> bool:
         """True if nearly all values are numbers, but not all."""
-        return 0 < self.strange <= STRANGE and self.known - self.strange >= NEARLY_ALL * self.strange
+        return self.mostly_numeric and self.known - self.strange >= NEARLY_ALL * self.strange
+
+    @property
+    def mostly_numeric(self) -> bool:
+        """True if most values are numbers, but not all."""
+        return not self.gave_up and 0 < 2 * self.strange < self.known
 
     @property
     def date_format(self) -> DateFormat | None:
@@ -230,6 +238,8 @@ class Column:
             return "all its values are missing"
         if self.numbers_rows:
             return "it numbers the rows"
+        if self.mostly_numeric and (self.overflowing or self.mostly_unique):
+            return f"it holds numbers, but also texts such as {self.not_a_number!r}"
         if self.overflowing:
             return f"it is text with over {CATEGORIES} different values"
         return "nearly every row has a text of its own" if self.mostly_unique else None

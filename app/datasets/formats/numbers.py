@@ -13,12 +13,16 @@ Notation = Literal["point", "comma", "grouped"]
 MISSING = frozenset(
     {
         "", "na", "n/a", "n.a.", "n. a.", "nan", "-nan", "null", "none", "nil", "nat", "<na>", "\\n", "missing",
+        "n/d", "n.d.", "н/д", "(null)", "<null>", "[null]", "not available", "not applicable",
         "-", "--", "---", "–", "—", ".", "..", "...", "?", "inf", "+inf", "-inf", "infinity", "-infinity",
         "-1.#ind", "1.#ind", "-1.#qnan", "1.#qnan",
     }
 )  # fmt: skip
-# Errors of spreadsheets, in any language: #DIV/0!, #NAME?, #WERT!, #¡VALOR!, #N/A, #NV, Err:502.
-SPREADSHEET_ERROR = re.compile(r"#¡?[\w/. ]+[!?]|#n/?[advb]\.?|#n/a n/a|#brak|#(spill|calc|busy|field)|err:\d{3}")
+# Errors of spreadsheets, in any language: #DIV/0!, #NAME?, #WERT!, #¡VALOR!, #¿NOMBRE?, #N/A, #Н/Д, #NV, Err:502.
+SPREADSHEET_ERROR = re.compile(
+    r"#[¡¿]?[\w/. ]+[!?]|#[^\W\d_]{1,2}/[^\W\d_]{1,4}\.?|#n/a n/a|#n[advb]\.?|"
+    r"#(brak|yok|hiányzik|nenalezeno|getting_data|spill|calc|busy|field)|err:\d{3}"
+)
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")  # might also be a decimal comma: the text does not tell
 GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?")
 GROUPED_FOR_SURE = re.compile(r"[+-]?[1-9]\d{0,2}((\.\d{3})+,\d+|(\.\d{3}){2,})")

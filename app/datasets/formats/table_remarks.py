@@ -8,9 +8,11 @@ from app.datasets.formats.columns import CATEGORIES, Column, Target, as_text
 from app.datasets.formats.numbers import number
 from app.datasets.formats.regression_targets import doubts_of_numbers
 from app.datasets.import_options import Kind, Task
+from app.datasets.names import first
 from app.messages import Message
 
 WHITE = 255
+SHOWN = 5  # different texts among numbers
 SQUARE = 49  # pixels of the smallest picture that is proposed
 Input = tuple[Column, Kind]
 
@@ -47,6 +49,8 @@ def _of_input(column: Column, kind: Kind) -> Iterator[Message]:
             yield Message.of("date_order_guessed", column=column.name, value=example, order=column.date_format.order)
     elif column.parted is not None:
         yield Message.of("maybe_numbers", column=column.name, value=column.parted)
+    elif kind == "ignore" and column.unread is None and column.reason is not None and column.mostly_numeric:
+        yield _texts_among_numbers(column)
     elif kind == "ignore" and column.overflowing:
         yield Message.of("too_many_texts", column=column.name, limit=CATEGORIES)
     elif kind == "ignore" and column.unread is None and column.mostly_unique:
@@ -60,6 +64,13 @@ def nearly_all_numbers(column: Column) -> Message:
         numbers=column.known - column.strange,
         value=column.not_a_number,
         place=column.strange_place,
+    )
+
+
+def _texts_among_numbers(column: Column) -> Message:
+    numbers = column.known - column.strange
+    return Message.of(
+        "texts_among_numbers", column=column.name, numbers=numbers, texts=column.strange, **first(column.texts, SHOWN)
     )
 
 
@@ -94,6 +105,8 @@ def of_target(target: Target, task: Task, wanted: Task | None) -> Iterator[Messa
     alone = sum(count == 1 for count in target.values.values())
     if target.nearly_numeric:
         yield nearly_all_numbers(target)
+    elif target.mostly_numeric and 2 * alone > len(target.values):
+        yield _texts_among_numbers(target)
     elif not target.numeric and 2 * alone > len(target.values):
         yield Message.of("rare_classes", target=target.name, classes=len(target.values), alone=alone)
     elif target.parted is not None:

@@ -137,7 +137,7 @@ def _task(target: Target, reading: ImportOptions) -> Task:
     if task == "regression" and np.float32(target.least) == np.float32(target.greatest):
         raise same_as_float32(target.name, target.least, target.greatest)
     if task == "classification" and len(labels) > CLASSES:
-        value = target.not_a_number if target.parted or target.nearly_numeric else None
+        value = target.not_a_number if target.parted or target.mostly_numeric else None
         raise ImportFailed(
             "target_has_too_many_classes", target=target.name, limit=CLASSES, value=value, place=target.strange_place
         )

@@ -158,6 +158,12 @@ TABLES = {
         "the column {column!r} holds {numbers:,} numbers, but also {value!r} in {place}, so all are read as texts",
         "leave the cell empty if the number is missing, or correct it",
     ),
+    "texts_among_numbers": Remark(
+        "warning",
+        "the column {column!r} holds {numbers:,} numbers and, between them, {texts:,} texts: {names!r:, }{?more:, …}; "
+        "so all are read as texts",
+        "leave these cells empty if their numbers are missing, or correct them",
+    ),
     "maybe_numbers": Remark(
         "warning",
         "the column {column!r} holds {value!r}, which is read as text",

@@ -77,6 +77,8 @@ def test_what_nothing_decides_is_a_warning(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     ["#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#WERT!", "#BEZUG!", "#¡VALOR!", "#NV", "#N/D",
+     "#Н/Д", "#¿NOMBRE?", "#YOK", "#HIÁNYZIK", "#GETTING_DATA", "#N/DISP", "#I/T", "#Δ/Υ", "#BRAK",
+     "not available", "n/d", "(null)", "<null>", "[NULL]",
      "<NA>", "n.a.", " NaN ", "Err:502", "\\N", "--", "", "None", "-1.#IND", "#N/A N/A"],
 )  # fmt: skip
 def test_errors_of_spreadsheets_and_words_for_missing_are_missing(tmp_path: Path, text: str) -> None:
@@ -96,7 +98,9 @@ def test_errors_of_spreadsheets_and_words_for_missing_are_missing(tmp_path: Path
     assert (left_out.params["count"], left_out.params["value"]) == (1, text.strip() or None)
 
 
-@pytest.mark.parametrize("text", ["#1", "#hashtag", "error", "e", "Err", "North", "#", "no", "nam", "x#N/A"])
+@pytest.mark.parametrize(
+    "text", ["#1", "#hashtag", "error", "e", "Err", "North", "#", "no", "nam", "x#N/A", "#1/2", "(none", "()"]
+)
 def test_other_words_are_not(text: str) -> None:
     assert not missing(text)
 
@@ -112,6 +116,32 @@ def test_the_first_value_that_is_no_number_is_named_with_its_line(tmp_path: Path
     turned = "\n".join(",".join(reversed(row.split(","))) for row in rows)
     found = imported(tmp_path, f"rooms,price\n{turned}".encode(), target="price")
     assert "nearly_all_numbers" in codes_of(found) and any("line 43" in said for said in said_of(found))
+
+
+@given(st.lists(st.sampled_from(["unknown", "12 m", "few", "late"]), min_size=16, max_size=99), st.integers(0, 2000))
+def test_texts_among_numbers_are_named_and_counted(texts: list[str], more: int) -> None:
+    numbers = [f"{place / 10}" for place in range(200 + more)]
+    step = len(numbers) // len(texts)
+    cells = list(numbers)
+    for place, text in enumerate(texts):
+        cells[place * step] = text
+    rows = "".join(f"{cell},{row % 5},{row % 4}\n" for row, cell in enumerate(cells))
+    with TemporaryDirectory() as folder:
+        found = imported(Path(folder), f"area,rooms,price\n{rows}".encode(), target="price", task="regression")
+    assert found.arrays.feature_names == ("rooms",)
+    [remark] = found.remarks
+    if remark.code != "nearly_all_numbers":
+        assert remark.code == "texts_among_numbers" and set(remark.params["names"]) == set(texts)
+        assert (remark.params["numbers"], remark.params["texts"]) == (len(cells) - len(texts), len(texts))
+        assert "numbers" in found.about["columns"][0]["reason"]
+    else:
+        assert len(cells) - len(texts) >= 20 * len(texts)
+
+
+def test_a_target_of_numbers_with_texts_between_them_says_so(tmp_path: Path) -> None:
+    rows = "".join(f"{row % 7},{('sold', 'open')[row % 2] if row % 6 == 0 else 1000 + 7 * row}\n" for row in range(300))
+    found = imported(tmp_path, f"x,price\n{rows}".encode(), target="price")
+    assert "texts_among_numbers" in codes_of(found)
 
 
 def test_words_among_words_are_not_named(tmp_path: Path) -> None:
