@@ -66,7 +66,7 @@ class Paths:
             are_parts = len(direct) == len(self.paths) and (len(set(known.values())) > 1 or names <= PARTS.keys())
             direct = direct if are_parts else set()
         outer = NestedFolders(tuple(folders_of(path)) for path in self.paths if path not in direct).around_all_classes()
-        return direct | {path for path in self.paths if tuple(folders_of(path)) in outer}
+        return direct | {path for path in self.paths if outer and tuple(folders_of(path)) in outer}
 
     def levels(self) -> list[Message]:
         """Other levels at which there are at least two folders, with their names."""
@@ -93,9 +93,9 @@ class Paths:
             remarks.append(Message.of("class_in_several_folders", **params, **first(parents)))
         if self.level == -1:
             labelled = [path for path in self.paths if path not in unlabelled]
-            remarks += NestedFolders(tuple(folders_of(path)) for path in labelled).remarks(self.levels())
-        doubtful = sorted({self.label(path) or "" for path in self.paths if path not in unlabelled})
-        doubtful = [label for label in doubtful if announced(label) is not None]
+            remarks += NestedFolders(tuple(folders_of(path)) for path in labelled).remarks(self.levels)
+        kept = {label for path, label in zip(self.paths, self.labels, strict=True) if path not in unlabelled}
+        doubtful = sorted(label for label in kept if announced(label) is not None)
         if doubtful:
             remarks.append(Message.of("classes_called_like_parts", **first(doubtful)))
         return remarks

@@ -1,7 +1,7 @@
 """Folders of pictures within one another, and folders of classes at different depths."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.datasets.formats.folder_names import PARTS
@@ -31,15 +31,15 @@ class NestedFolders:
             if len(inner) == others and len({within[-1] for within in inner}) > 1
         }
 
-    def remarks(self, levels: list[Message]) -> list[Message]:
+    def remarks(self, levels: Callable[[], list[Message]]) -> list[Message]:
         """Warnings about folders of pictures within one another, or else about classes at different depths.
 
-        levels: levels of the folders that may be the classes instead.
+        levels: lists levels of the folders that may be the classes instead.
         """
         if self.inner:
             folder = min(self.inner)
             names = first(sorted({within[-1] for within in self.inner[folder]}))
-            params: dict[str, Any] = {"folder": "/".join(folder), "pictures": self.counts[folder], "levels": levels}
+            params: dict[str, Any] = {"folder": "/".join(folder), "pictures": self.counts[folder], "levels": levels()}
             return [Message.of("classes_within_a_class", further=len(self.inner) - 1, **params, **names)]
         by_depth: dict[int, Folders] = {}
         for folder in sorted(self.counts):
@@ -47,4 +47,4 @@ class NestedFolders:
         if len(by_depth) < 2:
             return []
         outer, deep = ("/".join(by_depth[depth]) for depth in (min(by_depth), max(by_depth)))
-        return [Message.of("classes_at_different_depths", outer=outer, inner=deep, levels=levels)]
+        return [Message.of("classes_at_different_depths", outer=outer, inner=deep, levels=levels())]
