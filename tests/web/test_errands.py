@@ -98,6 +98,9 @@ def test_a_dataset_is_looked_at_closely(page: Window) -> None:
     window.locator("[data-view=suspects]").click()
     expect(window.locator("#suspects li")).to_have_count(50)
     expect(window.locator("#suspects li").first).to_contain_text(", or ")
+    window.get_by_text("As code").click()
+    window.locator("#calls-cli").click()
+    expect(window.locator("#calls-text")).to_contain_text("antigrad datasets suspects ")
 
 
 def test_a_broken_upload_says_what_is_wrong(page: Window) -> None:

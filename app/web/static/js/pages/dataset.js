@@ -29,7 +29,8 @@ document.addEventListener("click", async ({ target }) => {
 /** Ask for what takes seconds, and draw it in the element with the id `name`. */
 async function look(button, name, path, draw) {
   const [way, query] = path.split("?");
-  showCall({ method: "GET", path: way, query: Object.fromEntries(new URLSearchParams(query)), cli: null });
+  const cli = name in PAIRS ? `antigrad datasets ${name} ${id}` : null;
+  showCall({ method: "GET", path: way, query: Object.fromEntries(new URLSearchParams(query)), cli });
   const place = document.getElementById(name);
   button.disabled = true;
   place.hidden = false;

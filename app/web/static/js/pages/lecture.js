@@ -17,7 +17,8 @@ document.addEventListener("click", async ({ target }) => {
   if (!button) return;
   const name = button.dataset.start;
   const body = { seeds: button.dataset.seeds.split(",").map(Number) };
-  showCall({ method: "POST", path: `/experiments/${name}`, body, cli: `antigrad experiments run ${name}` });
+  const seeds = body.seeds.map((seed) => ` --seed ${seed}`).join("");
+  showCall({ method: "POST", path: `/experiments/${name}`, body, cli: `antigrad experiments run ${name}${seeds}` });
   button.disabled = true;
   try {
     const started = await send("POST", `/experiments/${name}`, body);
