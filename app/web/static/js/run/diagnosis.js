@@ -1,7 +1,6 @@
-// What a run's diagnosis says, and what to do about it.
+// What a run's diagnosis says; the change that it advises is made by what is loaded when it is asked for.
 
-import { address, Problem, send } from "../api.js";
-import { complain } from "../notices.js";
+import { address, Problem } from "../api.js";
 
 /** Show the findings; those about a step are numbered like their marks on the curves, which are returned. */
 export async function showDiagnosis(id, run) {
@@ -11,23 +10,10 @@ export async function showDiagnosis(id, run) {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const findings = [...fresh.body.children];
   document.getElementById("findings").replaceChildren(...findings);
-  for (const button of section.querySelectorAll("[data-change]")) button.addEventListener("click", () => fix(id, button));
+  for (const button of section.querySelectorAll("[data-change]"))
+    button.addEventListener("click", async () => (await import("./fix.js")).fix(id, button));
   document.getElementById("no-findings").hidden = findings.length > 0 || !run.stop_reason;
   section.hidden = findings.length === 0 && !run.stop_reason;
   section.setAttribute("aria-busy", "false");
   return findings.flatMap(({ dataset: { step } }, place) => (step ? [{ step: Number(step), label: String(place + 1) }] : []));
-}
-
-/** Make the change of a button: of this run, or in a new one. */
-async function fix(id, button) {
-  const change = JSON.parse(button.dataset.change);
-  button.disabled = true;
-  const [path, body] = change.resume ? [`/runs/${id}/resume`, change.resume] : [`/runs/${id}/again`, change];
-  try {
-    const next = await send("POST", path, body);
-    location.assign(address(`/ui/runs/${next.id}`));
-  } catch (error) {
-    button.disabled = false;
-    complain(error);
-  }
 }
