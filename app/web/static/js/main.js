@@ -28,25 +28,18 @@ function repaint(isAtOnce = false) {
   document.dispatchEvent(new CustomEvent("antigrad:theme", { detail: { isAtOnce } }));
 }
 
-// Paper is light: while a page is printed, so are the charts, which have drawn their colours already.
-
-let endPrint = null; // brings the theme back
-
+// Paper is light, and the charts have drawn their colours already.
 addEventListener("beforeprint", () => {
   if (!isDark()) return;
   const { theme } = root.dataset;
-  endPrint ??= () => {
+  root.dataset.theme = "light";
+  repaint(true);
+  const goBack = () => {
     if (theme) root.dataset.theme = theme;
     else delete root.dataset.theme;
     repaint();
   };
-  root.dataset.theme = "light";
-  repaint(true);
-});
-
-addEventListener("afterprint", () => {
-  endPrint?.();
-  endPrint = null;
+  addEventListener("afterprint", goBack, { once: true });
 });
 
 for (const button of document.querySelectorAll("[data-language]")) {
@@ -81,12 +74,7 @@ if (current) {
   nav.scrollLeft = current.offsetLeft - nav.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
 }
 
-/** Open the menu of the page, or close it. */
-function toggleMenu() {
-  const summary = document.querySelector("details.menu > summary");
-  summary.focus();
-  summary.click();
-}
+const menu = () => document.querySelector("details.menu > summary");
 
 bind("n", t("keys.new_run"), () => location.assign(address("/ui/runs/new")), () => "mayTrain" in root.dataset);
-bind(".", t("keys.menu"), toggleMenu, () => document.querySelector("details.menu") !== null);
+bind(".", t("keys.menu"), () => (menu().focus(), menu().click()), menu);

@@ -20,7 +20,7 @@ const channel = new BroadcastChannel(NAME);
 const watched = new Map(); // by run: {position, on}; what this tab watches
 let onNewest = null; // what this tab does with news of the newest runs
 let source = null; // the stream, if this tab reads it
-let isShared = "locks" in navigator; // with other tabs; plain HTTP has no locks, but on localhost, and some frames neither
+let isShared = "locks" in navigator; // with other tabs
 let wanted = new Map(); // by tab: {runs, newest}; the positions of its runs, and whether it lists the newest ones
 
 /**
@@ -157,11 +157,7 @@ function lead() {
   source.ask();
 }
 
-function readAlone() {
-  isShared = false;
-  lead();
-}
-
-// The lock is held until the tab closes. Where there is none, each tab reads alone.
+// The lock is held until the tab closes. Plain HTTP and some frames have none: there each tab reads alone.
+const readAlone = () => ((isShared = false), lead());
 if (isShared) navigator.locks.request(NAME, () => (lead(), new Promise(() => {}))).catch(readAlone);
 else readAlone();

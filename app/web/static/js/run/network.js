@@ -7,16 +7,8 @@ import { t } from "../texts.js";
 export async function showArchitecture(id) {
   const { layers, total } = await get(`/runs/${id}/architecture`);
   const count = (value) => element("td", { class: "number" }, value ? Math.round(value).toLocaleString("en").replaceAll(",", "\u202f") : "");
-  const rows = layers.map((layer) =>
-    element(
-      "tr",
-      {},
-      element("td", {}, layer.type),
-      element("td", {}, layer.output_shape.join(" × ")),
-      count(layer.parameters),
-      count(layer.multiply_adds),
-    ),
-  );
-  const sum = element("tr", { class: "total" }, element("td", {}, t("run.total")), element("td"), count(total.parameters), count(total.multiply_adds));
+  const row = (kind, name, shape, of) => element("tr", kind, element("td", {}, name), element("td", {}, shape), count(of.parameters), count(of.multiply_adds));
+  const rows = layers.map((layer) => row({}, layer.type, layer.output_shape.join(" × "), layer));
+  const sum = row({ class: "total" }, t("run.total"), "", total);
   document.querySelector("#architecture tbody").replaceChildren(...rows, sum);
 } // prettier-ignore
