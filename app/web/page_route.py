@@ -12,6 +12,7 @@ from app.web.page import Reader, page
 from app.web.translations import kind_of
 
 HTMX = "HX-Request"  # the header of a request for a part of a page, whose script says what is wrong
+KEPT = ("Retry-After", "WWW-Authenticate", "Allow")  # headers of a problem
 
 
 class PageRoute(APIRoute):
@@ -29,7 +30,9 @@ class PageRoute(APIRoute):
                 return problem
             shown = json.loads(bytes(problem.body))
             title = kind_of(Reader.of(request).texts.language, problem.status_code) or shown["title"]
-            return page(request, "error.html", problem.status_code, problem=shown, title=title)
+            answer = page(request, "error.html", problem.status_code, problem=shown, title=title)
+            answer.headers.update({name: problem.headers[name] for name in KEPT if name in problem.headers})
+            return answer
 
         return handle_page
 

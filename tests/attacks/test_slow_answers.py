@@ -54,6 +54,8 @@ SLOW_PATHS = {
     "/sweeps/{id}/importance",
 }
 
+SLOW_PAGE = "/ui/sweeps/new"
+
 
 OPERATIONS = [route for module in ROUTES for route in module.router.routes if isinstance(route, APIRoute)]
 
@@ -68,7 +70,14 @@ def crowded(quick_client: TestClient) -> Iterator[TestClient]:
 
 
 def test_all_that_takes_long_needs_a_place() -> None:
-    assert {route.path for route in OPERATIONS if deps.SLOW in route.dependencies} == SLOW_PATHS
+    found = {route.path for route in OPERATIONS if deps.SLOW in route.dependencies}
+    assert found == SLOW_PATHS | {SLOW_PAGE}
+
+
+def test_beyond_the_places_a_page_says_so(crowded: TestClient) -> None:
+    answer = crowded.get(SLOW_PAGE)
+    assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Content-Type"].startswith("text/html")
 
 
 def test_each_answer_in_pieces_is_made_in_places(quick_client: TestClient) -> None:
