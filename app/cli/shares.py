@@ -38,8 +38,8 @@ def share(
 
 
 def _whole(share: dict[str, Any]) -> str:
-    """The link with the address of the service."""
-    return urljoin(address().url, str(share["link"]))
+    """The link with the address of the service: to a page, if there is one."""
+    return urljoin(address().url, str(share["page"] or share["link"]))
 
 
 @shares.callback(invoke_without_command=True)

@@ -11,10 +11,11 @@ def test_a_run_is_shared_listed_and_hidden_again(address: str, trained: str) -> 
     made = antigrad(address, "share", trained, "--days", "2")
     link = made.stdout.strip()
     assert made.returncode == 0 and link.startswith(f"http://{address}/shared/"), made.stderr
-    assert httpx.get(link).json()["id"] == trained
+    assert httpx.get(link).headers["Content-Type"].startswith("text/html")
+    assert httpx.get(link.replace("/ui/", "/")).json()["id"] == trained
     assert link in antigrad(address, "shares").stdout
     items = json.loads(antigrad(address, "shares", "list", "--json").stdout)["items"]
-    share = next(item["id"] for item in items if link.endswith(item["link"]))
+    share = next(item["id"] for item in items if link.endswith(item["page"]))
     assert antigrad(address, "shares", "delete", share).stdout == f"{share} deleted\n"
     assert httpx.get(link).status_code == 401
     gone = antigrad(address, "shares", "delete", share)

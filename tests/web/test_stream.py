@@ -136,8 +136,7 @@ def test_a_page_in_a_frame_of_another_site_is_live(
             run = httpx.post(f"{window.address}/runs", json=SLOW, headers=headers).json()["id"]
             path = f"/ui/runs/{run}"
             if by_link:
-                share = httpx.post(f"{window.address}/runs/{run}/share", headers=headers).json()
-                path = f"{share['link'].removesuffix(share['path'])}{path}"
+                path = httpx.post(f"{window.address}/runs/{run}/share", headers=headers).json()["page"]
             frame = (
                 f'<!doctype html><link rel="icon" href="data:,"><iframe src="{window.address}{path}?embed=1"></iframe>'
             )

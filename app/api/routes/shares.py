@@ -95,11 +95,14 @@ def _shared(database: Database, tokens: Tokens, path: str, runs: Sequence[Run], 
 
 
 def _answer(share: Share, tokens: Tokens) -> ShareAnswer:
+    front = f"{SHARED}{tokens.of_share(share.id)}"
+    has_page = share.path.startswith("/runs/")
     return ShareAnswer(
         id=share.id,
         owner=share.owner or None,
         path=share.path,
-        link=address(f"{SHARED}{tokens.of_share(share.id)}{share.path}"),
+        link=address(f"{front}{share.path}"),
+        page=address(f"{front}{shares.PAGES}{share.path}") if has_page else None,
         created_at=rfc3339(share.created_at),
         expires_at=rfc3339(share.expires_at),
     )

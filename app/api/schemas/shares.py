@@ -27,6 +27,10 @@ class ShareAnswer(BaseModel):
         description="the address to give away; what it answers links to has it in front",
         examples=[f"{A_LINK}/runs/{A_RUN}"],
     )
+    page: str | None = Field(
+        description="the same for a browser; null for a race or an experiment, which has no page",
+        examples=[f"{A_LINK}/ui/runs/{A_RUN}"],
+    )
     created_at: str = Field(description="time of the request", examples=[AN_INSTANT])
     expires_at: str = Field(description="time from which the link shows nothing", examples=[AN_INSTANT])
 
