@@ -4,7 +4,7 @@ work."""
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,9 @@ from fastapi.testclient import TestClient
 from app.settings import Settings
 from app.storage.files.tree import files_below
 from tests.support.archives import letters, zipped
+from tests.support.fork_server import fork_server
 from tests.support.object_store import ObjectStore
 from tests.support.postgres import Postgres
-from tests.support.processes import family
 from tests.support.runs import REQUEST, ended, outcome, until_step
 from tests.support.services import client_of
 from tests.support.uploads import settled, upload
@@ -25,23 +25,22 @@ LARGE = {"model": {"layers": [{"type": "linear", "units": 4096}, {"type": "relu"
 LIMIT = 8 * 2**20  # more than a small run and the database need, less than the large run's weights
 
 
-def limit_files(parent: int) -> None:
-    """Let the kernel refuse larger files to a process and all that it has forked, or is forking at this moment."""
-    limited: set[int] = set()
-    while added := set(family(parent)) - limited:
-        for process in added:
-            with suppress(ProcessLookupError):  # it has ended
-                resource.prlimit(process, resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
-        limited |= added
+@contextmanager
+def small_files() -> Iterator[None]:
+    """Let the kernel refuse larger files to the processes that the tests start meanwhile, and to all that they fork."""
+    server = fork_server().process.pid
+    before = resource.prlimit(server, resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        resource.prlimit(server, resource.RLIMIT_FSIZE, before)
 
 
 def test_a_run_that_the_disk_cannot_hold_fails_with_its_reason_and_the_next_one_succeeds(
     client: TestClient, workers: Workers
 ) -> None:
-    worker = workers.start()
-    warm = client.post("/runs", json=REQUEST | {"stop": {"max_steps": 1}}).json()["id"]
-    assert ended(client, warm)["status"] == "succeeded"
-    limit_files(worker.pid)
+    with small_files():
+        workers.start()
     run = client.post("/runs", json=REQUEST | LARGE).json()["id"]
     found = ended(client, run)
     assert found["status"] == "failed"
