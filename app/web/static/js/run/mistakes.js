@@ -10,6 +10,7 @@ const SHOWN = 24;
 const MOST_CLASSES = 40; // of a matrix that still fits on a screen
 
 const article = document.getElementById("run");
+let asked = null; // the examples that are to be shown
 
 /** Show the evaluation of a run that has one. */
 export async function showMistakes(run) {
@@ -54,7 +55,9 @@ function choose(run, button, query) {
 
 async function showExamples(run, query, title) {
   const search = new URLSearchParams({ limit: SHOWN, ...query });
+  asked = search;
   const { items, count } = await get(`/runs/${run.id}/examples?${search}`);
+  if (asked !== search) return; // the reader has chosen others meanwhile
   const areOfPictures = "pictures" in article.dataset;
   document.getElementById("examples-title").textContent = items[0]?.probability === null ? title : `${title}: ${count}`;
   const shown = areOfPictures ? items.map(example) : [(await import("./examples_table.js")).table(items)];
