@@ -42,6 +42,7 @@ LOOK_SECONDS = 0.2  # between two looks at the queue
 IDLE_SECONDS = 30.0  # after which a worker without a run leaves the cluster; a new one takes about five to come
 ALONE_SECONDS = 10.0  # after which a worker that has left ends its process by itself
 FAREWELL_SECONDS = 60.0  # for the workers to hand their runs back; on a node that is lost they cannot
+ROOM_SECONDS = 10.0  # for a worker to be placed by Ray and to tell of its first look, when the pool ends
 FAILED_SECONDS = 10.0  # after a worker could not start, until the next one is tried
 
 
@@ -146,15 +147,17 @@ class Pool:
             workers.forget(db, self.lock.worker)
 
     def _end_all(self) -> None:
-        """Let the workers hand their runs back; those that still wait for room at Ray have none."""
-        self._collect()
-        for actor in self.coming.values():
-            ray.kill(actor)
+        """Let the workers hand their runs back. One that has not told of its first look may have a run already; after a
+        while it is one that waits for room at Ray, and has none."""
         for actor in self.ends.values():
             actor.stop.remote()
-        deadline = time.monotonic() + FAREWELL_SECONDS
-        while self.ends and time.monotonic() < deadline:
+        begun, are_killed = time.monotonic(), False
+        while self.ends and (waited := time.monotonic() - begun) < FAREWELL_SECONDS:
             self._collect(timeout=LOOK_SECONDS)
+            if waited > ROOM_SECONDS and not are_killed:
+                are_killed = True
+                for actor in self.coming.values():
+                    ray.kill(actor)
 
     def _turn(self) -> None:
         """Start the workers that are missing."""
