@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Response, expect
 
 from tests.support.served import insert_network
 from tests.web.browser import Window
@@ -36,6 +36,10 @@ def settings(api: httpx.Client, name: str) -> tuple[Any, ...]:
     return model["runs"], model.get("shadow"), model.get("log")
 
 
+def is_put(answer: Response) -> bool:
+    return answer.request.method == "PUT"
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -49,7 +53,7 @@ def test_what_is_applied_unchanged_changes_nothing(window: Window, api: httpx.Cl
     point(api, "same", **body)
     before = settings(api, "same")
     page = window.open("/ui/models/same")
-    with page.expect_response(lambda response: response.request.method == "PUT") as answer:
+    with page.expect_navigation(), page.expect_response(is_put) as answer:  # the page is loaded anew
         page.get_by_role("button", name="Apply").click()
     assert answer.value.ok
     assert settings(api, "same") == before
