@@ -15,7 +15,7 @@ SHARE_OF_BLANKS = 0.1  # of the pictures; fewer may be of one value for a reason
 
 
 def remarks(arrays: Arrays) -> list[Message]:
-    return [*_blanks(arrays), *_equal_inputs(arrays), *_copies(arrays), *_smwholeclasses(arrays)]
+    return [*_blanks(arrays), *_equal_inputs(arrays), *_copies(arrays), *_small_classes(arrays)]
 
 
 def _blanks(arrays: Arrays) -> list[Message]:
@@ -56,7 +56,7 @@ def _copies(arrays: Arrays) -> list[Message]:
     return [Message.of("copies_across_parts", count=found.in_test, examples=found.tested)]
 
 
-def _smwholeclasses(arrays: Arrays) -> list[Message]:
+def _small_classes(arrays: Arrays) -> list[Message]:
     counts = dict(zip(arrays.classes, arrays.counts(), strict=True))
     small = [f"{name} ({count:,})" for name, count in counts.items() if 0 < count < FEW_EXAMPLES]
     if not small:
