@@ -17,6 +17,7 @@ from app.storage.visibility import caller_of, require_own
 PAGES = "/ui"  # in front of the path of a resource: its page
 EVENTS = "/events"  # the stream of several runs, of which a caller gets those that it sees
 READER = frozenset({Scope.READ})
+UNEXPIRED = Share.expires_at > database_now()  # a condition
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,17 @@ def create(db: Session, path: str, runs: Sequence[Run], days: int) -> Share:
 
 def unexpired(db: Session) -> list[Share]:
     """The shares that the caller sees and that have not expired, newest first."""
-    return list(db.scalars(select(Share).where(Share.expires_at > database_now()).order_by(Share.id.desc())))
+    return list(db.scalars(select(Share).where(UNEXPIRED).order_by(Share.id.desc())))
 
 
 def valid(db: Session) -> list[str]:
     """The ids of all shares that have not expired."""
-    return list(db.scalars(select(Share.id).where(Share.expires_at > database_now())))
+    return list(db.scalars(select(Share.id).where(UNEXPIRED)))
 
 
 def find(db: Session, id: str) -> Shown | None:
     """The resource that a link shows; None if the share has expired or was deleted."""
-    share = db.scalars(select(Share).where(Share.id == id, Share.expires_at > database_now())).one_or_none()
+    share = db.scalars(select(Share).where(Share.id == id, UNEXPIRED)).one_or_none()
     if share is None:
         return None
     datasets = db.scalars(select(Run.dataset).where(Run.id.in_(share.runs)).distinct())
