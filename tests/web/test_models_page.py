@@ -53,7 +53,7 @@ def test_what_is_applied_unchanged_changes_nothing(window: Window, api: httpx.Cl
     point(api, "same", **body)
     before = settings(api, "same")
     page = window.open("/ui/models/same")
-    with page.expect_navigation(), page.expect_response(is_put) as answer:  # the page is loaded anew
+    with page.expect_navigation(), page.expect_response(is_put) as answer:  # the page reloads
         page.get_by_role("button", name="Apply").click()
     assert answer.value.ok
     assert settings(api, "same") == before

@@ -16,7 +16,7 @@ PARTS = {
     for name in names
 }
 UNLABELLED = frozenset({"unlabelled", "unlabeled", "nolabel", "nolabels", "unclassified", "unannotated", "unsup"})
-# Words that say nothing beside these, such as in x_test, test1 or train-images.
+# Filler words in the names of parts, as in x_test and train-images.
 FILLING = frozenset(
     {"", "x", "data", "set", "dataset", "images", "image", "imgs", "img", "pictures", "photos", "files"}
 )
