@@ -48,14 +48,10 @@ def kinds_to_claim(database: Database) -> list[Kind]:
 
 def claim(database: Database, kind: Kind, worker: str, lease_seconds: float, group: Group) -> Claimed | None:
     """Claim the jobs that the next process does; None if there is none. Raises OSError if it cannot be started."""
-    queue = QUEUES[kind]
-    with database.read() as db:
-        if not queue.any_claimable(db, database_now()):
-            return None
     with ExitStack() as unless_claimed:
         channels = [unless_claimed.enter_context(closing(Channel()))]
         with database.write() as db:
-            rows = queue.claim_together(db, worker, database_now(), lease_seconds, group)
+            rows = QUEUES[kind].claim_together(db, worker, database_now(), lease_seconds, group)
             channels += [unless_claimed.enter_context(closing(Channel(channels[0]))) for _ in rows[1:]]
             signature = rows[0].stack if rows and kind == "train" else None
             stack = None if signature is None else unless_claimed.enter_context(closing(Stack(signature)))

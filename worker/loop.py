@@ -160,9 +160,10 @@ class Worker:
     def _fill_places(self) -> None:
         """Claim runs and imports while there are free places."""
         with self._refusals_postponed():
-            for kind in [] if self.stopping else kinds_to_claim(self.database):
-                while not self.stopping and (free := self._free_threads(kind)) > 0 and self._claim(kind, free):
-                    pass
+            has_claimed = True
+            while has_claimed and not self.stopping:
+                free = {kind: self._free_threads(kind) for kind in kinds_to_claim(self.database)}
+                has_claimed = any([self._claim(kind, threads) for kind, threads in free.items() if threads > 0])
             for process, stack in self.stacks.items():
                 while not self.stopping and self._fill_stack(process, stack):
                     pass
