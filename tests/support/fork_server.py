@@ -152,15 +152,28 @@ class Process:
 
 
 class Forked(Process):
-    """A process that the fork server has forked."""
+    """A process that the fork server has forked.
 
-    def __init__(self, server: "ForkServer", pid: int) -> None:
-        self.server, self.pid = server, pid
+    It may have ended before this process hears of it, and another may have its id by then. So signals go to
+    `descriptor`, which is of this process for ever (`man pidfd_open`).
+    """
+
+    def __init__(self, server: "ForkServer", pid: int, descriptor: int) -> None:
+        self.server, self.pid, self.descriptor = server, pid, descriptor
         self.status: int | None = None
 
     def poll(self) -> int | None:
         self.server.hear()
         return self.status
+
+    def end(self, status: int) -> None:
+        self.status = status
+        os.close(self.descriptor)
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                signal.pidfd_send_signal(self.descriptor, number)
 
 
 class ForkServer:
@@ -203,9 +216,10 @@ class ForkServer:
         command = Command(module, arguments, os.environ | variables, str(folder or Path.cwd()), session, list(given))
         self.hear()
         command.send(self.socket, list(given.values()))
-        while "pid" not in (news := json.loads(self.socket.recv(4096))):
-            self._end(news)
-        process = self.running[news["pid"]] = Forked(self, news["pid"])
+        while "pid" not in (received := self._receive())[0]:
+            self._end(received[0])
+        news, (descriptor,) = received
+        process = self.running[news["pid"]] = Forked(self, news["pid"], descriptor)
         for name, (read, write) in ends.items():
             own, other = (write, read) if name == "stdin" else (read, write)
             os.close(other)
@@ -215,10 +229,14 @@ class ForkServer:
     def hear(self) -> None:
         """Record the processes that have ended."""
         while select.select([self.socket], [], [], 0)[0]:
-            self._end(json.loads(self.socket.recv(4096)))
+            self._end(self._receive()[0])
+
+    def _receive(self) -> tuple[dict[str, int], list[int]]:
+        message, descriptors, _, _ = socket.recv_fds(self.socket, 4096, 1, socket.MSG_CMSG_CLOEXEC)
+        return json.loads(message), descriptors
 
     def _end(self, news: dict[str, int]) -> None:
-        self.running.pop(news["ended"]).status = news["status"]
+        self.running.pop(news["ended"]).end(news["status"])
 
     def close(self) -> None:
         self.socket.close()
@@ -261,7 +279,9 @@ def _serve(tests: socket.socket) -> Command | None:
                 return command
             for descriptor in descriptors:
                 os.close(descriptor)
-            tests.send(json.dumps({"pid": pid}).encode())
+            process = os.pidfd_open(pid)
+            socket.send_fds(tests, [json.dumps({"pid": pid}).encode()], [process])
+            os.close(process)
 
 
 LIBRARIES = (
