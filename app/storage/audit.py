@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.storage.database import database_now
 from app.storage.ids import new_id
-from app.storage.paging import Page, fetch_page
+from app.storage.paging import Page, checked_cursor, fetch_page
 from app.storage.tables import AuditEntry
 from app.storage.visibility import caller_of
 
@@ -51,8 +51,12 @@ def record(db: Session, action: Action, *targets: str) -> None:
 
 
 def page(db: Session, limit: int, before: str | None, owner: str | None = None) -> Page[AuditEntry]:
-    """Up to `limit` entries older than the entry `before`, newest first; if given, of one owner's keys."""
+    """Up to `limit` entries older than the entry `before`, newest first; if given, of one owner's keys.
+
+    Raises Invalid for a cursor of another list.
+    """
     query = select(AuditEntry).order_by(AuditEntry.id.desc())
     if owner is not None:
         query = query.where(AuditEntry.owner == owner)
-    return fetch_page(db, query if before is None else query.where(AuditEntry.id < before), limit)
+    last = checked_cursor(before, "aud")
+    return fetch_page(db, query if last is None else query.where(AuditEntry.id < last), limit)

@@ -14,7 +14,7 @@ from app.errors import Conflict, NotFound
 from app.messages import Message
 from app.storage.audit import Action, record
 from app.storage.database import changed_rows, database_now
-from app.storage.paging import Page, fetch_page
+from app.storage.paging import Page, checked_cursor, fetch_page
 from app.storage.queue.import_claims import import_claims
 from app.storage.signatures import Signature, description
 from app.storage.tables import Dataset, Run
@@ -155,12 +155,17 @@ def create(
 
 
 def page(db: Session, limit: int, before: str | None, owner: str | None = None) -> Page[Dataset]:
-    """Up to `limit` datasets after the one with the id `before`: uploads newest first, then built-in ones."""
+    """Up to `limit` datasets after the one with the id `before`: uploads newest first, then built-in ones.
+
+    Raises Invalid for a cursor of another list.
+    """
     place = tuple_(case((Dataset.id.startswith(UPLOADED, autoescape=True), 1), else_=0), Dataset.id)
     query = select(Dataset).order_by(*(part.desc() for part in place.clauses))
     if owner is not None:
         query = query.where(Dataset.owner == owner)
-    if before is not None:
+    if before and db.get(Dataset, before) is None:  # it is none of those that stay
+        before = checked_cursor(before, "ds")
+    if before:
         query = query.where(place < (int(before.startswith(UPLOADED)), before))
     return fetch_page(db, query, limit)
 

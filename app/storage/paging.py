@@ -1,11 +1,13 @@
 """Pages of a long list, each with the cursor of the next one."""
 
+import re
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
+from app.errors import Invalid
 from app.storage.tables import AuditEntry, Batch, Dataset, Prediction, Run, Sweep
 
 Item = TypeVar("Item")
@@ -18,6 +20,18 @@ class Page(Generic[Item]):
 
     items: list[Item]
     next: str | None
+
+
+def checked_cursor(cursor: str | None, prefix: str) -> str | None:
+    """The id after which a page begins, such as `run_01k9` with the prefix `run`; None for the first page.
+
+    Raises Invalid for any other text.
+    """
+    if not cursor:
+        return None
+    if re.fullmatch(rf"{prefix}_\w+", cursor, re.ASCII) is None:
+        raise Invalid("cursor_malformed", "cursor")
+    return cursor
 
 
 def fetch_page(db: Session, query: Select[Row], limit: int) -> Page[Row]:

@@ -12,7 +12,7 @@ from app.storage.database import Database, database_now
 from app.storage.datasets import advisory_lock
 from app.storage.models import VersionKey
 from app.storage.packed_inputs import pack
-from app.storage.paging import Page, fetch_page
+from app.storage.paging import Page, checked_cursor, fetch_page
 from app.storage.tables import Dataset, ModelVersion, Prediction, Run
 from app.storage.visibility import EVERYONES, require_own
 
@@ -89,12 +89,16 @@ def correct(db: Session, id: str, label: str | None, value: float | None) -> Pre
 
 
 def page(db: Session, version: ModelVersion, labelled: bool | None, limit: int, before: str | None) -> Page[Prediction]:
-    """Up to `limit` predictions of the model that are older than `before`, newest first: those that the caller sees."""
+    """Up to `limit` predictions of the model that are older than `before`, newest first: those that the caller sees.
+
+    Raises Invalid for a cursor of another list.
+    """
     query = select(Prediction).where(*_of(version)).order_by(Prediction.id.desc())
     if labelled is not None:
         is_open = Prediction.labelled_at.is_(None)
         query = query.where(~is_open if labelled else is_open)
-    return fetch_page(db, query if before is None else query.where(Prediction.id < before), limit)
+    last = checked_cursor(before, "prd")
+    return fetch_page(db, query if last is None else query.where(Prediction.id < last), limit)
 
 
 class RunFeedback(NamedTuple):

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, and_, true, tuple_
 
 from app.errors import Invalid
 from app.storage.measured import measured
+from app.storage.paging import checked_cursor
 from app.storage.tables import Run
 
 Value = SQLColumnExpression[Any]
@@ -40,9 +41,10 @@ class RunOrder:
         """The order in sections, from the cursor on: first the runs with the value, then those without it. In each, an
         index can have the order. Raises Invalid."""
         if self.value is None:
-            return [self._section(true(), [Run.id], cursor and [cursor])]
+            return [self._section(true(), [Run.id], (last := checked_cursor(cursor, "run")) and [last])]
         known, unknown = self.value.is_not(None), self.value.is_(None)
         id, sign, text = (cursor or "").partition("=")
+        checked_cursor(id, "run")
         if cursor and not sign:
             return [self._section(unknown, [Run.id], [id])]
         value = text if self.value is VALUES["name"] else _number(text) if sign else None

@@ -44,7 +44,7 @@ def page(db: Session, now: Now, limit: int, cursor: str | None) -> Page[Waiting]
     """
     lines, caller = run_claims.lines(db, now), caller_of(db)
     entries = in_order(line for line in lines if caller.is_admin or line.owner in (caller.owner, NO_OWNER))
-    if cursor is not None:
+    if cursor:
         last = _turn(cursor)
         entries = dropwhile(lambda turn: turn <= last, entries)
     chosen = list(islice(entries, limit + 1))
