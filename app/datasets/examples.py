@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from app.datasets.arrays import OWN_PARTS, Arrays
 from app.datasets.duplicates import copies
 from app.datasets.names import first
-from app.datasets.splits import Split
+from app.datasets.splits import Indices, Split
 from app.messages import Message
 
 AT_ONCE = 4096  # examples
@@ -47,13 +47,24 @@ def _flat_pieces(arrays: Arrays) -> "list[NDArray[np.generic]]":
 
 
 def _copies(arrays: Arrays) -> list[Message]:
-    """A remark about test examples that are exact copies of training examples, if the upload defines the parts."""
+    """Remarks about exact copies of examples in two parts, if the upload defines the parts."""
     if arrays.parts is None:
         return []
-    found = copies(arrays, Split(*(np.flatnonzero(arrays.parts == part) for part in range(len(OWN_PARTS)))))
-    if not found.in_test:
-        return []
-    return [Message.of("copies_across_parts", count=found.in_test, examples=found.tested)]
+    train, validation, test = (np.flatnonzero(arrays.parts == part) for part in range(len(OWN_PARTS)))
+    messages = []
+    if count := _copied(arrays, test, train):
+        messages.append(Message.of("copies_across_parts", count=count, examples=len(test)))
+    for other, is_test in ((train, False), (test, True)):
+        if count := _copied(arrays, validation, other):
+            messages.append(Message.of("copies_in_validation", count=count, examples=len(validation), test=is_test))
+    return messages
+
+
+def _copied(arrays: Arrays, examples: Indices, of: Indices) -> int:
+    """The number of these examples that are exact copies of other ones."""
+    if not len(examples) or not len(of):
+        return 0
+    return copies(arrays, Split(of, examples[:0], examples)).in_test
 
 
 def _small_classes(arrays: Arrays) -> list[Message]:

@@ -2,6 +2,7 @@
 
     {steps:,}  {name!r}        as in `str.format`
     {names:, }  {names!r:, }   a list: its items, joined by what stands after the colon
+    {#count:row is|rows are}   the words for a count of one, or for any other
     {?near:did you mean …}     the clause, if the parameter `near` is there and neither empty nor 0
     {~near:there are …}        the clause, if it is not
     {@option:target=}          a word of the reader's vocabulary, called with the text after the colon
@@ -15,6 +16,7 @@ from typing import Any
 
 from app.messages.catalogue import MESSAGES
 
+KINDS = "#?~@"  # first letters of the fields that are no plain ones
 Vocabulary = Mapping[str, Callable[[str], str]]
 
 
@@ -24,10 +26,10 @@ def render(code: str, params: Mapping[str, Any], vocabulary: Vocabulary) -> str:
 
 
 def fields(template: str) -> Iterator[tuple[str, str]]:
-    """All fields of a template, the inner ones too, as kind (`""`, `?`, `~` or `@`) and name."""
+    """All fields of a template, the inner ones too, as kind (`""`, `#`, `?`, `~` or `@`) and name."""
     for _, field, spec, _ in Formatter().parse(template):
         if field is not None:
-            kind = field[0] if field[0] in "?~@" else ""
+            kind = field[0] if field[0] in KINDS else ""
             yield kind, field.removeprefix(kind)
             yield from fields(spec or "")
 
@@ -40,7 +42,10 @@ def filled(template: str, params: Mapping[str, Any], vocabulary: Vocabulary) -> 
         if field is None:
             continue
         kind, name = field[0], field[1:]
-        if kind == "@":
+        if kind == "#":
+            one, several = (spec or "").split("|")
+            text += filled(one if params[name] == 1 else several, params, vocabulary)
+        elif kind == "@":
             text += vocabulary[name](filled(spec or "", params, vocabulary))
         elif kind in "?~":
             if bool(params.get(name)) == (kind == "?"):

@@ -43,7 +43,7 @@ def test_a_class_of_mostly_blank_pictures_is_named(blanks: int) -> None:
     targets = np.repeat(np.arange(20), 10)
     inputs[70 : 70 + blanks] = 255
     said = [remark.text() for remark in remarks(Arrays(inputs, targets, tuple("abcdefghijklmnopqrst")))]
-    sentence = f"1 of 20 classes have mostly pictures of one value everywhere: h ({blanks} of 10)"
+    sentence = f"1 of 20 classes has mostly pictures of one value everywhere: h ({blanks} of 10)"
     assert said == ([sentence] if blanks > 5 else [])
 
 
@@ -55,6 +55,15 @@ def test_copies_across_own_parts_are_counted(side: int) -> None:
     inputs[25:29] = inputs[3]
     (remark,) = remarks(Arrays(inputs, TWO, ("a", "b"), parts=parts))
     assert remark.code == "copies_across_parts" and (remark.params["count"], remark.params["examples"]) == (4, 15)
+
+
+def test_copies_in_the_validation_part_are_counted_by_the_other_part() -> None:
+    inputs = pictures(40)
+    parts = np.repeat(np.array([0, 1, 2], np.uint8), [20, 10, 10])
+    inputs[20:23], inputs[25] = inputs[3], inputs[35]
+    of_train, of_test = remarks(Arrays(inputs, TWO, ("a", "b"), parts=parts))
+    assert of_train.text().startswith("3 of 10 validation examples are exact copies of training examples, so the vali")
+    assert of_test.text().startswith("1 of 10 validation examples is an exact copy of test examples, so the choice")
 
 
 def test_rows_that_are_copies_are_counted_too() -> None:

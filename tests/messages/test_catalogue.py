@@ -73,7 +73,13 @@ def test_each_message_is_in_the_catalogue_and_gets_its_parameters() -> None:
 
 def shown(template: str) -> set[str]:
     """The parameters that the sentence shows even if they are None."""
-    return {field for _, field, _, _ in Formatter().parse(template) if field is not None and field[0] not in "?~@"}
+    names = set()
+    for _, field, spec, _ in Formatter().parse(template):
+        if field is not None and field[0] == "#":
+            names |= shown(spec or "")
+        elif field is not None and field[0] not in "?~@":
+            names.add(field)
+    return names
 
 
 def may_be_none(value: ast.expr) -> bool:

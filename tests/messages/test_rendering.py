@@ -18,6 +18,7 @@ TEMPLATES = {
     "words": "say {@option:target=} or {@option:types={column}:number}",
     "outer": "{reason}; again",
     "several": "{reasons: / }",
+    "counted": "{rows:,} {#rows:row of {name} is|rows of {name} are} left out",
 }
 
 
@@ -38,6 +39,9 @@ def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
         ("clauses", {"near": "sgd", "names": ["adam", "sgd"]}, "did you mean 'sgd'?"),
         ("clauses", {"near": None, "names": ["adam", "sgd"]}, "there are adam, sgd"),
         ("clauses", {"names": ["adam"]}, "there are adam"),
+        ("counted", {"rows": 1, "name": "a|b"}, "1 row of a|b is left out"),
+        ("counted", {"rows": 0, "name": "x"}, "0 rows of x are left out"),
+        ("counted", {"rows": 1234, "name": "x"}, "1,234 rows of x are left out"),
     ],
 )
 def test_parameters_become_a_sentence(code: str, params: dict[str, object], sentence: str) -> None:
@@ -82,4 +86,5 @@ def test_a_refusal_moves_with_its_place() -> None:
 
 def test_the_fields_of_a_template_are_found_within_clauses_and_words() -> None:
     assert set(fields(TEMPLATES["clauses"])) == {("?", "near"), ("", "near"), ("~", "near"), ("", "names")}
+    assert set(fields(TEMPLATES["counted"])) == {("", "rows"), ("#", "rows"), ("", "name")}
     assert set(fields(TEMPLATES["words"])) == {("@", "option"), ("", "column")}

@@ -87,7 +87,7 @@ class Column:
         self.count += 1
         parsed = None
         self.gave_up = self.gave_up or self.strange > max(STRANGE, self.count // 2)
-        is_tried = not self.gave_up or bool(self.dates.orders)
+        is_tried = not self.gave_up or self.dates.is_open
         if is_tried:
             try:
                 parsed = number(value, self.notation)
@@ -115,7 +115,7 @@ class Column:
             self.not_a_number, self.strange_place = text[:VALUE_LENGTH], self.place()
         if len(self.texts) <= DIFFERENT_TEXTS and text[:VALUE_LENGTH] not in self.texts:
             self.texts.append(text[:VALUE_LENGTH])
-        self.dates.see(text)
+        self.dates.see(text, self.place)
 
     def _see_missing(self, value: Value) -> None:
         self.missing += 1
@@ -172,6 +172,15 @@ class Column:
     def date_format(self) -> DateFormat | None:
         """The format of the dates if all values are dates."""
         return self.dates.format if self.strange == self.known else None
+
+    @property
+    def nearly_all_dates(self) -> tuple[int, str, str] | None:
+        """The number of dates, and the first other text with its place, if nearly all values are dates, but not all."""
+        order = self.dates.best
+        if order is None or order not in self.dates.others:
+            return None
+        dates = self.dates.dates[order]
+        return (dates, *self.dates.others[order]) if dates >= NEARLY_ALL * (self.known - dates) else None
 
     @property
     def numbers_rows(self) -> bool:

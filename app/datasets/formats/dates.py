@@ -6,7 +6,7 @@ next to 1 January. The weekday is 0 (Monday) to 6, the time a fraction of the da
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
@@ -39,6 +39,7 @@ EXAMPLES: dict[Order, str] = {
 PARTS = ("year", "sine of the day", "cosine of the day", "weekday")
 TIME_PART = "time"
 LONGEST = 40  # characters of a date
+TRIED = 40  # texts after which an order is dropped unless half of them are dates of it
 
 
 @dataclass(frozen=True)
@@ -91,18 +92,46 @@ def parsed(text: str, order: Order) -> datetime:
 
 @dataclass
 class DateSurvey:
-    """The orders in which all texts of a column so far are dates."""
+    """The number of a column's texts so far that are dates, by their order.
 
-    orders: list[Order] = field(default_factory=lambda: list(FORMS))
+    others: the first text that is not a date of this order, and its place.
+    """
+
+    count: int = 0
+    dates: dict[Order, int] = field(default_factory=lambda: dict.fromkeys(FORMS, 0))
+    others: dict[Order, tuple[str, str]] = field(default_factory=dict)
     has_time: bool = False
     example: str | None = None
 
-    def see(self, text: str) -> None:
-        if not self.orders:
+    def see(self, text: str, place: Callable[[], str] = str) -> None:
+        if not self.dates:
             return
-        self.orders = [order for order in self.orders if _is_date(text, order)]
-        self.has_time = self.has_time or ":" in text
-        self.example = self.example or text.strip()
+        self.count += 1
+        fitting = [order for order in self.dates if _is_date(text, order)]
+        for order in fitting:
+            self.dates[order] += 1
+        for order in self.dates.keys() - fitting - self.others.keys():
+            self.others[order] = text.strip()[:LONGEST], place()
+        if fitting:
+            self.has_time = self.has_time or ":" in text
+            self.example = self.example or text.strip()
+        if self.count >= TRIED and len(fitting) < len(self.dates):
+            self.dates = {order: dates for order, dates in self.dates.items() if 2 * dates >= self.count}
+
+    @property
+    def is_open(self) -> bool:
+        """True if further texts may be dates."""
+        return bool(self.dates)
+
+    @property
+    def orders(self) -> list[Order]:
+        """The orders in which all texts are dates."""
+        return [order for order, dates in self.dates.items() if dates == self.count]
+
+    @property
+    def best(self) -> Order | None:
+        """The order of most dates."""
+        return max(self.dates, key=lambda order: self.dates[order], default=None)
 
     @property
     def format(self) -> DateFormat | None:

@@ -16,7 +16,7 @@ from app.datasets.errors import ImportFailed
 from app.datasets.formats.columns import VALUE_LENGTH, Row
 from app.datasets.formats.compressed_file import CompressedFile
 from app.datasets.formats.format import Format
-from app.datasets.formats.header import are_names, is_header, numbered_names
+from app.datasets.formats.header import are_names, completed, is_header, numbered_names
 from app.datasets.formats.numbers import POINT_AFTER_COMMAS, has_decimal_commas, is_number
 from app.datasets.formats.survey import MOST_COLUMNS
 from app.datasets.formats.tables import OPTIONS, read_table
@@ -29,7 +29,7 @@ SPACES = " "  # any number of them, as old programs align their columns
 SAMPLE, LINES = 2**16, 20  # characters and lines from which the separator is detected
 ROWS_BELOW = 200  # rows to which the first line is compared
 NAMES_SEPARATOR = re.compile(
-    r"\ufeff?[\"]?(?:sep)=(.)[\"]?\r?\n", re.IGNORECASE
+    r"\ufeff?[\"]?(?:sep)=(.)\1*[ \t]*[\"]?[ \t]*\r?\n", re.IGNORECASE
 )  # a first line that spreadsheets write
 FIELD_BYTES = 2**20
 MOST_LINES = 2 * MOST_EXAMPLES
@@ -66,9 +66,10 @@ class Delimited:
         below = self._below()
         self.lengths = len(top), max(Counter(map(len, below)).items(), key=itemgetter(1), default=(len(top), 0))[0]
         self.comma = self.separator not in (",", SPACES) or self._has_decimal_commas(below)
-        detected = is_header(top, below, "comma" if self.comma else "point")
+        names = completed(top, below) if self.lengths[1] == len(top) + 1 else top
+        detected = is_header(names, below, "comma" if self.comma else "point")
         self.has_header = detected if reading.header == "auto" else reading.header == "yes"
-        self.names = top if self.has_header else numbered_names(len(top))
+        self.names = names if self.has_header else numbered_names(len(top))
         self.detected = reading.header == "auto"
         self.unread: dict[str, str] = {}
         self.merged: tuple[int, int] | None = None
@@ -99,7 +100,7 @@ class Delimited:
         if error.message.code == "no_such_column" and not self.has_header and self.detected:
             return ImportFailed("header_not_recognised", reason=error.message)
         top, below = self.lengths
-        if top != below:
+        if below != len(self.names):
             return ImportFailed("first_line_differs", reason=error.message, values=top, several=top > 1, below=below)
         return error
 
@@ -111,9 +112,13 @@ class Delimited:
             messages.append(Message.of("separator_named", separator=self.separator))
         if not self.has_header and self.detected:
             messages.append(Message.of("header_missing", **first(self.names)))
+        if self.has_header and len(self.names) > self.lengths[0]:
+            messages.append(Message.of("name_missing", names=self.lengths[0], last=not self.names[-1]))
         numbers = [name.strip() for name in self.names if is_number(name)]
         if self.has_header and self.detected and numbers and not are_names(numbers):
             messages.append(Message.of("header_holds_numbers", **first(numbers)))
+        elif self.has_header and self.detected and len(numbers) == len(self.names):
+            messages.append(Message.of("header_counts", **first(numbers)))
         if self.merged is not None:
             start, last = self.merged
             messages.append(Message.of("rows_merged", first=start, last=last))
@@ -245,7 +250,7 @@ def _sample(file: IO[str], above: int) -> str:
 def _separator(sample: str) -> str:
     """Separator that splits the first lines into equally many columns; if none does, the header into the most.
 
-    Spaces separate only if nothing else does.
+    The header may have one column less, as `completed` says. Spaces separate only if nothing else does.
     """
 
     def columns(separator: str) -> tuple[bool, int]:
@@ -256,7 +261,10 @@ def _separator(sample: str) -> str:
             return False, 0
         if len(counts) < LINES and len(sample) == SAMPLE:
             counts.pop()  # the last line is cut off
-        return len(set(counts)) == 1 and counts[0] > 1, max(counts[:1], default=0)
+        if not counts:
+            return False, 0
+        top, last = counts[0], counts[-1]
+        return len(set(counts[1:])) <= 1 and top in (last, last - 1) and top > 1, top
 
     best = max(SEPARATORS, key=columns)
     are_equal, _ = columns(SPACES)

@@ -23,7 +23,8 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]], notation: No
     typed = [(cell, column) for cell, column in zip(first, columns, strict=True) if _is_typed(column, notation)]
     if typed:
         alike = [cell for cell, column in typed if not missing(cell)]
-        return not alike or are_names(alike) or not all(_is_typed([cell], notation) for cell in alike)
+        are_typed = all(_is_typed([cell], notation) for cell in alike)
+        return not alike or not are_typed or are_names(alike) or are_names(first)
     known = [(cell, column) for cell, column in zip(first, columns, strict=True) if not missing(cell)]
     repeated = sum(cell in column for cell, column in known)
     return 2 * repeated <= len(known)
@@ -51,6 +52,15 @@ def are_names(cells: Sequence[str]) -> bool:
     return len(steps) == 1 and steps.pop() > 0 and all(value.is_integer() for value in values)
 
 
+def completed(names: Sequence[str], below: Sequence[Sequence[str]]) -> list[str]:
+    """The names of a first line that has one less than the rows have values, with an empty name for the other column.
+
+    It is the last one if the rows end with a separator, or else the first, as `write.table` of R names no row names.
+    """
+    longer = [row for row in below if len(row) == len(names) + 1]
+    return [*names, ""] if all(not row[-1].strip() for row in longer) else ["", *names]
+
+
 def numbered_names(columns: int) -> list[str]:
     """Names for the columns of a table without a header."""
     return [f"column_{place}" for place in range(1, columns + 1)]
@@ -65,7 +75,8 @@ def target_name(target: str, names: Sequence[str]) -> str:
     if target in stripped or not names:
         return target
     if target in (FIRST, LAST):
-        return stripped[0 if target == FIRST else -1]
+        named = [name for name in stripped if name] or stripped  # rows that end with a separator have no last name
+        return named[0 if target == FIRST else -1]
     if not (target.isascii() and target.isdecimal()):
         return target
     if not 1 <= int(target) <= len(names):

@@ -16,6 +16,7 @@ MISSING = frozenset(
         "n/d", "n.d.", "н/д", "(null)", "<null>", "[null]", "not available", "not applicable",
         "-", "--", "---", "–", "—", ".", "..", "...", "?", "inf", "+inf", "-inf", "infinity", "-infinity",
         "-1.#ind", "1.#ind", "-1.#qnan", "1.#qnan",
+        "0000-00-00", "0000-00-00 00:00:00", "0000/00/00", "00/00/0000", "00.00.0000", "00-00-0000",  # MySQL
     }
 )  # fmt: skip
 # Errors of spreadsheets, in any language: #DIV/0!, #NAME?, #WERT!, #¡VALOR!, #¿NOMBRE?, #N/A, #Н/Д, #NV, Err:502.

@@ -1,10 +1,12 @@
 """Remarks about the columns of a table, from its survey."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from app.datasets.formats.columns import CATEGORIES, Column, Target, as_text
+from app.datasets.arrays import Arrays
+from app.datasets.formats.columns import CATEGORIES, ROWS_OF_INDEX, Column, Target, as_text
 from app.datasets.formats.numbers import number
 from app.datasets.formats.regression_targets import doubts_of_numbers
 from app.datasets.import_options import Kind, Task
@@ -13,6 +15,8 @@ from app.messages import Message
 
 WHITE = 255
 SHOWN = 5  # different texts among numbers
+# `id`, `row`, `no.`, `customer_id`, `Sample ID`, `PassengerId`
+IDENTIFIER = re.compile(r"(?i:(.*[ _.-])?u?id|index|idx|row|record|no|nr|key|#|№)\.?|.*[a-z]I[dD]")
 SQUARE = 49  # pixels of the smallest picture that is proposed
 Input = tuple[Column, Kind]
 
@@ -21,15 +25,31 @@ def of_inputs(inputs: Sequence[Input], typed: frozenset[str]) -> Iterator[Messag
     """Remarks about the inputs; `typed` are those whose type was given."""
     for column, kind in inputs:
         if column.name not in typed:
+            yield from _of_words(column, kind)
             yield from _of_input(column, kind)
     yield from _pixels([column for column, kind in inputs if kind == "number"])
 
 
-def _of_input(column: Column, kind: Kind) -> Iterator[Message]:
+def of_identifiers(inputs: Sequence[Input], typed: frozenset[str], arrays: Arrays) -> Iterator[Message]:
+    """Remarks about inputs that are called like an identifier and differ in all rows."""
+    places = {name: place for place, name in enumerate(arrays.feature_names)}
+    rows = len(arrays.inputs)
+    for column, kind in inputs:
+        is_new = column.name not in typed and not column.numbers_rows and not column.counts_rows
+        if is_new and kind == "number" and column.whole and IDENTIFIER.fullmatch(column.name) and rows >= ROWS_OF_INDEX:
+            values = arrays.inputs[:, places[column.name]]
+            if len(np.unique(values)) == rows:
+                yield Message.of("maybe_identifier", column=column.name, rows=rows)
+
+
+def _of_words(column: Column, kind: Kind) -> Iterator[Message]:
     if column.word is not None and kind != "ignore":
         yield Message.of(
             "words_read_as_missing", column=column.name, count=column.words, value=column.word, place=column.word_place
         )
+
+
+def _of_input(column: Column, kind: Kind) -> Iterator[Message]:
     if column.counts_rows and column.may_be_years:
         yield Message.of(
             "maybe_row_index", column=column.name, least=as_text(column.least), greatest=as_text(column.greatest)
@@ -47,6 +67,12 @@ def _of_input(column: Column, kind: Kind) -> Iterator[Message]:
         yield Message.of("dates_become_numbers", column=column.name, value=example, parts=parts)
         if column.dates.is_guessed:
             yield Message.of("date_order_guessed", column=column.name, value=example, order=column.date_format.order)
+    elif column.nearly_all_dates is not None:
+        dates, value, place = column.nearly_all_dates
+        yield Message.of(
+            "nearly_all_dates",
+            column=column.name, dates=dates, value=value, place=place, example=column.dates.example,
+        )  # fmt: skip
     elif column.parted is not None:
         yield Message.of("maybe_numbers", column=column.name, value=column.parted)
     elif kind == "ignore" and column.unread is None and column.reason is not None and column.mostly_numeric:

@@ -15,7 +15,7 @@ from app.datasets.formats.numbers import Value, missing, number
 from app.datasets.formats.pixel_tables import check_pixels, darkness
 from app.datasets.formats.regression_targets import numbers_classes, same_as_float32
 from app.datasets.formats.survey import LISTED, Table, check_types, listed, refuse_too_many, surveyed
-from app.datasets.formats.table_remarks import Input, of_inputs, of_signs, of_target
+from app.datasets.formats.table_remarks import Input, of_identifiers, of_inputs, of_signs, of_target
 from app.datasets.import_options import CLASSES, MANY, Imported, ImportOptions, Scratch, Skipped, Task, Tell, half
 from app.messages import Message
 
@@ -61,12 +61,14 @@ def read_table(table: Table, reading: ImportOptions, scratch: Scratch, tell: Tel
         "skipped_count": skipped.count,
     }
     arrays = Arrays(rows.mapped(), labels, classes, tuple(names))
+    typed = frozenset(reading.types)
     remarks = [
         *left_out,
         *table.warnings,
         *of_target(wanted, task, reading.task),
         *of_signs(columns),
-        *(of_inputs(inputs, frozenset(reading.types)) if reading.shape is None else darkness(arrays.inputs)),
+        *(of_inputs(inputs, typed) if reading.shape is None else darkness(arrays.inputs)),
+        *(of_identifiers(inputs, typed, arrays) if reading.shape is None else ()),
     ]
     return Imported(arrays, skipped.listed(), about | table.about, remarks)
 

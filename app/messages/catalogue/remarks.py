@@ -17,12 +17,13 @@ class Remark(NamedTuple):
 FILES = {
     "files_skipped": Remark(
         "warning",
-        "{count:,} files could not be read; fewer than {usual} are usual",
+        "{count:,} {#count:file|files} could not be read; fewer than {usual} are usual",
         "read the reasons in `skipped`, and save these files again",
     ),
     "system_files_ignored": Remark(
         "hint",
-        "{count:,} hidden files and files of operating systems are ignored, such as {file}",
+        "{count:,} hidden {#count:file or file of an operating system is|files and files of operating systems are} "
+        "ignored, such as {file}",
         "if they are examples, rename them: no folder or file of a dataset starts with a dot",
     ),
     "names_guessed": Remark(
@@ -40,13 +41,15 @@ FILES = {
     ),
     "unlabelled_pictures": Remark(
         "warning",
-        "{count:,} pictures lie directly in {folders:, }, not in the folder of a class; they are left out",
+        "{count:,} {#count:picture lies|pictures lie} directly in {folders:, }, not in the folder of a class, and "
+        "{#count:is|are} left out",
         "put them into class folders, such as {folder}/A, or ask the trained network for their labels",
     ),
     "classes_within_a_class": Remark(
         "warning",
-        "the folder {folder} holds {pictures:,} pictures and, within it, further folders of pictures: {names:, }"
-        "{?more:, …}; each of them is a class of its own{?further:; {further:,} more folders hold both}",
+        "the folder {folder} holds {pictures:,} {#pictures:picture|pictures} and, within it, further folders of "
+        "pictures: {names:, }{?more:, …}; each of them is a class of its own{?further:; {further:,} more "
+        "folders hold both}",
         "{?levels:if the inner folders are no classes, name the level that is: {levels:; }}"
         "{~levels:move the pictures into the folder of their class}",
     ),
@@ -77,16 +80,20 @@ FILES = {
 
 TABLES = {
     "rows_left_out": Remark(
-        "warning", "{count:,} of {rows:,} rows are left out", "read the reasons in `skipped`, and correct these rows"
+        "warning",
+        "{count:,} of {rows:,} rows {#count:is|are} left out",
+        "read the reasons in `skipped`, and correct these rows",
     ),
     "rows_without_target": Remark(
         "warning",
-        "{count:,} rows are left out, since they have no target{?value:, such as that with {value!r} in {place}}",
+        "{count:,} {#count:row is left out, since it has|rows are left out, since they have} no target{?value:, such "
+        "as that with {value!r} in {place}}",
         "write the target {target!r} into these rows, or leave them out",
     ),
     "words_read_as_missing": Remark(
         "hint",
-        "{count:,} cells of the column {column!r} are read as missing: they hold {value!r}, as in {place}, or the like",
+        "{count:,} {#count:cell|cells} of the column {column!r} {#count:is read as missing:|are read as missing, such "
+        "as} {value!r} in {place}",
         "if it is a category, choose another word for it; if a number is meant, write it",
     ),
     "separator_named": Remark(
@@ -116,6 +123,17 @@ TABLES = {
         "the header names columns with numbers: {names:, }{?more:, …}",
         "if the first line is a row, add {@option:header=no}; if it is something else, add {@option:skip=1}",
     ),
+    "header_counts": Remark(
+        "hint",
+        "the first line counts, {names:, }{?more:, …}, so it is read as the names of the columns",
+        "if it is a row, add {@option:header=no}",
+    ),
+    "name_missing": Remark(
+        "hint",
+        "the first line has {names:,} {#names:name|names}, and the rows below have one value more: {?last:the last "
+        "one, always empty,}{~last:the first one, which names the row,} has no name",
+        "if that is wrong, name every column in the first line",
+    ),
     "row_index_left_out": Remark(
         "hint",
         "{?column:the column {column!r}}{~column:the column without a name} only numbers the rows and is left out",
@@ -126,6 +144,11 @@ TABLES = {
         "the column {column!r} counts the rows from {least} to {greatest}, as years do, and is an input",
         "if it only numbers the rows, add {@option:types={column}:ignore}",
     ),
+    "maybe_identifier": Remark(
+        "warning",
+        "the column {column!r} has a whole number of its own in each of the {rows:,} rows, and is an input",
+        "if it only names the rows, add {@option:types={column}:ignore}",
+    ),
     "row_index_is_input": Remark(
         "warning",
         "the only input{?column:, {column!r},} numbers the rows: it says in which order they were written",
@@ -133,13 +156,14 @@ TABLES = {
     ),
     "mostly_unique": Remark(
         "hint",
-        "the column {column!r} is left out: {different:,} of its {values:,} texts are different, so they tell the "
-        "rows apart and not the targets",
+        "the column {?column:{column!r}}{~column:without a name} is left out: {different:,} of its {values:,} texts "
+        "are different, so they tell the rows apart and not the targets",
         "if it is an input, add {@option:types={column}:category}, or write it as numbers",
     ),
     "too_many_texts": Remark(
         "hint",
-        "the column {column!r} is left out: it is text with over {limit} different values",
+        "the column {?column:{column!r}}{~column:without a name} is left out: it is text with over {limit} "
+        "different values",
         "write it as numbers, or as at most {limit} categories",
     ),
     "dates_become_numbers": Remark(
@@ -158,10 +182,15 @@ TABLES = {
         "the column {column!r} holds {numbers:,} numbers, but also {value!r} in {place}, so all are read as texts",
         "leave the cell empty if the number is missing, or correct it",
     ),
+    "nearly_all_dates": Remark(
+        "warning",
+        "the column {column!r} holds {dates:,} dates, but also {value!r} in {place}, so it is not read as dates",
+        "leave the cell empty if the date is missing, or write it like {example}",
+    ),
     "texts_among_numbers": Remark(
         "warning",
-        "the column {column!r} holds {numbers:,} numbers and, between them, {texts:,} texts: {names!r:, }{?more:, …}; "
-        "so all are read as texts",
+        "the column {column!r} holds {numbers:,} numbers and, between them, {texts:,} {#texts:text|texts}: {names!r:, }"
+        "{?more:, …}; so all are read as texts",
         "leave these cells empty if their numbers are missing, or correct them",
     ),
     "maybe_numbers": Remark(
@@ -212,7 +241,7 @@ TABLES = {
     ),
     "rare_classes": Remark(
         "warning",
-        "{alone:,} of the {classes:,} classes of the target {target!r} have only one example",
+        "{alone:,} of the {classes:,} classes of the target {target!r} {#alone:has|have} only one example",
         "if they are numbers, write them without signs and separators",
     ),
 }
@@ -220,13 +249,14 @@ TABLES = {
 EXAMPLES = {
     "pictures_of_one_value": Remark(
         "error",
-        "{?all:all pictures are}{~all:{count:,} of {examples:,} pictures are} of one value everywhere: there is "
-        "nothing to see in them",
+        "{?all:all pictures are}{~all:{count:,} of {examples:,} pictures {#count:is|are}} of one value "
+        "everywhere: there is nothing to see in them",
         "if they are white drawings on transparency, add {@option:background=black}; otherwise draw them again",
     ),
     "classes_of_blank_pictures": Remark(
         "warning",
-        "{count:,} of {classes:,} classes have mostly pictures of one value everywhere: {names:, }{?more:, …}",
+        "{count:,} of {classes:,} classes {#count:has|have} mostly pictures of one value everywhere: {names:, }"
+        "{?more:, …}",
         "if they are white drawings on transparency, add {@option:background=black}; otherwise draw them again",
     ),
     "inputs_are_equal": Remark(
@@ -236,24 +266,32 @@ EXAMPLES = {
     ),
     "copies_across_parts": Remark(
         "error",
-        "{count:,} of {examples:,} test examples are exact copies of training examples, so the test score is too good",
+        "{count:,} of {examples:,} test examples {#count:is an exact copy|are exact copies} of training examples, so "
+        "the test score is too good",
+        "remove them from one of the parts",
+    ),
+    "copies_in_validation": Remark(
+        "warning",
+        "{count:,} of {examples:,} validation examples {#count:is an exact copy|are exact copies} of {?test:test}"
+        "{~test:training} examples, so {?test:the choice of the best epoch has seen them}{~test:the validation score "
+        "is too good}",
         "remove them from one of the parts",
     ),
     "classes_too_small": Remark(
         "warning",
-        "{count:,} of {classes:,} classes have fewer than {least} examples: {names:, }{?more:, …}; a class of one "
-        "example is only trained on, and tested on never",
+        "{count:,} of {classes:,} classes {#count:has|have} fewer than {least} examples: {names:, }{?more:, …}; a "
+        "class of one example is only trained on, and tested on never",
         "add examples to these classes, or leave them out",
     ),
     "classes_without_examples": Remark(
         "warning",
-        "{count} of {classes} classes have no example: {names!r:, }{?more:, …}",
+        "{count} of {classes} classes {#count:has|have} no example: {names!r:, }{?more:, …}",
         "number the classes without gaps, or name only those that occur",
     ),
     "examples_in_no_part": Remark(
         "warning",
-        "{count:,} of {examples:,} examples are in none of the parts {parts:, }: the parts are ignored, and the test "
-        "part is drawn from all examples",
+        "{count:,} of {examples:,} examples {#count:is|are} in none of the parts {parts:, }: the parts are ignored, "
+        "and the test part is drawn from all examples",
         "put every example into a part",
     ),
     "no_training_part": Remark(
@@ -274,7 +312,7 @@ EXAMPLES = {
     ),
     "further_remarks": Remark(
         "hint",
-        "{count:,} more remarks are like these; at most {most} of a kind are shown",
+        "{count:,} more {#count:remark is|remarks are} like these; at most {most} of a kind are shown",
         "correct the data, and send it again",
     ),
     "arrays_not_read": Remark(

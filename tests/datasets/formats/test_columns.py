@@ -57,6 +57,19 @@ def test_a_named_column_that_does_not_count_every_row_stays(tmp_path: Path) -> N
     assert "id" in short.arrays.feature_names
 
 
+@pytest.mark.parametrize("name", ["id", "ID", "Id", "customer_id", "Sample ID", "PassengerId", "no.", "№", "index"])
+def test_a_column_called_like_an_identifier_that_differs_in_all_rows_is_named(tmp_path: Path, name: str) -> None:
+    numbers = random.Random(0).sample(range(10**6), 60)  # as in a shuffled part of a table
+    rows = [f"{number},{row % 7}.5,{'ab'[row % 2]}" for row, number in enumerate(numbers)]
+    text = "\n".join([f"{name},width,label", *rows])
+    found = imported(tmp_path, text.encode(), target="label")
+    assert found.arrays.feature_names == (name, "width") and codes_of(found) == ["maybe_identifier"]
+    assert codes_of(imported(tmp_path, text.encode(), target="label", types={name: "number"})) == []
+    assert codes_of(imported(tmp_path, text.replace(name, "grid", 1).encode(), target="label")) == []
+    repeated = text.replace(f"\n{numbers[3]},", f"\n{numbers[9]},")
+    assert codes_of(imported(tmp_path, repeated.encode(), target="label")) == []
+
+
 def test_texts_that_tell_the_rows_apart_are_left_out(tmp_path: Path) -> None:
     rows = "".join(f"name{row},{'xyz'[row % 3]},{row % 5},{'ab'[row % 2]}\n" for row in range(63))
     found = imported(tmp_path, f"name,kind,size,y\n{rows}".encode(), target="y")

@@ -89,6 +89,37 @@ def test_a_missing_date_is_missing_numbers_and_a_wrong_one_makes_texts(tmp_path:
         imported(tmp_path, "\n".join(lines).encode(), target="y", types={"born": "date"})
 
 
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%y", "%d %b %Y"])
+@pytest.mark.parametrize("text", ["soon", "2020-02-31", "31.02.2020", "?2020", "week 7"])
+@pytest.mark.parametrize("place", [0, 1, 45, 59])
+def test_the_first_value_that_is_no_date_is_named_with_its_line(
+    tmp_path: Path, form: str, text: str, place: int
+) -> None:
+    lines = born(form).decode().splitlines()
+    lines[1 + place] = f"{text},170,a"
+    found = imported(tmp_path, "\n".join(lines).encode(), target="y")
+    assert codes_of(found) == ["nearly_all_dates"]
+    assert f"the column 'born' holds 59 dates, but also '{text}' in line {2 + place}, so" in said_of(found)[0]
+
+
+@given(st.lists(st.sampled_from(["soon", "late", "2020-01-02"]), min_size=60, max_size=99))
+def test_texts_among_which_a_few_are_dates_are_texts(texts: list[str]) -> None:
+    survey = DateSurvey()
+    for text in ["soon", "soon", *texts]:
+        survey.see(text)
+    assert survey.format is None
+    assert survey.best is None or survey.others[survey.best][0] == "soon"
+
+
+@pytest.mark.parametrize("zero", ["0000-00-00", "0000-00-00 00:00:00", "00.00.0000"])
+def test_a_zero_in_place_of_a_date_is_missing(tmp_path: Path, zero: str) -> None:
+    lines = born("%Y-%m-%d").decode().splitlines()
+    lines[5] = f"{zero},170,a"
+    found = imported(tmp_path, "\n".join(lines).encode(), target="y")
+    assert found.arrays.feature_names[0] == "born: year" and found.arrays.missing() == 4
+    assert codes_of(found) == ["words_read_as_missing", "dates_become_numbers"]
+
+
 def test_dates_and_moments_of_parquet_are_read(tmp_path: Path) -> None:
     moments = pa.array([10**6 * (3600 * hour) for hour in range(30)], pa.timestamp("us"))
     data = parquet({"day": pa.array(range(30), pa.date32()), "at": moments, "y": [row % 3 / 2 for row in range(30)]})

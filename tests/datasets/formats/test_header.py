@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.datasets.errors import ImportFailed
 from app.datasets.formats.header import is_header
-from tests.support.imports import codes_of, imported, warnings_of
+from tests.support.imports import codes_of, imported, said_of, warnings_of
 
 IRIS = "".join(f"{5 + row % 9 / 10},{3 + row % 7 / 10},{'ab'[row % 2]}\n" for row in range(40))
 NAMES = "length,width,kind\n"
@@ -37,6 +37,7 @@ def test_names_are_names(tmp_path: Path) -> None:
         ("1,2", ["3,4", "5,7"], False),
         ("label,0,1,2,3", ["a,5,6,7,8", "b,5,5,5,5"], True),
         ("0,1,2,3", ["5,6,7,9", "5,5,5,5"], True),
+        ("0,1,2", ["5.1,3.5,a", "4.9,3.0,b"], True),
         ("country,1990,2000,2010", ["DE,3.2,4,5", "FR,3,4.5,5"], True),
         ("5,0,0,0,12", ["0,0,0,3,0", "4,0,7,0,0"], False),
         (",width,label", ["0,1.5,a", "1,2.5,b"], True),
@@ -92,6 +93,47 @@ def test_a_first_line_of_spreadsheets_names_the_separator(tmp_path: Path, separa
     found = imported(tmp_path, f"{quote}sep={separator}{quote}\r\n{rows}".encode(), target="kind")
     assert len(found.arrays.targets) == 40 and found.about["separator"] == separator
     assert found.arrays.feature_names == ("length", "width") and "separator_named" in codes_of(found)
+
+
+@pytest.mark.parametrize("beginning", ["sep=; ", "SEP=;;;;", '"sep=;" ', "sep=;\t"])
+def test_the_line_that_names_the_separator_may_end_with_blanks_or_separators(tmp_path: Path, beginning: str) -> None:
+    rows = (NAMES + IRIS).replace(",", ";")
+    found = imported(tmp_path, f"{beginning}\r\n{rows}".encode(), target="kind")
+    assert found.arrays.feature_names == ("length", "width") and codes_of(found) == ["separator_named"]
+
+
+def test_a_first_line_that_counts_is_the_header_and_the_report_says_so(tmp_path: Path) -> None:
+    counted = imported(tmp_path, f"0,1,2\n{IRIS}".encode(), target="2")
+    assert counted.arrays.feature_names == ("0", "1") and codes_of(counted) == ["header_counts"]
+    rows = "".join(f"{'ab'[row % 2]},{row % 7},{row % 5},{row % 3}\n" for row in range(40))
+    named = imported(tmp_path, f"kind,0,1,2\n{rows}".encode(), target="kind")
+    assert named.arrays.feature_names == ("0", "1", "2") and codes_of(named) == []
+
+
+@pytest.mark.parametrize("separator", [" ", ",", "\t", ";"])
+@pytest.mark.parametrize("names", ["{}", "car {}"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_rows_may_have_a_name_in_front_as_r_writes_them(tmp_path: Path, separator: str, names: str, quote: str) -> None:
+    if not quote:
+        names = names.replace(" ", "_")
+    rows = [line.split(",") for line in IRIS.splitlines()]
+    lines = [
+        [f"{quote}{names.format(place)}{quote}", length, width, f"{quote}{kind}{quote}"]
+        for place, (length, width, kind) in enumerate(rows, start=1)
+    ]
+    header = [f"{quote}{name}{quote}" for name in NAMES.strip().split(",")]
+    text = "\n".join(separator.join(line) for line in [header, *lines])
+    found = imported(tmp_path, text.encode(), target="kind")
+    assert found.arrays.feature_names == ("length", "width") and len(found.arrays.targets) == 40
+    assert codes_of(found) == ["name_missing", "row_index_left_out" if names == "{}" else "mostly_unique"]
+    assert "without a name" in " ".join(said_of(found))
+
+
+def test_rows_may_end_with_a_separator(tmp_path: Path) -> None:
+    text = NAMES + IRIS.replace("\n", ",\n")
+    found = imported(tmp_path, text.encode(), target="kind")
+    assert found.arrays.feature_names == ("length", "width") and codes_of(found) == ["name_missing"]
+    assert imported(tmp_path, text.encode(), target="last").arrays.classes == ("a", "b")
 
 
 def test_columns_may_be_aligned_with_spaces(tmp_path: Path) -> None:

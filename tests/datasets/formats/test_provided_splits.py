@@ -55,7 +55,7 @@ def test_classes_without_an_example_are_named(tmp_path: Path) -> None:
     found = imported(tmp_path, npz(X=PICTURES, y=LABELS * 2))
     assert said_of(found) == ["2 of 5 classes have no example: '1', '3'"]
     found = imported(tmp_path, {"images": idx(PICTURES), "labels": idx(LABELS)}, classes=("a", "b", "c", "d"))
-    assert said_of(found) == ["1 of 4 classes have no example: 'd'"]
+    assert said_of(found) == ["1 of 4 classes has no example: 'd'"]
 
 
 def test_classes_that_are_one_on_other_systems_are_told(tmp_path: Path) -> None:
