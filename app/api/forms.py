@@ -1,4 +1,4 @@
-"""Forms (multipart/form-data), and their recognition if headers are set by hand that clients such as curl write."""
+"""Forms (multipart/form-data), and bodies that a wrong header or a wrong option of curl has spoilt."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +13,9 @@ from app.errors import Invalid, Malformed, TooLarge
 
 FORM = "multipart/form-data"
 PART = b"content-disposition:"  # curl calls a part an attachment if the header names another type
+CURLS_DEFAULT = "application/x-www-form-urlencoded"  # the Content-Type of curl -d and curl --data-binary
+STRIPPED = b"\n\r\0"  # what curl -d removes from a file; tables have line breaks, pictures and archives have zeros
+FEW_BYTES = 2048  # of compressed data; fewer may have none of these by chance
 HEAD_BYTES = 4096  # the beginning of a body, in which the headers of a form's first part are
 
 
@@ -49,6 +52,17 @@ def refuse_disguised_form(beginning: bytes, kind: str) -> None:
     """Raise Invalid if a body of another type begins like a form."""
     if is_form(beginning):
         raise Invalid("form_under_another_type", type=kind or "missing")
+
+
+def is_stripped(piece: bytes) -> bool:
+    """True if nothing is there that curl -d would remove."""
+    return not any(byte in piece for byte in STRIPPED)
+
+
+def refuse_stripped(size: int, kind: str) -> None:
+    """Raise Invalid for a body of this size in which nothing is that curl -d would remove, unless that is by chance."""
+    if size >= FEW_BYTES or kind == CURLS_DEFAULT or kind.startswith(("text/", "image/")):
+        raise Invalid("upload_without_line_breaks")
 
 
 async def with_head(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -6,7 +6,15 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from app.api.client_connection import whole_body
-from app.api.forms import FORM, media_type, read_form, refuse_disguised_form
+from app.api.forms import (
+    CURLS_DEFAULT,
+    FORM,
+    is_stripped,
+    media_type,
+    read_form,
+    refuse_disguised_form,
+    refuse_stripped,
+)
 from app.api.problems import no_such_part
 from app.api.schemas.bodies import MOST_PICTURES
 from app.errors import Invalid, UnsupportedMediaType
@@ -55,6 +63,8 @@ async def read_body(request: Request) -> Numbers | Pictures | File | Table:
     refuse_disguised_form(body, kind)
     if not body and kind != "application/json":
         raise Invalid("body_empty", "")
+    if kind != "application/json" and not body.lstrip().startswith((b"{", b"[")) and is_stripped(body):
+        refuse_stripped(len(body), kind)
     if kind.startswith("image/"):
         return Pictures([body], [""])
     if kind == "application/json":
@@ -67,7 +77,7 @@ async def read_body(request: Request) -> Numbers | Pictures | File | Table:
         return File(body)
     if kind == "application/octet-stream":
         return Pictures([body], [""])
-    raise UnsupportedMediaType("content_type_unknown", type=kind or "missing")
+    raise UnsupportedMediaType("content_type_unknown", type=kind or "missing", curl=kind == CURLS_DEFAULT)
 
 
 async def _parts(request: Request) -> list[bytes]:

@@ -31,6 +31,34 @@ def test_an_upload_that_curl_has_stripped_names_the_right_option(address: str, t
     assert "--data-binary" in httpx.get(f"http://{address}/openapi.json").text
 
 
+STRIPPED = "upload_without_line_breaks"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "data", "code"),
+    [
+        ("/datasets?name=stripped", "application/zip", FILES["an archive"], STRIPPED),
+        ("/datasets?name=stripped", "application/octet-stream", FILES["an archive"], STRIPPED),
+        ("/datasets?name=stripped&target=price", "text/csv", TABLE, STRIPPED),
+        ("/predict?run={run}", "image/png", png(), STRIPPED),
+        ("/predict?run={run}", "text/csv", TABLE, STRIPPED),
+        ("/predict?run={run}", "application/zip", FILES["an archive"], STRIPPED),
+        ("/predict?run={run}", "application/x-www-form-urlencoded", png(), STRIPPED),
+        ("/batches?run={run}", "application/zip", FILES["an archive"], STRIPPED),
+        ("/batches?run={run}", "text/csv", TABLE, STRIPPED),
+        ("/predict?run={run}", "application/x-www-form-urlencoded", b'{"instances": [[1]]}', "content_type_unknown"),
+    ],
+)
+def test_a_file_that_curl_has_stripped_is_recognised_whatever_its_type(
+    client: TestClient, path: str, kind: str, data: bytes, code: str
+) -> None:
+    """`curl -d @FILE` removes carriage returns, line feeds and zeros (curl(1), --data)."""
+    run = serve(client, "run_stripped")
+    sent = data.translate(None, b"\r\n\0")
+    answer = client.post(path.format(run=run), content=sent, headers={"Content-Type": kind})
+    assert (answer.json()["code"], "--data-binary" in answer.json()["detail"]) == (code, True), answer.text
+
+
 @pytest.mark.parametrize(
     ("path", "kind", "code"),
     [

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from app.api.addresses import address
 from app.api.deps import DatabaseDep, FilesDep, Key
-from app.api.forms import FORM, media_type, read_form, refuse_disguised_form, with_head
+from app.api.forms import FORM, is_stripped, media_type, read_form, refuse_disguised_form, refuse_stripped, with_head
 from app.api.problems import no_such_part, problems
 from app.api.router import Router
 from app.api.schemas.bodies import BINARY
@@ -35,8 +35,6 @@ from app.storage.ids import new_id
 
 router = Router(prefix="/datasets", tags=["datasets"])
 
-CURLS_DEFAULT = "application/x-www-form-urlencoded"  # the Content-Type of curl -d and curl --data-binary
-STRIPPED = b"\n\r\0"  # what curl -d removes from a file; tables have line breaks, and archives have zeros
 
 PARTS = {"$ref": "#/components/schemas/UploadParts"}
 BODY = {
@@ -164,12 +162,12 @@ async def receive(request: Request, files: Files, id: str) -> dict[str, str]:
     kind = media_type(request)
     async with aclosing(_parts(request)) as parts:
         async for role, pieces in parts:
-            digest, size, stripped = hashlib.sha256(), 0, kind == CURLS_DEFAULT
+            digest, size, stripped = hashlib.sha256(), 0, kind != FORM
             async with contextmanager_in_threadpool(files.create(datasets.upload(id, role))) as file:
                 async for piece in pieces:
                     if not size and kind != FORM:
                         refuse_disguised_form(piece, kind)
-                    stripped = stripped and not any(byte in piece for byte in STRIPPED)
+                    stripped = stripped and is_stripped(piece)
                     digest.update(piece)
                     size += len(piece)
                     await run_in_threadpool(file.write, piece)
@@ -177,7 +175,7 @@ async def receive(request: Request, files: Files, id: str) -> dict[str, str]:
                 of_body = kind != FORM
                 raise Invalid("upload_empty", "" if of_body else f"/{role}", part="the body" if of_body else role)
             if stripped:
-                raise Invalid("upload_without_line_breaks")
+                refuse_stripped(size, kind)
             digests[role] = digest.hexdigest()
     return digests
 

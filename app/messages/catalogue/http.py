@@ -198,7 +198,7 @@ PREDICTIONS = {
     "content_type_unknown": (
         "the Content-Type is {type}; for a picture as the raw body add -H 'Content-Type: image/png', for numbers add "
         "-H 'Content-Type: application/json', for rows text/csv, for .npy, .npz, safetensors or a zip of pictures "
-        "application/octet-stream"
+        "application/octet-stream{?curl:; send a file with --data-binary, since -d removes its line breaks}"
     ),
     "body_empty": "the body is empty; send the content of a file{@http:, with curl --data-binary @FILE}",
     "file_not_as_declared": (
