@@ -34,6 +34,7 @@ from app.api.routes import (
     audit,
     batches,
     card,
+    comparison,
     curves,
     dataset_views,
     datasets,
@@ -105,6 +106,7 @@ ROUTES = (
     predict,
     batches,
     run_sets,  # before the runs: /runs/curve.png is no run
+    comparison,
     runs,
     timeline,
     exports,

@@ -15,6 +15,7 @@ from typing_extensions import TypeAliasType
 
 from app.api.query import refuse_unknown
 from app.plots.curves import Along, Format
+from app.runs.overview import Glances
 from app.runs.request_model import Name
 from app.serving.exports import Exports
 from app.serving.places import Places
@@ -53,12 +54,18 @@ async def exports(request: Request) -> Exports:
     return exports
 
 
+async def glances(request: Request) -> Glances:
+    glances: Glances = request.app.state.glances
+    return glances
+
+
 async def places(request: Request) -> Places:
     """The bounded places for work that takes long: without a bound, such requests would take all threads."""
     places: Places = request.app.state.places
     return places
 
 
+GlancesDep = Annotated[Glances, Depends(glances)]
 PlacesDep = Annotated[Places, Depends(places)]
 
 

@@ -1,5 +1,6 @@
-"""`antigrad race` and `antigrad experiments`: several runs side by side."""
+"""`antigrad compare`, `groups`, `race` and `experiments`: several runs side by side."""
 
+import json
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
-from app.cli.http import FAILED, INTERRUPTED, REFUSED, AsJson, ask, download, exit_with, segment
+from app.cli.http import FAILED, INTERRUPTED, REFUSED, AsJson, ask, download, exit_with, resolve_run, segment
 from app.cli.output import print_table, say, say_items, say_json
 from app.cli.progress import EXIT_STATUSES, NOBODY_WORKS, nobody_works, print_warnings, shown, to_people
 from app.cli.request import (
@@ -25,7 +26,7 @@ from app.cli.request import (
     described,
     tagged,
 )
-from app.cli.runs import Axis, Series
+from app.cli.runs import Axis, InSweep, Name, Older, OnDataset, OwnedBy, Search, Series, Tagged, WithStatus, filtered
 
 comparisons = typer.Typer()
 experiments = typer.Typer(help="List the lecture's claims, and test one by its experiment.")
@@ -34,6 +35,65 @@ PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
 Entry = Annotated[
     str, typer.Argument(metavar="NAME", help="an experiment's name; antigrad experiments lists them", callback=segment)
 ]
+
+
+@comparisons.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="up to 20 runs, by id or last")],
+    baseline: Annotated[str | None, typer.Option(help="the run to compare with; by default the first")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs between runs, and how their metrics compare."""
+    query = {"runs": ",".join(map(resolve_run, runs))}
+    answer = ask("GET", "/runs/comparison", params=query | ({} if baseline is None else {"baseline": baseline}))
+    if as_json:
+        say_json(answer)
+        return
+    metrics = list(answer["items"][0]["metrics"])
+    rows = [
+        [item["run"], item["name"], *(_text(item["fields"][name]) for name in answer["fields"]),
+         *(_compared(item["metrics"][name]) for name in metrics)]
+        for item in answer["items"]
+    ]  # fmt: skip
+    print_table(("run", "name", *answer["fields"], *metrics), rows)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _compared(metric: dict[str, Any]) -> str:
+    delta = "" if metric["delta"] is None else f" ({metric['delta']:+.2g})"
+    return f"{shown(metric['value'])}{delta}"
+
+
+@comparisons.command()
+def groups(
+    by: Annotated[str, typer.Argument(help="dataset, optimizer, lr, batch_size, seed, name, owner or tag:KEY")],
+    status: WithStatus = None,
+    dataset: OnDataset = None,
+    tag: Tagged = None,
+    name: Name = None,
+    older: Older = None,
+    search: Search = None,
+    owner: OwnedBy = None,
+    sweep: InSweep = None,
+    as_json: AsJson = False,
+) -> None:
+    """Group the newest runs by what they have in common, with the mean and spread of their best results."""
+    query = filtered(
+        status=status, dataset=dataset, tag=tag, name=name, older=older, q=search, owner=owner, sweep=sweep
+    )
+    answer = ask("GET", "/runs/groups", params=query | {"by": by})
+    if as_json:
+        say_json(answer)
+        return
+    columns = ("mean", "spread", "best")
+    rows = [
+        (_text(group["value"]), str(len(group["runs"])), *(shown(group[column]) for column in columns))
+        for group in answer["items"]
+    ]
+    print_table((by, "runs", *columns), rows)
 
 
 @comparisons.command(cls=ManyLayers)

@@ -5,8 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from app.errors import Invalid
+from app.storage import runs
 from app.storage.tables import Run
 
+MOST = 20  # runs whose curves can still be told apart
 UNLIKE = ("name", "priority")  # fields that change nothing about the training
 BEST_HIGH = ("accuracy", "r2")
 METRICS = {
@@ -34,6 +39,14 @@ class Compared:
     run: Run
     fields: Mapping[str, Any]
     metrics: Mapping[str, Measured]
+
+
+def chosen(db: Session, ids: str) -> list[Run]:
+    """The runs with these ids, which commas separate. Raises Invalid for too many, and NotFound."""
+    wanted = list(dict.fromkeys(filter(None, ids.split(","))))
+    if len(wanted) > MOST:
+        raise Invalid("too_many_to_compare", "runs", count=len(wanted), limit=MOST)
+    return [runs.get(db, id) for id in wanted]
 
 
 def compare(runs: Sequence[Run], baseline: Run) -> list[Compared]:

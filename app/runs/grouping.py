@@ -8,6 +8,7 @@ from typing import Any
 from app.runs.overview import Overview, Point, scaled
 from app.storage.tables import Run
 
+MOST_GROUPED = 200  # runs of all groups together
 TAG = "tag:"  # in front of the key of a tag
 FIELDS: dict[str, Callable[[Run], Any]] = {
     "dataset": lambda run: run.environment.get("dataset_name", run.dataset),

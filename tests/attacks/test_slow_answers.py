@@ -45,6 +45,7 @@ SLOW_PATHS = {
     "/optimizers/trajectory.{format}",
     "/runs.csv",
     "/runs/curve.{format}",
+    "/runs/groups",
     "/runs/{id}/curve.csv",
     "/runs/{id}/curve.{format}",
     "/runs/{id}/diagram.svg",

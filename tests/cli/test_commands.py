@@ -27,7 +27,7 @@ COMMAND_OF = {
     "get_run": "watch", "watch_run": "watch", "change_run": "rename",
     "tag_runs": "tag", "delete_run": "delete", "cancel_run": "cancel",
     "pause_run": "pause", "resume_run": "resume", "repeat_run": "again", "get_evaluation": "evaluate",
-    "get_timeline": "timeline",
+    "get_timeline": "timeline", "compare_runs": "compare", "group_runs": "groups",
     "list_checkpoints": "checkpoints", "download_weights": "weights", "get_curve": "curve", "get_curve_csv": "curve",
     "draw_curve": "curve", "get_diagnosis": "diagnose", "get_script": "script", "get_onnx": "onnx", "get_card": "card",
     "get_card_json": "card", "list_published_datasets": "datasets list", "import_published_dataset": "datasets add",
@@ -62,7 +62,7 @@ GIVEN_OTHERWISE: dict[str, tuple[str, ...]] = {  # q is --search
     "create_batch": ("model",),
     "get_run": ("wait",),
     **dict.fromkeys(("get_run_table", "draw_runs", "list_runs", "delete_runs", "cancel_runs", "tag_runs"), ("q",)),
-    **dict.fromkeys(("export_runs", "export_curves"), ("q",)),
+    **dict.fromkeys(("export_runs", "export_curves", "group_runs"), ("q",)),
     "repeat_run": ("fix",),  # antigrad fix
     "upload_dataset": ("catalogue", "types"),  # by the names of the files, and --type
 }

@@ -1,4 +1,4 @@
-"""`antigrad race`, `experiments` and `trace`."""
+"""`antigrad race`, `compare`, `groups`, `experiments` and `trace`."""
 
 import json
 from pathlib import Path
@@ -19,6 +19,14 @@ def test_a_race_trains_one_network_with_each_optimizer(address: str, tmp_path: P
     assert race.startswith("race_") and picture.read_bytes().startswith(b"\x89PNG")
     tagged = json.loads(antigrad(address, "runs", "--tag", "course:race", "--json").stdout)["items"]
     assert len(tagged) == 2 and tagged[0]["request"]["model"] == tagged[1]["request"]["model"]
+    runs = [sgd.split()[-1], adam.split()[-1]]
+    compared = antigrad(address, "compare", *runs, COLUMNS="300").stdout.splitlines()
+    assert compared[0].split()[:4] == ["run", "name", "optimizer.lr", "optimizer.name"]
+    assert compared[1].split()[:4] == [runs[0], "sgd", "0.05", "sgd"] and "(" not in compared[1]
+    assert compared[2].split()[:4] == [runs[1], "adam", "0.001", "adam"] and "(" in compared[2]
+    grouped = antigrad(address, "groups", "optimizer", "--tag", "course:race", COLUMNS="200").stdout.splitlines()
+    assert grouped[0].split() == ["optimizer", "runs", "mean", "spread", "best"]
+    assert sorted(line.split()[:2] for line in grouped[1:]) == [["adam", "1"], ["sgd", "1"]]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ STORED = """
     batch_statistics_of_one criterion_reached criterion_still_holds nothing_left_to_train_on
     cursor_malformed rows_expected pictures_expected rows_expected_in_file batch_shape_differs
     batch_task_differs batch_columns_differ batch_classes_differ sweep_metric_of_other_task sweep_without_validation
-    sweep_knows_nothing sweep_deadline_passed no_such_run no_such_instance_column
+    baseline_not_compared sweep_knows_nothing sweep_deadline_passed no_such_run no_such_instance_column
 """  # depends on what is stored
 CONTENT = """
     picture_unreadable picture_size_differs upload_empty part_missing catalogue_file_differs catalogue_parts_differ

@@ -40,6 +40,12 @@ REQUESTS = {
         "a name has up to 100 characters (letters A to Z, digits, dots, dashes, underscores) and starts with a letter "
         "or a digit"
     ),
+    "group_malformed": (
+        "runs are grouped by dataset, optimizer, lr, batch_size, seed, name, owner, or by a tag's key after tag:, "
+        "such as tag:course"
+    ),
+    "run_list_malformed": "give the ids of 1 to 20 runs, separated by commas",
+    "baseline_not_compared": "the baseline {baseline!r} is none of the runs that are compared; name one of them",
     "sort_malformed": (
         "sort by created_at, finished_at, name, bytes, or a metric of a part such as test.accuracy; with a minus "
         "before it, the largest come first"

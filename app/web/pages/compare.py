@@ -7,18 +7,14 @@ from fastapi import Query, Request, Response
 from app.api.deps import DatabaseDep
 from app.api.schemas.runs import RunAnswer, run_answer
 from app.api.scopes import READ
-from app.errors import Invalid
-from app.runs.comparison import Compared, compare
+from app.runs.comparison import Compared, chosen, compare
 from app.runs.views import views
-from app.storage import runs
 from app.web.chart_view import CHART_VIEW
 from app.web.links import link
 from app.web.page import page
 from app.web.page_route import page_router
 
 router = page_router()
-
-MOST = 20  # runs whose curves can still be told apart
 
 
 @router.get("/compare", dependencies=[READ, CHART_VIEW])
@@ -32,15 +28,12 @@ def show_comparison(
     """Up to 20 runs: on top the first or the `baseline`, which others are compared with, and those that are `pinned`.
 
     Raises Invalid, NotFound."""
-    wanted = list(dict.fromkeys(filter(None, ids.split(","))))
-    if len(wanted) > MOST:
-        raise Invalid("too_many_to_compare", "runs", count=len(wanted), limit=MOST)
     with database.read() as db:
-        rows = [runs.get(db, id) for id in wanted]
+        rows = chosen(db, ids)
         answers = [run_answer(view) for view in views(db, rows)]
     base = next((run for run in rows if run.id == baseline), rows[0] if rows else None)
     compared = compare(rows, base) if base else []
-    pins = [run for run in wanted if run in pinned.split(",")]
+    pins = [run.id for run in rows if run.id in pinned.split(",")]
     listed = sorted(
         zip(answers, compared, strict=True),
         key=lambda each: (base is None or each[0].id != base.id, each[0].id not in pins),

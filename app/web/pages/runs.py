@@ -8,13 +8,13 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import false, true
 
 from app.access import EVERYBODY
-from app.api.deps import Cursor, DatabaseDep
+from app.api.deps import Cursor, DatabaseDep, GlancesDep
 from app.api.run_filter import Sort
 from app.api.scopes import READ
 from app.constants import RunStatus
 from app.errors import Invalid
-from app.runs.grouping import FIELDS, TAG, Group, grouped
-from app.runs.overview import Glances, Overview
+from app.runs.grouping import FIELDS, MOST_GROUPED, TAG, Group, grouped
+from app.runs.overview import Overview
 from app.runs.views import views
 from app.storage import run_search, runs
 from app.storage.database import database_now
@@ -25,7 +25,7 @@ from app.web.page_route import page_router
 
 router = page_router()
 
-SHOWN, GROUPED = 50, 200  # runs of a page, and of all groups together
+SHOWN = 50  # runs of a page
 NEWEST = "-created_at"
 # The columns that a reader chooses from, and those that are shown at first.
 COLUMNS = (
@@ -48,6 +48,7 @@ STATUSES = (RunStatus.RUNNING, RunStatus.QUEUED, RunStatus.SUCCEEDED, RunStatus.
 def show_runs(
     request: Request,
     database: DatabaseDep,
+    glances: GlancesDep,
     q: Annotated[str, Query(max_length=10_000)] = "",
     sort: Sort = NEWEST,
     columns: Annotated[str | None, Query(max_length=500)] = None,
@@ -61,9 +62,8 @@ def show_runs(
         where &= run_search.search(database, q)
     except Invalid as error:
         where, problem = false(), error.message
-    glances: Glances = request.app.state.glances
     with database.read() as db:
-        found = runs.page(db, where, GROUPED if field else SHOWN, cursor, RunOrder.by(sort))
+        found = runs.page(db, where, MOST_GROUPED if field else SHOWN, cursor, RunOrder.by(sort))
         items = views(db, found.items)
         newest = next((run.id for run in runs.states(db, true(), 1)), None)
     first = _first_columns(request)
