@@ -1,4 +1,4 @@
-"""View of a page's charts, in the address of the page. Only its scripts read it."""
+"""View of a page's charts and tables, in the address of the page. Only its scripts read it."""
 
 from typing import Annotated
 
@@ -15,6 +15,10 @@ async def _chart_view(
     end: Annotated[float | None, Query(alias="to")] = None,
     across: Word = None,
     up: Word = None,
+    within: Annotated[str | None, Query(max_length=2000)] = None,
+    part: Word = None,
+    cell: Word = None,
+    look: Word = None,
 ) -> None:
     """Accept the parameters: an address with unknown ones is refused."""
 

@@ -160,8 +160,13 @@ def test_a_brush_is_moved_by_keys_from_one_run_to_the_next(window: Window) -> No
     expect(link).to_have_attribute("href", re.compile("runs=run_0,run_1$"))
     most.press("ArrowDown")
     expect(link).to_have_attribute("href", re.compile("runs=run_0$"))
+    expect(page).to_have_url(re.compile("within=0-0"))
+    page.reload()
+    expect(link).to_have_attribute("href", re.compile("runs=run_0$"))
+    expect(page.locator('#parallel .line[data-run="run_1"]')).to_have_class(re.compile("out"))
     most.press("Escape")
     expect(link).to_be_hidden()
+    expect(page).not_to_have_url(re.compile("within="))
 
 
 def test_nothing_to_compare_leads_to_the_runs(window: Window) -> None:

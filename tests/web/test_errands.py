@@ -93,6 +93,8 @@ def test_a_dataset_is_looked_at_closely(page: Window) -> None:
     expect(window.locator("#map text")).to_have_count(1000)
     window.locator("#map text").first.dispatch_event("pointerover")
     expect(window.locator("#map img")).to_have_js_property("naturalWidth", 28)
+    window.reload()
+    expect(window.locator("#map text")).to_have_count(1000)
     window.locator("[data-view=duplicates]").click()
     expect(window.locator("#duplicates li")).to_have_count(73)
     window.locator("[data-view=suspects]").click()

@@ -86,6 +86,45 @@ def test_a_cell_of_the_confusion_matrix_opens_its_pictures(window: Window, api: 
     cell.click()
     expect(page.locator("#examples-title")).to_have_text(f"{truth} taken for {guess}: {matrix[truth][guess]}")
     expect(page.locator("#examples img")).to_have_count(min(24, matrix[truth][guess]))
+    page.reload()
+    expect(page.locator("#examples-title")).to_have_text(f"{truth} taken for {guess}: {matrix[truth][guess]}")
+    expect(cell).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_link_has_the_part_whose_mistakes_are_shown(window: Window, api: httpx.Client, trained: str) -> None:
+    page = window.open(f"/ui/runs/{trained}")
+    page.locator("#part").select_option("train")
+    expect(page).to_have_url(re.compile("part=train"))
+    page.reload()
+    sums = api.get(f"/runs/{trained}/evaluation", params={"part": "train"}).json()["confusion_matrix"]
+    expect(page.locator('#matrix [data-cell="0-0"]')).to_have_text(str(sums[0][0]))
+    page.locator("#part").select_option("test")
+    expect(page).not_to_have_url(re.compile("part="))
+
+
+def test_a_chart_and_a_map_are_steered_by_keys(window: Window, trained: str) -> None:
+    page = window.open(f"/ui/runs/{trained}")
+    loss = chart(page, "Loss")
+    plot = loss.locator(".chart-plot")
+    plot.focus()
+    plot.press("ArrowRight")
+    expect(loss.locator("output")).to_have_text(re.compile(r"^Step \d+ · Training"))
+    plot.press("+")
+    expect(page).to_have_url(re.compile(r"from=\d+.*to=\d+"))
+    plot.press("-")
+    expect(page).not_to_have_url(re.compile("from="))
+    plot.press("+")
+    plot.press("+")
+    plot.press("Escape")
+    expect(page).not_to_have_url(re.compile("from="))
+    drawn = page.locator(".heatmap", has=page.get_by_role("heading", name="Gradient")).first
+    drawn.locator("canvas").focus()
+    drawn.locator("canvas").press("ArrowRight")
+    expect(drawn.locator("output")).to_have_text(re.compile(r"^Step \d+ · \d+ \w+ "))
+    first = drawn.locator("output").inner_text()
+    drawn.locator("canvas").press("ArrowDown")
+    expect(drawn.locator("output")).not_to_have_text(first)
+    expect(page.locator(".heatmap i").last).to_be_visible()
 
 
 def test_names_are_text(window: Window, trained: str) -> None:

@@ -15,6 +15,7 @@ from app.storage import datasets
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import Dataset
+from app.web.chart_view import CHART_VIEW
 from app.web.page import page
 from app.web.page_route import page_router
 
@@ -41,7 +42,7 @@ def show_datasets(request: Request, database: DatabaseDep, cursor: Cursor = None
     )
 
 
-@router.get("/datasets/{id}", dependencies=[READ])
+@router.get("/datasets/{id}", dependencies=[READ, CHART_VIEW])
 def show_dataset(
     request: Request,
     dataset: DatasetDep,

@@ -12,6 +12,7 @@ from app.runs.sweeps.ranking import Ranked
 from app.runs.sweeps.suggestion import of_dataset
 from app.runs.sweeps.views import SweepView, sweep_view
 from app.storage import sweeps
+from app.web.chart_view import CHART_VIEW
 from app.web.page import page
 from app.web.page_route import page_router
 
@@ -55,7 +56,7 @@ def show_sweeps(request: Request, database: DatabaseDep, cursor: Cursor = None) 
     )
 
 
-@router.get("/sweeps/{id}", dependencies=[READ])
+@router.get("/sweeps/{id}", dependencies=[READ, CHART_VIEW])
 def show_sweep(request: Request, id: str, database: DatabaseDep) -> HTMLResponse:
     """A sweep with its trials, best first. Raises NotFound."""
     with database.read() as db:

@@ -33,6 +33,7 @@ export class Chart {
     new ResizeObserver(() => this.#resize()).observe(this.plot);
     document.addEventListener("antigrad:theme", ({ detail }) => this.rebuild(detail.isAtOnce), { signal: this.#end.signal });
     group.charts.add(this);
+    group.steer(this.plot, this);
   }
 
   /** A button for each kind of file; what makes them is loaded when it is asked for. */
@@ -275,6 +276,15 @@ export class Chart {
   /** The ranges of both axes that are shown. */
   get ranges() {
     return this.#ranges;
+  }
+
+  /** The ends of the horizontal axis. */
+  get ends() {
+    return this.#ranges.x;
+  }
+
+  get firstRun() {
+    return this.lines[0]?.run;
   }
 }
 

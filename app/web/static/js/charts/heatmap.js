@@ -7,6 +7,7 @@ import { t } from "../texts.js";
 const ROW = 20; // pixels
 
 export class HeatMap {
+  row = 0; // that is pointed at
   #end = new AbortController();
 
   /**
@@ -17,7 +18,8 @@ export class HeatMap {
     Object.assign(this, { group, rows, log, format, unitsPerStep });
     this.steps = rows.reduce((longest, { steps }) => (steps.length > longest.length ? steps : longest), []);
     this.values = rows.map(({ steps, values }) => new Map(steps.map((step, i) => [step, Number(values[i])])));
-    this.canvas = element("canvas", { role: "img", "aria-label": title });
+    this.canvas = element("canvas", { role: "img", "aria-label": title, tabindex: "0" });
+    this.cross = element("i", { hidden: true });
     this.output = element("output", { class: "chart-values" });
     const labels = element("div", { class: "heatmap-labels" }, ...rows.map(({ label }) => element("span", {}, label)));
     const ends = element("p", { class: "heatmap-ends" }, element("span", {}, this.#stepLabel(0)), element("span", {}, this.#stepLabel(-1)));
@@ -26,7 +28,7 @@ export class HeatMap {
       { class: "heatmap" },
       element("figcaption", {}, element("h3", {}, title), this.output),
       labels,
-      this.canvas,
+      element("div", { class: "heatmap-plot" }, this.canvas, this.cross),
       ends,
     );
     host.append(this.figure);
@@ -35,6 +37,7 @@ export class HeatMap {
     document.addEventListener("antigrad:theme", () => this.draw(), { signal: this.#end.signal });
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     group.charts.add(this);
+    group.steer(this.canvas, this);
   } // prettier-ignore
 
   remove() {
@@ -96,19 +99,28 @@ export class HeatMap {
     this.group.point(step * this.unitsPerStep());
   }
 
+  /** The ends of the axis. */
+  get ends() {
+    return [this.steps[0], this.steps.at(-1)].map((step) => step * this.unitsPerStep());
+  }
+
+  /** Name the values of a row. */
+  choose(row) {
+    this.row = Math.min(this.rows.length - 1, Math.max(0, row));
+    this.drawOverlay();
+  }
+
   /** A map is of one run. */
   emphasise() {}
 
-  /** Name the value at the crosshair: of the row below the pointer. */
+  /** Show the crosshair at the sample before it, and name the value there: of the row that is pointed at. */
   drawOverlay() {
     const { at } = this.group;
-    const isHere = this.canvas.matches(":hover");
-    const row = isHere ? this.rows[this.row] : null;
-    if (at === null || !row) {
-      this.output.textContent = "";
-      return;
-    }
-    const step = Math.round(at / this.unitsPerStep());
-    this.output.textContent = `${t("charts.axes.step")} ${number(step)} · ${row.label} ${this.format(this.values[this.row].get(step))}`;
+    const column = at === null ? -1 : this.steps.findLastIndex((step) => step * this.unitsPerStep() <= at * (1 + 1e-9));
+    this.cross.hidden = column < 0;
+    this.cross.style.left = `${(100 * (column + 0.5)) / this.steps.length}%`;
+    const row = column < 0 || !this.canvas.matches(":hover, :focus") ? null : this.rows[this.row];
+    const step = this.steps[column];
+    this.output.textContent = row ? `${t("charts.axes.step")} ${number(step)} · ${row.label} ${this.format(this.values[this.row].get(step))}` : "";
   } // prettier-ignore
 }

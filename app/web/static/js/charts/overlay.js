@@ -14,7 +14,6 @@ export class Overlay {
     this.over.addEventListener("pointermove", (event) => this.#point(event));
     this.over.addEventListener("pointerleave", () => chart.group.point(null, null));
     this.over.addEventListener("dblclick", () => chart.group.zoom(null));
-    chart.plot.onkeydown = (event) => this.#key(event);
     this.resize();
   }
 
@@ -34,17 +33,6 @@ export class Overlay {
       if (distance < best) [best, run] = [distance, line.run];
     }
     chart.group.point(at, run);
-  }
-
-  #key(event) {
-    const { group, ranges } = this.chart;
-    const [from, to] = ranges.x;
-    const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.key === "Escape") group.zoom(null);
-    if (!move) return;
-    event.preventDefault();
-    const next = (group.at ?? (from + to) / 2) + (move * (to - from)) / 100;
-    group.point(Math.min(to, Math.max(from, next)), this.chart.lines[0]?.run ?? null);
   }
 
   /** The value of each line at a place of the axis. */

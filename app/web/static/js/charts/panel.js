@@ -1,6 +1,7 @@
 // The curves of one or more runs: a chart for each metric, and the choices that all of them share.
 
 import { number, percent } from "../formats.js";
+import { keep, kept } from "../location.js";
 import { unitsPerStep } from "./axis.js";
 import { Chart } from "./chart.js";
 import { Group } from "./group.js";
@@ -40,14 +41,13 @@ export class CurvePanel {
 
   /** Take what is shown from the address. */
   #restore() {
-    const search = new URLSearchParams(location.search);
     for (const [name, usual] of Object.entries(DEFAULTS)) {
       const control = this.tools.elements[name];
-      control.value = search.get(name) ?? usual;
+      control.value = kept(name) ?? usual;
       this.options[name] = control.value || (control.value = usual); // a select takes none but its own values
     }
     this.group.axis = this.options.axis;
-    const range = ["from", "to"].map((end) => Number.parseFloat(search.get(end)));
+    const range = ["from", "to"].map((end) => Number.parseFloat(kept(end)));
     this.group.zoom(range.every(Number.isFinite) && range[0] < range[1] ? range : null);
   }
 
@@ -69,11 +69,8 @@ export class CurvePanel {
 
   /** Keep what is shown in the address. */
   #keep(write) {
-    const address = new URL(location.href);
-    for (const [name, value] of Object.entries({ ...this.options, ...this.#range }))
-      if (value === null || value === DEFAULTS[name]) address.searchParams.delete(name);
-      else address.searchParams.set(name, value);
-    if (address.href !== location.href) write.call(history, null, "", address);
+    const chosen = Object.entries(this.options).map(([name, value]) => [name, value === DEFAULTS[name] ? null : value]);
+    keep({ ...Object.fromEntries(chosen), ...this.#range }, write);
   }
 
   get #range() {

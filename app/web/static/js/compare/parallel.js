@@ -3,6 +3,7 @@
 
 import { colourOf } from "../colours.js";
 import { drawn } from "../dom.js";
+import { keep, kept } from "../location.js";
 import { t } from "../texts.js";
 import { fitted, scaleOf, valueOf } from "./scale.js";
 
@@ -13,8 +14,12 @@ const FULL = [0, 1];
 const heightOf = (place) => HEIGHT - BOTTOM - place * (HEIGHT - TOP - BOTTOM);
 const placeAt = (height) => Math.min(1, Math.max(0, (HEIGHT - BOTTOM - height) / (HEIGHT - TOP - BOTTOM)));
 
-/** Draw the lines of runs {id, name, fields, metrics}; `choose(ids)` is called with the runs within all brushes. */
+/**
+ * Draw the lines of runs {id, name, fields, metrics}; `choose(ids)` is called with the runs within all brushes, which the
+ * address keeps.
+ */
 export function drawParallel(host, runs, names, point, choose) {
+  const ranges = rangesOf(kept("within") ?? "");
   const scales = names.map((name) => scaleOf(runs, name));
   const x = (axis) => (names.length > 1 ? SIDE + (axis / (names.length - 1)) * (WIDTH - 2 * SIDE) : WIDTH / 2);
   const room = (WIDTH - 2 * SIDE) / Math.max(1, names.length - 1) - 8;
@@ -28,10 +33,11 @@ export function drawParallel(host, runs, names, point, choose) {
     return { run, places, line };
   });
 
-  const brushes = names.map((name, axis) => new Brush(x(axis), name, scales[axis].stops, update));
+  const brushes = names.map((name, axis) => new Brush(x(axis), name, scales[axis].stops, ranges[axis] ?? FULL, update));
   const isWithin = ({ places }) => brushes.every((brush, axis) => brush.has(places[axis]));
   function update() {
     for (const each of lines) each.line.classList.toggle("out", !isWithin(each));
+    keep({ within: brushes.map(textOf).join().replace(/^,+$/, "") || null });
     choose(lines.filter(isWithin).map(({ run }) => run.id));
   }
 
@@ -43,7 +49,17 @@ export function drawParallel(host, runs, names, point, choose) {
   ]);
   const view = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": names.join(", ") };
   host.replaceChildren(drawn("svg", view, ...lines.map(({ line }) => line), ...axes));
+  if (!brushes.every(({ isFull }) => isFull)) update();
 } // prettier-ignore
+
+/** The part of an axis that is kept, as text: `0.25-1`, or nothing for all of it. */
+const textOf = ({ isFull, range }) => (isFull ? "" : range.map((end) => +end.toFixed(3)).join("-"));
+
+/** The parts that such texts with commas between them name; undefined for all of an axis. */
+function rangesOf(texts) {
+  const ranges = texts.split(",").map((text) => text.split("-").map(Number));
+  return ranges.map((range) => (range.length === 2 && range[0] <= range[1] ? range : undefined));
+}
 
 /** The part of an axis that is kept. */
 class Brush {
@@ -51,7 +67,7 @@ class Brush {
   #start = null; // of a drag
 
   /** A brush at `x`; `stops` are the values of the axis, and `changed` is called when it keeps another part. */
-  constructor(x, name, stops, changed) {
+  constructor(x, name, stops, range, changed) {
     Object.assign(this, { stops, changed });
     this.area = drawn("rect", { class: "brush", x: x - 6, width: 12, visibility: "hidden" });
     this.grip = drawn("rect", { class: "grip", x: x - GRIP / 2, y: TOP, width: GRIP, height: HEIGHT - TOP - BOTTOM });
@@ -59,11 +75,16 @@ class Brush {
     this.grip.addEventListener("pointerdown", (event) => this.#begin(event));
     this.grip.addEventListener("pointermove", (event) => this.#start !== null && this.#drag(event));
     this.grip.addEventListener("pointerup", () => (this.#start = null));
-    this.#keep(FULL);
+    this.#keep(range.map((end) => Math.min(1, Math.max(0, end))));
   }
 
   get elements() {
     return [this.area, this.grip, ...this.ends];
+  }
+
+  /** The part that is kept. */
+  get range() {
+    return this.#range;
   }
 
   get isFull() {

@@ -8,6 +8,7 @@ import { drawParallel } from "../compare/parallel.js";
 import { drawScatter } from "../compare/scatter.js";
 import { drawn } from "../dom.js";
 import { bind } from "../keys.js";
+import { keep, kept } from "../location.js";
 import { complain } from "../notices.js";
 import { t } from "../texts.js";
 
@@ -91,10 +92,9 @@ function connectPlots() {
   const metrics = Object.keys(runs[0].metrics);
   const tools = document.getElementById("scatter-tools");
   for (const select of tools.querySelectorAll("select")) select.append(...[...fields, ...metrics].map((name) => new Option(name, name)));
-  const search = new URLSearchParams(location.search);
   const { across, up } = tools.elements;
   for (const [select, usual] of [[across, fields[0] ?? metrics.at(-1)], [up, metrics[0] ?? fields[0]]]) {
-    select.value = search.get(select.name) ?? usual;
+    select.value = kept(select.name) ?? usual;
     select.value ||= usual; // the address may name a field that these runs have in common
   }
   const draw = () => drawScatter(document.getElementById("scatter"), runs, across.value, up.value, point);
@@ -113,13 +113,6 @@ function connectPlots() {
     sweep.href = address(`/ui/sweeps/new?runs=${chosen.join()}`);
   });
 } // prettier-ignore
-
-/** Keep choices in the address. */
-function keep(choices) {
-  const address = new URL(location.href);
-  for (const [name, value] of Object.entries(choices)) address.searchParams.set(name, value);
-  history.replaceState(null, "", address);
-}
 
 async function start() {
   const shown = entries();

@@ -5,6 +5,7 @@ import { showCall } from "../calls.js";
 import { drawn, element } from "../dom.js";
 import { metric, NOTHING, number } from "../formats.js";
 import { keepLive, refresh } from "../live.js";
+import { keep, kept } from "../location.js";
 import { drawMap } from "../map.js";
 import { complain } from "../notices.js";
 import { t } from "../texts.js";
@@ -22,6 +23,7 @@ document.addEventListener("click", async ({ target }) => {
   if (button?.dataset.action === "cancel") cancel();
   if (button?.dataset.action === "delete") remove(button);
   const { view, map } = target.closest("[data-view], [data-map]")?.dataset ?? {};
+  if (view ?? map) keep({ look: view ?? map });
   if (view) await look(target, view, `/datasets/${id}/${view}`, PAIRS[view]);
   if (map) await look(target, "map", `/datasets/${id}/map?method=${map}`, ({ items }, place) => drawMap(place, items, picture));
 });
@@ -123,3 +125,6 @@ function bars(counts) {
   const view = { viewBox: `0 0 ${counts.length} 20`, preserveAspectRatio: "none", "aria-hidden": "true" };
   return drawn("svg", view, ...counts.map(bar));
 }
+
+const looked = CSS.escape(kept("look") ?? "");
+document.querySelector(`[data-view="${looked}"], [data-map="${looked}"]`)?.click();

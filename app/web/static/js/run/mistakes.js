@@ -3,6 +3,7 @@
 import { address, get } from "../api.js";
 import { element } from "../dom.js";
 import { percent } from "../formats.js";
+import { keep, kept } from "../location.js";
 import { complain } from "../notices.js";
 import { t } from "../texts.js";
 
@@ -15,7 +16,13 @@ let asked = null; // the examples that are to be shown
 /** Show the evaluation of a run that has one. */
 export async function showMistakes(run) {
   const part = document.getElementById("part");
-  part.onchange = () => show(run, part.value);
+  const usual = part.value;
+  part.value = kept("part") ?? usual;
+  part.value ||= usual; // a select takes none but its own values
+  part.onchange = () => {
+    keep({ part: part.value === usual ? null : part.value, cell: null });
+    show(run, part.value).catch(complain);
+  };
   await show(run, part.value);
 }
 
@@ -23,7 +30,9 @@ async function show(run, part) {
   const measured = await get(`/runs/${run.id}/evaluation?part=${part}`);
   const isSmall = measured.classes && measured.classes.length <= MOST_CLASSES;
   document.getElementById("matrix").replaceChildren(...(isSmall ? [matrix(run, part, measured)] : []));
-  await showExamples(run, { part, mistakes: true }, t(measured.classes ? "run.most_confident" : "run.largest_errors"));
+  const chosen = document.querySelector(`#matrix [data-cell="${CSS.escape(kept("cell") ?? "")}"]`);
+  if (chosen) chosen.click();
+  else await showExamples(run, { part, mistakes: true }, t(measured.classes ? "run.most_confident" : "run.largest_errors"));
 }
 
 function matrix(run, part, { classes, confusion_matrix: counts }) {
@@ -36,7 +45,7 @@ function matrix(run, part, { classes, confusion_matrix: counts }) {
       const cell = element("td", { class: truth === guess ? "right" : "wrong" });
       if (!count) return cell;
       const label = t("run.cell", { n: count, label: classes[truth], predicted: classes[guess] });
-      const button = element("button", { type: "button", title: label, "aria-label": label }, String(count));
+      const button = element("button", { type: "button", title: label, "aria-label": label, "data-cell": `${truth}-${guess}` }, String(count));
       button.addEventListener("click", () => choose(run, button, { part, label: classes[truth], predicted: classes[guess] }));
       cell.style.setProperty("--share", truth === guess ? count / sum : 0.2 + (0.8 * count) / most);
       cell.append(button);
@@ -50,6 +59,7 @@ function matrix(run, part, { classes, confusion_matrix: counts }) {
 function choose(run, button, query) {
   for (const chosen of document.querySelectorAll("#matrix [aria-pressed]")) chosen.removeAttribute("aria-pressed");
   button.setAttribute("aria-pressed", "true");
+  keep({ cell: button.dataset.cell });
   showExamples(run, query, t(query.label === query.predicted ? "run.right_as" : "run.taken_for", query)).catch(complain);
 }
 
