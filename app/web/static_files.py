@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import mimetypes
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,9 @@ from app.api.addresses import address
 from app.web.translations import TRANSLATIONS
 
 FOLDER = Path(__file__).parent / "static"
+VENDORED = "vendor/"
+# A comment that fills its lines.
+COMMENT = re.compile(rb"^[ \t]*(?://[^\n]*|/\*(?:(?!\*/).)*\*/[ \t]*)\n", re.MULTILINE | re.DOTALL)
 COMPRESSED = ("text/css", "text/javascript", "image/svg+xml", "application/json")
 
 
@@ -29,10 +33,17 @@ class StaticFile:
 def static_files() -> dict[str, StaticFile]:
     """All files, by their paths below the folder."""
     paths = sorted(path for path in FOLDER.rglob("*") if path.is_file())
-    contents = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
+    contents = {name: _content(name) for name in (path.relative_to(FOLDER).as_posix() for path in paths)}
     for language, texts in TRANSLATIONS.items():
         contents[f"messages.{language}.json"] = json.dumps(texts, ensure_ascii=False).encode()
     return {name: _file(name, content) for name, content in contents.items()}
+
+
+def _content(name: str) -> bytes:
+    """The file; scripts and styles without their comments, which are for those who read them here."""
+    content = (FOLDER / name).read_bytes()
+    is_own = name.endswith((".js", ".css")) and not name.startswith(VENDORED)
+    return COMMENT.sub(b"", content) if is_own else content
 
 
 def _file(name: str, content: bytes) -> StaticFile:

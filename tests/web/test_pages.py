@@ -16,7 +16,7 @@ from app.storage.models import VersionKey
 from app.storage.queue.run_claims import run_claims
 from app.storage.shadows import Tally, store_tallies
 from app.web.site import PAGES
-from app.web.static_files import StaticFile, static_files, version
+from app.web.static_files import FOLDER, StaticFile, static_files, version
 from tests.support.keys import new_key, until_known
 from tests.support.rows import insert_run
 from tests.support.runs import SMALL, queue
@@ -140,6 +140,25 @@ def test_an_embedded_page_has_no_frame_and_may_be_framed_by_the_origins_of_the_s
     answer = reader.get("/ui/runs?embed=1")
     assert "frame-ancestors https://lab.example" in answer.headers["Content-Security-Policy"]
     assert "<nav aria-label" in reader.get("/ui/runs").text and "<header" not in answer.text
+
+
+def without_comments(lines: list[str]) -> Iterator[str]:
+    """The lines that are not, as a whole, part of a comment."""
+    is_within = False
+    for line in lines:
+        text = line.strip()
+        if is_within or text.startswith("/*"):
+            is_within = not text.endswith("*/")
+        elif not text.startswith("//"):
+            yield line
+
+
+def test_comments_of_scripts_and_styles_stay_here_and_all_else_is_sent() -> None:
+    for name, file in static_files().items():
+        if name.endswith((".js", ".css")) and not name.startswith("vendor/"):
+            source = (FOLDER / name).read_text().splitlines()
+            assert file.content.decode().splitlines() == list(without_comments(source)), name
+            assert all(line.count("`") % 2 == 0 for line in source), "a text over several lines may look like a comment"
 
 
 def test_static_files_are_kept_for_ever_under_the_address_of_their_content(reader: TestClient) -> None:

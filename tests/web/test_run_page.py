@@ -175,6 +175,15 @@ def test_a_wrong_change_is_named_and_a_right_one_starts_a_run(window: Window, ap
     expect(page).not_to_have_url(re.compile(trained))
     again = page.url.rpartition("/")[2].partition("?")[0]
     assert api.get(f"/runs/{again}").json()["request"]["optimizer"]["lr"] == 0.01
+    page.locator("#calls summary").click()
+    text = page.locator("#calls-text")
+    expect(text).to_contain_text(f"/runs/{trained}/again")
+    page.get_by_role("tab", name="Command line").click()
+    expect(text).to_have_text(f"antigrad again {trained} --set optimizer.lr=0.01")
+    page.reload()
+    page.locator("#calls summary").click()
+    expect(text).to_contain_text(f"/runs/{again}")
+    expect(text).not_to_contain_text("again")
 
 
 def test_the_confusion_matrix_is_printed_with_its_numbers(window: Window, trained: str) -> None:

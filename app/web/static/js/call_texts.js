@@ -54,5 +54,15 @@ function search(query) {
 
 /** A word for a shell. */
 export function quoted(word) {
-  return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return /^[\w./:@=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Changes of a request as options of the command line, such as ` --set optimizer.lr=0.1`. */
+export function settings(changes, above = "") {
+  const words = Object.entries(changes).map(([name, value]) => {
+    const path = above + name;
+    if (value && typeof value === "object" && !Array.isArray(value)) return settings(value, `${path}.`);
+    return ` --set ${quoted(`${path}=${typeof value === "string" ? value : JSON.stringify(value)}`)}`;
+  });
+  return words.join("");
 }

@@ -1,8 +1,31 @@
 // How to do outside of the page what it has just done. What writes it down is loaded when the reader asks for it.
 
+import { address } from "./api.js";
+
+const LEFT = "antigrad:call"; // what the page before has done to come here
 const panel = document.getElementById("calls");
-let call = panel && JSON.parse(document.getElementById("call").textContent);
+let call = panel && (left() ?? JSON.parse(document.getElementById("call").textContent));
 let form = "curl";
+
+function left() {
+  try {
+    const text = sessionStorage.getItem(LEFT);
+    sessionStorage.removeItem(LEFT);
+    return JSON.parse(text);
+  } catch {
+    return null; // a browser that keeps nothing
+  }
+}
+
+/** Go to a page of this service, which shows first how to do what has led there. */
+export function goTo(page, done) {
+  try {
+    sessionStorage.setItem(LEFT, JSON.stringify(done));
+  } catch {
+    // a browser that keeps nothing
+  }
+  location.assign(address(page));
+}
 
 /**
  * Show a call: {method, path, query, body, file, cli}. `path` is that of a public route, `query` and `body` are objects,

@@ -1,7 +1,7 @@
 // A dataset: the progress of its import, its end, and the columns of a table.
 
 import { address, get, send } from "../api.js";
-import { showCall } from "../calls.js";
+import { goTo, showCall } from "../calls.js";
 import { drawn, element } from "../dom.js";
 import { metric, NOTHING, number } from "../formats.js";
 import { keepLive, refresh } from "../live.js";
@@ -81,8 +81,9 @@ function remove(button) {
   const restore = () => (button.disabled = false);
   const commit = async ({ keepalive }) => {
     try {
-      await send("DELETE", `/datasets/${id}`, undefined, { keepalive });
-      if (!keepalive) location.assign(address("/ui/datasets"));
+      const path = `/datasets/${id}`;
+      await send("DELETE", path, undefined, { keepalive });
+      if (!keepalive) goTo("/ui/datasets", { method: "DELETE", path, cli: `antigrad datasets delete ${id}` });
     } finally {
       restore();
     }

@@ -1,7 +1,7 @@
 // The upload of a dataset, with its progress, which fetch does not tell; and the import of a public one.
 
 import { address, Problem, send } from "../api.js";
-import { showCall } from "../calls.js";
+import { goTo, showCall } from "../calls.js";
 import { size } from "../formats.js";
 import { keepLive } from "../live.js";
 import { complain } from "../notices.js";
@@ -32,12 +32,13 @@ function upload() {
   const target = form.elements.namedItem("target").value;
   if (target && !document.getElementById("target-field").hidden) query.target = target;
   const options = query.target ? ` --target '${query.target}'` : "";
-  showCall({ method: "POST", path: "/datasets", query, file: file.name, cli: `antigrad datasets add ${query.name} '${file.name}'${options}` });
+  const call = { method: "POST", path: "/datasets", query, file: file.name, cli: `antigrad datasets add ${query.name} '${file.name}'${options}` };
+  showCall(call);
   request = new XMLHttpRequest();
   request.open("POST", address(`/datasets?${new URLSearchParams(query)}`));
   request.setRequestHeader("Content-Type", "application/octet-stream");
   request.upload.addEventListener("progress", ({ loaded, total }) => sent(loaded, total));
-  request.addEventListener("load", () => answered(request.status, request.responseText));
+  request.addEventListener("load", () => answered(request.status, request.responseText, call));
   request.addEventListener("error", () => failed(new Problem(0, { detail: t("unreachable") })));
   busy(true);
   request.send(file);
@@ -48,10 +49,10 @@ function sent(loaded, total) {
   document.getElementById("sent-bytes").textContent = `${size(loaded)} / ${size(total)}`;
 }
 
-async function answered(status, text) {
+async function answered(status, text, call) {
   const body = JSON.parse(text);
   if (status >= 400) failed(await Problem.of(status, body));
-  else location.assign(address(`/ui/datasets/${body.id}`));
+  else goTo(`/ui/datasets/${body.id}`, call);
 }
 
 function failed(problem) {
@@ -99,8 +100,9 @@ document.addEventListener("click", async (event) => {
   if (!name) return;
   event.target.disabled = true;
   try {
-    const dataset = await send("POST", `/datasets/catalogue/${name}`);
-    location.assign(address(`/ui/datasets/${dataset.id}`));
+    const path = `/datasets/catalogue/${name}`;
+    const dataset = await send("POST", path);
+    goTo(`/ui/datasets/${dataset.id}`, { method: "POST", path, cli: `antigrad datasets add ${name}` });
   } catch (error) {
     event.target.disabled = false;
     complain(error);

@@ -1,7 +1,7 @@
 // A section of the lecture: one press starts the runs of an experiment, and its verdict comes by itself.
 
 import { address, send } from "../api.js";
-import { showCall } from "../calls.js";
+import { goTo, showCall } from "../calls.js";
 import { keepLive, refresh } from "../live.js";
 import { complain } from "../notices.js";
 
@@ -34,7 +34,9 @@ document.getElementById("race")?.addEventListener("click", async ({ target }) =>
   target.disabled = true;
   try {
     const { runs } = await send("POST", "/optimizers/race", RACE);
-    location.assign(address(`/ui/compare?runs=${runs.map(({ id }) => id).join()}`));
+    const optimizers = RACE.optimizers.map((each) => (each.lr ? `${each.name}:${each.lr}` : each)).join(" ");
+    const cli = `antigrad race ${RACE.run.dataset} ${optimizers} --epochs ${RACE.run.stop.max_epochs}`;
+    goTo(`/ui/compare?runs=${runs.map(({ id }) => id).join()}`, { method: "POST", path: "/optimizers/race", body: RACE, cli });
   } catch (error) {
     target.disabled = false;
     complain(error);

@@ -1,7 +1,7 @@
 // A model: pointed at other runs, rolled back, deleted.
 
-import { address, send } from "../api.js";
-import { showCall } from "../calls.js";
+import { send } from "../api.js";
+import { goTo, showCall } from "../calls.js";
 import { complain } from "../notices.js";
 import { clearProblems, showProblem } from "../problems.js";
 import { t } from "../texts.js";
@@ -39,7 +39,7 @@ function remove(button) {
   const commit = async ({ keepalive }) => {
     try {
       await send("DELETE", `${path}${search(of)}`, undefined, { keepalive });
-      if (!keepalive) location.assign(address("/ui/models"));
+      if (!keepalive) goTo("/ui/models", { method: "DELETE", path, query: of, cli: `antigrad models delete ${name}` });
     } finally {
       restore();
     }

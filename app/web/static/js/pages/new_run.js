@@ -1,7 +1,7 @@
 // The form of a new run. The request in the making stands in the address, so that a link to it can be kept or sent.
 
 import { address, get, send } from "../api.js";
-import { showCall } from "../calls.js";
+import { goTo, showCall } from "../calls.js";
 import { element } from "../dom.js";
 import { fieldInput } from "../fields.js";
 import { duration, NOTHING, number, size } from "../formats.js";
@@ -214,8 +214,9 @@ form.addEventListener("submit", async (event) => {
   clearProblems(form);
   byId("start").disabled = true;
   try {
-    const run = await send("POST", "/runs", read());
-    location.assign(address(`/ui/runs/${run.id}`));
+    const body = read();
+    const run = await send("POST", "/runs", body);
+    goTo(`/ui/runs/${run.id}`, { method: "POST", path: "/runs", body, cli: commandOf(body) });
   } catch (error) {
     byId("start").disabled = false;
     showProblem(form, error);

@@ -2,7 +2,7 @@
 
 import { address, send } from "../api.js";
 import { quoted } from "../call_texts.js";
-import { showCall } from "../calls.js";
+import { goTo, showCall } from "../calls.js";
 import { clearProblems, showProblem } from "../problems.js";
 
 const byId = (id) => document.getElementById(id);
@@ -38,10 +38,14 @@ function numberOf(input) {
   return input.value.trim() ? Number(input.value) : undefined;
 }
 
-function edited() {
+function call() {
   const body = JSON.parse(JSON.stringify(read())); // without what is undefined
   const cli = `echo ${quoted(JSON.stringify(body))} > sweep.json\nantigrad sweep sweep.json`;
-  showCall({ method: "POST", path: "/sweeps", body, cli });
+  return { method: "POST", path: "/sweeps", body, cli };
+}
+
+function edited() {
+  showCall(call());
 }
 
 byId("dataset")?.addEventListener("change", ({ target }) => {
@@ -56,7 +60,7 @@ form.addEventListener("submit", async (event) => {
   byId("start").disabled = true;
   try {
     const sweep = await send("POST", "/sweeps", read());
-    location.assign(address(`/ui/sweeps/${sweep.id}`));
+    goTo(`/ui/sweeps/${sweep.id}`, call());
   } catch (error) {
     byId("start").disabled = false;
     showProblem(form, error);

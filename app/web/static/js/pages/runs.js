@@ -1,7 +1,7 @@
 // The list of runs: its columns, the runs that are picked, what is done with them, and its refreshing.
 
 import { address, send } from "../api.js";
-import { showCall } from "../calls.js";
+import { goTo, showCall } from "../calls.js";
 import { bind } from "../keys.js";
 import { refresh } from "../live.js";
 import { complain } from "../notices.js";
@@ -131,8 +131,9 @@ function compare() {
 document.getElementById("first-run")?.addEventListener("click", async (event) => {
   event.target.disabled = true;
   try {
-    const run = await send("POST", "/runs", { dataset: "notmnist", name: t("runs.first_name") });
-    location.assign(address(`/ui/runs/${run.id}`));
+    const body = { dataset: "notmnist", name: t("runs.first_name") };
+    const run = await send("POST", "/runs", body);
+    goTo(`/ui/runs/${run.id}`, { method: "POST", path: "/runs", body, cli: `antigrad train notmnist --name '${body.name}'` });
   } catch (error) {
     event.target.disabled = false;
     complain(error);

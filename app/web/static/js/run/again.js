@@ -1,6 +1,8 @@
 // A run once more, with changes.
 
-import { address, send } from "../api.js";
+import { send } from "../api.js";
+import { settings } from "../call_texts.js";
+import { goTo } from "../calls.js";
 import { words } from "../notices.js";
 import { t } from "../texts.js";
 
@@ -21,7 +23,7 @@ export async function repeat(id) {
   for (const field of fields) if (field.value !== field.defaultValue) set(changes, field.dataset.pointer, valueOf(field.value));
   try {
     const next = await send("POST", `/runs/${id}/again`, changes);
-    location.assign(address(`/ui/runs/${next.id}`));
+    goTo(`/ui/runs/${next.id}`, { method: "POST", path: `/runs/${id}/again`, body: changes, cli: `antigrad again ${id}${settings(changes)}` });
   } catch (error) {
     const wrong = fields.filter(({ dataset }) => error.errors?.some(({ pointer }) => pointer === dataset.pointer));
     for (const field of wrong) field.setAttribute("aria-invalid", "true");

@@ -1,7 +1,7 @@
 // A model's name for a run.
 
-import { address, get, send } from "../api.js";
-import { showCall } from "../calls.js";
+import { get, send } from "../api.js";
+import { goTo } from "../calls.js";
 import { clearProblems, showProblem } from "../problems.js";
 
 /** Point the name in the form at the run. A name that the reader already has keeps its shadow and its log. */
@@ -14,9 +14,8 @@ export async function promote(form, run) {
     const { shadow = null, log = null } = isKnown ? await get(path) : {};
     const body = { run, ...(shadow && shadow.run !== run && { shadow }), ...(log && { log }) };
     const options = [body.shadow && ` --shadow ${shadow.run}=${shadow.share}`, body.log && ` --log ${log}`];
-    showCall({ method: "PUT", path, body, cli: `antigrad promote ${run} ${name}${options.filter(Boolean).join("")}` });
     await send("PUT", path, body);
-    location.assign(address(`/ui${path}`));
+    goTo(`/ui${path}`, { method: "PUT", path, body, cli: `antigrad promote ${run} ${name}${options.filter(Boolean).join("")}` });
   } catch (error) {
     showProblem(form, error);
   }
