@@ -1,14 +1,17 @@
 """Models: names for runs, with their versions, shares and shadows."""
 
+from functools import partial
+
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from app.api.deps import DatabaseDep, ModelName, OwnerFilter
-from app.api.schemas.models import model_answer
+from app.api.schemas.models import PointRequest, model_answer
 from app.api.schemas.shadow import shadow_report
 from app.api.scopes import READ
 from app.storage import models, runs, shadows
 from app.storage.tables import ModelVersion
+from app.web.limits import limits
 from app.web.page import page
 from app.web.page_route import page_router
 
@@ -55,5 +58,6 @@ def show_model(request: Request, name: ModelName, database: DatabaseDep, owner: 
         versions=versions,
         names=names,
         shadow=report,
+        limits=partial(limits, PointRequest),
         call={"method": "GET", "path": f"/models/{name}", "cli": f"antigrad models history {name}"},
     )

@@ -1,5 +1,6 @@
 """A new run: a form whose fields are those of POST /runs. Its script fills it in from the public descriptions."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query, Request
@@ -8,7 +9,9 @@ from fastapi.responses import HTMLResponse
 from app.api.deps import DatabaseDep
 from app.api.scopes import TRAIN
 from app.learning.presets import PRESETS
+from app.runs.requests import RunRequest
 from app.storage import datasets
+from app.web.limits import limits
 from app.web.page import page
 from app.web.page_route import page_router
 
@@ -34,5 +37,6 @@ def show_new_run(
         chosen=dataset,
         run=run,
         presets=list(PRESETS.values()),
+        limits=partial(limits, RunRequest),
         call={"method": "POST", "path": "/runs", "body": {"dataset": dataset or "notmnist"}, "cli": None},
     )

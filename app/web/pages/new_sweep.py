@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -13,9 +14,11 @@ from app.api.scopes import TRAIN
 from app.constants import TASK_METRICS
 from app.runs.comparison import layers_in_short
 from app.runs.resolution import folder_of
+from app.runs.sweeps.requests import SweepRequest
 from app.runs.sweeps.suggestion import Suggestion, of_dataset, of_runs
 from app.storage import datasets, runs
 from app.storage.tables import Dataset
+from app.web.limits import limits
 from app.web.page import page
 from app.web.page_route import page_router
 
@@ -54,6 +57,7 @@ def show_new_sweep(
         labels={name: _labels(_choices(entry)) for name, entry in suggestion.space.items()},
         metrics=[f"validation.{name}" for name in TASK_METRICS[task]],
         samplers=DRAWN,
+        limits=partial(limits, SweepRequest),
         base=json.dumps(suggestion.request["base"], indent=2, ensure_ascii=False),
         data=_data(suggestion),
         call={"method": "POST", "path": "/sweeps", "body": suggestion.request, "cli": None},

@@ -13,15 +13,11 @@ export function fieldInput(field, value, pointer, change) {
   const input = inputOf(field, value, change);
   input.id = id;
   input.lang = "en"; // the language of what the service says about its fields
-  input.title = [field.doc, rangeOf(field)].filter(Boolean).join(" ");
-  return element(
-    "div",
-    { class: "field" },
-    element("label", { for: id }, field.name),
-    input,
-    field.doc && element("p", { class: "hint", lang: "en" }, field.doc),
-    problemAt(pointer),
-  );
+  const range = rangeOf(field);
+  const said = [field.doc, range && `(${range})`].filter(Boolean).join(" ");
+  const hint = said && element("p", { class: "hint", lang: "en", id: `${id}-hint` }, said);
+  if (said) input.setAttribute("aria-describedby", hint.id);
+  return element("div", { class: "field" }, element("label", { for: id }, field.name), input, hint, problemAt(pointer));
 }
 
 /** The place for what is wrong with a field of the request. */
