@@ -19,7 +19,7 @@ from PIL import Image
 from app.datasets.images.decoding import AT_ONCE
 from app.settings import Settings
 from tests.support.archives import COMPRESSED, letters, png, tarred, zipped
-from tests.support.processes import children
+from tests.support.processes import children, until
 from tests.support.runs import ended
 from tests.support.uploads import LECTURE, settled, stored, upload
 from tests.support.workers import Workers
@@ -249,25 +249,25 @@ def test_a_killed_import_starts_over_and_leaves_nothing_half_done(
 ) -> None:
     worker = workers.start()
     picture = png(size=(400, 400))
-    archive = zipped({f"{letter}/{i}.png": picture for letter in "AB" for i in range(60)})
+    archive = zipped({f"{letter}/{i}.png": picture for letter in "AB" for i in range(200)})  # a second of work
     upload(client, "letters", archive)
     while not (found := children(worker.pid)):
         time.sleep(0.005)
+    os.kill(found[0], signal.SIGSTOP)  # so that it is not done before it is killed
+    assert client.get("/datasets/letters").json()["status"] == "importing"
     if victim == "child":
         os.kill(found[0], signal.SIGKILL)
     else:
         worker.kill()
         worker.wait()
-        assert client.get("/datasets/letters").json()["status"] == "importing"
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found[0], signal.SIGCONT)
         workers.start()
     ready = settled(client, "letters")
     assert ready["status"] == "ready"
-    assert len(client.get("/datasets/letters/samples", params={"limit": 200}).json()["items"]) == 24
+    assert len(client.get("/datasets/letters/samples", params={"limit": 200}).json()["items"]) == 80
     wanted = {f"arrays/{ready['checksum']}/{name}" for name in ("inputs.npy", "targets.npy", "meta.json")}
-    deadline = time.monotonic() + 10
-    while (left := stored(settings)) != wanted:  # the upload is deleted shortly after the dataset is ready
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
+    until(lambda: stored(settings) == wanted)  # the upload is deleted shortly after the dataset is ready
 
 
 @pytest.mark.sql
