@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from app.storage.database import Database
 from app.storage.tables import Run
-from tests.support.processes import children, of_warm_server
+from tests.support.processes import children, of_warm_server, until
 from tests.support.runs import REQUEST, ended, outcome, until_step
 from tests.support.services import Service
 from tests.support.workers import Workers
@@ -172,10 +172,7 @@ def test_no_child_outlives_its_worker(client: TestClient, workers: Workers) -> N
     while len(found := of_warm_server(worker.pid)) < 2:  # the child that trains and the idle one
         time.sleep(0.02)
     worker.kill()
-    deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in found):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in found))
 
 
 def test_a_child_that_dies_three_times_without_a_checkpoint_fails_with_its_reason(

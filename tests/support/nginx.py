@@ -45,7 +45,7 @@ def serving_nginx(folder: Path, site: str, url: str) -> Iterator[httpx.Client]:
 
 
 def _until_open(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert client.get("/healthz").status_code == 200

@@ -5,7 +5,6 @@ import io
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -154,7 +153,7 @@ def test_the_same_content_is_stored_once_and_stays_until_the_last_one_goes(
     found = [settled(client, name) for name in ("one", "two")]
     assert found[0]["checksum"] == found[1]["checksum"]
     contents = {f"arrays/{found[0]['checksum']}/{name}" for name in ("inputs.npy", "targets.npy", "meta.json")}
-    gone(settings, lambda: stored(settings) == contents)
+    until(lambda: stored(settings) == contents)  # the files of an ended import are deleted shortly after its end
     assert client.delete("/datasets/one").status_code == 204
     assert stored(settings) == contents
     assert client.get("/datasets/two/images/0.png").status_code == 200
@@ -178,7 +177,7 @@ def test_an_import_shows_how_far_it_has_come_and_can_be_cancelled(
     assert 0 < seen["progress"]["fraction"] < 1 and 0 < seen["progress"]["examples"] <= 2 * each
     assert client.post(f"/datasets/{id}/cancel").json()["status"] == "cancelled"
     assert client.post(f"/datasets/{id}/cancel").status_code == 200  # cancelling twice is harmless
-    gone(settings, lambda: stored(settings) == set())
+    until(lambda: stored(settings) == set())  # the files of an ended import are deleted shortly after its end
     assert client.get(f"/datasets/{id}").json()["error"] == "the import was cancelled"
     assert client.post("/datasets/notmnist/cancel").status_code == 409
 
@@ -215,14 +214,6 @@ def test_content_that_was_damaged_is_made_whole_by_the_next_upload(
     assert settled(client, "two")["status"] == "ready"
     for name in ("one", "two"):
         assert client.get(f"/datasets/{name}/images/0.png").status_code == 200
-
-
-def gone(settings: Settings, over: Callable[[], bool]) -> None:
-    """Wait until the files of an ended import are deleted, which happens shortly after its end."""
-    deadline = time.monotonic() + 20
-    while not over():
-        assert time.monotonic() < deadline, stored(settings)
-        time.sleep(0.05)
 
 
 @pytest.mark.sql
@@ -288,7 +279,7 @@ def test_an_import_that_kills_its_process_three_times_fails_and_says_what_to_do(
         time.sleep(0.01)
     assert found["status"] == "failed"
     assert found["error"].startswith("the import process was killed by SIGSEGV; save the file again")
-    gone(settings, lambda: stored(settings) == set())
+    until(lambda: stored(settings) == set())  # the files of an ended import are deleted shortly after its end
     upload(client, "letters", zipped(LECTURE))  # the worker itself survives
     assert settled(client, "letters")["status"] == "ready"
 
@@ -312,10 +303,7 @@ def test_what_is_no_dataset_fails_with_a_sentence_and_is_gone_from_the_disk(
         assert upload(client, name, archive).status_code == 202
         found = settled(client, name)
         assert found["status"] == "failed" and said in found["error"], found["error"]
-    deadline = time.monotonic() + 10
-    while stored(settings):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not stored(settings))
     assert client.delete("/datasets/hopeless0").status_code == 204  # the name is free again
     assert not (settings.files.parent / "A").exists()
 

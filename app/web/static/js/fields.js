@@ -1,6 +1,7 @@
 // Inputs for the fields that /layers and /optimizers describe.
 
 import { element } from "./dom.js";
+import { number } from "./formats.js";
 
 let count = 0;
 
@@ -73,5 +74,5 @@ function parsed(text) {
 
 function rangeOf({ bounds }) {
   const signs = { gt: ">", ge: "≥", lt: "<", le: "≤" };
-  return Object.entries(bounds).map(([name, bound]) => `${signs[name]} ${bound}`).join(", ");
+  return Object.entries(bounds).map(([name, bound]) => `${signs[name]}\u00a0${number(bound)}`).join(", ");
 }

@@ -7,7 +7,8 @@ import { keep, kept } from "../location.js";
 import { t } from "../texts.js";
 import { fitted, scaleOf, valueOf } from "./scale.js";
 
-const [WIDTH, HEIGHT, TOP, BOTTOM, SIDE, GRIP] = [660, 300, 36, 12, 56, 24];
+const [WIDEST, HEIGHT, TOP, BOTTOM, SIDE, GRIP] = [660, 300, 36, 12, 56, 24];
+const APART = 110; // pixels between two axes: the texts have to be read on a phone, too
 const SLACK = 0.02; // of an axis: a brush that all but reaches a run has it
 const FULL = [0, 1];
 
@@ -21,8 +22,9 @@ const placeAt = (height) => Math.min(1, Math.max(0, (HEIGHT - BOTTOM - height) /
 export function drawParallel(host, runs, names, point, choose) {
   const ranges = rangesOf(kept("within") ?? "");
   const scales = names.map((name) => scaleOf(runs, name));
-  const x = (axis) => (names.length > 1 ? SIDE + (axis / (names.length - 1)) * (WIDTH - 2 * SIDE) : WIDTH / 2);
-  const room = (WIDTH - 2 * SIDE) / Math.max(1, names.length - 1) - 8;
+  const width = Math.min(WIDEST, Math.max(host.clientWidth, names.length * APART));
+  const x = (axis) => (names.length > 1 ? SIDE + (axis / (names.length - 1)) * (width - 2 * SIDE) : width / 2);
+  const room = (width - 2 * SIDE) / Math.max(1, names.length - 1) - 8;
 
   const lines = runs.map((run) => {
     const places = names.map((name, axis) => scales[axis].place(valueOf(run, name)));
@@ -47,8 +49,10 @@ export function drawParallel(host, runs, names, point, choose) {
     ...scales[axis].ticks.map(({ at, label }) => drawn("text", { x: x(axis) + 6, y: heightOf(at) + 4 }, fitted(label, room))),
     ...brushes[axis].elements,
   ]);
-  const view = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": names.join(", ") };
-  host.replaceChildren(drawn("svg", view, ...lines.map(({ line }) => line), ...axes));
+  const view = { viewBox: `0 0 ${width} ${HEIGHT}`, role: "group", "aria-label": names.join(", ") };
+  const plot = drawn("svg", view, ...lines.map(({ line }) => line), ...axes);
+  plot.style.minWidth = `${width}px`;
+  host.replaceChildren(plot);
   if (!brushes.every(({ isFull }) => isFull)) update();
 } // prettier-ignore
 
