@@ -55,12 +55,12 @@ def refuse_disguised_form(beginning: bytes, kind: str) -> None:
 
 
 def is_stripped(piece: bytes) -> bool:
-    """True if nothing is there that curl -d would remove."""
+    """True if the piece has no byte that curl -d removes."""
     return not any(byte in piece for byte in STRIPPED)
 
 
 def refuse_stripped(size: int, kind: str) -> None:
-    """Raise Invalid for a body of this size in which nothing is that curl -d would remove, unless that is by chance."""
+    """Raise Invalid for a body without any byte that curl -d removes. Of compressed data, a short one may be whole."""
     if size >= FEW_BYTES or kind == CURLS_DEFAULT or kind.startswith(("text/", "image/")):
         raise Invalid("upload_without_line_breaks")
 

@@ -45,7 +45,9 @@ def compare(
 ) -> None:
     """Show what differs between runs, and how their metrics compare."""
     query = {"runs": ",".join(map(resolve_run, runs))}
-    answer = ask("GET", "/runs/comparison", params=query | ({} if baseline is None else {"baseline": baseline}))
+    if baseline is not None:
+        query["baseline"] = resolve_run(baseline)
+    answer = ask("GET", "/runs/comparison", params=query)
     if as_json:
         say_json(answer)
         return
