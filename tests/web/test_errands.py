@@ -87,6 +87,37 @@ def test_a_file_is_dropped_imported_and_shown(page: Window) -> None:
     assert window.evaluate("document.querySelector('.samples img').naturalWidth") == 28
 
 
+# A file as a browser hands it over when it is dropped.
+DROP = """([name, bytes]) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+  const options = { dataTransfer, bubbles: true, cancelable: true };
+  for (const type of ["dragover", "drop"]) document.body.dispatchEvent(new DragEvent(type, options));
+}"""
+
+
+def test_a_file_that_misses_the_pane_is_taken_all_the_same(page: Window) -> None:
+    window = page.open("/ui/datasets")
+    window.evaluate(DROP, ["dropped.zip", list(pictures())])
+    expect(window.locator("#name")).to_have_value("dropped")
+    window.get_by_role("button", name="Upload").click()
+    window.wait_for_url(re.compile("/ui/datasets/ds_"))
+    expect(window.locator(".status")).to_have_text("Ready")
+    window.locator("#calls summary").click()
+    expect(window.locator("#calls-text")).to_contain_text("--data-binary @dropped.zip")
+
+
+def test_a_map_by_neighbourhoods_has_every_picture(page: Window) -> None:
+    window = page.open("/ui/datasets")
+    upload(window, "map.zip", pictures("abc"))
+    window.get_by_role("button", name="Upload").click()
+    window.wait_for_url(re.compile("/ui/datasets/ds_"))
+    expect(window.locator(".status")).to_have_text("Ready")
+    window.get_by_role("button", name="t-SNE").click()
+    expect(window.locator("#map text")).to_have_count(36)
+    expect(window).to_have_url(re.compile("look=tsne"))
+
+
 def test_a_dataset_is_looked_at_closely(page: Window) -> None:
     window = page.open("/ui/datasets/notmnist")
     window.get_by_role("button", name="Principal components").click()
@@ -160,6 +191,20 @@ def test_a_network_is_described_and_its_size_and_warnings_follow(page: Window, t
         pass
     page.open("/ui/runs/new?dataset=digits")
     expect(window.locator("#time")).to_contain_text(re.compile(r"\d s"))  # judged by the run that has ended
+
+
+def test_layers_are_put_into_another_order(page: Window, trained: str) -> None:
+    page.refused = (404,)
+    window = page.open("/ui/runs/new?dataset=digits")
+    window.locator("#add-layer").select_option("dropout")
+    second = window.locator("#layers > li").nth(2)
+    second.get_by_role("button", name="Move up").click()
+    expect(window.locator("#layers > li > strong")).to_have_text(["linear", "dropout", "relu"])
+    window.locator("#epochs").fill("1")
+    window.get_by_role("button", name="Start the training").click()
+    window.wait_for_url(re.compile("/ui/runs/run_"))
+    run = httpx.get(f"{trained}/runs/{window.url.rpartition('/')[2]}").json()
+    assert [layer["type"] for layer in run["request"]["model"]["layers"]] == ["linear", "dropout", "relu", "linear"]
 
 
 def test_layers_within_a_layer_are_edited_as_those_around_it(open_window: Callable[..., Window], trained: str) -> None:

@@ -69,6 +69,16 @@ def test_the_share_of_the_shadow_and_of_the_log_are_changed(window: Window, api:
     assert settings(api, "shares") == ({"run_0": 1.0}, {"run": "run_1", "share": 0.75}, None)
 
 
+def test_a_shadow_is_given_by_the_form(window: Window, api: httpx.Client) -> None:
+    point(api, "bare", run="run_0")
+    page = window.open("/ui/models/bare")
+    page.get_by_label("Run in the shadow").fill("run_2")
+    page.get_by_label("Share of the shadow").fill("0.5")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".title")).to_contain_text("Version 2")
+    assert settings(api, "bare") == ({"run_0": 1.0}, {"run": "run_2", "share": 0.5}, None)
+
+
 def test_a_run_gets_a_new_name(window: Window, api: httpx.Client) -> None:
     page = window.open("/ui/runs/run_2")
     page.get_by_role("button", name="Promote as …").click()

@@ -102,6 +102,31 @@ def test_a_link_has_the_part_whose_mistakes_are_shown(window: Window, api: httpx
     expect(page).not_to_have_url(re.compile("part="))
 
 
+def test_axis_and_scale_are_chosen_and_stay_in_the_link(window: Window, trained: str) -> None:
+    page = window.open(f"/ui/runs/{trained}")
+    page.get_by_label("Along").select_option("epoch")
+    page.get_by_label("Scale").select_option("log")
+    expect(page).to_have_url(re.compile("axis=epoch.*scale=log"))
+    page.reload()
+    expect(page.get_by_label("Along")).to_have_value("epoch")
+    plot = chart(page, "Loss").locator(".chart-plot")
+    plot.focus()
+    plot.press("ArrowRight")
+    expect(chart(page, "Loss").locator("output")).to_have_text(re.compile(r"^Epoch [\d.]+ · Training"))
+
+
+def test_the_change_of_a_finding_is_one_press(window: Window, api: httpx.Client) -> None:
+    run = start(api, SMALL | {"optimizer": {"name": "sgd", "lr": 300}})
+    ended(api, run)
+    page = window.open(f"/ui/runs/{run}")
+    page.get_by_role("button", name="Try this").first.click()
+    page.wait_for_url(lambda url: "/ui/runs/run_" in url and run not in url)
+    again = page.url.rpartition("/")[2]
+    assert api.get(f"/runs/{again}").json()["request"]["optimizer"]["lr"] < 300
+    page.locator("#calls summary").click()
+    expect(page.locator("#calls-text")).to_contain_text(f"/runs/{run}/again")
+
+
 def test_a_chart_and_a_map_are_steered_by_keys(window: Window, trained: str) -> None:
     page = window.open(f"/ui/runs/{trained}")
     loss = chart(page, "Loss")

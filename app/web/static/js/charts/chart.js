@@ -7,6 +7,7 @@ import uPlot from "../uplot.js";
 import { drawDots, drawGaps, drawLine, labels } from "./lines.js";
 import { Overlay } from "./overlay.js";
 import { extent } from "./points.js";
+import { steer } from "./steer.js";
 
 const LABELLED = 4; // lines whose names stand at their ends
 const FULL = [0, 1]; // a range without any point
@@ -33,7 +34,7 @@ export class Chart {
     new ResizeObserver(() => this.#resize()).observe(this.plot);
     document.addEventListener("antigrad:theme", ({ detail }) => this.rebuild(detail.isAtOnce), { signal: this.#end.signal });
     group.charts.add(this);
-    group.steer(this.plot, this);
+    steer(this.plot, group, this);
   }
 
   /** A button for each kind of file; what makes them is loaded when it is asked for. */

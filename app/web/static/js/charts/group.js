@@ -35,11 +35,6 @@ export class Group extends EventTarget {
     this.dispatchEvent(new Event("zoom"));
   }
 
-  /** Let keys steer a chart; what they do is loaded with the first focus. */
-  steer(element, chart) {
-    element.addEventListener("focus", async () => (await import("./steer.js")).steer(element, this, chart), { once: true });
-  }
-
   /** The range of the axis on which the charts have points. */
   get whole() {
     const spans = [...this.charts].map(({ span }) => span);

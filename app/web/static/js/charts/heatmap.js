@@ -3,6 +3,7 @@
 import { element } from "../dom.js";
 import { number } from "../formats.js";
 import { t } from "../texts.js";
+import { steer } from "./steer.js";
 
 const ROW = 20; // pixels
 
@@ -37,7 +38,7 @@ export class HeatMap {
     document.addEventListener("antigrad:theme", () => this.draw(), { signal: this.#end.signal });
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     group.charts.add(this);
-    group.steer(this.canvas, this);
+    steer(this.canvas, group, this);
   } // prettier-ignore
 
   remove() {
