@@ -8,7 +8,8 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 STORED = """
     idempotency_key_reused idempotency_key_of_other_kind no_such_dataset no_such_series no_such_class
-    run_of_other_dataset field_for_other_inputs loss_for_other_task loss_for_two_classes class_weights_differ
+    run_of_other_dataset field_for_other_inputs preset_for_other_inputs loss_for_other_task loss_for_two_classes
+    class_weights_differ
     split_impossible too_few_for_folds no_own_parts dataset_without_parts no_training_examples validation_part_empty
     too_few_for_classes all_classes_of_one_example
     batch_statistics_of_one criterion_reached criterion_still_holds nothing_left_to_train_on
