@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from app.web.translations import TRANSLATIONS
 from tests.support.runs import ENDLESS, SMALL
@@ -100,6 +100,23 @@ def test_a_link_has_the_part_whose_mistakes_are_shown(window: Window, api: httpx
     expect(page.locator('#matrix [data-cell="0-0"]')).to_have_text(str(sums[0][0]))
     page.locator("#part").select_option("test")
     expect(page).not_to_have_url(re.compile("part="))
+
+
+def test_a_part_that_is_chosen_while_the_page_loads_is_shown(window: Window, api: httpx.Client, trained: str) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    window.page.route(re.compile(r"/run/mistakes\.js$"), hold)
+    with window.page.expect_request(re.compile(r"/run/mistakes\.js$")):
+        page = window.open(f"/ui/runs/{trained}")
+    page.locator("#part").select_option("train")
+    for route in held:
+        route.continue_()
+    expect(page).to_have_url(re.compile("part=train"))
+    counts = api.get(f"/runs/{trained}/evaluation", params={"part": "train"}).json()["confusion_matrix"]
+    expect(page.locator('#matrix [data-cell="0-0"]')).to_have_text(str(counts[0][0]))
 
 
 def test_axis_and_scale_are_chosen_and_stay_in_the_link(window: Window, trained: str) -> None:

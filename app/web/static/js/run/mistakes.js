@@ -16,11 +16,13 @@ let asked = null; // the examples that are to be shown
 /** Show the evaluation of a run that has one. */
 export async function showMistakes(run) {
   const part = document.getElementById("part");
-  const usual = part.value;
-  part.value = kept("part") ?? usual;
+  const usual = part.options[0].value;
+  const keepPart = (more) => keep({ part: part.value === usual ? null : part.value, ...more });
+  if (part.value === usual) part.value = kept("part") ?? usual; // the reader may have chosen another one by now
   part.value ||= usual; // a select takes none but its own values
+  keepPart();
   part.onchange = () => {
-    keep({ part: part.value === usual ? null : part.value, cell: null });
+    keepPart({ cell: null });
     show(run, part.value).catch(complain);
   };
   await show(run, part.value);
