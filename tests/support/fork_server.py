@@ -154,8 +154,8 @@ class Process:
 class Forked(Process):
     """A process that the fork server has forked.
 
-    It may have ended before this process hears of it, and another may have its id by then. So signals go to
-    `descriptor`, which is of this process for ever (`man pidfd_open`).
+    `descriptor` is its pidfd: signals sent to it reach no other process, even if the id is reused after the end
+    (pidfd_open(2)).
     """
 
     def __init__(self, server: "ForkServer", pid: int, descriptor: int) -> None:
