@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.storage.database import database_now
 from app.storage.ids import new_id
-from app.storage.paging import Page, checked_cursor, fetch_page
+from app.storage.paging import Page, fetch_newest
 from app.storage.tables import AuditEntry
 from app.storage.visibility import caller_of
 
@@ -55,8 +55,7 @@ def page(db: Session, limit: int, before: str | None, owner: str | None = None) 
 
     Raises Invalid for a cursor of another list.
     """
-    query = select(AuditEntry).order_by(AuditEntry.id.desc())
+    query = select(AuditEntry)
     if owner is not None:
         query = query.where(AuditEntry.owner == owner)
-    last = checked_cursor(before, "aud")
-    return fetch_page(db, query if last is None else query.where(AuditEntry.id < last), limit)
+    return fetch_newest(db, query, AuditEntry.id, "aud", limit, before)

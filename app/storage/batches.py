@@ -11,7 +11,7 @@ from app.errors import NotFound
 from app.storage.audit import Action, record
 from app.storage.database import database_now
 from app.storage.ids import new_id
-from app.storage.paging import Page, checked_cursor, fetch_page
+from app.storage.paging import Page, fetch_newest
 from app.storage.queue.batch_claims import batch_claims
 from app.storage.queue.claims import Now
 from app.storage.tables import Batch
@@ -72,9 +72,7 @@ def page(db: Session, limit: int, before: str | None) -> Page[Batch]:
 
     Raises Invalid for a cursor of another list.
     """
-    query = select(Batch).order_by(Batch.id.desc())
-    last = checked_cursor(before, "bat")
-    return fetch_page(db, query if last is None else query.where(Batch.id < last), limit)
+    return fetch_newest(db, select(Batch), Batch.id, "bat", limit, before)
 
 
 def ended_for(db: Session, now: Now, seconds: float) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from sqlalchemy import Select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.errors import Invalid
 from app.storage.tables import AuditEntry, Batch, Dataset, Prediction, Run, Sweep
@@ -32,6 +32,15 @@ def checked_cursor(cursor: str | None, prefix: str) -> str | None:
     if re.fullmatch(rf"{prefix}_\w+", cursor, re.ASCII) is None:
         raise Invalid("cursor_malformed", "cursor")
     return cursor
+
+
+def fetch_newest(
+    db: Session, query: Select[Row], id: InstrumentedAttribute[str], prefix: str, limit: int, cursor: str | None
+) -> Page[Row]:
+    """The newest `limit` rows after the cursor; ids with this prefix sort by their time. Raises Invalid for a cursor of
+    another list."""
+    last = checked_cursor(cursor, prefix)
+    return fetch_page(db, (query if last is None else query.where(id < last)).order_by(id.desc()), limit)
 
 
 def fetch_page(db: Session, query: Select[Row], limit: int) -> Page[Row]:

@@ -12,7 +12,7 @@ from app.storage.database import Database, database_now
 from app.storage.datasets import advisory_lock
 from app.storage.models import VersionKey
 from app.storage.packed_inputs import pack
-from app.storage.paging import Page, checked_cursor, fetch_page
+from app.storage.paging import Page, fetch_newest
 from app.storage.tables import Dataset, ModelVersion, Prediction, Run
 from app.storage.visibility import EVERYONES, require_own
 
@@ -93,12 +93,11 @@ def page(db: Session, version: ModelVersion, labelled: bool | None, limit: int, 
 
     Raises Invalid for a cursor of another list.
     """
-    query = select(Prediction).where(*_of(version)).order_by(Prediction.id.desc())
+    query = select(Prediction).where(*_of(version))
     if labelled is not None:
         is_open = Prediction.labelled_at.is_(None)
         query = query.where(~is_open if labelled else is_open)
-    last = checked_cursor(before, "prd")
-    return fetch_page(db, query if last is None else query.where(Prediction.id < last), limit)
+    return fetch_newest(db, query, Prediction.id, "prd", limit, before)
 
 
 class RunFeedback(NamedTuple):

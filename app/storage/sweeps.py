@@ -14,7 +14,7 @@ from app.storage import runs
 from app.storage.audit import Action, record
 from app.storage.database import changed_rows, database_now
 from app.storage.ids import new_id
-from app.storage.paging import Page, checked_cursor, fetch_page
+from app.storage.paging import Page, fetch_newest
 from app.storage.queue.claims import Now
 from app.storage.queue.sweep_claims import sweep_claims
 from app.storage.tables import Run, Sweep, SweepRun, SweepTrial
@@ -73,9 +73,7 @@ def page(db: Session, limit: int, before: str | None) -> Page[Sweep]:
 
     Raises Invalid for a cursor of another list.
     """
-    query = select(Sweep).order_by(Sweep.id.desc())
-    last = checked_cursor(before, "swp")
-    return fetch_page(db, query if last is None else query.where(Sweep.id < last), limit)
+    return fetch_newest(db, select(Sweep), Sweep.id, "swp", limit, before)
 
 
 def trials(db: Session, id: str) -> list[TrialRows]:
